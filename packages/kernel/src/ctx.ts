@@ -1,0 +1,90 @@
+import type { Clock } from './clock.ts'
+import { errors, StoaError } from './errors.ts'
+import { newId } from './ids.ts'
+import type { Logger } from './logger.ts'
+
+/** An organisation. */
+export interface Tenant {
+  /** UUIDv7. */
+  readonly id: string
+  /** Short unique name for URLs and the command line, such as `acme`. */
+  readonly slug: string
+  /** The database schema of its rooms' tables: `stoa_pool`, or `stoa_t_<slug>` with `-` as `_`. */
+  readonly schema: string
+}
+
+/** Who is asking. `id` is the key's or the user's id; for `system` the reason; for `anonymous` the word `anonymous`. */
+export interface Actor {
+  readonly type: 'anonymous' | 'apiKey' | 'user' | 'system'
+  readonly id: string
+}
+
+/** A context outside of any tenant: readers, tenant administration, start-up. */
+export interface BaseCtx {
+  readonly actor: Actor
+  /** Granted permissions: `links:read`; `links:*` grants all that begin with `links:`; `*` grants all. */
+  readonly permissions: ReadonlySet<string>
+  /** Already bound to the request (and the tenant). */
+  readonly log: Logger
+  /** W3C trace id (32 hex digits), or null when the request is not traced. */
+  readonly traceId: string | null
+  readonly requestId: string
+  readonly clock: Clock
+  /** Aborts when nobody waits for the outcome any more; null when that cannot happen. */
+  readonly signal: AbortSignal | null
+}
+
+/** The first argument of every verb. */
+export interface Ctx extends BaseCtx {
+  readonly tenant: Tenant
+}
+
+/**
+ * The context of work that nobody asked for by a request: a reader, a schedule, a command. It has every permission.
+ *
+ * @param reason what is being done, in a word or two; it becomes the actor's id in the audit trail
+ */
+export function systemCtx(deps: { readonly log: Logger; readonly clock: Clock }, reason: string): BaseCtx {
+  const requestId = newId(deps.clock)
+  return {
+    actor: { type: 'system', id: reason },
+    permissions: new Set(['*']),
+    log: deps.log.child({ requestId, reason }),
+    traceId: null,
+    requestId,
+    clock: deps.clock,
+    signal: null,
+  }
+}
+
+/**
+ * The same context inside a tenant. Its logger names the tenant, unless `over` brings a logger of its own.
+ *
+ * @param over what differs from `base`: another actor, fewer permissions, a signal
+ */
+export function tenantCtx(base: BaseCtx, tenant: Tenant, over: Partial<BaseCtx> = {}): Ctx {
+  return { ...base, ...over, log: over.log ?? base.log.child({ tenant: tenant.slug }), tenant }
+}
+
+/** Whether the context has the permission, by name or by a wildcard (`links:*`, `*`). */
+export function hasPermission(ctx: Pick<BaseCtx, 'permissions'>, permission: string): boolean {
+  const granted = ctx.permissions
+  if (granted.has(permission) || granted.has('*')) return true
+  for (let colon = permission.lastIndexOf(':'); colon > 0; colon = permission.lastIndexOf(':', colon - 1)) {
+    if (granted.has(`${permission.slice(0, colon)}:*`)) return true
+  }
+  return false
+}
+
+/**
+ * Passes when the context has the permission.
+ *
+ * @throws StoaError `forbidden`, naming the permission that is missing
+ */
+export function requirePermission(ctx: BaseCtx, permission: string): void {
+  if (hasPermission(ctx, permission)) return
+  throw new StoaError(errors.forbidden, {
+    message: `This needs the permission '${permission}'.`,
+    context: { permission, actor: ctx.actor },
+  })
+}

@@ -1,0 +1,43 @@
+export { type Clock, systemClock } from './clock.ts'
+export {
+  type Actor,
+  type BaseCtx,
+  type Ctx,
+  hasPermission,
+  requirePermission,
+  systemCtx,
+  type Tenant,
+  tenantCtx,
+} from './ctx.ts'
+export { type EnvSettings, type EnvSpec, readEnv } from './env.ts'
+export {
+  asStoaError,
+  defineErrors,
+  type ErrorKind,
+  type ErrorSpec,
+  type ErrorTable,
+  errors,
+  type FieldError,
+  type GroundErrorCode,
+  isError,
+  type PublicError,
+  StoaError,
+  type StoaErrorOptions,
+} from './errors.ts'
+export { idTime, isId, newId } from './ids.ts'
+export { Resources, type ResourcesOptions } from './lifecycle.ts'
+export { type Logger, silentLogger } from './logger.ts'
+export {
+  functionOption,
+  type OptionSpec,
+  type OptionsInput,
+  type OptionsSpec,
+  objectOption,
+  optionalFunction,
+  optionalObject,
+  type Relation,
+  type Resolved,
+  type ResolveSettings,
+  resolveOptions,
+} from './options.ts'
+export { closest, didYouMean } from './text.ts'
