@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { closest, didYouMean } from '@stoa/kernel'
+import fc from 'fast-check'
+
+const names = ['leaseMs', 'batchSize', 'name', 'from']
+
+describe('closest', () => {
+  it('finds the word that was meant behind one slip', () => {
+    const slips: [string, string][] = [
+      ['leasMs', 'leaseMs'],
+      ['leaseMS', 'leaseMs'],
+      ['laeseMs', 'leaseMs'],
+      ['batchsize', 'batchSize'],
+      ['batch_size', 'batchSize'],
+      ['nmae', 'name'],
+      ['form', 'from'],
+    ]
+    for (const [slip, meant] of slips) assert.equal(closest(slip, names), meant, slip)
+  })
+
+  it('stays silent when nothing is near', () => {
+    for (const word of ['colour', '', 'x', 'timeout']) assert.equal(closest(word, names), undefined, word)
+    assert.equal(closest('name', []), undefined)
+  })
+
+  it('finds a word itself, and the same word with one letter gone', () => {
+    const word = fc.stringMatching(/^[a-z]{4,12}$/)
+    fc.assert(
+      fc.property(word, fc.nat(3), (meant, gone) => {
+        assert.equal(closest(meant, [meant, 'zzzzzzzzzzzzzzzzzzzz']), meant)
+        assert.equal(closest(meant.slice(0, gone) + meant.slice(gone + 1), [meant]), meant)
+      }),
+    )
+  })
+
+  it('costs next to nothing for a key of a megabyte', () => {
+    const started = performance.now()
+    closest('k'.repeat(1_000_000), names)
+    assert.ok(performance.now() - started < 100)
+  })
+})
+
+describe('didYouMean', () => {
+  it('is the end of a sentence, or nothing', () => {
+    assert.equal(`unknown option 'nam'${didYouMean('nam', names)}`, "unknown option 'nam', did you mean 'name'?")
+    assert.equal(didYouMean('zzz', names), '')
+  })
+})
