@@ -1,0 +1,50 @@
+import { type OptionsInput, type Resolved, resolveOptions } from '@stoa/kernel'
+
+const spec = {
+  /**
+   * A host of its own for short links, such as `s.example` or `s.example:8080`. There every path is a code. Without it
+   * links live under `/l/` of the public address, which stays open in both cases. Default null.
+   */
+  shortHost: {
+    type: 'string',
+    default: null,
+    maxLength: 259,
+    pattern: /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$/,
+    patternHint: 'a host name in lower case with an optional port, without a scheme',
+  },
+  /**
+   * Accept targets in private networks and names that only a local network resolves. On the open internet this turns
+   * short links into a way into the network of whoever follows them. Default false.
+   */
+  allowPrivateTargets: { type: 'boolean', default: false },
+  /**
+   * How many resolved codes a process keeps, unknown ones included. One takes about 500 bytes. From 100 to 1,000,000;
+   * default 10,000.
+   */
+  cacheEntries: { type: 'integer', min: 100, max: 1_000_000, default: 10_000 },
+  /**
+   * How long a resolved code is believed, in milliseconds. Changes are seen sooner, by the journal; this is the bound for
+   * when that is late. From 100 to 60,000; default 5,000.
+   */
+  cacheTtlMs: { type: 'integer', min: 100, max: 60_000, default: 5_000 },
+  /**
+   * How many clicks wait in memory while the database is slow or away; more are dropped and counted. One takes about
+   * 200 bytes. From 1,000 to 1,000,000; default 50,000.
+   */
+  clickBuffer: { type: 'integer', min: 1_000, max: 1_000_000, default: 50_000 },
+  /**
+   * How long a click waits for others before it is written, in milliseconds. It is also what a crash can lose. From 1 to
+   * 10,000; default 100.
+   */
+  clickFlushMs: { type: 'integer', min: 1, max: 10_000, default: 100 },
+  /** How many waiting clicks start a write before its time. From 1 to 5,000; default 500. */
+  clickBatch: { type: 'integer', min: 1, max: 5_000, default: 500 },
+} as const
+
+/** The settings of the room, complete. */
+export type LinksConfig = Resolved<typeof spec>
+
+/** Checks the settings and fills in the defaults. Throws `invalid_options` naming every fault. */
+export function linksConfig(input: Readonly<Record<string, unknown>>): LinksConfig {
+  return resolveOptions(spec, input as OptionsInput<typeof spec>, { name: 'links' })
+}

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { type Destination, Destinations } from '../src/destinations.ts'
+
+function setup(options: { entries?: number } = {}) {
+  const clock = { at: 1_000_000, now: () => clock.at }
+  const asked: string[] = []
+  const answers: PromiseWithResolvers<Destination | null>[] = []
+  const destinations = new Destinations({
+    entries: options.entries ?? 100,
+    ttlMs: 5_000,
+    clock,
+    load: (host, code) => {
+      asked.push(`${host}/${code}`)
+      const answer = Promise.withResolvers<Destination | null>()
+      answers.push(answer)
+      return answer.promise
+    },
+  })
+  const answer = (target: string | null) => {
+    const next = answers.shift()
+    assert.ok(next, 'nobody has asked')
+    next.resolve(target === null ? null : destination(target))
+  }
+  return { destinations, clock, asked, answers, answer }
+}
+
+function destination(target: string): Destination {
+  return {
+    tenant: { id: 't', slug: 't', schema: 'stoa_pool' },
+    linkId: 'l',
+    target,
+    expiresAt: null,
+    archived: false,
+  }
+}
+
+describe('destinations', () => {
+  it('ask once, however many want to know at the same time, and remember the answer', async () => {
+    const { destinations, asked, answer } = setup()
+    const waiting = [destinations.find('', 'abc'), destinations.find('', 'abc'), destinations.find('', 'abc')]
+    answer('https://a.example/')
+    for (const found of await Promise.all(waiting)) assert.equal(found?.target, 'https://a.example/')
+    const later = destinations.find('', 'abc')
+    assert.ok(!(later instanceof Promise))
+    assert.deepEqual(asked, ['/abc'])
+  })
+
+  it('remember that a code is unknown', async () => {
+    const { destinations, asked, answer } = setup()
+    const first = destinations.find('', 'abc')
+    answer(null)
+    assert.equal(await first, null)
+    assert.equal(destinations.find('', 'abc'), null)
+    assert.equal(asked.length, 1)
+  })
+
+  it('keep hosts apart', async () => {
+    const { destinations, asked, answer } = setup()
+    const first = destinations.find('', 'abc')
+    answer('https://a.example/')
+    await first
+    void destinations.find('s.example', 'abc')
+    assert.deepEqual(asked, ['/abc', 's.example/abc'])
+  })
+
+  it('ask again when the answer is too old', async () => {
+    const { destinations, clock, asked, answer } = setup()
+    const first = destinations.find('', 'abc')
+    answer('https://a.example/')
+    await first
+    clock.at += 4_999
+    assert.ok(!(destinations.find('', 'abc') instanceof Promise))
+    clock.at += 2
+    void destinations.find('', 'abc')
+    assert.equal(asked.length, 2)
+  })
+
+  it('do not remember an answer that was under way when the link changed', async () => {
+    const { destinations, answer } = setup()
+    const before = destinations.find('', 'abc')
+    destinations.forget('', 'abc')
+    const after = destinations.find('', 'abc')
+    answer('https://old.example/')
+    answer('https://new.example/')
+    assert.equal((await before)?.target, 'https://old.example/')
+    assert.equal((await after)?.target, 'https://new.example/')
+    assert.equal((await destinations.find('', 'abc'))?.target, 'https://new.example/')
+  })
+
+  it('do not let the slower, older answer overwrite the newer one', async () => {
+    const { destinations, answers } = setup()
+    const before = destinations.find('', 'abc')
+    destinations.forget('', 'abc')
+    const after = destinations.find('', 'abc')
+    answers[1]?.resolve(destination('https://new.example/'))
+    await after
+    answers[0]?.resolve(destination('https://old.example/'))
+    await before
+    assert.equal((await destinations.find('', 'abc'))?.target, 'https://new.example/')
+  })
+
+  it('do not remember a failure', async () => {
+    const { destinations, answers, answer } = setup()
+    const first = destinations.find('', 'abc')
+    answers.shift()?.reject(new Error('away'))
+    await assert.rejects(async () => first, /away/)
+    const second = destinations.find('', 'abc')
+    answer('https://a.example/')
+    assert.equal((await second)?.target, 'https://a.example/')
+  })
+
+  it('spend no query on text that cannot be a code', () => {
+    const { destinations, asked } = setup()
+    for (const text of ['', 'a/b', 'ä', 'a b', 'x'.repeat(65), "'; drop table links --", '\u0000']) {
+      assert.equal(destinations.find('', text), null)
+    }
+    assert.equal(asked.length, 0)
+  })
+
+  it('keep no more than they are allowed to', async () => {
+    const { destinations, asked, answer } = setup({ entries: 2 })
+    for (const code of ['aaa', 'bbb', 'ccc']) {
+      const found = destinations.find('', code)
+      answer(null)
+      await found
+    }
+    void destinations.find('', 'aaa')
+    assert.equal(asked.length, 4)
+  })
+})
