@@ -1,0 +1,59 @@
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import { type Machine, programInPath } from './machine.ts'
+
+/** The engines that tests run against. */
+export type Engine = 'postgres' | 'redis'
+
+const DEBIAN_PACKAGES: Record<Engine, string> = { postgres: 'postgresql', redis: 'redis-server' }
+const SERVICE_POLICY = '/usr/sbin/policy-rc.d'
+
+/** True where {@link installWithApt} may be tried: apt-get in PATH, and root. */
+export function canInstallWithApt(machine: Machine): boolean {
+  return machine.platform === 'linux' && machine.isRoot && programInPath(machine, 'apt-get') !== null
+}
+
+/**
+ * Installs the server programs by apt-get, without starting any system service.
+ * Returns null when it worked, else the last lines of what apt-get said.
+ */
+export async function installWithApt(
+  machine: Machine,
+  engines: readonly Engine[],
+  say: (line: string) => void,
+): Promise<string | null> {
+  const packages = engines.map((engine) => DEBIAN_PACKAGES[engine])
+  say(`installing ${packages.join(' and ')} by apt-get (this happens once)`)
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  const wait = ['-q', '-o', 'DPkg::Lock::Timeout=180']
+  const policy = forbidServices()
+  try {
+    const update = await machine.run('apt-get', [...wait, 'update'], { env })
+    const install = await machine.run('apt-get', [...wait, 'install', '-y', '--no-install-recommends', ...packages], {
+      env,
+    })
+    if (install.code === 0) return null
+    return lastLines(`${update.stderr}\n${install.stdout}\n${install.stderr}`, 8)
+  } finally {
+    policy.remove()
+  }
+}
+
+/** Debian asks this file before a package's install script starts a service; 101 means "no". */
+function forbidServices(): { remove(): void } {
+  if (existsSync(SERVICE_POLICY)) return { remove: () => undefined }
+  try {
+    writeFileSync(SERVICE_POLICY, '#!/bin/sh\nexit 101\n')
+    chmodSync(SERVICE_POLICY, 0o755)
+  } catch {
+    return { remove: () => undefined }
+  }
+  return { remove: () => rmSync(SERVICE_POLICY, { force: true }) }
+}
+
+function lastLines(text: string, count: number): string {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-count)
+    .join('\n')
+}
