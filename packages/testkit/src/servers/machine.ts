@@ -84,7 +84,7 @@ function run(command: string, args: readonly string[], options: CommandOptions =
 
 /** The folders of PATH, in order. */
 export function pathFolders(machine: Machine): readonly string[] {
-  return (machine.env['PATH'] ?? '').split(machine.platform === 'win32' ? ';' : ':').filter((folder) => folder !== '')
+  return (machine.env.PATH ?? '').split(machine.platform === 'win32' ? ';' : ':').filter((folder) => folder !== '')
 }
 
 /** The full path of a program in PATH, or null. */

@@ -117,7 +117,7 @@ function launch(program: ServerProgram, port: number, lines: string[]): Promise<
       detached: true,
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', TZ: 'UTC' },
+      env: { PATH: process.env.PATH ?? '', LC_ALL: 'C', TZ: 'UTC' },
       ...(program.user ?? {}),
     })
     let output = ''

@@ -1,0 +1,110 @@
+// `npm test [-- words… --grep=… --timeout=… --concurrency=… --verbose --list]`
+//
+// Runs the test files of the workspace on real engines, each file in a process of its own. A word picks the files whose
+// path contains it. The last line of output is `N passed, N failed, N skipped`.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { provideEngines } from '@stoa/testkit/servers'
+import { matching, testFiles } from './testing/discover.ts'
+import { createReport } from './testing/report.ts'
+import { runFile } from './testing/run-file.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const DEFAULT_TIMEOUT_MS = 120_000
+const DEFAULT_CONCURRENCY = 2
+
+/** Variables of a developer's shell that would change what tests see. */
+const HIDDEN = /^(DATABASE_URL|REDIS_URL|PORT|NODE_OPTIONS|NODE_TEST_CONTEXT|OTEL_.*|STOA_.*)$/
+
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error)
+  return 1
+})
+
+async function main(): Promise<number> {
+  const options = readOptions()
+  const files = matching(testFiles(ROOT), options.words)
+  if (options.list) {
+    for (const file of files) console.log(file)
+    return 0
+  }
+  if (files.length === 0) throw new Error(`no test file has ${options.words.join(' or ') || '.test.ts'} in its path`)
+
+  const interrupt = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => interrupt.abort(signal))
+  }
+  const begun = performance.now()
+  await using engines = await provideEngines(undefined, (line) => console.log(line))
+  console.log(`PostgreSQL from ${engines.origins.postgres}, Redis from ${engines.origins.redis}\n`)
+  const report = createReport((line) => console.log(line))
+  const scratch = mkdtempSync(join(tmpdir(), 'stoa-test-'))
+  const waiting = [...files]
+  const work = async () => {
+    for (let file = waiting.shift(); file !== undefined && !interrupt.signal.aborted; file = waiting.shift()) {
+      const result = await runFile(file, {
+        root: ROOT,
+        scratch,
+        timeoutMs: options.timeoutMs,
+        env: environment(engines.databaseUrl, engines.redisUrl),
+        namePattern: options.grep,
+        signal: interrupt.signal,
+      })
+      if (options.grep === null || result.passed + result.failures.length > 0) report.file(result, options.verbose)
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: options.concurrency }, work))
+  } finally {
+    rmSync(scratch, { recursive: true, force: true })
+  }
+  const code = report.end(performance.now() - begun)
+  return interrupt.signal.aborted ? 130 : code
+}
+
+interface Options {
+  readonly words: readonly string[]
+  readonly grep: string | null
+  readonly timeoutMs: number
+  readonly concurrency: number
+  readonly verbose: boolean
+  readonly list: boolean
+}
+
+function readOptions(): Options {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      grep: { type: 'string', short: 'g' },
+      timeout: { type: 'string' },
+      concurrency: { type: 'string' },
+      verbose: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+    },
+  })
+  return {
+    words: positionals,
+    grep: values.grep ?? null,
+    timeoutMs: positive('timeout', values.timeout ?? process.env.STOA_TEST_TIMEOUT_MS, DEFAULT_TIMEOUT_MS),
+    concurrency: positive('concurrency', values.concurrency ?? process.env.STOA_TEST_CONCURRENCY, DEFAULT_CONCURRENCY),
+    verbose: values.verbose,
+    list: values.list,
+  }
+}
+
+function positive(name: string, given: string | undefined, standard: number): number {
+  if (given === undefined) return standard
+  const value = Number(given)
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`${name} must be a whole number of at least 1, not ${given}`)
+  return value
+}
+
+function environment(databaseUrl: string, redisUrl: string): Record<string, string | undefined> {
+  const env: Record<string, string | undefined> = {}
+  for (const [name, value] of Object.entries(process.env)) if (!HIDDEN.test(name)) env[name] = value
+  return { ...env, STOA_TEST_DATABASE_URL: databaseUrl, STOA_TEST_REDIS_URL: redisUrl }
+}
