@@ -1,0 +1,77 @@
+import { mkdir } from 'node:fs/promises'
+import { PGlite } from '@electric-sql/pglite'
+import { resolveOptions } from '@stoa/kernel'
+import { type Database, WireDatabase } from './database.ts'
+import { DataFolderError, FolderLock } from './folder-lock.ts'
+import { type DatabaseDeps, PGLITE_OPTIONS, type PgliteOptionsInput } from './options.ts'
+import { pgliteWire } from './pglite-wire.ts'
+
+/** Enough for the embedded use, and half the memory of the default. */
+const SHARED_BUFFERS = '16MB'
+
+/** A PGlite database; it can be copied, to start others from. */
+export interface PgliteDatabase extends Database {
+  readonly engine: 'pglite'
+  /** A copy of everything, for `template`. Nothing may be running. */
+  dump(): Promise<Blob>
+}
+
+/**
+ * Opens PGlite on a folder or in memory. A folder is held by a lock file beside it, `<dataDir>.lock`, until the database is disposed.
+ *
+ * @throws DataFolderError when another process holds the folder, or it cannot be read or written
+ * @throws StoaError `invalid_options`
+ */
+export async function openPglite(options: PgliteOptionsInput, deps: DatabaseDeps): Promise<PgliteDatabase> {
+  const { dataDir, statementTimeoutMs, template } = resolveOptions(PGLITE_OPTIONS, options, { name: 'openPglite' })
+  const lock = dataDir === null ? null : await holdFolder(dataDir, deps)
+  try {
+    const pglite = await PGlite.create({
+      ...(dataDir === null ? {} : { dataDir }),
+      ...(template ? { loadDataDir: template as Blob } : {}),
+      startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${SHARED_BUFFERS}`],
+    })
+    return new FolderDatabase(pglite, statementTimeoutMs, deps, lock)
+  } catch (cause) {
+    await lock?.[Symbol.asyncDispose]()
+    if (dataDir === null) throw cause
+    throw new DataFolderError(`The data folder ${dataDir} cannot be opened as a database: ${textOf(cause)}`, { cause })
+  }
+}
+
+async function holdFolder(dataDir: string, deps: DatabaseDeps): Promise<FolderLock> {
+  try {
+    await mkdir(dataDir, { recursive: true })
+  } catch (cause) {
+    throw new DataFolderError(`The data folder ${dataDir} cannot be made: ${textOf(cause)}`, { cause })
+  }
+  return await FolderLock.acquire(dataDir, deps.clock)
+}
+
+function textOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+class FolderDatabase extends WireDatabase implements PgliteDatabase {
+  override readonly engine = 'pglite'
+  readonly #pglite: PGlite
+  readonly #lock: FolderLock | null
+
+  constructor(pglite: PGlite, statementTimeoutMs: number, deps: DatabaseDeps, lock: FolderLock | null) {
+    const durability = lock
+      ? 'a committed write survives a crash of the process, not a power loss (PGlite does not fsync)'
+      : 'nothing survives the end of the process (PGlite in memory)'
+    super(pgliteWire(pglite, durability), statementTimeoutMs, deps)
+    this.#pglite = pglite
+    this.#lock = lock
+  }
+
+  async dump(): Promise<Blob> {
+    return await this.#pglite.dumpDataDir('none')
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]()
+    await this.#lock?.[Symbol.asyncDispose]()
+  }
+}

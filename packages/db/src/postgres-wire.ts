@@ -1,0 +1,167 @@
+/*
+ * PostgreSQL over sockets, by `pg`: its pool, connection, TLS and authentication; the batches of batch.ts in place of its own queries.
+ *
+ * A connection that breaks is thrown away and the pool opens another on the next demand. While the server cannot be reached, an acquire tries
+ * again with jitter until its time is up, so a restart of the server costs a pause and not a burst of errors.
+ */
+import type { Clock, Logger } from '@stoa/kernel'
+import { Client, type ClientBase, type Connection, Pool, type PoolClient, type PoolConfig, type Submittable } from 'pg'
+import { Batch, type BatchStatement, PreparedStatements, type StatementResult } from './batch.ts'
+import { isConnectionLoss, serverError } from './db-errors.ts'
+import type { PostgresOptions } from './options.ts'
+import { listenOnPostgres } from './postgres-listen.ts'
+import type { DurabilitySettings, Wire, WireConnection, WireUsage } from './wire.ts'
+
+export interface WireDeps {
+  readonly log: Logger
+  readonly clock: Clock
+}
+
+/** Opens the pool; the first connection is made on the first demand. */
+export function postgresWire(options: PostgresOptions, deps: WireDeps): Wire {
+  const connectionConfig: PoolConfig = {
+    connectionString: options.url,
+    application_name: options.applicationName,
+    keepAlive: true,
+  }
+  const pool = new Pool({
+    ...connectionConfig,
+    max: options.poolSize,
+    connectionTimeoutMillis: options.acquireTimeoutMs,
+    idleTimeoutMillis: 30_000,
+  })
+  pool.on('error', (error) => deps.log.warn({ err: error }, 'an idle database connection was lost'))
+  const connections = new WeakMap<PoolClient, PostgresConnection>()
+  const directConfig = { ...connectionConfig, connectionString: options.directUrl ?? options.url }
+
+  const direct = async (): Promise<WireConnection> => {
+    const client = new Client({ ...directConfig, connectionTimeoutMillis: options.acquireTimeoutMs })
+    await client.connect()
+    return new PostgresConnection(client, true, () => void client.end().catch(() => undefined))
+  }
+  const connect = async (): Promise<WireConnection> => {
+    const client = await pool.connect()
+    let connection = connections.get(client)
+    if (!connection) {
+      connection = new PostgresConnection(client, options.preparedStatements, (broken) => client.release(broken))
+      connections.set(client, connection)
+    }
+    return connection
+  }
+
+  return {
+    engine: 'postgres',
+    durability,
+    acquire: () => retryUntil(deps.clock, options.acquireTimeoutMs, connect),
+    acquireDirect: () => retryUntil(deps.clock, options.acquireTimeoutMs, direct),
+    listen: (channel, onMessage, onGap) =>
+      listenOnPostgres(() => new Client(directConfig), channel, { onMessage, onGap }, deps),
+    usage: (): WireUsage => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    [Symbol.asyncDispose]: () => pool.end(),
+  }
+}
+
+function durability({ fsync, synchronousCommit }: DurabilitySettings): string {
+  if (fsync === 'on' && synchronousCommit !== 'off') return 'a committed write survives a crash and a power loss'
+  return `a committed write may be lost by a crash of the server (fsync=${fsync}, synchronous_commit=${synchronousCommit})`
+}
+
+/** Tries until it succeeds, fails for another reason than a lost connection, or `timeoutMs` have passed. */
+async function retryUntil<T>(clock: Clock, timeoutMs: number, connect: () => Promise<T>): Promise<T> {
+  const deadline = clock.now() + timeoutMs
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await connect()
+    } catch (error) {
+      const waitMs = Math.min(500, 20 * 2 ** attempt) * (0.5 + Math.random())
+      if (!isConnectionLoss(error) || clock.now() + waitMs >= deadline) throw error
+      await clock.sleep(waitMs)
+    }
+  }
+}
+
+class PostgresConnection implements WireConnection {
+  readonly #client: ClientBase
+  readonly #release: (broken: boolean) => void
+  readonly #prepared: PreparedStatements
+  #current: Batch | null = null
+
+  constructor(client: ClientBase, preparedStatements: boolean, release: (broken: boolean) => void) {
+    this.#client = client
+    this.#release = release
+    this.#prepared = new PreparedStatements(preparedStatements)
+    // `pg` tells a query of a finished Parse only by its name; the batch has several, so it listens at the connection.
+    const { connection } = client as unknown as { connection: NodeJS.EventEmitter }
+    connection.on('parseComplete', () => this.#current?.onParseComplete())
+    // Without a listener a connection that dies while it is held would end the process; the query in flight gets the error.
+    client.on('error', () => undefined)
+  }
+
+  async send(statements: readonly BatchStatement[]): Promise<readonly StatementResult[]> {
+    const batch = new Batch(statements, this.#prepared)
+    this.#current = batch
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#client.query(new SubmittedBatch(batch, resolve, reject))
+      })
+    } finally {
+      this.#current = null
+    }
+    return batch.results
+  }
+
+  async script(sql: string): Promise<void> {
+    try {
+      await this.#client.query(sql)
+    } catch (error) {
+      throw serverError(error as Error)
+    }
+  }
+
+  release(broken: boolean): void {
+    this.#release(broken)
+  }
+}
+
+/** A batch in the shape that `pg` queues and feeds with messages (as its cursors do). */
+class SubmittedBatch implements Submittable {
+  readonly #batch: Batch
+  readonly #resolve: () => void
+  readonly #reject: (error: Error) => void
+
+  constructor(batch: Batch, resolve: () => void, reject: (error: Error) => void) {
+    this.#batch = batch
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  submit(connection: Connection): void {
+    connection.stream.write(this.#batch.bytes)
+  }
+
+  handleRowDescription(message: { fields: { name: string; dataTypeID: number }[] }): void {
+    this.#batch.onRowDescription(message.fields)
+  }
+
+  handleDataRow(message: { fields: (string | null)[] }): void {
+    this.#batch.onDataRow(message.fields)
+  }
+
+  handleCommandComplete(message: { text: string }): void {
+    this.#batch.onCommandComplete(message.text)
+  }
+
+  handleEmptyQuery(): void {
+    this.#batch.onCommandComplete('EMPTY')
+  }
+
+  handleError(error: Error): void {
+    this.#batch.onError(serverError(error))
+    this.#reject(this.#batch.error ?? error)
+  }
+
+  handleReadyForQuery(): void {
+    if (this.#batch.error) this.#reject(this.#batch.error)
+    else this.#resolve()
+  }
+}
