@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { DataFolderError, openPglite } from '../src/index.ts'
+import { deps } from './engines.ts'
+
+describe('the data folder', () => {
+  let root: string
+  before(async () => {
+    root = await mkdtemp(join(tmpdir(), 'stoa-lock-'))
+  })
+  after(() => rm(root, { recursive: true, force: true }))
+
+  /** Another process that opens the folder, says so, and waits to be ended. */
+  async function holder(folder: string): Promise<ChildProcess> {
+    const program = `
+      import { openPglite } from ${JSON.stringify(import.meta.resolve('../src/index.ts'))}
+      import { silentLogger, systemClock } from ${JSON.stringify(import.meta.resolve('@stoa/kernel'))}
+      await openPglite({ dataDir: ${JSON.stringify(folder)} }, { log: silentLogger, clock: systemClock })
+      console.log('open')
+      setInterval(() => {}, 1000)`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(child.stdout as NodeJS.ReadableStream, 'data')
+    return child
+  }
+
+  test('that another process holds is refused, naming its pid, and is free again when it was killed', async () => {
+    const folder = join(root, 'held')
+    const other = await holder(folder)
+    await assert.rejects(openPglite({ dataDir: folder }, deps), (error: Error) => {
+      assert.ok(error instanceof DataFolderError)
+      assert.match(error.message, new RegExp(`process ${other.pid}\\b`))
+      return true
+    })
+    other.kill('SIGKILL')
+    await once(other, 'exit')
+    await using db = await openPglite({ dataDir: folder }, deps)
+    assert.equal((await db.check()).ok, true)
+  })
+
+  test('is held against a second opening in the same process too', async () => {
+    const folder = join(root, 'twice')
+    const first = await openPglite({ dataDir: folder }, deps)
+    await assert.rejects(openPglite({ dataDir: folder }, deps), DataFolderError)
+    await first[Symbol.asyncDispose]()
+    await (await openPglite({ dataDir: folder }, deps))[Symbol.asyncDispose]()
+    await assert.rejects(readFile(`${folder}.lock`), { code: 'ENOENT' })
+  })
+
+  test('with a lock left by an earlier process of our own pid, as in a container, is taken over', async () => {
+    const folder = join(root, 'pid-one')
+    await writeFile(
+      `${folder}.lock`,
+      JSON.stringify({ pid: process.pid, host: hostname(), started: '1', token: 'left behind' }),
+    )
+    await (await openPglite({ dataDir: folder }, deps))[Symbol.asyncDispose]()
+  })
+
+  test('with a lock of a running process that started at another time is taken over: the pid was used again', async () => {
+    const folder = join(root, 'reused')
+    await writeFile(
+      `${folder}.lock`,
+      JSON.stringify({ pid: process.ppid, host: hostname(), started: '1', token: 'left behind' }),
+    )
+    await (await openPglite({ dataDir: folder }, deps))[Symbol.asyncDispose]()
+  })
+
+  test('with a fresh lock of another host is refused', async () => {
+    const folder = join(root, 'foreign')
+    await writeFile(`${folder}.lock`, JSON.stringify({ pid: 1, host: 'elsewhere', started: null, token: 'x' }))
+    await assert.rejects(openPglite({ dataDir: folder }, deps), /process 1 on elsewhere/)
+  })
+
+  test('with an unreadable lock is taken over', async () => {
+    const folder = join(root, 'garbled')
+    await writeFile(`${folder}.lock`, 'not json')
+    await (await openPglite({ dataDir: folder }, deps))[Symbol.asyncDispose]()
+  })
+
+  test('of which ten openings compete is won by exactly one', async () => {
+    const folder = join(root, 'race')
+    await writeFile(
+      `${folder}.lock`,
+      JSON.stringify({ pid: 999_999_999, host: hostname(), started: null, token: 'dead' }),
+    )
+    const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => openPglite({ dataDir: folder }, deps)))
+    const won = outcomes.filter((outcome) => outcome.status === 'fulfilled')
+    assert.equal(won.length, 1)
+    await won[0]?.value[Symbol.asyncDispose]()
+  })
+
+  test('that is a file, or lies where nothing may be made, is one clear error', async () => {
+    await writeFile(join(root, 'a-file'), '')
+    await assert.rejects(openPglite({ dataDir: join(root, 'a-file') }, deps), /data folder .* cannot be made/)
+    const sealed = join(root, 'sealed')
+    await writeFile(sealed, '')
+    await chmod(sealed, 0o000)
+    await assert.rejects(openPglite({ dataDir: join(sealed, 'db') }, deps), DataFolderError)
+  })
+
+  test('keeps what was committed, over an end by dispose and over a kill', async () => {
+    const folder = join(root, 'kept')
+    const db = await openPglite({ dataDir: folder }, deps)
+    await db.admin((session) => session.exec('create table kept (n int); insert into kept values (7)'))
+    await db[Symbol.asyncDispose]()
+    const other = await holder(folder)
+    other.kill('SIGKILL')
+    await once(other, 'exit')
+    await using again = await openPglite({ dataDir: folder }, deps)
+    assert.deepEqual(await again.admin((session) => session.query('select n from kept')), [{ n: 7 }])
+  })
+
+  test('can be started from a template', async () => {
+    const first = await openPglite({}, deps)
+    await first.admin((session) => session.exec('create table kept (n int); insert into kept values (7)'))
+    const template = await first.dump()
+    await first[Symbol.asyncDispose]()
+    await using copy = await openPglite({ template }, deps)
+    assert.deepEqual(await copy.admin((session) => session.query('select n from kept')), [{ n: 7 }])
+    assert.match((await copy.check()).durability, /nothing survives/)
+  })
+})
