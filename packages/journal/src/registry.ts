@@ -1,0 +1,102 @@
+import { StoaError } from '@stoa/kernel'
+import { Compile, type Validator } from 'typebox/compile'
+import { journalErrors } from './errors.ts'
+import type { EventDefinition, EventInput } from './event.ts'
+
+/** All events that a program knows. */
+export interface EventRegistry {
+  /** By type, then version: for the documentation. */
+  readonly definitions: readonly EventDefinition[]
+  /**
+   * The data of an event as JSON text, after everything about the event was checked.
+   *
+   * @throws StoaError `event_not_defined`, `event_invalid`
+   */
+  encode(event: EventInput): string
+  /** What was stored, brought to the newest version that upcasting reaches. An unknown type or version passes as it is. */
+  decode(type: string, version: number, data: Data): { readonly version: number; readonly data: Data }
+}
+
+type Data = Readonly<Record<string, unknown>>
+
+interface Entry {
+  readonly definition: EventDefinition
+  readonly validator: Validator
+}
+
+const MAX_SUBJECTS = 4
+const MAX_SUBJECT_LENGTH = 200
+const MAX_DATA_BYTES = 65_536
+const SUBJECT = /^[a-z][A-Za-z0-9_]*:[^\s\p{C}]+$/u
+/** JSON text keeps NUL and lone surrogates as escapes, and PostgreSQL's jsonb takes neither. An even run of backslashes before is no escape. */
+const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/
+
+/**
+ * The registry of the given definitions. Each schema is compiled once.
+ *
+ * @throws TypeError when a version is defined twice
+ */
+export function createEventRegistry(definitions: readonly EventDefinition[]): EventRegistry {
+  const entries = new Map<string, Map<number, Entry>>()
+  for (const definition of definitions) {
+    const { type, version } = definition
+    const versions = entries.get(type) ?? new Map<number, Entry>()
+    if (versions.has(version)) throw new TypeError(`event '${type}' version ${version} is defined twice`)
+    versions.set(version, { definition, validator: Compile(definition.data) as Validator })
+    entries.set(type, versions)
+  }
+  return Object.freeze({
+    definitions: Object.freeze([...definitions].sort(byTypeAndVersion)),
+    encode: (event: EventInput) => encode(entries, event),
+    decode: (type: string, version: number, data: Data) => decode(entries.get(type), version, data),
+  })
+}
+
+function byTypeAndVersion(a: EventDefinition, b: EventDefinition): number {
+  return a.type < b.type ? -1 : a.type > b.type ? 1 : a.version - b.version
+}
+
+function encode(entries: ReadonlyMap<string, ReadonlyMap<number, Entry>>, event: EventInput): string {
+  const entry = entries.get(event.type)?.get(event.version)
+  if (!entry) {
+    throw new StoaError(journalErrors.event_not_defined, { context: { type: event.type, version: event.version } })
+  }
+  checkSubjects(event)
+  if (!entry.validator.Check(event.data)) throw invalid(event, entry.validator.Errors(event.data).slice(0, 5))
+  const text = JSON.stringify(event.data)
+  if (text.length > MAX_DATA_BYTES / 3 && Buffer.byteLength(text) > MAX_DATA_BYTES) {
+    throw invalid(event, `data is larger than ${MAX_DATA_BYTES} bytes`)
+  }
+  if (text.includes('\\u') && UNSTORABLE.test(text)) throw invalid(event, 'data holds NUL or a lone surrogate')
+  return text
+}
+
+function checkSubjects(event: EventInput): void {
+  const { subjects } = event
+  if (subjects.length < 1 || subjects.length > MAX_SUBJECTS || new Set(subjects).size !== subjects.length) {
+    throw invalid(event, `an event names 1 to ${MAX_SUBJECTS} different subjects`)
+  }
+  for (const subject of subjects) {
+    if (subject.length > MAX_SUBJECT_LENGTH || !SUBJECT.test(subject)) throw invalid(event, { subject })
+  }
+}
+
+function invalid(event: EventInput, problem: unknown): StoaError {
+  return new StoaError(journalErrors.event_invalid, {
+    context: { type: event.type, version: event.version, problem },
+  })
+}
+
+function decode(
+  versions: ReadonlyMap<number, Entry> | undefined,
+  version: number,
+  data: Data,
+): { readonly version: number; readonly data: Data } {
+  let current = { version, data }
+  let next = versions?.get(version + 1)?.definition
+  while (next?.upcast) {
+    current = { version: next.version, data: next.upcast(current.data) as Data }
+    next = versions?.get(current.version + 1)?.definition
+  }
+  return current
+}
