@@ -1,0 +1,111 @@
+import { type Query, statement } from '@stoa/db'
+
+/** A row of `stoa.events`. */
+export interface EventRow {
+  readonly id: number
+  readonly xid: string
+  readonly tenantId: string
+  readonly type: string
+  readonly version: number
+  readonly subjects: string[]
+  readonly data: Record<string, unknown>
+  readonly actorType: string
+  readonly actorId: string
+  readonly requestId: string
+  readonly traceId: string | null
+  readonly at: Date
+}
+
+/** A row on the way to a reader: `settled` is false while a transaction that may still append something before it is in flight. */
+export interface FollowingRow extends EventRow {
+  readonly settled: boolean
+}
+
+const COLUMNS =
+  'e.id, e.xid, e.tenant_id, e.type, e.version, e.subjects, e.data, e.actor_type, e.actor_id, e.request_id, e.trace_id, e.at'
+
+/** Adds an event; xid and id are the database's to choose. `data` is JSON text. */
+export const eventAppended = statement<
+  [
+    tenantId: string,
+    at: Date,
+    version: number,
+    type: string,
+    subjects: readonly string[],
+    data: string,
+    actorType: string,
+    actorId: string,
+    requestId: string,
+    traceId: string | null,
+  ],
+  never
+>(`insert into stoa.events (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id, trace_id)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
+
+/**
+ * What follows a position, in the order of the journal. The horizon is no condition but a column: rows behind it come last, the reader cuts
+ * them off, and knows by them that something is waiting, without a second look into every partition. One ordered index scan per
+ * partition, merged; a partition without news costs one descent of its index (0.6–0.9 ms for 37 partitions in all).
+ */
+export const eventsAfter = statement<[xid: string, id: string, limit: number], FollowingRow>(
+  `select ${COLUMNS}, e.xid < (select pg_snapshot_xmin(pg_current_snapshot())) as settled
+from stoa.events e
+where (e.xid, e.id) > ($1::xid8, $2::bigint)
+order by e.xid, e.id
+limit $3`,
+)
+
+/** The oldest transaction in flight: whatever is not read yet by now is behind it. */
+export const horizon = statement<[], { xid: string }>('select pg_snapshot_xmin(pg_current_snapshot()) as xid')
+
+/** Newest first, below a place (`beforeAt`, `beforeId`), not older than `from`; each filter may be null. */
+export interface AuditQuery {
+  readonly subject: string | null
+  readonly actorType: string | null
+  readonly actorId: string | null
+  readonly type: string | null
+  readonly from: Date
+  readonly beforeAt: Date
+  readonly beforeId: string
+  readonly limit: number
+}
+
+// `at <= $3` says nothing that the row comparison does not, but only a plain comparison lets the planner leave partitions out.
+const WINDOW = `($1::text is null or e.type = $1) and e.at >= $2 and e.at <= $3 and (e.at, e.id) < ($3, $4::bigint)`
+const NEWEST_FIRST = 'order by e.at desc, e.id desc limit $5'
+const BY_ACTOR = `($6::text is null or e.actor_id = $6) and ($7::text is null or e.actor_type = $7)`
+
+type WindowParameters = [type: string | null, from: Date, beforeAt: Date, beforeId: string, limit: number]
+
+const auditOfAll = statement<WindowParameters, EventRow>(
+  `select ${COLUMNS} from stoa.events e where ${WINDOW} ${NEWEST_FIRST}`,
+)
+
+const auditOfActor = statement<[...WindowParameters, actorId: string, actorType: string | null], EventRow>(
+  `select ${COLUMNS} from stoa.events e
+where e.actor_id = $6 and ($7::text is null or e.actor_type = $7) and ${WINDOW} ${NEWEST_FIRST}`,
+)
+
+/** A subject stands in one of four places, each with an index of its own, each giving the newest first: they are merged, not sorted. */
+const auditOfSubject = statement<
+  [...WindowParameters, actorId: string | null, actorType: string | null, subject: string],
+  EventRow
+>(
+  `with concerned as (
+${[1, 2, 3, 4]
+  .map(
+    (place) =>
+      `(select ${COLUMNS} from stoa.events e where e.subjects[${place}] = $8 and ${BY_ACTOR} and ${WINDOW} ${NEWEST_FIRST})`,
+  )
+  .join('\nunion all\n')}
+)
+select ${COLUMNS} from concerned e ${NEWEST_FIRST}`,
+)
+
+/** A page of the tenant's audit trail, by the index that fits the filter. Row level security adds the tenant. */
+export function auditPage(query: AuditQuery): Query<EventRow> {
+  const window: WindowParameters = [query.type, query.from, query.beforeAt, query.beforeId, query.limit]
+  if (query.subject !== null) return auditOfSubject(...window, query.actorId, query.actorType, query.subject)
+  if (query.actorId !== null) return auditOfActor(...window, query.actorId, query.actorType)
+  return auditOfAll(...window)
+}

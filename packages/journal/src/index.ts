@@ -1,0 +1,22 @@
+export { type AuditFilter, type AuditPage, journalPermissions } from './audit.ts'
+export { journalErrors } from './errors.ts'
+export { defineEvent, type EventDefinition, type EventInput, type EventSpec, type JournalEvent } from './event.ts'
+export { type HintTransport, type Hints, processHints, type RelayOptions, relayedHints } from './hints.ts'
+export {
+  createJournal,
+  type EventHandler,
+  type Journal,
+  type JournalDeps,
+  type ReaderStatus,
+  type Tail,
+  type TransactionalHandler,
+} from './journal.ts'
+export type { Maintenance, MaintenanceOptions } from './maintenance.ts'
+export { journalMigrations } from './migrations/index.ts'
+export { notifyTransport } from './notify-hints.ts'
+export type { PartitionReport, RetentionReport } from './partitions.ts'
+export { comparePositions, type Position, startPosition } from './position.ts'
+export type { ReaderOptions, TailOptions } from './reader-options.ts'
+export { type RedisTransportOptions, redisTransport } from './redis-hints.ts'
+export { createEventRegistry, type EventRegistry } from './registry.ts'
+export type { JournalSignal, Stuck } from './signals.ts'

@@ -1,0 +1,193 @@
+import type { Database, Tx } from '@stoa/db'
+import { type BaseCtx, type Clock, type Ctx, type Logger, resolveOptions, StoaError, systemCtx } from '@stoa/kernel'
+import { type AuditFilter, type AuditPage, auditTrail } from './audit.ts'
+import { journalErrors } from './errors.ts'
+import type { EventDefinition, EventInput, JournalEvent } from './event.ts'
+import { eventAppended } from './event-store.ts'
+import { Feed } from './feed.ts'
+import type { Hints } from './hints.ts'
+import { type Maintenance, type MaintenanceOptions, maintain } from './maintenance.ts'
+import { ensurePartitions, type PartitionReport, type RetentionReport, retain } from './partitions.ts'
+import { type Position, startPosition } from './position.ts'
+import { DurableReader, EVENTS_TOPIC, type Handle, type ReaderDeps } from './reader.ts'
+import { READER_OPTIONS, type ReaderOptions, TAIL_OPTIONS, type TailOptions } from './reader-options.ts'
+import { type ReaderRow, readerForgotten, readerList } from './reader-store.ts'
+import { createEventRegistry } from './registry.ts'
+import type { JournalSignal } from './signals.ts'
+import { LiveTail } from './tail.ts'
+
+/** What the journal stands on. */
+export interface JournalDeps {
+  readonly db: Database
+  /** {@link processHints}, or {@link relayedHints} over Redis or NOTIFY when there are more processes. Closed by whoever made it. */
+  readonly hints: Hints
+  readonly log: Logger
+  readonly clock: Clock
+  /** Told what happens to readers. Default: nobody. */
+  readonly observe?: (signal: JournalSignal) => void
+}
+
+/** A durable reader, as {@link Journal.readers} reports it. */
+export interface ReaderStatus {
+  readonly name: string
+  readonly position: Position
+  /** Whether some process holds it now. */
+  readonly held: boolean
+  /** Process id and a random word of the last holder. */
+  readonly holder: string
+  /** When its cursor was last moved. */
+  readonly advancedAt: Date
+  /** Failures in a row of the event that it stands before. */
+  readonly failures: number
+  readonly lastError: string | null
+}
+
+/** A live tail. */
+export interface Tail extends AsyncDisposable {
+  /** Resolves when the tail has its place: every event that is appended from then on will be delivered. */
+  readonly ready: Promise<void>
+}
+
+/** Handles events one batch after the other. Throwing has the same events delivered again, later; `signal` aborts when the reader is to stop. */
+export type EventHandler = (events: readonly JournalEvent[], signal: AbortSignal) => Promise<void>
+
+/** Handles events in the transaction that moves the cursor: a transaction of the system role, kept or undone with the cursor. */
+export type TransactionalHandler = (events: readonly JournalEvent[], tx: Tx, signal: AbortSignal) => Promise<void>
+
+/** The append-only log of everything that was written. */
+export interface Journal {
+  /** Every event that can be appended, by type and version. */
+  readonly events: readonly EventDefinition[]
+  /**
+   * Adds an event to the transaction. It costs no round trip: it leaves with the transaction's next statement or its COMMIT. Readers are hinted
+   * after the commit.
+   *
+   * @throws StoaError `event_not_defined`, `event_invalid`, `event_of_another_tenant`: mistakes of the program, before anything is sent
+   */
+  append(ctx: Ctx, tx: Tx, event: EventInput): void
+  /**
+   * Events of all tenants after a position, oldest first. It may give fewer than `limit` although there are more to come.
+   *
+   * @param after null for the beginning
+   * @param limit 1–5 000
+   * @throws StoaError `invalid_cursor` when `after` is not a position
+   */
+  read(
+    ctx: BaseCtx,
+    after: string | null,
+    limit: number,
+  ): Promise<{ readonly events: readonly JournalEvent[]; readonly position: Position }>
+  /** Starts a durable reader: at least once, in order, one process at a time. Dispose to stop. */
+  reader(options: ReaderOptions & { readonly transactional?: false }, handle: EventHandler): AsyncDisposable
+  /** Starts a durable reader whose handler writes in the transaction that moves its cursor: exactly once in effect. */
+  reader(options: ReaderOptions & { readonly transactional: true }, handle: TransactionalHandler): AsyncDisposable
+  /** Starts a live tail: every event from now on, in memory, in this process. Dispose to stop. */
+  tail(options: TailOptions, handle: EventHandler): Tail
+  /** The tenant's audit trail. See {@link AuditFilter}. @throws StoaError `forbidden`, `validation_failed`, `invalid_cursor` */
+  audit(ctx: Ctx, filter: AuditFilter): Promise<AuditPage>
+  /** All durable readers, by name. */
+  readers(ctx: BaseCtx): Promise<ReaderStatus[]>
+  /** Forgets a durable reader that nobody holds, so that it no longer holds retention back. @returns whether there was one */
+  forgetReader(ctx: BaseCtx, name: string): Promise<boolean>
+  /** Makes the partitions of this month and the two after it. At boot, and daily. */
+  ensurePartitions(ctx: BaseCtx): Promise<PartitionReport>
+  /** Drops the months before the last `months` ones, unless a durable reader has not read them. 1–1 200. */
+  retain(ctx: BaseCtx, months: number): Promise<RetentionReport>
+  /** Does both of the above now and daily, until disposed. */
+  maintain(options: MaintenanceOptions): Maintenance
+}
+
+/**
+ * Opens the journal of a database whose schema has {@link journalMigrations}.
+ *
+ * @throws TypeError when an event version is defined twice
+ */
+export function createJournal(options: { readonly events: readonly EventDefinition[] }, deps: JournalDeps): Journal {
+  const { clock, db, hints, log } = deps
+  const registry = createEventRegistry(options.events)
+  const observe = quietly(deps)
+  const ctxOf = (reason: string) => systemCtx({ log, clock }, reason)
+  const feed = new Feed(db, ctxOf('journal'), registry)
+  hints.subscribe(EVENTS_TOPIC, () => feed.hinted())
+  const readerDeps = (name: string): ReaderDeps => ({ db, hints, feed, observe, ctx: ctxOf(`reader:${name}`) })
+  const hinted = new WeakSet<Tx>()
+  const hint = () => hints.publish(EVENTS_TOPIC)
+
+  return Object.freeze<Journal>({
+    events: registry.definitions,
+    append(ctx, tx, event) {
+      if (tx.tenantId !== null && tx.tenantId !== ctx.tenant.id) {
+        throw new StoaError(journalErrors.event_of_another_tenant, { context: { type: event.type, tenant: tx.tenantId } })
+      }
+      const data = registry.encode(event)
+      const { actor, requestId, tenant, traceId } = ctx
+      const at = new Date(ctx.clock.now())
+      const { subjects, type, version } = event
+      tx.later(
+        eventAppended(tenant.id, at, version, type, subjects, data, actor.type, actor.id, requestId, traceId),
+      )
+      if (hinted.has(tx)) return
+      hinted.add(tx)
+      tx.afterCommit(hint)
+    },
+    async read(_ctx, after, limit) {
+      if (!Number.isInteger(limit) || limit < 1 || limit > 5_000) throw new RangeError('limit must be 1 to 5000')
+      const { events, position } = await feed.page((after ?? startPosition) as Position, limit)
+      return { events, position }
+    },
+    reader(input: ReaderOptions, handle: EventHandler | TransactionalHandler) {
+      const resolved = resolveOptions(READER_OPTIONS, input, {
+        name: 'journal.reader',
+        relations: [
+          (o) => (o.saveMs < o.leaseMs ? null : 'saveMs must be below leaseMs'),
+          (o) => (o.retryMinMs <= o.retryMaxMs ? null : 'retryMinMs must not be above retryMaxMs'),
+        ],
+      })
+      const call: Handle = resolved.transactional
+        ? (events, signal, tx) => (handle as TransactionalHandler)(events, tx as Tx, signal)
+        : (events, signal) => (handle as EventHandler)(events, signal)
+      return new DurableReader(readerDeps(resolved.name), resolved, call)
+    },
+    tail(input, handle) {
+      const resolved = resolveOptions(TAIL_OPTIONS, input, {
+        name: 'journal.tail',
+        relations: [(o) => (o.retryMinMs <= o.retryMaxMs ? null : 'retryMinMs must not be above retryMaxMs')],
+      })
+      return new LiveTail(readerDeps(resolved.name), resolved, handle)
+    },
+    audit: (ctx, filter) => auditTrail(db, registry, ctx, filter),
+    async readers(ctx) {
+      const rows = await db.systemRead(ctx, (tx) => tx.many(readerList()))
+      return rows.map(statusOf)
+    },
+    forgetReader: async (ctx, name) => (await db.system(ctx, (tx) => tx.run(readerForgotten(name)))) > 0,
+    ensurePartitions: (ctx) => ensurePartitions(db, ctx),
+    retain: (ctx, months) => retain(db, ctx, months),
+    maintain: (settings) => maintain(db, ctxOf('journal.maintenance'), settings),
+  })
+}
+
+function statusOf(row: ReaderRow): ReaderStatus {
+  const { advancedAt, failures, held, holder, lastError, name } = row
+  return {
+    name,
+    position: `${row.positionXid}.${row.positionId}` as Position,
+    held,
+    holder,
+    advancedAt,
+    failures,
+    lastError,
+  }
+}
+
+/** An observer that throws harms nobody. */
+function quietly({ log, observe }: JournalDeps): (signal: JournalSignal) => void {
+  if (!observe) return () => undefined
+  return (signal) => {
+    try {
+      observe(signal)
+    } catch (err) {
+      log.error({ err, kind: signal.kind }, 'an observer of the journal failed')
+    }
+  }
+}

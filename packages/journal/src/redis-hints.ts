@@ -1,0 +1,52 @@
+import type { Logger } from '@stoa/kernel'
+import { Redis, type RedisOptions } from 'ioredis'
+import type { HintTransport } from './hints.ts'
+
+/** Options of {@link redisTransport}. */
+export interface RedisTransportOptions {
+  /** `redis://` or `rediss://` URL. */
+  readonly url: string
+  /** One per installation that shares the Redis. Default `stoa:hints`. */
+  readonly channel?: string
+}
+
+/**
+ * Hints over Redis or Valkey pub/sub, on two connections of its own: one that subscribed can do nothing else. Both connect in the background and
+ * connect again by themselves, so a Redis that is down delays and stops nobody.
+ */
+export function redisTransport(options: RedisTransportOptions, deps: { readonly log: Logger }): HintTransport {
+  const channel = options.channel ?? 'stoa:hints'
+  const retryStrategy = (attempt: number): number => Math.min(5_000, 50 * 2 ** Math.min(attempt, 7)) * (0.5 + Math.random() / 2)
+  const settings: RedisOptions = { retryStrategy, autoResubscribe: false }
+  // A hint is worth nothing when it is late: while there is no connection it fails at once instead of waiting in memory.
+  const publisher = new Redis(options.url, { ...settings, enableOfflineQueue: false, maxRetriesPerRequest: 0 })
+  const connections: Redis[] = [publisher]
+  const watch = (connection: Redis, role: string): void => {
+    connection.on('error', (err) => deps.log.warn({ err, role }, 'Redis: the connection for hints is in trouble'))
+  }
+  watch(publisher, 'publisher')
+
+  return {
+    async send(message) {
+      await publisher.publish(channel, message)
+    },
+    async receive(onMessage, onGap) {
+      const subscriber = new Redis(options.url, { ...settings, maxRetriesPerRequest: null })
+      connections.push(subscriber)
+      watch(subscriber, 'subscriber')
+      subscriber.on('message', (_channel: string, message: string) => onMessage(message))
+      // Every time it is ready, the first included: what was published before that was not heard.
+      subscriber.on('ready', () => {
+        subscriber.subscribe(channel).then(onGap, (err: unknown) => deps.log.warn({ err }, 'Redis: subscribing again failed'))
+      })
+      return {
+        async [Symbol.asyncDispose]() {
+          subscriber.disconnect()
+        },
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      for (const connection of connections) connection.disconnect()
+    },
+  }
+}
