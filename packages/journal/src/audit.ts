@@ -68,7 +68,9 @@ export async function auditTrail(
   const newest = Math.min(place.at.getTime(), ctx.clock.now() + DAY_MS)
   const rows: EventRow[] = []
   for (const days of WINDOWS_DAYS) {
-    const start = new Date(Math.max(oldest.getTime(), Number.isFinite(days) ? newest - days * DAY_MS : Number.NEGATIVE_INFINITY))
+    const start = new Date(
+      Math.max(oldest.getTime(), Number.isFinite(days) ? newest - days * DAY_MS : Number.NEGATIVE_INFINITY),
+    )
     const query = auditQuery(filter, start, place, limit + 1 - rows.length)
     rows.push(...(await db.read(ctx, (tx) => tx.many(auditPage(query)))))
     if (rows.length > limit || start.getTime() <= oldest.getTime()) break
@@ -104,7 +106,8 @@ function checkedFilter(filter: AuditFilter): number {
   }
   for (const name of ['after', 'before'] as const) {
     const value = filter[name]
-    if (value !== undefined && !(value >= BEGINNING && value <= END)) reject(name, 'must be a time of the years 1 to 9999')
+    if (value !== undefined && !(value >= BEGINNING && value <= END))
+      reject(name, 'must be a time of the years 1 to 9999')
   }
   const { actorType, limit = 20 } = filter
   if (actorType !== undefined && !['anonymous', 'apiKey', 'user', 'system'].includes(actorType)) {

@@ -58,7 +58,10 @@ async function failed(first: JournalEvent, failures: number, error: unknown, del
   const { clock, log, name, signal } = delivery
   const { position } = first
   const waitMs = backoffMs(failures - 1, delivery.retryMinMs, delivery.retryMaxMs)
-  log.warn({ err: error, reader: name, position, type: first.type, failures, waitMs }, 'a reader could not take an event')
+  log.warn(
+    { err: error, reader: name, position, type: first.type, failures, waitMs },
+    'a reader could not take an event',
+  )
   delivery.observe({ kind: 'failed', reader: name, position, failures })
   await delivery.onFailure(failures, error)
   if (failures >= delivery.stuckAfterFailures) delivery.onStuck({ reason: 'handler', position, failures, error })

@@ -79,5 +79,8 @@ export function defineEvent<const T extends TSchema>(spec: EventSpec<T>): EventD
   if (!Number.isInteger(version) || version < 1 || version > 32_767) {
     throw new TypeError(`version of event '${type}' must be a whole number from 1 to 32767`)
   }
-  return Object.freeze({ ...spec, of: (data: object, subjects: readonly string[]) => ({ type, version, subjects, data }) })
+  return Object.freeze({
+    ...spec,
+    of: (data: object, subjects: readonly string[]) => ({ type, version, subjects, data }),
+  })
 }

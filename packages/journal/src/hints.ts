@@ -92,11 +92,7 @@ class Relay implements Hints {
   #receiving: AsyncDisposable | null = null
   #sending: Promise<void> = Promise.resolve()
 
-  constructor(
-    transport: HintTransport,
-    deps: { readonly log: Logger; readonly clock: Clock },
-    intervalMs: number,
-  ) {
+  constructor(transport: HintTransport, deps: { readonly log: Logger; readonly clock: Clock }, intervalMs: number) {
     this.#transport = transport
     this.#deps = deps
     this.#intervalMs = intervalMs

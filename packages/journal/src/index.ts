@@ -1,7 +1,7 @@
 export { type AuditFilter, type AuditPage, journalPermissions } from './audit.ts'
 export { journalErrors } from './errors.ts'
 export { defineEvent, type EventDefinition, type EventInput, type EventSpec, type JournalEvent } from './event.ts'
-export { type HintTransport, type Hints, processHints, type RelayOptions, relayedHints } from './hints.ts'
+export { type Hints, type HintTransport, processHints, type RelayOptions, relayedHints } from './hints.ts'
 export {
   createJournal,
   type EventHandler,

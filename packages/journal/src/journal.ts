@@ -117,15 +117,15 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
     events: registry.definitions,
     append(ctx, tx, event) {
       if (tx.tenantId !== null && tx.tenantId !== ctx.tenant.id) {
-        throw new StoaError(journalErrors.event_of_another_tenant, { context: { type: event.type, tenant: tx.tenantId } })
+        throw new StoaError(journalErrors.event_of_another_tenant, {
+          context: { type: event.type, tenant: tx.tenantId },
+        })
       }
       const data = registry.encode(event)
       const { actor, requestId, tenant, traceId } = ctx
       const at = new Date(ctx.clock.now())
       const { subjects, type, version } = event
-      tx.later(
-        eventAppended(tenant.id, at, version, type, subjects, data, actor.type, actor.id, requestId, traceId),
-      )
+      tx.later(eventAppended(tenant.id, at, version, type, subjects, data, actor.type, actor.id, requestId, traceId))
       if (hinted.has(tx)) return
       hinted.add(tx)
       tx.afterCommit(hint)

@@ -101,7 +101,8 @@ export class DurableReader implements AsyncDisposable {
         return acquired
       }
     } catch (err) {
-      if (!this.#closing.signal.aborted) ctx.log.warn({ err, reader: name }, 'a reader could not be acquired: trying again')
+      if (!this.#closing.signal.aborted)
+        ctx.log.warn({ err, reader: name }, 'a reader could not be acquired: trying again')
     }
     if (!this.#closing.signal.aborted) await this.#standby.wait(ctx.clock, (leaseMs / 3) * (0.5 + Math.random() / 2))
     return null
@@ -196,7 +197,9 @@ class Holding {
       attempt: (events) => this.#attempt(events),
       isFinal: (error) => isError(error, journalErrors.reader_lease_lost),
       onFailure: async (failures, error) => {
-        const text = String(error instanceof Error ? error.message : error).replaceAll('\0', '').slice(0, 500)
+        const text = String(error instanceof Error ? error.message : error)
+          .replaceAll('\0', '')
+          .slice(0, 500)
         await db.system(ctx, (tx) => tx.run(readerFailed(name, this.#fence, failures, text))).catch(() => undefined)
       },
     }

@@ -16,8 +16,9 @@ export interface RedisTransportOptions {
  */
 export function redisTransport(options: RedisTransportOptions, deps: { readonly log: Logger }): HintTransport {
   const channel = options.channel ?? 'stoa:hints'
-  const retryStrategy = (attempt: number): number => Math.min(5_000, 50 * 2 ** Math.min(attempt, 7)) * (0.5 + Math.random() / 2)
-  const settings: RedisOptions = { retryStrategy, autoResubscribe: false }
+  const retryStrategy = (attempt: number): number =>
+    Math.min(5_000, 50 * 2 ** Math.min(attempt, 7)) * (0.5 + Math.random() / 2)
+  const settings = { retryStrategy, autoResubscribe: false } satisfies RedisOptions
   // A hint is worth nothing when it is late: while there is no connection it fails at once instead of waiting in memory.
   const publisher = new Redis(options.url, { ...settings, enableOfflineQueue: false, maxRetriesPerRequest: 0 })
   const connections: Redis[] = [publisher]
@@ -37,7 +38,9 @@ export function redisTransport(options: RedisTransportOptions, deps: { readonly 
       subscriber.on('message', (_channel: string, message: string) => onMessage(message))
       // Every time it is ready, the first included: what was published before that was not heard.
       subscriber.on('ready', () => {
-        subscriber.subscribe(channel).then(onGap, (err: unknown) => deps.log.warn({ err }, 'Redis: subscribing again failed'))
+        subscriber
+          .subscribe(channel)
+          .then(onGap, (err: unknown) => deps.log.warn({ err }, 'Redis: subscribing again failed'))
       })
       return {
         async [Symbol.asyncDispose]() {

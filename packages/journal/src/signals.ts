@@ -45,7 +45,10 @@ export function stuckReport(
 ): (stuck: Stuck) => void {
   return (stuck) => {
     const { reason, ...details } = stuck
-    log.error({ reader, reason, ...('error' in details ? { ...details, error: undefined, err: details.error } : details) }, WORDS[reason])
+    log.error(
+      { reader, reason, ...('error' in details ? { ...details, error: undefined, err: details.error } : details) },
+      WORDS[reason],
+    )
     observe({ kind: 'stuck', reader, stuck })
     try {
       onStuck?.(stuck)
