@@ -2,15 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { type Database, openPglite, openPostgres } from '@stoa/db'
 import { type Ctx, newId, silentLogger, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
 import { Type } from 'typebox'
-import {
-  createJournal,
-  defineEvent,
-  type Hints,
-  type Journal,
-  type JournalSignal,
-  journalMigrations,
-  processHints,
-} from '../src/index.ts'
+import { defineEvent, journalMigrations } from '../src/index.ts'
 
 export const engines = ['pglite', 'postgres'] as const
 export type Engine = (typeof engines)[number]
