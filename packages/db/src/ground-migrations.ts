@@ -15,6 +15,7 @@ import type { AdminSession } from './database.ts'
 import { APP_ROLE, type MigrationSet, POOL_SCHEMA, SHARED_SCHEMA, SYSTEM_ROLE } from './migration.ts'
 import { migrationErrors } from './migration-errors.ts'
 import { sqlState } from './sql-state.ts'
+import { identifier } from './sql-text.ts'
 
 const ROLES = [APP_ROLE, SYSTEM_ROLE]
 
@@ -163,20 +164,16 @@ async function createTables(session: AdminSession, state: GroundState): Promise<
 }
 
 function rightsMissing(state: GroundState, problem: string, cause?: unknown): StoaError {
-  const login = quoted(state.login)
+  const login = identifier(state.login)
   const statements = [
     ...ROLES.filter((role) => !state.roles.includes(role)).map((role) => `create role ${role} nologin nobypassrls;`),
     ...state.unsafe.map((role) => `alter role ${role} nosuperuser nobypassrls;`),
     `grant ${ROLES.join(', ')} to ${login};`,
     `alter role ${login} inherit;`,
-    `grant create on database ${quoted(state.database)} to ${login};`,
+    `grant create on database ${identifier(state.database)} to ${login};`,
   ]
   return new StoaError(migrationErrors.database_rights_missing, {
     message: `${problem} An administrator of the database has to run:\n${statements.join('\n')}`,
     cause,
   })
-}
-
-function quoted(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`
 }
