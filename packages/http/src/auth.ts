@@ -1,0 +1,67 @@
+/*
+ * Who is asking. A scheme looks at the headers and says: not mine (null), mine and this is who (a principal), or mine and not valid (it
+ * throws `unauthenticated`). The first scheme that does not say null decides, so a bad key is never silently treated as anonymous.
+ *
+ * A scheme answers synchronously when it can: a cached key then costs no promise.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import { type Actor, errors, StoaError, type Tenant } from '@stoa/kernel'
+
+/** Who is asking, in which tenant, and what they may do. One object serves many requests: it is never changed. */
+export interface Principal {
+  readonly actor: Actor
+  readonly tenant: Tenant
+  readonly permissions: ReadonlySet<string>
+  /** Whose token bucket requests come out of, unique over all tenants. */
+  readonly limitKey: string
+  /** Another bucket for the operations without one of their own. Default: the assembly's. */
+  readonly rateLimit?: { readonly capacity: number; readonly refillPerSecond: number }
+}
+
+/** What a scheme is told about a request. */
+export interface Credentials {
+  readonly headers: IncomingHttpHeaders
+  /** The caller's address, for what must be counted by address. */
+  readonly ip: string
+}
+
+/** One way of proving who is asking. */
+export interface AuthScheme {
+  /** Its name in the OpenAPI document: `apiKey`. */
+  readonly name: string
+  /** Its security scheme object in the OpenAPI document. */
+  readonly openapi: object
+  /** What `WWW-Authenticate` offers: `Bearer realm="stoa"`. */
+  readonly challenge: string
+  /**
+   * @returns null when the request carries no credentials of this scheme
+   * @throws StoaError `unauthenticated` when it carries some and they are not valid
+   */
+  authenticate(credentials: Credentials): Principal | null | Promise<Principal | null>
+}
+
+/** Asks the schemes in turn; null when none knows the caller. */
+export function authenticate(
+  schemes: readonly AuthScheme[],
+  credentials: Credentials,
+): Principal | null | Promise<Principal | null> {
+  for (let index = 0; index < schemes.length; index++) {
+    const answer = schemes[index]?.authenticate(credentials) ?? null
+    if (answer === null) continue
+    if (!(answer instanceof Promise)) return answer
+    return answer.then((found) => found ?? authenticate(schemes.slice(index + 1), credentials))
+  }
+  return null
+}
+
+/** The refusal of a caller whom no scheme knows. */
+export function unknownCaller(): StoaError {
+  return new StoaError(errors.unauthenticated)
+}
+
+/** The token of `Authorization: Bearer <token>` (RFC 6750 §2.1); null when there is none. */
+export function bearerToken(headers: IncomingHttpHeaders): string | null {
+  const header = headers.authorization
+  if (header === undefined || header.length < 8 || header.charCodeAt(6) !== 0x20) return null
+  return header.slice(0, 6).toLowerCase() === 'bearer' ? header.slice(7).trim() : null
+}

@@ -1,0 +1,208 @@
+/*
+ * The assembly. It is made of parts that know nothing of each other:
+ *
+ *   node:http → Fastify → [request id, headers] → [guard] → [body, validation] → [transaction, idempotency] → handler
+ *                   ↘ unknown route, malformed request, error → problem+json
+ *
+ * The root hook does what every answer needs and nothing else. What depends on the route (the guard, the serialiser, the meter) is made once per
+ * route at start, so that a request runs through closures that already know.
+ */
+import type { Database } from '@stoa/db'
+import type { Clock, ErrorSpec, Logger } from '@stoa/kernel'
+import { StoaError } from '@stoa/kernel'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { onResponse } from './access-log.ts'
+import { answerClientError, answerFrameworkError, FailureLog, useProblems } from './answers.ts'
+import type { AuthScheme } from './auth.ts'
+import { createCursors } from './cursor.ts'
+import { drain } from './drain.ts'
+import { Guard, type RouteMeter } from './guard.ts'
+import { answerHeaders } from './headers.ts'
+import { Idempotency } from './idempotency.ts'
+import { checkUrlText, useJsonBodies } from './json-body.ts'
+import { LoadGuard } from './load.ts'
+import { type HttpConfig, type HttpOptions, resolveHttpOptions } from './options.ts'
+import { protocolErrors } from './protocol-errors.ts'
+import type { Buckets } from './rate-limit.ts'
+import { RequestCtx } from './request-ctx.ts'
+import { useRequestExtras } from './request-extras.ts'
+import { requestIds, traceIdOf } from './request-id.ts'
+import { isMutating, type Route } from './route.ts'
+import { checkUnique, type ServingDeps, serve } from './serving.ts'
+import { type HttpHealth, type HttpMetrics, serveSystem } from './system-routes.ts'
+import { useValidation } from './validation.ts'
+
+/** What {@link createHttp} stands on. */
+export interface HttpDeps {
+  readonly log: Logger
+  readonly clock: Clock
+  /** The routes, from {@link defineRoute}. */
+  readonly routes: readonly Route[]
+  /** How callers prove who they are; asked in this order. */
+  readonly schemes: readonly AuthScheme[]
+  /** A secret of this installation for a purpose; the same on every node and across restarts. */
+  readonly secret: (purpose: string, bytes?: number) => Buffer
+  /** Where callers' buckets are. */
+  readonly buckets: Buckets
+  /** Needed as soon as a route with a permission writes. */
+  readonly db?: Database
+  readonly health?: HttpHealth
+  readonly metrics?: HttpMetrics
+  /** Error tables of the modules, for the documentation. */
+  readonly errors?: readonly Readonly<Record<string, ErrorSpec>>[]
+}
+
+/** A running assembly. */
+export interface Http extends AsyncDisposable {
+  /** The application, for `inject` and for what has no route of its own. */
+  readonly app: FastifyInstance
+  /** Starts to listen. Gives the address: `http://127.0.0.1:3000`. @throws Error when the port is taken or not allowed */
+  listen(): Promise<string>
+  /** Where it listens; null before {@link listen}. */
+  readonly address: string | null
+  /** Stops in order: not ready, no new connections, running requests finish within `drainTimeoutMs`. Never throws. */
+  drain(): Promise<void>
+}
+
+/**
+ * Makes the HTTP side of a program.
+ *
+ * @throws StoaError `invalid_options`
+ * @throws TypeError when two routes collide, or a route writes and there is no database
+ */
+export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<Http> {
+  const config = resolveHttpOptions(options)
+  checkUnique(deps.routes)
+  const app = fastifyOf(config, deps)
+  const load = new LoadGuard(config, config.measureLoad)
+  const idempotency = idempotencyOf(deps)
+  const state = { draining: false }
+  const guard = new Guard({
+    schemes: deps.schemes,
+    buckets: deps.buckets,
+    load,
+    rateLimit: config.rateLimit,
+    anonymousRateLimit: config.anonymousRateLimit,
+  })
+  const meterOf = (method: string, url: string): RouteMeter => deps.metrics?.httpRoute(method, url) ?? noMeter
+
+  useJsonBodies(app)
+  useValidation(app)
+  useRequestExtras(app, createCursors(deps.secret('http/cursors', 32)))
+  app.addHook('onRequest', rootHook(config, deps, state))
+  app.addHook('onResponse', onResponse(config, meterOf('*', 'unknown')))
+  if (config.corsOrigins.length > 0) await useCors(app, config.corsOrigins)
+  useProblems(app, new FailureLog(deps.log, deps.clock), (request, reply, done) =>
+    guard.anonymous(request, reply, done),
+  )
+  serveSystem(app, {
+    health: deps.health ?? null,
+    metrics: deps.metrics ?? null,
+    metricsToken: config.metricsToken,
+    inFlight: () => load.running,
+    meterOf,
+  })
+  const serving: ServingDeps = { db: deps.db ?? null, idempotency, load }
+  for (const route of deps.routes) serve(app, route, serving, guard.of(route, meterOf(route.method, route.url)))
+  await app.ready()
+
+  let address: string | null = null
+  let draining: Promise<void> | null = null
+  const drainOnce = (): Promise<void> => {
+    state.draining = true
+    draining ??= drain(app, config, deps)
+    return draining
+  }
+  return {
+    app,
+    get address() {
+      return address
+    },
+    async listen() {
+      app.server.maxConnections = config.maxConnections
+      address = await app.listen({ host: config.host, port: config.port })
+      return address
+    },
+    drain: drainOnce,
+    async [Symbol.asyncDispose]() {
+      await drainOnce()
+      load[Symbol.dispose]()
+      await idempotency?.[Symbol.asyncDispose]()
+    },
+  }
+}
+
+const noMeter: RouteMeter = { observe: () => undefined }
+
+function fastifyOf(config: HttpConfig, deps: HttpDeps): FastifyInstance {
+  return Fastify({
+    bodyLimit: config.bodyLimitBytes,
+    trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
+    genReqId: requestIds(deps.clock) as never,
+    requestTimeout: config.requestTimeoutMs,
+    keepAliveTimeout: config.keepAliveTimeoutMs,
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: config.maxParamLength },
+    http: {
+      maxHeaderSize: config.maxHeaderBytes,
+      headersTimeout: config.headersTimeoutMs,
+      connectionsCheckingInterval: 1000,
+    },
+    frameworkErrors: answerFrameworkError as never,
+    clientErrorHandler: (error, socket) => answerClientError(deps.clock, error, socket),
+  })
+}
+
+function idempotencyOf(deps: HttpDeps): Idempotency | null {
+  const writes = deps.routes.some((route) => isMutating(route) && route.permission !== null)
+  if (!writes || deps.db === undefined) return null
+  const { db, clock, log } = deps
+  return new Idempotency({ db, clock, log, secret: deps.secret('http/idempotency', 32) })
+}
+
+/** What every request gets: its context, and the headers of its answer. */
+function rootHook(config: HttpConfig, deps: HttpDeps, state: { readonly draining: boolean }) {
+  const { names, values } = answerHeaders(config.hstsSeconds)
+  return function prepare(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
+    request.ctx = new RequestCtx(deps.log, deps.clock, request.id, traceIdOf(request.headers.traceparent), reply.raw)
+    reply.header('x-request-id', request.id)
+    for (let index = 0; index < names.length; index++) reply.header(names[index] as string, values[index] as string)
+    if (state.draining) reply.header('connection', 'close')
+    const flaw = addressFlaw(request.url, config.maxUrlBytes)
+    if (flaw) done(flaw)
+    else done()
+  }
+}
+
+function addressFlaw(url: string, maxBytes: number): StoaError | null {
+  if (url.length > maxBytes) return new StoaError(protocolErrors.uri_too_long)
+  return checkUrlText(url)
+}
+
+async function useCors(app: FastifyInstance, origins: readonly string[]): Promise<void> {
+  const { default: cors } = await import('@fastify/cors')
+  await app.register(cors, {
+    origin: origins.includes('*') ? '*' : [...origins],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    allowedHeaders: [
+      'authorization',
+      'content-type',
+      'idempotency-key',
+      'if-match',
+      'if-none-match',
+      'traceparent',
+      'x-api-key',
+      'x-request-id',
+    ],
+    exposedHeaders: [
+      'etag',
+      'idempotent-replayed',
+      'location',
+      'ratelimit',
+      'ratelimit-policy',
+      'retry-after',
+      'x-request-id',
+    ],
+    maxAge: 600,
+  })
+}

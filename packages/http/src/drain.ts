@@ -1,0 +1,42 @@
+import type { Clock, Logger } from '@stoa/kernel'
+import type { FastifyInstance } from 'fastify'
+import type { HttpHealth } from './system-routes.ts'
+
+/** What a drain needs. */
+export interface DrainDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly health?: HttpHealth
+}
+
+/**
+ * Stops an application in order: not ready from now on, and answers close their connections; after `drainDelayMs` no new connections; requests that
+ * are running may finish within `drainTimeoutMs`, then their connections are cut. Never throws.
+ */
+export async function drain(
+  app: FastifyInstance,
+  limits: { readonly drainDelayMs: number; readonly drainTimeoutMs: number },
+  deps: DrainDeps,
+): Promise<void> {
+  deps.health?.drain()
+  if (limits.drainDelayMs > 0 && app.server.listening) await deps.clock.sleep(limits.drainDelayMs)
+  const done = new AbortController()
+  const deadline = deps.clock.sleep(limits.drainTimeoutMs, done.signal).then(
+    () => {
+      deps.log.warn(
+        { drainTimeoutMs: limits.drainTimeoutMs },
+        'requests did not finish in time: their connections are cut',
+      )
+      app.server.closeAllConnections()
+    },
+    () => undefined,
+  )
+  try {
+    await app.close()
+  } catch (err) {
+    deps.log.error({ err }, 'the HTTP server did not close cleanly')
+  } finally {
+    done.abort()
+    await deadline
+  }
+}

@@ -1,0 +1,115 @@
+/*
+ * Reading a JSON body. Refused before anything is built of it: bytes that are not UTF-8, and nesting beyond 32 (found by one pass over
+ * the bytes, because a megabyte of `[` would become fifty megabytes of arrays first). `__proto__` and `constructor.prototype` as keys
+ * are refused by Fastify's own parser. NUL and lone surrogates can be in valid JSON only as `\u` escapes, so only a body with such an
+ * escape is searched for them; PostgreSQL can store neither.
+ */
+import { isUtf8 } from 'node:buffer'
+import { errors, type FieldError, StoaError } from '@stoa/kernel'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { protocolErrors } from './protocol-errors.ts'
+
+/** The deepest nesting of objects and arrays that is read. */
+export const MAX_JSON_DEPTH = 32
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/** Whether objects and arrays nest deeper than `max`. Brackets inside strings do not count. */
+export function nestsDeeper(bytes: Uint8Array, max: number): boolean {
+  let depth = 0
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]
+    if (byte === 0x5b || byte === 0x7b) {
+      depth += 1
+      if (depth > max) return true
+    } else if (byte === 0x5d || byte === 0x7d) {
+      depth -= 1
+    } else if (byte === QUOTE) {
+      at = endOfString(bytes, at + 1)
+    }
+  }
+  return false
+}
+
+function endOfString(bytes: Uint8Array, from: number): number {
+  let at = from
+  while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1
+  return at
+}
+
+/** Where text holds NUL or a lone surrogate, as fields at fault; at most one. */
+export function unsafeText(value: unknown, pointer: string): FieldError | null {
+  if (typeof value === 'string') return isUnsafe(value) ? fieldError(pointer) : null
+  if (typeof value !== 'object' || value === null) return null
+  for (const [key, item] of Object.entries(value)) {
+    const found = isUnsafe(key) ? fieldError(pointer) : unsafeText(item, `${pointer}/${escapePointer(key)}`)
+    if (found) return found
+  }
+  return null
+}
+
+function isUnsafe(text: string): boolean {
+  return text.includes('\0') || !text.isWellFormed()
+}
+
+function fieldError(pointer: string): FieldError {
+  return { pointer, code: 'unsafe_text', message: 'holds a NUL or a lone surrogate' }
+}
+
+/** One part of a JSON pointer (RFC 6901 §4). */
+export function escapePointer(key: string): string {
+  return key.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
+/** Percent-encoded NUL, and the percent-encoded UTF-8 form of a surrogate (`%ED%A0%80`–`%ED%BF%BF`). */
+const UNSAFE_URL = /%00|%ed%[ab]/i
+
+/** The refusal of an address whose path or query holds NUL or a lone surrogate; null when it is sound. */
+export function checkUrlText(url: string): StoaError | null {
+  if (!url.includes('%') || !UNSAFE_URL.test(url)) return null
+  const [path = ''] = url.split('?', 1)
+  const pointer = UNSAFE_URL.test(path) ? '/params' : '/query'
+  return new StoaError(errors.validation_failed, { fields: [fieldError(pointer)] })
+}
+
+/** Replaces Fastify's parsers: JSON alone is read, and an empty body counts as none. */
+export function useJsonBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+    if (bytes.length === 0) return done(null, undefined)
+    const flaw = flawOf(bytes)
+    if (flaw) return done(flaw)
+    readText(parse, request, bytes.toString('utf8'), done)
+    return undefined
+  })
+}
+
+function flawOf(bytes: Buffer): StoaError | null {
+  if (!isUtf8(bytes)) return new StoaError(protocolErrors.malformed_json, { message: 'The body is not valid UTF-8.' })
+  if (nestsDeeper(bytes, MAX_JSON_DEPTH)) {
+    return new StoaError(protocolErrors.json_too_deep, {
+      message: `The body is nested deeper than ${MAX_JSON_DEPTH} levels.`,
+    })
+  }
+  return null
+}
+
+type Done = (error: Error | null, body?: unknown) => void
+
+function readText(
+  parse: ReturnType<FastifyInstance['getDefaultJsonParser']>,
+  request: FastifyRequest,
+  text: string,
+  done: Done,
+): void {
+  if (!text.includes('\\u')) {
+    parse(request, text, done)
+    return
+  }
+  parse(request, text, (error: Error | null, body?: unknown) => {
+    const unsafe = error ? null : unsafeText(body, '/body')
+    done(unsafe ? new StoaError(errors.validation_failed, { fields: [unsafe] }) : error, body)
+  })
+}

@@ -1,0 +1,102 @@
+/*
+ * The context of a request. It is made for every request, and most requests neither log nor wait for an abort, so the bound logger and
+ * the abort signal come into being when first asked for. The logger is an object of its own, so that a copy of the context keeps it.
+ */
+import type { ServerResponse } from 'node:http'
+import type { Actor, BaseCtx, Clock, Ctx, Logger, Tenant } from '@stoa/kernel'
+
+const ANONYMOUS: Actor = Object.freeze({ type: 'anonymous', id: 'anonymous' })
+const NO_PERMISSIONS: ReadonlySet<string> = new Set()
+
+/** A logger that adds its bindings when the first line is written. */
+class LazyLogger implements Logger {
+  readonly #base: Logger
+  readonly #ctx: RequestCtx
+  #bound: Logger | null = null
+
+  constructor(base: Logger, ctx: RequestCtx) {
+    this.#base = base
+    this.#ctx = ctx
+  }
+
+  get #log(): Logger {
+    if (this.#bound) return this.#bound
+    const { requestId, traceId, actor, tenant } = this.#ctx
+    this.#bound = this.#base.child({
+      requestId,
+      ...(traceId !== null && { traceId }),
+      ...(tenant !== undefined && { tenant: tenant.slug, actor: `${actor.type}:${actor.id}` }),
+    })
+    return this.#bound
+  }
+
+  debug(bindings: object, message: string): void {
+    this.#log.debug(bindings, message)
+  }
+  info(bindings: object, message: string): void {
+    this.#log.info(bindings, message)
+  }
+  warn(bindings: object, message: string): void {
+    this.#log.warn(bindings, message)
+  }
+  error(bindings: object, message: string): void {
+    this.#log.error(bindings, message)
+  }
+  fatal(bindings: object, message: string): void {
+    this.#log.fatal(bindings, message)
+  }
+  child(bindings: object): Logger {
+    return this.#log.child(bindings)
+  }
+}
+
+/** The context of a request; inside a tenant once the guard has let it pass. */
+export class RequestCtx implements BaseCtx {
+  actor: Actor = ANONYMOUS
+  permissions: ReadonlySet<string> = NO_PERMISSIONS
+  tenant: Tenant | undefined = undefined
+  readonly log: Logger
+  readonly traceId: string | null
+  readonly requestId: string
+  readonly clock: Clock
+  readonly #response: ServerResponse
+  #signal: AbortSignal | null = null
+
+  constructor(base: Logger, clock: Clock, requestId: string, traceId: string | null, response: ServerResponse) {
+    this.log = new LazyLogger(base, this)
+    this.clock = clock
+    this.requestId = requestId
+    this.traceId = traceId
+    this.#response = response
+  }
+
+  /** Aborts when the caller goes away before the answer is written. */
+  get signal(): AbortSignal {
+    this.#signal ??= signalOf(this.#response)
+    return this.#signal
+  }
+
+  /** Enters the tenant of who is asking. */
+  identify(actor: Actor, tenant: Tenant, permissions: ReadonlySet<string>): void {
+    this.actor = actor
+    this.tenant = tenant
+    this.permissions = permissions
+  }
+}
+
+/** A request's context inside a tenant. Call it after the guard. */
+export function inTenant(ctx: RequestCtx): Ctx {
+  if (ctx.tenant === undefined) throw new TypeError('a request outside of any tenant reached a route that needs one')
+  return ctx as RequestCtx & { readonly tenant: Tenant }
+}
+
+function signalOf(response: ServerResponse): AbortSignal {
+  const abort = new AbortController()
+  if (response.closed) abort.abort(gone())
+  else response.once('close', () => response.writableFinished || abort.abort(gone()))
+  return abort.signal
+}
+
+function gone(): Error {
+  return new DOMException('the caller went away', 'AbortError')
+}

@@ -1,0 +1,186 @@
+/*
+ * One declaration per operation. It carries what the operation is (method, path, schemas), who may call it (permission), how often
+ * (rate limit), how it changes things (idempotency, If-Match) and how it is documented. Everything else (validators, serialisers, the
+ * guard, the OpenAPI document) is made from it, so that none of them can say something else than the others.
+ */
+import type { BaseCtx, Ctx } from '@stoa/kernel'
+import type { Static, TSchema } from 'typebox'
+import type { IfMatch } from './etag.ts'
+import type { ListSpec, PageRequest, SortOf } from './pagination.ts'
+
+/** The methods that change something. They run inside one database transaction and take an `Idempotency-Key`. */
+export const MUTATING_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+/** The methods a route can have. HEAD and OPTIONS are answered by the assembly. */
+export type RouteMethod = 'GET' | (typeof MUTATING_METHODS)[number]
+
+/** A response that is not JSON: `{ content: { 'text/html': { schema: Type.String() } } }`. */
+export interface ContentSchema {
+  readonly description?: string
+  readonly content: Readonly<Record<string, { readonly schema: TSchema }>>
+}
+
+/** The schemas of a route. Objects without `additionalProperties` are closed: an unknown field is a 422. */
+export interface RouteSchemas {
+  readonly params?: TSchema
+  readonly querystring?: TSchema
+  /** Headers beyond those of the assembly (`Authorization`, `Idempotency-Key`, `If-Match`). Names in lower case. */
+  readonly headers?: TSchema
+  readonly body?: TSchema
+  /** By status. Exactly one status of 2xx or 3xx is the default answer; problems are documented by the assembly. */
+  readonly response: Readonly<Record<number, TSchema | ContentSchema>>
+}
+
+/** A token bucket: it holds `capacity` requests and gains `refillPerSecond`. */
+export interface RateLimit {
+  /** Requests at once, 1–1,000,000. */
+  readonly capacity: number
+  /** Requests per second in the long run, above 0. */
+  readonly refillPerSecond: number
+}
+
+type NoFields = Readonly<Record<never, never>>
+type Part<S, K extends string, None> = S extends { readonly [key in K]: infer T extends object } ? Static<T> : None
+type Success = 200 | 201 | 202 | 203 | 204 | 301 | 302 | 303 | 304 | 307 | 308
+type Answer<R> = R extends ContentSchema ? string | Uint8Array : R extends TSchema ? Static<R> : never
+type Silent<R> = R extends null ? null | undefined : R
+
+/** What a handler of a route with these schemas returns: the body of one of its 2xx and 3xx responses. */
+export type ResponseBody<S extends RouteSchemas> = Silent<Answer<S['response'][keyof S['response'] & Success]>>
+
+/** What a handler is given, already validated. */
+export interface RouteRequest<S extends RouteSchemas, U = undefined, L = undefined> {
+  readonly params: Part<S, 'params', NoFields>
+  readonly query: Part<S, 'querystring', NoFields>
+  readonly body: Part<S, 'body', undefined>
+  readonly headers: Part<S, 'headers', NoFields> & Readonly<Record<string, string | string[] | undefined>>
+  /** The precondition of the caller; null when the route does not require one and none was sent. */
+  readonly ifMatch: U extends 'if-match' ? IfMatch : IfMatch | null
+  /** The page that was asked for, on a route with `list`. */
+  readonly page: L extends ListSpec ? PageRequest<SortOf<L>> : undefined
+  /** The caller's address; behind a trusted proxy the one that the proxy names. */
+  readonly ip: string
+}
+
+/** What a handler may set besides the body that it returns. Each method gives the reply back. */
+export interface RouteReply {
+  /** Status other than the declared default, such as 200 instead of 201. */
+  code(status: number): unknown
+  header(name: string, value: string): unknown
+  /** Media type of a body that is not JSON. */
+  type(mediaType: string): unknown
+}
+
+/** The declaration of a route, as {@link defineRoute} takes it. */
+export interface RouteSpec<
+  S extends RouteSchemas,
+  P extends string | null,
+  U extends 'if-match' | undefined,
+  L extends ListSpec | undefined,
+> {
+  readonly method: RouteMethod
+  /** Path with `:name` for parameters: `/api/v1/links/:id`. */
+  readonly url: string
+  /** Unique name in camelCase, a verb first: `createLink`. Clients are generated from it. */
+  readonly operationId: string
+  readonly tags: readonly string[]
+  /** One line. */
+  readonly summary: string
+  /** Markdown. */
+  readonly description?: string
+  /**
+   * The permission the caller needs, such as `links:write`. null: anyone may call it, there is no tenant, and a mutating handler gets
+   * neither a transaction nor an idempotency key.
+   */
+  readonly permission: P
+  /** A bucket of its own for each caller of this operation. Default: the bucket that all operations share. */
+  readonly rateLimit?: RateLimit
+  /** Body limit in bytes. Default: the assembly's (1 MiB). */
+  readonly bodyLimitBytes?: number
+  /** `if-match`: the caller must say which version is meant; 428 when it does not. */
+  readonly updates?: U
+  /** Adds `limit`, `cursor` and `sort` to the query, and gives the handler a `page`. */
+  readonly list?: L
+  /** The answer holds a secret that is shown once: what is kept for a replay is encrypted. Default false. */
+  readonly secretResponse?: boolean
+  /** Codes of errors that this operation in particular gives, for the documentation. */
+  readonly errors?: readonly string[]
+  readonly schema: S
+  /** Calls one verb. Inside a mutating route it runs again when the transaction is retried: it has no effects outside of the database. */
+  handler(
+    ctx: P extends null ? BaseCtx : Ctx,
+    request: RouteRequest<S, U, L>,
+    reply: RouteReply,
+  ): ResponseBody<S> | Promise<ResponseBody<S>>
+}
+
+/** A route, its types erased. Made by {@link defineRoute} alone. */
+export interface Route {
+  readonly method: RouteMethod
+  readonly url: string
+  readonly operationId: string
+  readonly tags: readonly string[]
+  readonly summary: string
+  readonly description?: string
+  readonly permission: string | null
+  readonly rateLimit?: RateLimit
+  readonly bodyLimitBytes?: number
+  readonly updates?: 'if-match' | undefined
+  readonly list?: ListSpec | undefined
+  readonly secretResponse?: boolean
+  readonly errors?: readonly string[]
+  readonly schema: RouteSchemas
+  handler(ctx: BaseCtx, request: unknown, reply: RouteReply): unknown
+}
+
+/**
+ * Declares a route. Types of the handler come from the schemas.
+ *
+ * @throws TypeError when the declaration contradicts itself: it names the operation and what is wrong
+ */
+export function defineRoute<
+  const S extends RouteSchemas,
+  const P extends string | null,
+  const L extends ListSpec | undefined = undefined,
+  const U extends 'if-match' | undefined = undefined,
+>(spec: RouteSpec<S, P, U, L>): Route {
+  const route = spec as unknown as Route
+  const wrong = flawOf(route)
+  if (wrong) throw new TypeError(`route ${route.operationId} (${route.method} ${route.url}): ${wrong}`)
+  return Object.freeze(route)
+}
+
+/** Whether the route changes something. */
+export function isMutating(route: Pick<Route, 'method'>): boolean {
+  return route.method !== 'GET'
+}
+
+const OPERATION_ID = /^[a-z][a-zA-Z0-9]{2,63}$/
+const PERMISSION = /^[a-z][a-zA-Z0-9]*(:[a-z][a-zA-Z0-9]*)+$/
+const URL_PATH = /^\/([a-zA-Z0-9._~-]+|:[a-z][a-zA-Z0-9]*)(\/([a-zA-Z0-9._~-]+|:[a-z][a-zA-Z0-9]*))*$/
+
+function flawOf(route: Route): string | null {
+  if (!OPERATION_ID.test(route.operationId)) return 'operationId is not a camelCase name of 3–64 letters and digits'
+  if (!URL_PATH.test(route.url)) return 'url is not a path of plain segments and :parameters'
+  if (route.permission !== null && !PERMISSION.test(route.permission)) {
+    return `permission '${route.permission}' is not of the form 'links:write'`
+  }
+  if (route.tags.length === 0) return 'tags are missing'
+  if (route.method === 'GET' && route.schema.body !== undefined) return 'a GET has no body'
+  if (route.method === 'GET' && route.updates !== undefined) return 'a GET updates nothing'
+  if (route.list !== undefined && route.method !== 'GET') return 'a list is a GET'
+  if (successStatuses(route).length === 0) return 'no 2xx or 3xx response is declared'
+  const limit = route.rateLimit
+  if (limit && !(limit.capacity >= 1 && limit.capacity <= 1_000_000 && limit.refillPerSecond > 0)) {
+    return 'rateLimit needs a capacity of 1–1,000,000 and a refillPerSecond above 0'
+  }
+  return null
+}
+
+/** The declared statuses of 2xx and 3xx, ascending. The first one is the default. */
+export function successStatuses(route: Pick<Route, 'schema'>): number[] {
+  return Object.keys(route.schema.response)
+    .map(Number)
+    .filter((status) => status >= 200 && status < 400)
+    .sort((a, b) => a - b)
+}

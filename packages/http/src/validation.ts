@@ -1,0 +1,190 @@
+/*
+ * Validation by Ajv in strict mode: a schema with an unknown keyword does not start. Bodies are taken as they are; in paths, queries and
+ * headers, where everything is text, numbers and booleans are read from it.
+ *
+ * The first pass stops at the first error, so that a hostile body costs no more than a valid one. Only a small body (at most 2,000
+ * values) is looked at again for all of its errors, because a person is filling in a form and wants them together.
+ */
+import { errors, type FieldError, StoaError } from '@stoa/kernel'
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import addFormats from 'ajv-formats'
+import type { FastifyInstance } from 'fastify'
+import type { TSchema } from 'typebox'
+import { escapePointer } from './json-body.ts'
+
+type HttpPart = 'body' | 'querystring' | 'params' | 'headers'
+
+const POINTER_OF: Readonly<Record<HttpPart, string>> = {
+  body: '/body',
+  querystring: '/query',
+  params: '/params',
+  headers: '/headers',
+}
+const FORMATS = ['date', 'time', 'date-time', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uri', 'uuid'] as const
+/** Values of a body that is searched for all of its errors. */
+const MAX_SEARCHED_VALUES = 2000
+/** Errors of one answer. */
+const MAX_ERRORS = 20
+
+/** Gives the application its validators. */
+export function useValidation(app: FastifyInstance): void {
+  const first = compilers(false)
+  const all = compilers(true)
+  app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
+    const part = (httpPart ?? 'body') as HttpPart
+    const validate = first(part).compile(schema)
+    let validateAll: ValidateFunction | undefined
+    return (data: unknown) => {
+      if (validate(data)) return true
+      let found = validate.errors ?? []
+      if (countValues(data, MAX_SEARCHED_VALUES) < MAX_SEARCHED_VALUES) {
+        validateAll ??= all(part).compile(schema)
+        validateAll(data)
+        found = validateAll.errors ?? found
+      }
+      return { error: invalid(found, part) }
+    }
+  })
+}
+
+function compilers(allErrors: boolean): (part: HttpPart) => Ajv {
+  const shared = { strict: true, allErrors, allowUnionTypes: true, useDefaults: true, verbose: true } as const
+  const exact = new Ajv({ ...shared, coerceTypes: false })
+  const textual = new Ajv({ ...shared, coerceTypes: 'array' })
+  for (const ajv of [exact, textual]) {
+    addFormats.default(ajv, { formats: [...FORMATS], mode: 'fast' })
+    ajv.addKeyword('example')
+    ajv.addKeyword('x-secret')
+  }
+  return (part) => (part === 'body' ? exact : textual)
+}
+
+function countValues(value: unknown, enough: number): number {
+  if (typeof value !== 'object' || value === null) return 1
+  let count = 1
+  for (const item of Object.values(value)) {
+    count += countValues(item, enough - count)
+    if (count >= enough) return count
+  }
+  return count
+}
+
+function invalid(found: readonly ErrorObject[], part: HttpPart): StoaError {
+  const fields: FieldError[] = []
+  const seen = new Set<string>()
+  const choices = found.filter((error) => isChoice(error)).map((error) => `${error.schemaPath}/`)
+  for (const error of found) {
+    if (choices.some((path) => error.schemaPath.startsWith(path))) continue
+    const field = fieldErrorOf(error, POINTER_OF[part])
+    const key = `${field.pointer} ${field.code}`
+    if (seen.has(key)) continue
+    seen.add(key)
+    fields.push(field)
+    if (fields.length === MAX_ERRORS) break
+  }
+  return new StoaError(errors.validation_failed, { fields })
+}
+
+/** A failed choice has failed in each of its branches too; those say nothing to the caller. */
+function isChoice(error: ErrorObject): boolean {
+  return error.keyword === 'anyOf' || error.keyword === 'oneOf'
+}
+
+function fieldErrorOf(error: ErrorObject, root: string): FieldError {
+  const at = root + error.instancePath
+  const params = error.params as Record<string, unknown>
+  switch (error.keyword) {
+    case 'required':
+      return field(`${at}/${escapePointer(String(params.missingProperty))}`, 'required', 'is required')
+    case 'additionalProperties':
+    case 'unevaluatedProperties': {
+      const name = String(params.additionalProperty ?? params.unevaluatedProperty)
+      return field(`${at}/${escapePointer(name)}`, 'unknown_field', 'is not a known field')
+    }
+    case 'type':
+      return field(at, 'wrong_type', `must be ${article(params.type)}`)
+    case 'enum':
+      return field(at, 'not_allowed', `must be one of ${list(params.allowedValues)}`)
+    case 'const':
+      return field(at, 'not_allowed', `must be ${JSON.stringify(params.allowedValue)}`)
+    case 'format':
+      return field(at, 'wrong_format', `must be a valid ${String(params.format)}`)
+    case 'anyOf':
+    case 'oneOf':
+      return field(at, 'not_allowed', `must be ${branches(error.schema)}`)
+    default:
+      return field(at, CODE_OF[error.keyword] ?? 'invalid', error.message ?? 'is not valid')
+  }
+}
+
+const CODE_OF: Readonly<Record<string, string>> = {
+  minLength: 'too_short',
+  maxLength: 'too_long',
+  minimum: 'too_small',
+  exclusiveMinimum: 'too_small',
+  maximum: 'too_large',
+  exclusiveMaximum: 'too_large',
+  minItems: 'too_few',
+  maxItems: 'too_many',
+  minProperties: 'too_few',
+  maxProperties: 'too_many',
+  uniqueItems: 'duplicate',
+  pattern: 'wrong_pattern',
+  multipleOf: 'wrong_step',
+}
+
+function field(pointer: string, code: string, message: string): FieldError {
+  return { pointer, code, message }
+}
+
+function article(type: unknown): string {
+  const words = Array.isArray(type) ? type.map(String) : String(type).split(',')
+  return words.map((word) => (word === 'null' ? 'null' : `${/^[aeio]/.test(word) ? 'an' : 'a'} ${word}`)).join(' or ')
+}
+
+function list(values: unknown): string {
+  return Array.isArray(values) ? values.map((value) => JSON.stringify(value)).join(', ') : 'the allowed values'
+}
+
+function branches(schema: unknown): string {
+  const words = (Array.isArray(schema) ? schema : []).map((branch: { const?: unknown; type?: unknown }) =>
+    branch.const !== undefined ? JSON.stringify(branch.const) : branch.type ? article(branch.type) : 'another form',
+  )
+  return words.length === 0 ? 'one of the allowed forms' : [...new Set(words)].join(' or ')
+}
+
+/**
+ * The schema with every object closed that does not say otherwise: an unknown field is an error. Objects inside `allOf` stay open, because
+ * each of them sees the fields of the others; close those with `unevaluatedProperties: false`.
+ */
+export function closed<T extends TSchema>(schema: T): T {
+  return close(schema) as T
+}
+
+function close(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(close)
+  if (typeof node !== 'object' || node === null) return node
+  const schema = node as Record<string, unknown>
+  const result: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(schema)) result[key] = closeKeyword(key, value)
+  const open = schema.type === 'object' && schema.properties !== undefined && schema.additionalProperties === undefined
+  if (open && schema.patternProperties === undefined) result.additionalProperties = false
+  return result
+}
+
+function closeKeyword(key: string, value: unknown): unknown {
+  switch (key) {
+    case 'properties':
+    case 'patternProperties':
+    case '$defs':
+    case 'definitions':
+      return Object.fromEntries(Object.entries(value as object).map(([name, schema]) => [name, close(schema)]))
+    case 'items':
+    case 'additionalProperties':
+    case 'anyOf':
+    case 'oneOf':
+      return close(value)
+    default:
+      return value
+  }
+}
