@@ -156,7 +156,7 @@ export function isMutating(route: Pick<Route, 'method'>): boolean {
 }
 
 const OPERATION_ID = /^[a-z][a-zA-Z0-9]{2,63}$/
-const PERMISSION = /^[a-z][a-zA-Z0-9]*(:[a-z][a-zA-Z0-9]*)+$/
+const PERMISSION = /^[a-z][a-zA-Z0-9-]*(:[a-z][a-zA-Z0-9]*)+$/
 const URL_PATH = /^\/([a-zA-Z0-9._~-]+|:[a-z][a-zA-Z0-9]*)(\/([a-zA-Z0-9._~-]+|:[a-z][a-zA-Z0-9]*))*$/
 
 function flawOf(route: Route): string | null {

@@ -1,0 +1,1 @@
+export { type Columns, defineModule, type Module, type Room } from './module.ts'

@@ -1,0 +1,126 @@
+/*
+ * A room says in one plain object what it brings: tables, permissions, events, errors, and a function that makes it. The program is a list of
+ * such objects; adding a room changes that list and nothing else. Nothing happens when a manifest is imported.
+ */
+import type { Database, MigrationSet } from '@stoa/db'
+import type { Route } from '@stoa/http'
+import type { EventDefinition, Journal } from '@stoa/journal'
+import { type Clock, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
+
+/** What a room may stand on. */
+export interface Columns {
+  readonly db: Database
+  readonly journal: Journal
+  readonly clock: Clock
+  /** Already bound to the room. */
+  readonly log: Logger
+  /**
+   * A secret of this installation for one purpose of this room: HKDF-SHA256 of the installation's secret.
+   *
+   * @param bytes 1–8160; default 32
+   */
+  secret(purpose: string, bytes?: number): Buffer
+  /** Where the world reaches this program, without a slash at the end: `https://stoa.example.org`. Known once the server listens. */
+  publicUrl(): string
+  /** The room's part of the configuration; the room resolves it with its own spec. */
+  readonly config: Readonly<Record<string, unknown>>
+}
+
+/** A room that is open. */
+export interface Room extends AsyncDisposable {
+  readonly routes: readonly Route[]
+  /** Resolves when the room can serve. Default: at once. */
+  ready?(): Promise<void>
+}
+
+/** The manifest of a room. */
+export interface Module {
+  /** Lower case letters, digits and dashes: `links`. */
+  readonly name: string
+  /** One sentence. */
+  readonly description: string
+  readonly migrations: MigrationSet
+  /** Permission → what it allows, in a sentence. Each begins with the module's name: `links:write`. */
+  readonly permissions: Readonly<Record<string, string>>
+  /** The events it appends. */
+  readonly events: readonly EventDefinition[]
+  /** Its error codes; see `defineErrors`. */
+  readonly errors: Readonly<Record<string, ErrorSpec>>
+  /** Table → what a row is, in a sentence. */
+  readonly tables: Readonly<Record<string, string>>
+  /** Opens the room. */
+  create(columns: Columns): Promise<Room> | Room
+}
+
+/**
+ * Checks a manifest, and the room it makes: names are well formed, permissions are the module's own and every route names a declared one, no
+ * event version and no operation is there twice.
+ *
+ * @throws TypeError naming the module and what is wrong; for routes when the room is created
+ */
+export function defineModule(spec: Module): Module {
+  const wrong = flawOf(spec)
+  if (wrong) throw new TypeError(`module '${spec.name}': ${wrong}`)
+  return Object.freeze({
+    ...spec,
+    async create(columns: Columns) {
+      const room = await spec.create(columns)
+      const flaw = flawOfRoutes(spec, room.routes)
+      if (flaw === null) return room
+      await room[Symbol.asyncDispose]()
+      throw new TypeError(`module '${spec.name}': ${flaw}`)
+    },
+  })
+}
+
+const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+const TABLE = /^[a-z][a-z0-9_]*$/
+
+function flawOf(spec: Module): string | null {
+  if (!NAME.test(spec.name)) return 'its name is not lower case letters, digits and dashes'
+  if (spec.description.trim() === '') return 'it has no description'
+  if (spec.migrations.owner !== spec.name) return `its migrations are owned by '${spec.migrations.owner}'`
+  return flawOfPermissions(spec) ?? flawOfEvents(spec) ?? flawOfTables(spec) ?? flawOfErrors(spec)
+}
+
+function flawOfPermissions({ name, permissions }: Module): string | null {
+  for (const [permission, meaning] of Object.entries(permissions)) {
+    if (!permission.startsWith(`${name}:`)) return `the permission '${permission}' does not begin with '${name}:'`
+    if (!/^[a-z][a-zA-Z0-9-]*(:[a-z][a-zA-Z0-9]*)+$/.test(permission))
+      return `'${permission}' is not like '${name}:write'`
+    if (meaning.trim() === '') return `the permission '${permission}' does not say what it allows`
+  }
+  return null
+}
+
+function flawOfEvents({ events }: Module): string | null {
+  const seen = new Set<string>()
+  for (const { type, version } of events) {
+    const name = `${type} ${version}`
+    if (seen.has(name)) return `the event '${type}', version ${version}, is there twice`
+    seen.add(name)
+  }
+  return null
+}
+
+function flawOfTables({ tables }: Module): string | null {
+  const bad = Object.keys(tables).find((table) => !TABLE.test(table))
+  return bad === undefined ? null : `'${bad}' is not the name of a table`
+}
+
+function flawOfErrors({ errors }: Module): string | null {
+  const bad = Object.entries(errors).find(([code, error]) => error.code !== code)
+  return bad === undefined ? null : `the error '${bad[0]}' is not made by defineErrors`
+}
+
+function flawOfRoutes({ permissions }: Module, routes: readonly Route[]): string | null {
+  const seen = new Set<string>()
+  for (const { operationId, permission } of routes) {
+    if (seen.has(operationId)) return `the operation '${operationId}' is there twice`
+    seen.add(operationId)
+    if (permission !== null && !Object.hasOwn(permissions, permission)) {
+      return `${operationId} needs '${permission}', which is not declared${didYouMean(permission, Object.keys(permissions))}`
+    }
+  }
+  return null
+}
