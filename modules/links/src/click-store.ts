@@ -1,0 +1,81 @@
+import { statement, type Tx } from '@stoa/db'
+import type { Click } from './clicks.ts'
+
+/** What a batch of clicks came to, without those that had been written before. */
+export interface RecordedClicks {
+  readonly clicks: number
+  readonly bots: number
+  readonly links: number
+}
+
+/**
+ * Writes clicks and adds them to the hourly sums, by one statement. A click that is there already (the batch was tried
+ * before, and the answer was lost) adds nothing to the sums either. Sums are touched in key order, so that two processes
+ * never wait for each other in a circle.
+ */
+export function insertClicks(tx: Tx, tenantId: string, clicks: readonly Click[]): Promise<RecordedClicks> {
+  return tx.one(
+    clickInsertion(
+      tenantId,
+      clicks.map((click) => click.id),
+      clicks.map((click) => click.linkId),
+      clicks.map((click) => new Date(click.at)),
+      clicks.map((click) => click.bot),
+      clicks.map((click) => click.referrerHost),
+    ),
+  )
+}
+const clickInsertion = statement<
+  [string, readonly string[], readonly string[], readonly Date[], readonly boolean[], readonly (string | null)[]],
+  RecordedClicks
+>(`
+with recorded as (
+  insert into link_clicks (tenant_id, at, id, link_id, bot, referrer_host)
+  select $1, at, id, link_id, bot, referrer_host
+  from unnest($2::uuid[], $3::uuid[], $4::timestamptz[], $5::boolean[], $6::text[]) as arrived (id, link_id, at, bot, referrer_host)
+  on conflict (tenant_id, at, id) do nothing
+  returning link_id, at, bot
+),
+summed as (
+  insert into link_click_hours as sums (tenant_id, link_id, hour, clicks, bots)
+  select $1, link_id, date_trunc('hour', at, 'UTC'), count(*) filter (where not bot), count(*) filter (where bot)
+  from recorded
+  group by 2, 3
+  order by 2, 3
+  on conflict (tenant_id, link_id, hour) do update
+  set clicks = sums.clicks + excluded.clicks, bots = sums.bots + excluded.bots
+)
+select count(*) filter (where not bot) as clicks, count(*) filter (where bot) as bots, count(distinct link_id) as links
+from recorded`)
+
+/** Clicks of one link in one hour or day. */
+export interface ClickSum {
+  readonly at: Date
+  readonly clicks: number
+  readonly bots: number
+}
+
+/** Sums of a link per hour or day (UTC), from `from`, inclusive, to `to`, exclusive; none for a time without clicks. */
+export function clickSums(
+  tx: Tx,
+  tenantId: string,
+  linkId: string,
+  range: { readonly unit: 'hour' | 'day'; readonly from: Date; readonly to: Date },
+): Promise<ClickSum[]> {
+  return tx.many(clickSeries(tenantId, linkId, range.from, range.to, range.unit))
+}
+const clickSeries = statement<[string, string, Date, Date, string], ClickSum>(`
+select date_trunc($5, hour, 'UTC') as at, sum(clicks)::bigint as clicks, sum(bots)::bigint as bots
+from link_click_hours
+where tenant_id = $1 and link_id = $2 and hour >= $3 and hour < $4
+group by 1
+order by 1`)
+
+/** Sums of a link since it was made. */
+export function clickTotal(tx: Tx, tenantId: string, linkId: string): Promise<{ clicks: number; bots: number }> {
+  return tx.one(clickTotals(tenantId, linkId))
+}
+const clickTotals = statement<[string, string], { clicks: number; bots: number }>(`
+select coalesce(sum(clicks), 0)::bigint as clicks, coalesce(sum(bots), 0)::bigint as bots
+from link_click_hours
+where tenant_id = $1 and link_id = $2`)

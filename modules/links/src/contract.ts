@@ -1,0 +1,18 @@
+import type { ErrorSpec } from '@stoa/kernel'
+import type { Static } from 'typebox'
+import type { linkErrors } from './errors.ts'
+import type * as schema from './schema.ts'
+
+export { clicksRecorded, linkArchived, linkCreated, linkEvents, linkRestored, linkUpdated } from './events.ts'
+export { linkErrors } from './errors.ts'
+
+/** A link as the API shows it. */
+export type Link = Static<typeof schema.Link>
+/** What a new link is made from. */
+export type NewLink = Static<typeof schema.NewLink>
+/** What may be changed about a link. */
+export type LinkChange = Static<typeof schema.LinkChange>
+/** Clicks of a link: totals and a time series. */
+export type LinkClicks = Static<typeof schema.LinkClicks>
+/** A code with which links refuse. */
+export type LinkErrorCode = (typeof linkErrors)[keyof typeof linkErrors] extends ErrorSpec<infer Code> ? Code : never

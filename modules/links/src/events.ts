@@ -1,0 +1,67 @@
+import { defineEvent } from '@stoa/journal'
+import { Type } from 'typebox'
+
+const nullable = { time: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]) }
+
+/** The link after the change, complete: a reader needs no query. */
+const LinkState = {
+  id: Type.String({ format: 'uuid' }),
+  host: Type.String({ description: 'Short host; empty for the default one of the installation.' }),
+  code: Type.String(),
+  target: Type.String(),
+  title: Type.Union([Type.String(), Type.Null()]),
+  tags: Type.Array(Type.String()),
+  expiresAt: nullable.time,
+  archivedAt: nullable.time,
+  version: Type.Integer({ minimum: 1 }),
+}
+
+/** A link was made. Subject: `link:<id>`. */
+export const linkCreated = defineEvent({
+  type: 'link.created',
+  version: 1,
+  description: 'A link was made.',
+  data: Type.Object(LinkState),
+})
+
+/** A link leads elsewhere, has another title, other tags or another expiry. Subject: `link:<id>`. */
+export const linkUpdated = defineEvent({
+  type: 'link.updated',
+  version: 1,
+  description: 'A link was changed.',
+  data: Type.Object({
+    ...LinkState,
+    changed: Type.Array(Type.String(), { description: 'Names of the fields that differ from before.' }),
+  }),
+})
+
+/** A link was taken down. Subject: `link:<id>`. */
+export const linkArchived = defineEvent({
+  type: 'link.archived',
+  version: 1,
+  description: 'A link was archived: it redirects no more.',
+  data: Type.Object(LinkState),
+})
+
+/** A link that was taken down works again. Subject: `link:<id>`. */
+export const linkRestored = defineEvent({
+  type: 'link.restored',
+  version: 1,
+  description: 'An archived link was restored.',
+  data: Type.Object(LinkState),
+})
+
+/** Clicks were written; one event per write and tenant, without subjects. */
+export const clicksRecorded = defineEvent({
+  type: 'clicks.recorded',
+  version: 1,
+  description: 'A batch of clicks was written.',
+  data: Type.Object({
+    clicks: Type.Integer({ minimum: 0, description: 'Visits by people.' }),
+    bots: Type.Integer({ minimum: 0, description: 'Visits by programs.' }),
+    links: Type.Integer({ minimum: 1, description: 'How many links were visited.' }),
+  }),
+})
+
+/** All events of the room. */
+export const linkEvents = [linkCreated, linkUpdated, linkArchived, linkRestored, clicksRecorded]

@@ -1,0 +1,184 @@
+import { type Query, queryBuilder, statement, type Tx } from '@stoa/db'
+import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
+
+/** A row of `links`. */
+export interface LinkRow {
+  readonly id: string
+  readonly host: string
+  readonly code: string
+  readonly target: string
+  readonly title: string | null
+  readonly tags: readonly string[]
+  readonly expiresAt: Date | null
+  readonly archivedAt: Date | null
+  readonly version: number
+  readonly createdAt: Date
+  readonly updatedAt: Date
+  readonly createdBy: string
+}
+
+const columns = 'id, host, code, target, title, tags, expires_at, archived_at, version, created_at, updated_at, created_by'
+
+/** The beginning of a block of code numbers that nobody else gets, whether this transaction commits or not. */
+export async function nextCodeNumber(tx: Tx): Promise<number> {
+  const { number } = await tx.one(codeNumber())
+  return number
+}
+const codeNumber = statement<[], { number: number }>(`select nextval('link_code_numbers') as number`)
+
+/**
+ * Claims the code in the directory and, if it was free, adds the link; one statement, so one round trip. False when the
+ * code is taken: another transaction that is about to claim it is waited for first.
+ */
+export async function insertLink(tx: Tx, tenantId: string, link: LinkRow): Promise<boolean> {
+  const inserted = await tx.run(
+    linkInsertion(
+      tenantId,
+      link.id,
+      link.host,
+      link.code,
+      link.target,
+      link.title,
+      link.tags,
+      link.expiresAt,
+      link.version,
+      link.createdAt,
+      link.createdBy,
+    ),
+  )
+  return inserted === 1
+}
+const linkInsertion = statement<
+  [string, string, string, string, string, string | null, readonly string[], Date | null, number, Date, string],
+  never
+>(`
+with claimed as (
+  insert into link_codes (host, code, tenant_id, link_id)
+  values ($3, $4, $1, $2)
+  on conflict (host, code) do nothing
+  returning tenant_id, link_id, host, code
+)
+insert into links (tenant_id, id, host, code, target, title, tags, expires_at, version, created_at, updated_at, created_by)
+select tenant_id, link_id, host, code, $5::text, $6::text, $7::text[], $8::timestamptz, $9::integer, $10::timestamptz, $10::timestamptz, $11::text
+from claimed`)
+
+/** The link, or undefined. */
+export function linkRow(tx: Tx, tenantId: string, id: string): Promise<LinkRow | undefined> {
+  return tx.maybe(linkById(tenantId, id))
+}
+const linkById = statement<[string, string], LinkRow>(`select ${columns} from links where tenant_id = $1 and id = $2`)
+
+/** The link, kept from being changed by others until the transaction ends; or undefined. */
+export function lockedLinkRow(tx: Tx, tenantId: string, id: string): Promise<LinkRow | undefined> {
+  return tx.maybe(lockedLinkById(tenantId, id))
+}
+const lockedLinkById = statement<[string, string], LinkRow>(
+  `select ${columns} from links where tenant_id = $1 and id = $2 for no key update`,
+)
+
+/** Writes what may change of a link. The row is locked and known by then, so the statement rides with the commit. */
+export function saveLink(tx: Tx, tenantId: string, link: LinkRow): void {
+  const { id, target, title, tags, expiresAt, archivedAt, version, updatedAt } = link
+  tx.later(linkSaving(tenantId, id, target, title, tags, expiresAt, archivedAt, version, updatedAt))
+}
+const linkSaving = statement<
+  [string, string, string, string | null, readonly string[], Date | null, Date | null, number, Date],
+  never
+>(`
+update links
+set target = $3, title = $4, tags = $5, expires_at = $6, archived_at = $7, version = $8, updated_at = $9
+where tenant_id = $1 and id = $2`)
+
+/** Which links to list, in which order, from where on. */
+export interface LinkFilter {
+  /** Links that carry all of these tags. */
+  readonly tags?: readonly string[]
+  readonly status?: 'active' | 'archived' | 'expired'
+  /** Text that the code, the title or the target contains, in any case. */
+  readonly search?: string
+  /** Made at this time or later. */
+  readonly createdFrom?: Date
+  /** Made before this time. */
+  readonly createdTo?: Date
+  readonly sort: 'createdAt' | 'updatedAt'
+  readonly descending: boolean
+  /** The sort field and the id of the last row of the page before; a time as it left, in RFC 3339. */
+  readonly after?: { readonly at: string; readonly id: string }
+  readonly limit: number
+  readonly now: Date
+}
+
+interface Tables {
+  links: LinkRow & { tenantId: string }
+}
+const builder = queryBuilder<Tables>()
+
+/** A page of links. Time and id together are unique and indexed in both orders, so a page costs the same however far in it lies. */
+export function linkRows(tx: Tx, tenantId: string, filter: LinkFilter): Promise<LinkRow[]> {
+  const direction = filter.descending ? 'desc' : 'asc'
+  const query = builder
+    .selectFrom('links')
+    .select([
+      'id',
+      'host',
+      'code',
+      'target',
+      'title',
+      'tags',
+      'expiresAt',
+      'archivedAt',
+      'version',
+      'createdAt',
+      'updatedAt',
+      'createdBy',
+    ])
+    .where('tenantId', '=', tenantId)
+    .where((e) => e.and(conditions(e, filter)))
+    .orderBy(filter.sort, direction)
+    .orderBy('id', direction)
+    .limit(filter.limit)
+  return tx.many(query as Query<LinkRow>)
+}
+
+type Links = ExpressionBuilder<Tables, 'links'>
+
+function conditions(e: Links, filter: LinkFilter): ExpressionWrapper<Tables, 'links', SqlBool>[] {
+  const all: ExpressionWrapper<Tables, 'links', SqlBool>[] = []
+  const { tags, status, search, createdFrom, createdTo, after, now } = filter
+  if (tags !== undefined && tags.length > 0) all.push(e(e.ref('tags'), '@>', sql<string[]>`${tags}::text[]`))
+  if (status !== undefined) all.push(ofStatus(e, status, now))
+  if (search !== undefined) {
+    const pattern = `%${search.replace(/[\\%_]/g, '\\$&')}%`
+    all.push(e.or([e('code', 'ilike', pattern), e('title', 'ilike', pattern), e('target', 'ilike', pattern)]))
+  }
+  if (createdFrom !== undefined) all.push(e('createdAt', '>=', createdFrom))
+  if (createdTo !== undefined) all.push(e('createdAt', '<', createdTo))
+  if (after !== undefined) {
+    const beyond = filter.descending ? '<' : '>'
+    all.push(e(e.refTuple(filter.sort, 'id'), beyond, e.tuple(sql<Date>`${after.at}::timestamptz`, after.id)))
+  }
+  return all
+}
+
+function ofStatus(e: Links, status: NonNullable<LinkFilter['status']>, now: Date) {
+  if (status === 'archived') return e('archivedAt', 'is not', null)
+  const inTime = status === 'active' ? e.or([e('expiresAt', 'is', null), e('expiresAt', '>', now)]) : e('expiresAt', '<=', now)
+  return e.and([e('archivedAt', 'is', null), inTime])
+}
+
+/** Who owns a code: asked across tenants, in the system role. Undefined for an unknown code. */
+export function codeOwner(tx: Tx, host: string, code: string): Promise<CodeOwner | undefined> {
+  return tx.maybe(codeOwnership(host, code))
+}
+const codeOwnership = statement<[string, string], CodeOwner>(`
+select t.id as tenant_id, t.slug as tenant_slug, t.schema as tenant_schema, c.link_id
+from link_codes c join tenants t on t.id = c.tenant_id
+where c.host = $1 and c.code = $2`)
+
+/** A row of the directory with its tenant. */
+export interface CodeOwner {
+  readonly tenantId: string
+  readonly tenantSlug: string
+  readonly tenantSchema: string
+  readonly linkId: string
+}

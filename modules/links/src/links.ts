@@ -1,0 +1,246 @@
+/**
+ * The verbs of short links. Each is one transaction: the row, the directory entry and the event commit together or not
+ * at all. Ids and times are made here from the clock of the context, so an answer needs no second query.
+ */
+import type { Database, Tx } from '@stoa/db'
+import type { EventDefinition, Journal } from '@stoa/journal'
+import { type Ctx, errors, type FieldError, newId, requirePermission, StoaError } from '@stoa/kernel'
+import type { CodeSupply } from './code-supply.ts'
+import type { Link, LinkChange, NewLink } from './contract.ts'
+import { linkErrors } from './errors.ts'
+import { linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
+import {
+  insertLink,
+  type LinkFilter,
+  type LinkRow,
+  linkRow,
+  linkRows,
+  lockedLinkRow,
+  nextCodeNumber,
+  saveLink,
+} from './link-store.ts'
+import { slugFault } from './slug.ts'
+import { type TargetRules, targetVerdict } from './target-url.ts'
+
+/** The short host of links that have none of their own: the installation's, whatever it is called today. */
+export const DEFAULT_HOST = ''
+
+export interface LinksDeps {
+  readonly db: Database
+  readonly journal: Journal
+  readonly codes: CodeSupply
+  readonly targetRules: () => TargetRules
+  /** The address of a code on the default short host. */
+  readonly shortUrl: (code: string) => string
+  /** Called after the commit of each change, in this process. */
+  readonly changed: (host: string, code: string) => void
+}
+
+/** What to list; see {@link LinkFilter}. */
+export type LinkListInput = Omit<LinkFilter, 'now'>
+
+export interface LinkUpdate {
+  readonly id: string
+  /** Throws `precondition_failed` when the version is not one that the caller has seen. */
+  readonly precondition: { check(version: number): void }
+  readonly change: LinkChange
+}
+
+export class Links {
+  readonly #deps: LinksDeps
+
+  constructor(deps: LinksDeps) {
+    this.#deps = deps
+  }
+
+  /** Makes a link. Refuses with `target_refused`, `slug_invalid` or `slug_taken`. */
+  async createLink(ctx: Ctx, input: NewLink): Promise<Link> {
+    requirePermission(ctx, 'links:write')
+    const { slug } = input
+    if (slug !== undefined) this.#checkSlug(slug)
+    const now = new Date(ctx.clock.now())
+    const draft: Omit<LinkRow, 'code'> = {
+      id: newId(ctx.clock),
+      host: DEFAULT_HOST,
+      target: this.#acceptedTarget(input.target),
+      title: input.title ?? null,
+      tags: tidyTags(input.tags ?? []),
+      expiresAt: expiry(input.expiresAt, now),
+      archivedAt: null,
+      version: 1,
+      createdAt: now,
+      updatedAt: now,
+      createdBy: `${ctx.actor.type}:${ctx.actor.id}`,
+    }
+    return this.#deps.db.transaction(ctx, async (tx) => {
+      const row = slug === undefined ? await this.#generate(ctx, tx, draft) : await this.#claim(ctx, tx, draft, slug)
+      this.#append(ctx, tx, linkCreated, row, {})
+      return this.#shown(row, now)
+    })
+  }
+
+  /** The link; refuses with `link_not_found`. */
+  async linkById(ctx: Ctx, input: { readonly id: string }): Promise<Link> {
+    requirePermission(ctx, 'links:read')
+    const row = await this.#deps.db.read(ctx, (tx) => linkRow(tx, ctx.tenant.id, input.id))
+    return this.#shown(found(row), new Date(ctx.clock.now()))
+  }
+
+  /** Links in the order asked for, up to the limit. */
+  async linkList(ctx: Ctx, input: LinkListInput): Promise<Link[]> {
+    requirePermission(ctx, 'links:read')
+    const now = new Date(ctx.clock.now())
+    const rows = await this.#deps.db.read(ctx, (tx) => linkRows(tx, ctx.tenant.id, { ...input, now }))
+    return rows.map((row) => this.#shown(row, now))
+  }
+
+  /** Changes a link if it still is what the caller saw; else `precondition_failed`. A change to what it is already changes nothing. */
+  async updateLink(ctx: Ctx, input: LinkUpdate): Promise<Link> {
+    requirePermission(ctx, 'links:write')
+    const now = new Date(ctx.clock.now())
+    const { change } = input
+    const asked: Partial<LinkRow> = {
+      ...(change.target !== undefined && { target: this.#acceptedTarget(change.target) }),
+      ...(change.title !== undefined && { title: change.title }),
+      ...(change.tags !== undefined && { tags: tidyTags(change.tags) }),
+      ...(change.expiresAt !== undefined && { expiresAt: expiry(change.expiresAt, now) }),
+    }
+    return this.#deps.db.transaction(ctx, async (tx) => {
+      const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
+      input.precondition.check(row.version)
+      const changed = differing(row, asked)
+      if (changed.length === 0) return this.#shown(row, now)
+      return this.#save(ctx, tx, { ...row, ...asked }, linkUpdated, { changed })
+    })
+  }
+
+  /** Takes a link down. One that is down already stays as it is. */
+  async archiveLink(ctx: Ctx, input: { readonly id: string }): Promise<Link> {
+    requirePermission(ctx, 'links:write')
+    return this.#deps.db.transaction(ctx, async (tx) => {
+      const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
+      const now = new Date(ctx.clock.now())
+      if (row.archivedAt !== null) return this.#shown(row, now)
+      return this.#save(ctx, tx, { ...row, archivedAt: now }, linkArchived, {})
+    })
+  }
+
+  /** Puts a link back that was taken down. One that is up already stays as it is. */
+  async restoreLink(ctx: Ctx, input: { readonly id: string }): Promise<Link> {
+    requirePermission(ctx, 'links:write')
+    return this.#deps.db.transaction(ctx, async (tx) => {
+      const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
+      if (row.archivedAt === null) return this.#shown(row, new Date(ctx.clock.now()))
+      return this.#save(ctx, tx, { ...row, archivedAt: null }, linkRestored, {})
+    })
+  }
+
+  #checkSlug(slug: string): void {
+    const fault = slugFault(slug)
+    if (fault !== null) throw refusal(linkErrors.slug_invalid, '/body/slug', fault.reason, fault.message)
+  }
+
+  #acceptedTarget(target: string): string {
+    const verdict = targetVerdict(target, this.#deps.targetRules())
+    if (verdict.ok) return verdict.url
+    throw refusal(linkErrors.target_refused, '/body/target', verdict.reason, verdict.message)
+  }
+
+  /** A generated code may meet a custom slug that looks like it; then the next number takes its place. */
+  async #generate(ctx: Ctx, tx: Tx, draft: Omit<LinkRow, 'code'>): Promise<LinkRow> {
+    for (;;) {
+      const row = { ...draft, code: await this.#deps.codes.next(() => nextCodeNumber(tx)) }
+      if (await insertLink(tx, ctx.tenant.id, row)) return row
+    }
+  }
+
+  async #claim(ctx: Ctx, tx: Tx, draft: Omit<LinkRow, 'code'>, slug: string): Promise<LinkRow> {
+    const row = { ...draft, code: slug }
+    if (await insertLink(tx, ctx.tenant.id, row)) return row
+    throw refusal(linkErrors.slug_taken, '/body/slug', 'taken', linkErrors.slug_taken.message)
+  }
+
+  #save<D extends object>(ctx: Ctx, tx: Tx, next: LinkRow, event: LinkEvent<D>, extra: D): Link {
+    const now = new Date(ctx.clock.now())
+    const row = { ...next, version: next.version + 1, updatedAt: now }
+    saveLink(tx, ctx.tenant.id, row)
+    this.#append(ctx, tx, event, row, extra)
+    return this.#shown(row, now)
+  }
+
+  #append<D extends object>(ctx: Ctx, tx: Tx, event: LinkEvent<D>, row: LinkRow, extra: D): void {
+    this.#deps.journal.append(ctx, tx, event.of({ ...state(row), ...extra }, [`link:${row.id}`]))
+    tx.afterCommit(() => this.#deps.changed(row.host, row.code))
+  }
+
+  #shown(row: LinkRow, now: Date): Link {
+    return {
+      id: row.id,
+      code: row.code,
+      shortUrl: this.#deps.shortUrl(row.code),
+      target: row.target,
+      title: row.title,
+      tags: [...row.tags],
+      status: statusOf(row, now),
+      expiresAt: row.expiresAt?.toISOString() ?? null,
+      archivedAt: row.archivedAt?.toISOString() ?? null,
+      version: row.version,
+      createdAt: row.createdAt.toISOString(),
+      updatedAt: row.updatedAt.toISOString(),
+      createdBy: row.createdBy,
+    }
+  }
+}
+
+type LinkState = ReturnType<typeof state>
+interface LinkEvent<D extends object> {
+  of(data: LinkState & D, subjects: readonly string[]): ReturnType<EventDefinition['of']>
+}
+
+function state(row: LinkRow) {
+  return {
+    id: row.id,
+    host: row.host,
+    code: row.code,
+    target: row.target,
+    title: row.title,
+    tags: [...row.tags],
+    expiresAt: row.expiresAt?.toISOString() ?? null,
+    archivedAt: row.archivedAt?.toISOString() ?? null,
+    version: row.version,
+  }
+}
+
+function statusOf(row: LinkRow, now: Date): Link['status'] {
+  if (row.archivedAt !== null) return 'archived'
+  return row.expiresAt !== null && row.expiresAt <= now ? 'expired' : 'active'
+}
+
+function found(row: LinkRow | undefined): LinkRow {
+  if (row === undefined) throw new StoaError(linkErrors.link_not_found)
+  return row
+}
+
+function refusal(spec: ConstructorParameters<typeof StoaError>[0], pointer: string, code: string, message: string) {
+  const fields: FieldError[] = [{ pointer, code, message }]
+  return new StoaError(spec, { message, fields })
+}
+
+function tidyTags(tags: readonly string[]): string[] {
+  return [...new Set(tags.map((tag) => tag.trim()))]
+}
+
+function expiry(text: string | null | undefined, now: Date): Date | null {
+  if (text === null || text === undefined) return null
+  const at = new Date(text)
+  if (at > now) return at
+  const past = !Number.isNaN(at.getTime())
+  const message = past ? 'The expiry lies in the past.' : 'The expiry is not a time.'
+  throw refusal(errors.validation_failed, '/body/expiresAt', past ? 'past' : 'format', message)
+}
+
+/** Names of the asked fields whose value is another than now. */
+function differing(row: LinkRow, asked: Partial<LinkRow>): string[] {
+  const names = Object.keys(asked) as (keyof LinkRow)[]
+  return names.filter((name) => JSON.stringify(row[name]) !== JSON.stringify(asked[name]))
+}

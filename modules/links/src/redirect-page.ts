@@ -1,0 +1,58 @@
+/**
+ * What a person sees instead of a page when a short link leads nowhere. Complete in itself: no script, no request to
+ * anywhere, nothing of the address in it.
+ */
+import { createHash } from 'node:crypto'
+import type { StoaError } from '@stoa/kernel'
+
+const style = `:root{color-scheme:light dark;font:1.125rem/1.5 system-ui,sans-serif}
+body{margin:0;min-height:100vh;display:grid;place-items:center;text-align:center}
+main{padding:2rem;max-width:32rem}h1{font-size:1.5rem;margin:0 0 .5rem}p{margin:0;opacity:.75}`
+
+/** `Content-Security-Policy` of the page: its own style, named by its hash, and nothing else. */
+export const pagePolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+
+/** The page for a refusal, by its public message. */
+export function refusalPage(refusal: Pick<StoaError, 'kind' | 'message'>): string {
+  const heading = refusal.kind === 'gone' ? 'This link is no longer available' : 'There is no link here'
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${escaped(heading)}</title>
+<style>${style}</style>
+</head>
+<body><main><h1>${escaped(heading)}</h1><p>${escaped(refusal.message)}</p></main></body>
+</html>
+`
+}
+
+/**
+ * Whether the sender of this `Accept` wants a page rather than JSON (RFC 9110 §12.5.1). Browsers name `text/html` first;
+ * programs name JSON, anything, or nothing, and get problem+json.
+ */
+export function wantsPage(accept: string | undefined): boolean {
+  if (accept === undefined) return false
+  const html = Math.max(weight(accept, 'text/html'), weight(accept, 'application/xhtml+xml'))
+  return html > 0 && html >= weight(accept, 'application/problem+json') && html >= weight(accept, 'application/json')
+}
+
+/** The quality with which `accept` names exactly this type; 0 when it does not. */
+function weight(accept: string, type: string): number {
+  for (const range of accept.slice(0, 1024).toLowerCase().split(',', 32)) {
+    const [name = '', ...parameters] = range.split(';').map((part) => part.trim())
+    if (name !== type) continue
+    const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2)
+    const value = quality === undefined ? 1 : Number(quality)
+    return value >= 0 && value <= 1 ? value : 0
+  }
+  return 0
+}
+
+const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => entities[character] ?? '')
+}

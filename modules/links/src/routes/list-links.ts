@@ -1,0 +1,36 @@
+import { defineRoute, PageOf } from '@stoa/http'
+import type { Links } from '../links.ts'
+import { Link, LinkQuery } from '../schema.ts'
+import { queryTime } from './query-time.ts'
+
+/** `GET /api/v1/links` */
+export function listLinks(links: Links) {
+  return defineRoute({
+    method: 'GET',
+    url: '/api/v1/links',
+    operationId: 'listLinks',
+    tags: ['Links'],
+    summary: 'List links',
+    description: 'Filters are combined: a link is listed when all of them hold.',
+    permission: 'links:read',
+    list: { sorts: ['createdAt', '-createdAt', 'updatedAt', '-updatedAt'], defaultSort: '-createdAt' },
+    schema: { querystring: LinkQuery, response: { 200: PageOf(Link) } },
+    async handler(ctx, { query, page }) {
+      const sort = page.sort.endsWith('updatedAt') ? 'updatedAt' : 'createdAt'
+      const createdFrom = queryTime('createdFrom', query.createdFrom)
+      const createdTo = queryTime('createdTo', query.createdTo)
+      const rows = await links.linkList(ctx, {
+        ...(query.tag !== undefined && { tags: query.tag }),
+        ...(query.status !== undefined && { status: query.status }),
+        ...(query.q !== undefined && { search: query.q }),
+        ...(createdFrom && { createdFrom }),
+        ...(createdTo && { createdTo }),
+        ...(page.after && { after: { at: String(page.after[0]), id: String(page.after[1]) } }),
+        sort,
+        descending: page.sort.startsWith('-'),
+        limit: page.limit + 1,
+      })
+      return page.of(rows, (link) => [link[sort], link.id])
+    },
+  })
+}

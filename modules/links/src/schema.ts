@@ -1,0 +1,136 @@
+import { Type } from 'typebox'
+import { SLUG_MAX, SLUG_MIN } from './slug.ts'
+import { TARGET_MAX } from './target-url.ts'
+
+/** Longest title, in characters. */
+export const TITLE_MAX = 200
+/** Most tags on a link. */
+export const TAGS_MAX = 20
+/** Longest tag, in characters. */
+export const TAG_MAX = 50
+
+const Id = Type.String({ format: 'uuid', description: 'UUIDv7.' })
+const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC.' })
+
+/** A link as the API shows it. */
+export const Link = Type.Object(
+  {
+    id: Id,
+    code: Type.String({ description: 'What stands after the slash: seven generated characters, or the custom slug.' }),
+    shortUrl: Type.String({ format: 'uri', description: 'The address to hand out.' }),
+    target: Type.String({ format: 'uri', maxLength: TARGET_MAX, description: 'Where the link leads, normalised.' }),
+    title: Type.Union([Type.String({ maxLength: TITLE_MAX }), Type.Null()]),
+    tags: Type.Array(Type.String({ minLength: 1, maxLength: TAG_MAX }), { maxItems: TAGS_MAX }),
+    status: Type.Union([Type.Literal('active'), Type.Literal('archived'), Type.Literal('expired')], {
+      description: 'Only an active link redirects. A link that is both archived and expired shows as archived.',
+    }),
+    expiresAt: Type.Union([Time, Type.Null()]),
+    archivedAt: Type.Union([Time, Type.Null()]),
+    version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag is made of it.' }),
+    createdAt: Time,
+    updatedAt: Time,
+    createdBy: Type.String({ description: 'Kind and id of who made it, such as `apiKey:…`.' }),
+  },
+  { additionalProperties: false },
+)
+
+const Target = Type.String({
+  minLength: 1,
+  maxLength: TARGET_MAX,
+  description: 'Where the link leads: http or https, on the public internet, without credentials, not a link of ours.',
+})
+const Title = Type.Union([Type.String({ minLength: 1, maxLength: TITLE_MAX }), Type.Null()], {
+  description: 'A name for people; null for none.',
+})
+const Tags = Type.Array(Type.String({ minLength: 1, maxLength: TAG_MAX, pattern: '\\S' }), {
+  maxItems: TAGS_MAX,
+  description: 'Words to find the link by. Surrounding blanks and repetitions are removed.',
+})
+const ExpiresAt = Type.Union([Time, Type.Null()], {
+  description: 'When the link stops redirecting: in the future, or null for never.',
+})
+
+/** What a new link is made from. */
+export const NewLink = Type.Object(
+  {
+    target: Target,
+    slug: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 256,
+        description: `A slug of your own: ${SLUG_MIN}–${SLUG_MAX} letters, digits, "_" or "-", case-sensitive. Default: a generated code.`,
+      }),
+    ),
+    title: Type.Optional(Title),
+    tags: Type.Optional(Tags),
+    expiresAt: Type.Optional(ExpiresAt),
+  },
+  { additionalProperties: false },
+)
+
+/** What may be changed. What is absent stays as it is. */
+export const LinkChange = Type.Object(
+  {
+    target: Type.Optional(Target),
+    title: Type.Optional(Title),
+    tags: Type.Optional(Tags),
+    expiresAt: Type.Optional(ExpiresAt),
+  },
+  { additionalProperties: false, minProperties: 1 },
+)
+
+const Counts = {
+  clicks: Type.Integer({ minimum: 0, description: 'Visits by people.' }),
+  bots: Type.Integer({ minimum: 0, description: 'Visits by programs that say so.' }),
+}
+
+/** How often a link was followed. */
+export const LinkClicks = Type.Object(
+  {
+    linkId: Id,
+    total: Type.Object(Counts, { additionalProperties: false, description: 'Since the link was made.' }),
+    unit: Type.Union([Type.Literal('hour'), Type.Literal('day')]),
+    from: Time,
+    to: Time,
+    series: Type.Array(Type.Object({ at: Time, ...Counts }, { additionalProperties: false }), {
+      description: 'One point per hour or day (UTC) from `from`, inclusive, to `to`, exclusive; empty ones are zero.',
+    }),
+  },
+  { additionalProperties: false },
+)
+
+/** The path of one link. */
+export const LinkParams = Type.Object({ id: Id })
+
+/** The filters of the list. */
+export const LinkQuery = Type.Object({
+  tag: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: TAG_MAX }), {
+      maxItems: TAGS_MAX,
+      description: 'Links with this tag; repeated, links with all of them.',
+    }),
+  ),
+  status: Type.Optional(Type.Union([Type.Literal('active'), Type.Literal('archived'), Type.Literal('expired')])),
+  q: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 100, description: 'Text in the code, the title or the target, in any case.' }),
+  ),
+  createdFrom: Type.Optional(Type.String({ format: 'date-time', description: 'Made at this time or later.' })),
+  createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Made before this time.' })),
+})
+
+/** What part of the clicks is asked for. */
+export const LinkClicksQuery = Type.Object({
+  unit: Type.Union([Type.Literal('hour'), Type.Literal('day')], { default: 'hour', description: 'Width of a point.' }),
+  from: Type.Optional(
+    Type.String({
+      format: 'date-time',
+      description: 'Beginning, rounded down to the unit. Default: 24 hours or 30 days before the end.',
+    }),
+  ),
+  to: Type.Optional(
+    Type.String({
+      format: 'date-time',
+      description: 'End, exclusive, rounded up to the unit. Default: the end of this hour or day. At most 750 points.',
+    }),
+  ),
+})
