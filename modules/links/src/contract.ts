@@ -3,8 +3,8 @@ import type { Static } from 'typebox'
 import type { linkErrors } from './errors.ts'
 import type * as schema from './schema.ts'
 
-export { clicksRecorded, linkArchived, linkCreated, linkEvents, linkRestored, linkUpdated } from './events.ts'
 export { linkErrors } from './errors.ts'
+export { clicksRecorded, linkArchived, linkCreated, linkEvents, linkRestored, linkUpdated } from './events.ts'
 
 /** A link as the API shows it. */
 export type Link = Static<typeof schema.Link>

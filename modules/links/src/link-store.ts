@@ -17,7 +17,8 @@ export interface LinkRow {
   readonly createdBy: string
 }
 
-const columns = 'id, host, code, target, title, tags, expires_at, archived_at, version, created_at, updated_at, created_by'
+const columns =
+  'id, host, code, target, title, tags, expires_at, archived_at, version, created_at, updated_at, created_by'
 
 /** The beginning of a block of code numbers that nobody else gets, whether this transaction commits or not. */
 export async function nextCodeNumber(tx: Tx): Promise<number> {
@@ -162,7 +163,8 @@ function conditions(e: Links, filter: LinkFilter): ExpressionWrapper<Tables, 'li
 
 function ofStatus(e: Links, status: NonNullable<LinkFilter['status']>, now: Date) {
   if (status === 'archived') return e('archivedAt', 'is not', null)
-  const inTime = status === 'active' ? e.or([e('expiresAt', 'is', null), e('expiresAt', '>', now)]) : e('expiresAt', '<=', now)
+  const inTime =
+    status === 'active' ? e.or([e('expiresAt', 'is', null), e('expiresAt', '>', now)]) : e('expiresAt', '<=', now)
   return e.and([e('archivedAt', 'is', null), inTime])
 }
 

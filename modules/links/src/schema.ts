@@ -112,7 +112,11 @@ export const LinkQuery = Type.Object({
   ),
   status: Type.Optional(Type.Union([Type.Literal('active'), Type.Literal('archived'), Type.Literal('expired')])),
   q: Type.Optional(
-    Type.String({ minLength: 1, maxLength: 100, description: 'Text in the code, the title or the target, in any case.' }),
+    Type.String({
+      minLength: 1,
+      maxLength: 100,
+      description: 'Text in the code, the title or the target, in any case.',
+    }),
   ),
   createdFrom: Type.Optional(Type.String({ format: 'date-time', description: 'Made at this time or later.' })),
   createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Made before this time.' })),

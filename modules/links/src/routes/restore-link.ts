@@ -10,7 +10,8 @@ export function restoreLink(links: Links) {
     operationId: 'restoreLink',
     tags: ['Links'],
     summary: 'Put an archived link back',
-    description: 'The link redirects again, unless it has expired meanwhile. A link that is not archived stays as it is.',
+    description:
+      'The link redirects again, unless it has expired meanwhile. A link that is not archived stays as it is.',
     permission: 'links:write',
     errors: ['link_not_found'],
     schema: { params: LinkParams, response: { 200: Link } },

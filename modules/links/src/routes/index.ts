@@ -1,0 +1,34 @@
+import type { Database } from '@stoa/db'
+import type { Route } from '@stoa/http'
+import type { Links } from '../links.ts'
+import type { Redirects } from '../redirect.ts'
+import { archiveLink } from './archive-link.ts'
+import { createLink } from './create-link.ts'
+import { followLink, followShortLink } from './follow-link.ts'
+import { getLink } from './get-link.ts'
+import { getLinkClicks } from './get-link-clicks.ts'
+import { listLinks } from './list-links.ts'
+import { restoreLink } from './restore-link.ts'
+import { updateLink } from './update-link.ts'
+
+export interface LinkRoutesDeps {
+  readonly links: Links
+  readonly redirects: Redirects
+  readonly db: Database
+  readonly shortHost: string | null
+}
+
+/** Every route of the room. */
+export function linkRoutes({ links, redirects, db, shortHost }: LinkRoutesDeps): Route[] {
+  return [
+    createLink(links),
+    listLinks(links),
+    getLink(links),
+    updateLink(links),
+    archiveLink(links),
+    restoreLink(links),
+    getLinkClicks(db),
+    followLink(redirects),
+    ...(shortHost === null ? [] : [followShortLink(redirects, shortHost)]),
+  ]
+}

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { newId } from '@stoa/kernel'
+import { everywhere } from './setup.ts'
+
+interface Listed {
+  id: string
+  title: string
+}
+
+everywhere('finding links', (place) => {
+  /** Links of this test alone: they share a word in the title, which every query asks for. */
+  async function setup(count: number, each: (i: number) => object = () => ({})) {
+    const { client, suite } = place()
+    const word = newId()
+    const links: Listed[] = []
+    for (let i = 0; i < count; i++) {
+      const body = { target: `https://example.com/${i}`, title: `${word} ${i}`, ...each(i) }
+      const answer = await client.post('/api/v1/links', body)
+      assert.equal(answer.status, 201, JSON.stringify(answer.body))
+      links.push(answer.body)
+    }
+    const list = async (query = '') => {
+      const answer = await client.get(`/api/v1/links?q=${word}${query}`)
+      assert.equal(answer.status, 200, JSON.stringify(answer.body))
+      return { ...answer.body, titles: answer.body.data.map((link: Listed) => link.title.slice(word.length + 1)) }
+    }
+    return { client, suite, word, links, list }
+  }
+
+  it('shows the newest first, and page by page every link exactly once', async () => {
+    const { list } = await setup(7)
+    const titles: string[] = []
+    let cursor: string | null = null
+    let pages = 0
+    do {
+      const page = await list(`&limit=3${cursor ? `&cursor=${cursor}` : ''}`)
+      titles.push(...page.titles)
+      cursor = page.nextCursor
+      pages++
+    } while (cursor !== null)
+    assert.deepEqual(titles, ['6', '5', '4', '3', '2', '1', '0'])
+    assert.equal(pages, 3)
+  })
+
+  it('does not repeat or skip when links are made while pages are read', async () => {
+    const { list, client, word } = await setup(4)
+    const first = await list('&limit=2')
+    await client.post('/api/v1/links', { target: 'https://example.com/late', title: `${word} late` })
+    const second = await list(`&limit=2&cursor=${first.nextCursor}`)
+    assert.deepEqual([...first.titles, ...second.titles], ['3', '2', '1', '0'])
+  })
+
+  it('sorts by creation and by change, both ways', async () => {
+    const { list, client, links, suite } = await setup(3)
+    suite.clock.advance(1000)
+    const id = links[0]?.id
+    await client.patch(`/api/v1/links/${id}`, { tags: ['changed'] }, { 'if-match': '*' })
+    assert.deepEqual((await list('&sort=createdAt')).titles, ['0', '1', '2'])
+    assert.deepEqual((await list('&sort=-createdAt')).titles, ['2', '1', '0'])
+    assert.deepEqual((await list('&sort=-updatedAt')).titles, ['0', '2', '1'])
+    assert.deepEqual((await list('&sort=updatedAt&limit=2')).titles, ['1', '2'])
+  })
+
+  it('filters by tag, and by several tags together', async () => {
+    const { list } = await setup(3, (i) => ({ tags: [['a'], ['a', 'b'], ['b', 'A']][i] }))
+    assert.deepEqual((await list('&tag=a')).titles, ['1', '0'])
+    assert.deepEqual((await list('&tag=a&tag=b')).titles, ['1'])
+    assert.deepEqual((await list('&tag=none')).titles, [])
+  })
+
+  it('filters by status: archived goes before expired', async () => {
+    const { list, client, links, suite } = await setup(4, (i) =>
+      i >= 2 ? { expiresAt: new Date(place().suite.clock.now() + 60_000).toISOString() } : {},
+    )
+    for (const i of [1, 3]) await client.post(`/api/v1/links/${links[i]?.id}/archival`)
+    suite.clock.advance(61_000)
+    assert.deepEqual((await list('&status=active')).titles, ['0'])
+    assert.deepEqual((await list('&status=archived')).titles, ['3', '1'])
+    assert.deepEqual((await list('&status=expired')).titles, ['2'])
+    assert.equal((await client.get(`/api/v1/links/${links[2]?.id}`)).body.status, 'expired')
+    assert.equal((await client.get(`/api/v1/links/${links[3]?.id}`)).body.status, 'archived')
+  })
+
+  it('filters by time of creation: from inclusive, to exclusive', async () => {
+    const { client, suite, word, list } = await setup(1)
+    suite.clock.advance(5_000)
+    const { body } = await client.post('/api/v1/links', { target: 'https://example.com/', title: `${word} later` })
+    assert.deepEqual((await list(`&createdFrom=${body.createdAt}`)).titles, ['later'])
+    assert.deepEqual((await list(`&createdTo=${body.createdAt}`)).titles, ['0'])
+  })
+
+  it('searches code, title and target in any case, and takes wildcards literally', async () => {
+    const { client } = place()
+    const word = newId()
+    const ids: string[] = []
+    for (const body of [
+      { target: `https://example.com/${word}`, title: '100%_sure' },
+      { target: 'https://example.com/', title: `X${word.toUpperCase()}` },
+      { target: 'https://example.com/', slug: `s${word}` },
+    ]) {
+      ids.push((await client.post('/api/v1/links', body)).body.id)
+    }
+    const found = (await client.get(`/api/v1/links?q=${word}`)).body.data.map((link: Listed) => link.id)
+    assert.deepEqual(found.sort(), ids.sort())
+    assert.equal((await client.get(`/api/v1/links?q=${encodeURIComponent('100%_s')}`)).body.data.length >= 1, true)
+    assert.equal((await client.get(`/api/v1/links?q=${encodeURIComponent('100__s')}`)).body.data.length, 0)
+    assert.equal((await client.get(`/api/v1/links?q=${encodeURIComponent("' or 1=1 --")}`)).body.data.length, 0)
+    assert.equal((await client.get(`/api/v1/links?q=${encodeURIComponent('\\')}`)).body.data.length, 0)
+  })
+
+  const refused: [query: string, code: string][] = [
+    ['limit=0', 'validation_failed'],
+    ['limit=1000000000', 'validation_failed'],
+    ['sort=target', 'validation_failed'],
+    ['status=deleted', 'validation_failed'],
+    ['createdFrom=yesterday', 'validation_failed'],
+    ['cursor=abc.def', 'invalid_cursor'],
+    ['unknown=1', 'validation_failed'],
+    [`q=${'x'.repeat(101)}`, 'validation_failed'],
+  ]
+  for (const [query, code] of refused) {
+    it(`refuses ?${query.slice(0, 30)}: ${code}`, async () => {
+      const answer = await place().client.get(`/api/v1/links?${query}`)
+      assert.ok(answer.status === 422 || answer.status === 400, String(answer.status))
+      assert.equal(answer.body.code, code)
+    })
+  }
+
+  it('refuses a cursor that was tampered with or belongs to another question', async () => {
+    const { list, client } = await setup(3)
+    const { nextCursor } = await list('&limit=1')
+    const other = await client.get(`/api/v1/links?limit=1&cursor=${nextCursor}`)
+    assert.equal(other.body.code, 'invalid_cursor')
+  })
+
+  it('answers 404 for an id that is nobody’s, and 422 for text that is no id', async () => {
+    const { client } = place()
+    assert.equal((await client.get(`/api/v1/links/${newId()}`)).body.code, 'link_not_found')
+    assert.equal((await client.get('/api/v1/links/1')).status, 422)
+    assert.equal((await client.get("/api/v1/links/'%20or%201=1")).status, 422)
+  })
+
+  it('answers 304 to a caller that has this version already', async () => {
+    const { links, client } = await setup(1)
+    const answer = await client.get(`/api/v1/links/${links[0]?.id}`, { 'if-none-match': '"1"' })
+    assert.equal(answer.status, 304)
+  })
+})
