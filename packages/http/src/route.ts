@@ -58,6 +58,10 @@ export interface RouteRequest<S extends RouteSchemas, U = undefined, L = undefin
   readonly ifMatch: U extends 'if-match' ? IfMatch : IfMatch | null
   /** The page that was asked for, on a route with `list`. */
   readonly page: L extends ListSpec ? PageRequest<SortOf<L>> : undefined
+  /** `HEAD` on a route of GET when the caller wants the headers alone; else the method of the route. */
+  readonly method: string
+  /** Host and port as the caller named them; behind a trusted proxy as the proxy names them. */
+  readonly host: string
   /** The caller's address; behind a trusted proxy the one that the proxy names. */
   readonly ip: string
 }
