@@ -1,11 +1,11 @@
-import type { Module } from '@stoa/module'
+import { defineModule } from '@stoa/module'
 import { linkErrors } from './errors.ts'
 import { linkEvents } from './events.ts'
 import { linkMigrations } from './migrations/index.ts'
 import { openRoom } from './room.ts'
 
 /** Short links: codes, redirects and clicks. */
-export const linksModule: Module = {
+export const linksModule = defineModule({
   name: 'links',
   description: 'Short links: codes, redirects and clicks.',
   migrations: linkMigrations,
@@ -15,6 +15,11 @@ export const linksModule: Module = {
   },
   events: linkEvents,
   errors: linkErrors,
-  tables: {},
+  tables: {
+    links: 'A link: its code, where it leads, and until when.',
+    link_clicks: 'One visit that was redirected.',
+    link_click_hours: 'Visits of one link in one hour, summed.',
+    link_codes: 'Who owns a code: the directory that the redirect asks.',
+  },
   create: openRoom,
-}
+})
