@@ -72,7 +72,8 @@ async function retryUntil<T>(clock: Clock, timeoutMs: number, connect: () => Pro
   for (let attempt = 0; ; attempt++) {
     try {
       return await connect()
-    } catch (error) {
+    } catch (reported) {
+      const error = serverError(reported as Error)
       const waitMs = Math.min(500, 20 * 2 ** attempt) * (0.5 + Math.random())
       if (!isConnectionLoss(error) || clock.now() + waitMs >= deadline) throw error
       await clock.sleep(waitMs)
