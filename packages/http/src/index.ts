@@ -1,3 +1,13 @@
+export { httpEvents } from './api-key-events.ts'
+export {
+  type ApiKeyChange,
+  ApiKeys,
+  type ApiKeysDeps,
+  apiKeyErrors,
+  createApiKeys,
+  httpPermissions,
+  type NewApiKey,
+} from './api-keys.ts'
 export { type AuthScheme, bearerToken, type Credentials, type Principal } from './auth.ts'
 export { createHttp, type Http, type HttpDeps } from './create-http.ts'
 export type { CursorValue } from './cursor.ts'

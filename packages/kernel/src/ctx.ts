@@ -63,7 +63,10 @@ export function systemCtx(deps: { readonly log: Logger; readonly clock: Clock },
  * @param over what differs from `base`: another actor, fewer permissions, a signal
  */
 export function tenantCtx(base: BaseCtx, tenant: Tenant, over: Partial<BaseCtx> = {}): Ctx {
-  return { ...base, ...over, log: over.log ?? base.log.child({ tenant: tenant.slug }), tenant }
+  // Field by field: a context may have getters, which a spread of the object would leave behind.
+  const { actor, permissions, traceId, requestId, clock, signal } = base
+  const log = over.log ?? base.log.child({ tenant: tenant.slug })
+  return { actor, permissions, traceId, requestId, clock, signal, ...over, log, tenant }
 }
 
 /** Whether the context has the permission, by name or by a wildcard (`links:*`, `*`). */

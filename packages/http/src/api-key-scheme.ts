@@ -1,0 +1,165 @@
+/*
+ * The guard's side of API keys. The cost of a request with a known key is one SHA-256 and one look-up in memory; the database is asked at most
+ * once per key and ten seconds.
+ *
+ *   token ─ not of our form ──────────────────────────────► 401, the database is not asked
+ *         ─ remembered, good ─ expired meanwhile? ─► 401 ─► principal
+ *         ─ remembered, bad  ───────────────────────────────► 401
+ *         ─ unknown ─ this address guessed too often? ─► 429 ─► one query for all that ask now ─► remember
+ *
+ * Revocation is quick everywhere: the journal's tail drops the key from memory on each node, within a hint's time; should every hint be lost,
+ * memory forgets by itself after TTL_MS. A look-up that was under way while something changed is not remembered.
+ */
+import { timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Database } from '@stoa/db'
+import { type BaseCtx, type Clock, errors, StoaError } from '@stoa/kernel'
+import { LRUCache } from 'lru-cache'
+import { type ApiKeyLookup, apiKeysByPrefix } from './api-key-store.ts'
+import { digestOf, isToken, prefixOf, storedHash, TOKEN_START } from './api-key-token.ts'
+import { type ApiKeyUses, USE_RESOLUTION_MS } from './api-key-use.ts'
+import { type AuthScheme, bearerToken, type Credentials, type Principal } from './auth.ts'
+import type { Buckets } from './rate-limit.ts'
+
+/** How long a key is believed without asking again, in milliseconds. */
+export const TTL_MS = 10_000
+/** How long a wrong key is refused without asking again, in milliseconds. */
+export const NEGATIVE_TTL_MS = 5_000
+/** Keys kept in memory, good and bad together. */
+export const MAX_KEYS = 10_000
+/** Wrong keys that one address may present before it is refused unheard. */
+const GUESSES = { capacity: 30, refillPerSecond: 1 }
+
+/** What the scheme stands on. */
+export interface ApiKeySchemeDeps {
+  readonly db: Database
+  readonly clock: Clock
+  /** A context of the system, for the look-up. */
+  readonly ctx: BaseCtx
+  readonly secret: Buffer
+  readonly buckets: Buckets
+  readonly uses: ApiKeyUses
+}
+
+interface Known {
+  readonly principal: Principal | null
+  /** Why it is refused, when it is. */
+  readonly refusal: string | undefined
+  readonly expiresAtMs: number
+  readonly untilMs: number
+  notedAtMs: number
+}
+
+/** Knows callers by their API keys. */
+export class ApiKeyScheme implements AuthScheme {
+  readonly name = 'apiKey'
+  readonly challenge = 'Bearer realm="stoa"'
+  readonly openapi = {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'stoa_<16>_<32>',
+    description: 'An API key. `X-Api-Key: <key>` does the same.',
+  }
+  readonly #deps: ApiKeySchemeDeps
+  readonly #known = new LRUCache<string, Known>({ max: MAX_KEYS })
+  readonly #asking = new Map<string, Promise<Known>>()
+  /** Counts what made keys forgotten, so that an answer from before is not remembered. */
+  #changes = 0
+
+  constructor(deps: ApiKeySchemeDeps) {
+    this.#deps = deps
+  }
+
+  authenticate(credentials: Credentials): Principal | null | Promise<Principal | null> {
+    const token = tokenOf(credentials.headers)
+    if (token === null) return null
+    if (!isToken(token)) throw new StoaError(errors.unauthenticated)
+    const digest = digestOf(token)
+    const known = this.#known.get(digest)
+    if (known !== undefined && known.untilMs > this.#deps.clock.now()) return this.#judge(known)
+    return this.#ask(token, digest, credentials.ip)
+  }
+
+  /** Forgets a key, because it was changed. */
+  forget(id: string): void {
+    this.#changes += 1
+    for (const [digest, known] of this.#known.entries()) {
+      if (known.principal?.actor.id === id) this.#known.delete(digest)
+    }
+  }
+
+  /** Forgets all keys, because something may have been missed. */
+  forgetAll(): void {
+    this.#changes += 1
+    this.#known.clear()
+  }
+
+  #judge(known: Known): Principal {
+    const { principal } = known
+    if (principal === null) throw new StoaError(errors.unauthenticated, { message: known.refusal })
+    const nowMs = this.#deps.clock.now()
+    if (known.expiresAtMs <= nowMs) throw expired()
+    if (nowMs - known.notedAtMs >= USE_RESOLUTION_MS) {
+      known.notedAtMs = nowMs
+      this.#deps.uses.note(principal.tenant.id, principal.actor.id, nowMs)
+    }
+    return principal
+  }
+
+  async #ask(token: string, digest: string, ip: string): Promise<Principal> {
+    const { buckets } = this.#deps
+    const { allowed, retryAfterMs } = await buckets.take(`guesses ${ip}`, GUESSES, 0)
+    if (!allowed) throw new StoaError(errors.rate_limited, { retryAfterSeconds: Math.max(1, retryAfterMs / 1000) })
+    let asked = this.#asking.get(digest)
+    if (asked === undefined) {
+      asked = this.#lookUp(token, digest).finally(() => this.#asking.delete(digest))
+      this.#asking.set(digest, asked)
+    }
+    const known = await asked
+    if (known.principal === null) await buckets.take(`guesses ${ip}`, GUESSES, 1)
+    return this.#judge(known)
+  }
+
+  async #lookUp(token: string, digest: string): Promise<Known> {
+    const { db, ctx, clock, secret } = this.#deps
+    const changes = this.#changes
+    const rows = await db.systemRead(ctx, (tx) => tx.many(apiKeysByPrefix(prefixOf(token))))
+    const hash = storedHash(secret, token)
+    const row = rows.find((candidate) => candidate.hash.length === hash.length && timingSafeEqual(candidate.hash, hash))
+    const known = knownOf(row, clock.now())
+    if (changes === this.#changes) this.#known.set(digest, known)
+    return known
+  }
+}
+
+function knownOf(row: ApiKeyLookup | undefined, nowMs: number): Known {
+  if (row === undefined || row.revokedAt !== null) {
+    const refusal = row === undefined ? undefined : 'This API key was revoked.'
+    return { principal: null, refusal, expiresAtMs: 0, untilMs: nowMs + NEGATIVE_TTL_MS, notedAtMs: 0 }
+  }
+  const principal: Principal = Object.freeze({
+    actor: Object.freeze({ type: 'apiKey', id: row.id }),
+    tenant: Object.freeze({ id: row.tenantId, slug: row.tenantSlug, schema: row.tenantSchema }),
+    permissions: new Set(row.scopes),
+    limitKey: `key:${row.id}`,
+  })
+  return {
+    principal,
+    refusal: undefined,
+    expiresAtMs: row.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
+    untilMs: nowMs + TTL_MS,
+    notedAtMs: row.lastUsedAt?.getTime() ?? 0,
+  }
+}
+
+function expired(): StoaError {
+  return new StoaError(errors.unauthenticated, { message: 'This API key has expired.' })
+}
+
+/** The key of a request: `X-Api-Key`, or a bearer token that begins like one; any other is not this scheme's. */
+function tokenOf(headers: IncomingHttpHeaders): string | null {
+  const own = headers['x-api-key']
+  if (typeof own === 'string') return own
+  const bearer = bearerToken(headers)
+  return bearer?.startsWith(TOKEN_START) ? bearer : null
+}

@@ -1,0 +1,217 @@
+/*
+ * The keys of a tenant: made, changed, revoked. Each change is one transaction with its event; the event is what makes every node forget what
+ * it remembers of the key.
+ */
+import type { Database } from '@stoa/db'
+import type { Journal } from '@stoa/journal'
+import {
+  type Clock,
+  type Ctx,
+  defineErrors,
+  errors,
+  type Logger,
+  newId,
+  requirePermission,
+  StoaError,
+  systemCtx,
+} from '@stoa/kernel'
+import { apiKeyCreated, apiKeyRevokedEvent, apiKeySubject, apiKeyUpdated } from './api-key-events.ts'
+import { ApiKeyScheme } from './api-key-scheme.ts'
+import {
+  type ApiKeyRow,
+  apiKeyAdded,
+  apiKeyById,
+  apiKeyChanged,
+  apiKeyForUpdate,
+  apiKeyList,
+  apiKeyRevoked,
+} from './api-key-store.ts'
+import { mintToken, prefixOf, storedHash } from './api-key-token.ts'
+import { ApiKeyUses } from './api-key-use.ts'
+import type { AuthScheme } from './auth.ts'
+import type { IfMatch } from './etag.ts'
+import type { Page, PageRequest } from './pagination.ts'
+import type { Buckets } from './rate-limit.ts'
+import type { Route } from './route.ts'
+import { apiKeyRoutes } from './routes/index.ts'
+import { checkScopesExist, checkScopesHeld } from './scopes.ts'
+
+/** The permissions of this package. */
+export const httpPermissions = {
+  'apiKeys:read': 'See the API keys of the organisation.',
+  'apiKeys:write': 'Create, change and revoke API keys, with no more than one may do oneself.',
+} as const
+
+/** The error codes of API keys. */
+export const apiKeyErrors = defineErrors({
+  api_key_revoked: { kind: 'conflict', message: 'This API key was revoked and cannot be changed.' },
+})
+
+/** What {@link createApiKeys} stands on. */
+export interface ApiKeysDeps {
+  readonly db: Database
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly log: Logger
+  /** A secret of this installation for a purpose; the same on every node and across restarts. */
+  readonly secret: (purpose: string, bytes?: number) => Buffer
+  readonly buckets: Buckets
+  /** Every permission of this installation. */
+  readonly permissions: readonly string[]
+}
+
+/** What a new key is. */
+export interface NewApiKey {
+  readonly name: string
+  readonly scopes: readonly string[]
+  /** null: it does not expire. */
+  readonly expiresAt: Date | null
+}
+
+/** What may be changed of a key. What is absent stays. */
+export interface ApiKeyChange {
+  readonly name?: string | undefined
+  readonly scopes?: readonly string[] | undefined
+  readonly expiresAt?: Date | null | undefined
+}
+
+/** The API keys of an installation. */
+export class ApiKeys implements AsyncDisposable {
+  /** Knows callers by their keys. */
+  readonly scheme: AuthScheme
+  /** The operations on keys. */
+  readonly routes: readonly Route[]
+  readonly #deps: ApiKeysDeps
+  readonly #secret: Buffer
+  readonly #scheme: ApiKeyScheme
+  readonly #uses: ApiKeyUses
+  readonly #tail: AsyncDisposable
+
+  constructor(deps: ApiKeysDeps) {
+    this.#deps = deps
+    this.#secret = deps.secret('http/api-keys', 32)
+    this.#uses = new ApiKeyUses(deps)
+    this.#scheme = new ApiKeyScheme({
+      ...deps,
+      secret: this.#secret,
+      uses: this.#uses,
+      ctx: systemCtx(deps, 'api key look-up'),
+    })
+    this.#tail = deps.journal.tail({ name: 'api-keys' }, async (events) => {
+      for (const { type, subjects } of events) {
+        const id = type.startsWith('api_key.') ? subjects[0]?.slice(apiKeySubject('').length) : undefined
+        if (id !== undefined) this.#scheme.forget(id)
+      }
+    })
+    this.scheme = this.#scheme
+    this.routes = apiKeyRoutes(this)
+  }
+
+  /**
+   * Makes a key. The token is given out here and never again.
+   *
+   * @throws StoaError `forbidden` when a scope is more than the caller holds; `validation_failed` when one does not exist, or the end is past
+   */
+  async create(ctx: Ctx, input: NewApiKey): Promise<{ readonly apiKey: ApiKeyRow; readonly token: string }> {
+    requirePermission(ctx, 'apiKeys:write')
+    const { name, scopes, expiresAt } = input
+    checkScopesExist(scopes, this.#deps.permissions)
+    checkScopesHeld(ctx, scopes)
+    const now = ctx.clock.now()
+    checkEnd(expiresAt, now)
+    const token = mintToken()
+    const id = newId(ctx.clock)
+    const apiKey = await this.#deps.db.transaction(ctx, async (tx) => {
+      const by = `${ctx.actor.type}:${ctx.actor.id}`
+      const hash = storedHash(this.#secret, token)
+      const row = await tx.one(
+        apiKeyAdded(ctx.tenant.id, id, prefixOf(token), name, hash, scopes, expiresAt, by, new Date(now)),
+      )
+      this.#deps.journal.append(ctx, tx, apiKeyCreated.of(eventData(row), [apiKeySubject(id)]))
+      return row
+    })
+    return { apiKey, token }
+  }
+
+  /** One key. @throws StoaError `not_found` */
+  async get(ctx: Ctx, id: string): Promise<ApiKeyRow> {
+    requirePermission(ctx, 'apiKeys:read')
+    const row = await this.#deps.db.read(ctx, (tx) => tx.maybe(apiKeyById(ctx.tenant.id, id)))
+    if (row === undefined) throw new StoaError(errors.not_found)
+    return row
+  }
+
+  /** Keys in the order of their creation. */
+  async list(
+    ctx: Ctx,
+    filter: { readonly revoked?: boolean | undefined },
+    page: PageRequest<'createdAt' | '-createdAt'>,
+  ): Promise<Page<ApiKeyRow>> {
+    requirePermission(ctx, 'apiKeys:read')
+    const after = (page.after?.[0] ?? null) as string | null
+    const query = apiKeyList(page.sort, ctx.tenant.id, after, filter.revoked ?? null, page.limit + 1)
+    const rows = await this.#deps.db.read(ctx, (tx) => tx.many(query))
+    return page.of(rows, (row) => [row.id])
+  }
+
+  /**
+   * Changes a key. Whoever changes it must hold all of its scopes, those that it had and those that it gets.
+   *
+   * @throws StoaError `not_found`, `precondition_failed`, `api_key_revoked`, `forbidden`, `validation_failed`
+   */
+  async update(ctx: Ctx, id: string, change: ApiKeyChange, ifMatch: IfMatch): Promise<ApiKeyRow> {
+    requirePermission(ctx, 'apiKeys:write')
+    if (change.scopes) checkScopesExist(change.scopes, this.#deps.permissions)
+    const now = ctx.clock.now()
+    if (change.expiresAt) checkEnd(change.expiresAt, now)
+    return this.#deps.db.transaction(ctx, async (tx) => {
+      const row = await tx.maybe(apiKeyForUpdate(ctx.tenant.id, id))
+      if (row === undefined) throw new StoaError(errors.not_found)
+      ifMatch.check(row.version)
+      if (row.revokedAt !== null) throw new StoaError(apiKeyErrors.api_key_revoked)
+      const { name = row.name, scopes = row.scopes, expiresAt = row.expiresAt } = change
+      checkScopesHeld(ctx, [...row.scopes, ...scopes])
+      const changed = await tx.one(apiKeyChanged(ctx.tenant.id, id, name, scopes, expiresAt, new Date(now)))
+      this.#deps.journal.append(ctx, tx, apiKeyUpdated.of(eventData(changed), [apiKeySubject(id)]))
+      tx.afterCommit(() => this.#scheme.forget(id))
+      return changed
+    })
+  }
+
+  /** Revokes a key for ever; one that is revoked already stays so. @throws StoaError `not_found` */
+  async revoke(ctx: Ctx, id: string): Promise<void> {
+    requirePermission(ctx, 'apiKeys:write')
+    await this.#deps.db.transaction(ctx, async (tx) => {
+      const revoked = await tx.maybe(apiKeyRevoked(ctx.tenant.id, id, new Date(ctx.clock.now())))
+      if (revoked === undefined) {
+        const row = await tx.maybe(apiKeyById(ctx.tenant.id, id))
+        if (row === undefined) throw new StoaError(errors.not_found)
+        return
+      }
+      const { name, prefix } = revoked
+      this.#deps.journal.append(ctx, tx, apiKeyRevokedEvent.of({ name, prefix }, [apiKeySubject(id)]))
+      tx.afterCommit(() => this.#scheme.forget(id))
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tail[Symbol.asyncDispose]()
+    await this.#uses[Symbol.asyncDispose]()
+  }
+}
+
+/** Opens the API keys of an installation whose schema has {@link httpMigrations}. The journal knows {@link httpEvents}. */
+export function createApiKeys(deps: ApiKeysDeps): ApiKeys {
+  return new ApiKeys(deps)
+}
+
+function checkEnd(expiresAt: Date | null, nowMs: number): void {
+  if (expiresAt === null || expiresAt.getTime() > nowMs) return
+  throw new StoaError(errors.validation_failed, {
+    fields: [{ pointer: '/body/expiresAt', code: 'too_early', message: 'must be in the future' }],
+  })
+}
+
+function eventData({ name, prefix, scopes, expiresAt }: ApiKeyRow) {
+  return { name, prefix, scopes, expiresAt: expiresAt?.toISOString() ?? null }
+}

@@ -1,0 +1,45 @@
+import { type Static, Type } from 'typebox'
+import { Id, Nullable, Timestamp, TimestampInput } from '../fields.ts'
+import { SCOPE_PATTERN } from '../scopes.ts'
+
+/** The name of a key, for people. */
+export const Name = Type.String({ minLength: 1, maxLength: 100, description: 'For people: where the key is used.' })
+
+/** What a key may do. */
+export const Scopes = Type.Array(Type.String({ pattern: SCOPE_PATTERN, maxLength: 100 }), {
+  minItems: 1,
+  maxItems: 50,
+  uniqueItems: true,
+  description: 'Permissions, and wildcards over them: `links:read`, `links:*`, `*`. At most what the caller may do.',
+})
+
+/** When a key ends; null: never. */
+export const ExpiresAt = Nullable(TimestampInput)
+
+/** A key as the API shows it. */
+export const ApiKey = Type.Object(
+  {
+    id: Id,
+    name: Type.String(),
+    prefix: Type.String({ description: 'How the key begins, to tell it from others.' }),
+    scopes: Type.Array(Type.String()),
+    expiresAt: Nullable(Timestamp),
+    revokedAt: Nullable(Timestamp),
+    lastUsedAt: Type.Unsafe<Date | null>({ ...Nullable(Timestamp), description: 'To the minute.' }),
+    createdBy: Type.String({ description: 'Who made it: `apiKey:<id>`, `user:<id>` or `system:<reason>`.' }),
+    createdAt: Timestamp,
+    updatedAt: Timestamp,
+    version: Type.Integer(),
+  },
+  { title: 'ApiKey' },
+)
+
+/** A key as its store knows it. */
+export type ApiKeyView = Static<typeof ApiKey>
+
+/** A time of a request. */
+export function dateOf(text: string | null): Date | null
+export function dateOf(text: string | null | undefined): Date | null | undefined
+export function dateOf(text: string | null | undefined): Date | null | undefined {
+  return typeof text === 'string' ? new Date(text) : text
+}

@@ -1,0 +1,22 @@
+import type { ApiKeys } from '../api-keys.ts'
+import { etag } from '../etag.ts'
+import { IdParams } from '../fields.ts'
+import { defineRoute } from '../route.ts'
+import { ApiKey } from './api-key-schema.ts'
+
+export const getApiKey = (keys: ApiKeys) =>
+  defineRoute({
+    method: 'GET',
+    url: '/api/v1/api-keys/:id',
+    operationId: 'getApiKey',
+    tags: ['API keys'],
+    summary: 'Get an API key',
+    permission: 'apiKeys:read',
+    errors: ['not_found'],
+    schema: { params: IdParams, response: { 200: ApiKey } },
+    async handler(ctx, { params }, reply) {
+      const apiKey = await keys.get(ctx, params.id)
+      reply.header('etag', etag(apiKey.version))
+      return apiKey
+    },
+  })

@@ -1,0 +1,23 @@
+import { Type } from 'typebox'
+import type { ApiKeys } from '../api-keys.ts'
+import { PageOf } from '../pagination.ts'
+import { defineRoute } from '../route.ts'
+import { ApiKey } from './api-key-schema.ts'
+
+export const listApiKeys = (keys: ApiKeys) =>
+  defineRoute({
+    method: 'GET',
+    url: '/api/v1/api-keys',
+    operationId: 'listApiKeys',
+    tags: ['API keys'],
+    summary: 'List the API keys',
+    permission: 'apiKeys:read',
+    list: { sorts: ['-createdAt', 'createdAt'] },
+    schema: {
+      querystring: Type.Object({
+        revoked: Type.Optional(Type.Boolean({ description: 'Only those that are revoked, or that are not.' })),
+      }),
+      response: { 200: PageOf(ApiKey) },
+    },
+    handler: (ctx, { query, page }) => keys.list(ctx, query, page),
+  })
