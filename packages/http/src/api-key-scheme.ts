@@ -108,8 +108,8 @@ export class ApiKeyScheme implements AuthScheme {
 
   async #ask(token: string, digest: string, ip: string): Promise<Principal> {
     const { buckets } = this.#deps
-    const { allowed, retryAfterMs } = await buckets.take(`guesses ${ip}`, GUESSES, 0)
-    if (!allowed) throw new StoaError(errors.rate_limited, { retryAfterSeconds: Math.max(1, retryAfterMs / 1000) })
+    const guesses = await buckets.take(`guesses ${ip}`, GUESSES, 0)
+    if (guesses.remaining < 1) throw new StoaError(errors.rate_limited, { retryAfterSeconds: 1 })
     let asked = this.#asking.get(digest)
     if (asked === undefined) {
       asked = this.#lookUp(token, digest).finally(() => this.#asking.delete(digest))

@@ -31,7 +31,7 @@ import { ApiKeyUses } from './api-key-use.ts'
 import type { AuthScheme } from './auth.ts'
 import type { IfMatch } from './etag.ts'
 import type { Page, PageRequest } from './pagination.ts'
-import type { Buckets } from './rate-limit.ts'
+import { type Buckets, memoryBuckets } from './rate-limit.ts'
 import type { Route } from './route.ts'
 import { apiKeyRoutes } from './routes/index.ts'
 import { checkScopesExist, checkScopesHeld } from './scopes.ts'
@@ -55,7 +55,8 @@ export interface ApiKeysDeps {
   readonly log: Logger
   /** A secret of this installation for a purpose; the same on every node and across restarts. */
   readonly secret: (purpose: string, bytes?: number) => Buffer
-  readonly buckets: Buckets
+  /** Counts wrong keys by address. Default: buckets in this process. */
+  readonly buckets?: Buckets
   /** Every permission of this installation. */
   readonly permissions: readonly string[]
 }
@@ -93,6 +94,7 @@ export class ApiKeys implements AsyncDisposable {
     this.#uses = new ApiKeyUses(deps)
     this.#scheme = new ApiKeyScheme({
       ...deps,
+      buckets: deps.buckets ?? memoryBuckets(deps.clock),
       secret: this.#secret,
       uses: this.#uses,
       ctx: systemCtx(deps, 'api key look-up'),

@@ -8,8 +8,8 @@
  * route at start, so that a request runs through closures that already know.
  */
 import type { Database } from '@stoa/db'
-import type { Clock, ErrorSpec, Logger } from '@stoa/kernel'
-import { StoaError } from '@stoa/kernel'
+import { type Clock, type ErrorSpec, type Logger, StoaError } from '@stoa/kernel'
+import { type Health, type Metrics, readTraceparent } from '@stoa/telemetry'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { onResponse } from './access-log.ts'
 import { answerClientError, answerFrameworkError, FailureLog, useProblems } from './answers.ts'
@@ -23,13 +23,14 @@ import { checkUrlText, useJsonBodies } from './json-body.ts'
 import { LoadGuard } from './load.ts'
 import { type HttpConfig, type HttpOptions, resolveHttpOptions } from './options.ts'
 import { protocolErrors } from './protocol-errors.ts'
-import type { Buckets } from './rate-limit.ts'
+import { type Buckets, memoryBuckets } from './rate-limit.ts'
 import { RequestCtx } from './request-ctx.ts'
 import { useRequestExtras } from './request-extras.ts'
-import { requestIds, traceIdOf } from './request-id.ts'
+import { requestIds } from './request-id.ts'
 import { isMutating, type Route } from './route.ts'
 import { checkUnique, type ServingDeps, serve } from './serving.ts'
-import { type HttpHealth, type HttpMetrics, serveSystem } from './system-routes.ts'
+import { serveSystem } from './system-routes.ts'
+import { beginSpan, enterSpan, useSpans } from './tracing.ts'
 import { useValidation } from './validation.ts'
 
 /** What {@link createHttp} stands on. */
@@ -42,12 +43,14 @@ export interface HttpDeps {
   readonly schemes: readonly AuthScheme[]
   /** A secret of this installation for a purpose; the same on every node and across restarts. */
   readonly secret: (purpose: string, bytes?: number) => Buffer
-  /** Where callers' buckets are. */
-  readonly buckets: Buckets
+  /** Where callers' buckets are. Default: in this process. */
+  readonly buckets?: Buckets
   /** Needed as soon as a route with a permission writes. */
   readonly db?: Database
-  readonly health?: HttpHealth
-  readonly metrics?: HttpMetrics
+  readonly health?: Health
+  readonly metrics?: Metrics
+  /** Whether requests get spans. Default: they do not. */
+  readonly tracing?: { readonly enabled: boolean }
   /** Error tables of the modules, for the documentation. */
   readonly errors?: readonly Readonly<Record<string, ErrorSpec>>[]
 }
@@ -79,7 +82,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   const state = { draining: false }
   const guard = new Guard({
     schemes: deps.schemes,
-    buckets: deps.buckets,
+    buckets: deps.buckets ?? memoryBuckets(deps.clock),
     load,
     rateLimit: config.rateLimit,
     anonymousRateLimit: config.anonymousRateLimit,
@@ -89,6 +92,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   useJsonBodies(app)
   useValidation(app)
   useRequestExtras(app, createCursors(deps.secret('http/cursors', 32)))
+  if (deps.tracing?.enabled) useSpans(app)
   app.addHook('onRequest', rootHook(config, deps, state))
   app.addHook('onResponse', onResponse(config, meterOf('*', 'unknown')))
   if (config.corsOrigins.length > 0) await useCors(app, config.corsOrigins)
@@ -163,13 +167,19 @@ function idempotencyOf(deps: HttpDeps): Idempotency | null {
 /** What every request gets: its context, and the headers of its answer. */
 function rootHook(config: HttpConfig, deps: HttpDeps, state: { readonly draining: boolean }) {
   const { names, values } = answerHeaders(config.hstsSeconds)
+  const traced = deps.tracing?.enabled === true
   return function prepare(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
-    request.ctx = new RequestCtx(deps.log, deps.clock, request.id, traceIdOf(request.headers.traceparent), reply.raw)
+    const { traceparent } = request.headers
+    const traceId =
+      (traced ? beginSpan(request) : null) ??
+      (traceparent === undefined ? null : (readTraceparent(traceparent)?.traceId ?? null))
+    request.ctx = new RequestCtx(deps.log, deps.clock, request.id, traceId, reply.raw)
     reply.header('x-request-id', request.id)
     for (let index = 0; index < names.length; index++) reply.header(names[index] as string, values[index] as string)
     if (state.draining) reply.header('connection', 'close')
     const flaw = addressFlaw(request.url, config.maxUrlBytes)
     if (flaw) done(flaw)
+    else if (traced) enterSpan(request, done)
     else done()
   }
 }

@@ -1,12 +1,12 @@
 import type { Clock, Logger } from '@stoa/kernel'
+import type { Health } from '@stoa/telemetry'
 import type { FastifyInstance } from 'fastify'
-import type { HttpHealth } from './system-routes.ts'
 
 /** What a drain needs. */
 export interface DrainDeps {
   readonly clock: Clock
   readonly log: Logger
-  readonly health?: HttpHealth
+  readonly health?: Health
 }
 
 /**

@@ -7,6 +7,7 @@
  * is as limited as anything else. It runs on callbacks: with a cached key and buckets in memory, a request passes without one promise.
  */
 import { errors, requirePermission, StoaError } from '@stoa/kernel'
+import type { RouteMetrics } from '@stoa/telemetry'
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { type AuthScheme, authenticate, type Principal, unknownCaller } from './auth.ts'
 import { type LoadGuard, overloadedError } from './load.ts'
@@ -26,9 +27,7 @@ type Done = (error?: Error) => void
 type Pass = (request: FastifyRequest, reply: FastifyReply, done: Done) => void
 
 /** Counts the finished requests of one route. */
-export interface RouteMeter {
-  observe(status: number, seconds: number): void
-}
+export type RouteMeter = RouteMetrics
 
 /** Makes the guards of routes. */
 export class Guard {
@@ -128,7 +127,7 @@ export class Guard {
   }
 
   #take(policy: Policy, key: string, reply: FastifyReply, done: Done): void {
-    const decision = this.#deps.buckets.take(`${policy.name} ${key}`, policy)
+    const decision = this.#deps.buckets.take(policy.keyStart + key, policy)
     if (!(decision instanceof Promise)) {
       const refused = judge(decision, policy, reply)
       if (refused) done(refused)

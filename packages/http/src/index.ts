@@ -26,7 +26,7 @@ export {
 } from './pagination.ts'
 export { type Problem, problemOf, statusOf } from './problem.ts'
 export { protocolErrors } from './protocol-errors.ts'
-export type { Buckets, Decision } from './rate-limit.ts'
+export { type Buckets, memoryBuckets } from './rate-limit.ts'
 export {
   type ContentSchema,
   defineRoute,
@@ -39,4 +39,3 @@ export {
   type RouteSchemas,
   type RouteSpec,
 } from './route.ts'
-export type { HttpHealth, HttpMetrics } from './system-routes.ts'

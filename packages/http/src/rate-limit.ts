@@ -3,21 +3,23 @@
  * a caller without credentials is its address. Answers say how it stands (draft-ietf-httpapi-ratelimit-headers): the policy, what is
  * left, and when the bucket is full again.
  */
-import { errors, StoaError } from '@stoa/kernel'
+import { type Clock, errors, StoaError } from '@stoa/kernel'
+import { createMemoryStore, type Decision, type Limit, policyField, retryAfterSeconds, takeToken } from '@stoa/limiter'
 import type { RateLimit } from './route.ts'
 
-/** What a bucket says to one request. */
-export interface Decision {
-  readonly allowed: boolean
-  /** Whole requests left. */
-  readonly remaining: number
-  /** Until this request would be allowed, in milliseconds; 0 when it is. */
-  readonly retryAfterMs: number
+/** Token buckets by key. */
+export interface Buckets {
+  /**
+   * Takes `cost` tokens, or none. A cost of 0 only looks. The decision is read at once: it may be the same object at the next take.
+   */
+  take(key: string, limit: Limit, cost?: number): Readonly<Decision> | Promise<Readonly<Decision>>
 }
 
-/** Token buckets by key. `@stoa/limiter`'s stores satisfy it. */
-export interface Buckets {
-  take(key: string, limit: RateLimit, cost?: number): Decision | Promise<Decision>
+/** Buckets in this process: with several nodes behind one address, each node counts for itself. */
+export function memoryBuckets(clock: Clock): Buckets {
+  const store = createMemoryStore()
+  const answer: Decision = { allowed: false, remaining: 0, limit: 0, resetAfterMs: 0, retryAfterMs: 0 }
+  return { take: (key, limit, cost = 1) => takeToken(store, key, limit, cost, clock.now(), answer) }
 }
 
 /** Where the headers go. */
@@ -27,26 +29,34 @@ export interface HeaderSink {
 
 /** A limit with what is constant about it already written. */
 export interface Policy extends RateLimit {
-  /** Begins the keys of its buckets. */
+  /** `default`, `anonymous`, or the operation's id. */
   readonly name: string
+  /** Begins the keys of its buckets. */
+  readonly keyStart: string
   readonly policyHeader: string
+  readonly limitHeaderStart: string
 }
 
 /** @param name `default`, `anonymous`, or the operation's id */
 export function policyOf(name: string, { capacity, refillPerSecond }: RateLimit): Policy {
-  const windowSeconds = Math.max(1, Math.ceil(capacity / refillPerSecond))
-  return { name, capacity, refillPerSecond, policyHeader: `"${name}";q=${capacity};w=${windowSeconds}` }
+  return {
+    name,
+    capacity,
+    refillPerSecond,
+    keyStart: `${name} `,
+    policyHeader: policyField(name, { capacity, refillPerSecond }),
+    limitHeaderStart: `"${name}";r=`,
+  }
 }
 
 /** Writes how a bucket stands, and gives the refusal when it is empty. */
-export function judge(decision: Decision, policy: Policy, reply: HeaderSink): StoaError | null {
-  const { remaining } = decision
-  const resetSeconds = Math.ceil((policy.capacity - remaining) / policy.refillPerSecond)
+export function judge(decision: Readonly<Decision>, policy: Policy, reply: HeaderSink): StoaError | null {
+  const resetSeconds = Math.ceil(decision.resetAfterMs / 1000)
   reply.header('ratelimit-policy', policy.policyHeader)
-  reply.header('ratelimit', `"${policy.name}";r=${remaining};t=${resetSeconds}`)
+  reply.header('ratelimit', `${policy.limitHeaderStart}${decision.remaining};t=${resetSeconds}`)
   if (decision.allowed) return null
   return new StoaError(errors.rate_limited, {
-    retryAfterSeconds: Math.max(1, decision.retryAfterMs / 1000),
+    retryAfterSeconds: retryAfterSeconds(decision) ?? 1,
     context: { policy: policy.name },
   })
 }

@@ -4,30 +4,15 @@
  */
 import { hash, timingSafeEqual } from 'node:crypto'
 import { errors, StoaError } from '@stoa/kernel'
+import type { Health, Metrics } from '@stoa/telemetry'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { bearerToken } from './auth.ts'
 import type { RouteMeter } from './guard.ts'
 
-/** The health of the program; `@stoa/telemetry`'s `createHealth` makes one. */
-export interface HttpHealth {
-  live(): object
-  ready(): Promise<{ readonly ok: boolean }>
-  /** From now on not ready. */
-  drain(): void
-}
-
-/** The metrics of the program; `@stoa/telemetry`'s `createMetrics` makes them. */
-export interface HttpMetrics {
-  readonly contentType: string
-  text(): Promise<string>
-  httpRoute(method: string, route: string): RouteMeter
-  readonly httpInFlight: { set(value: number): void }
-}
-
 /** What the routes tell of. */
 export interface SystemRoutesDeps {
-  readonly health: HttpHealth | null
-  readonly metrics: HttpMetrics | null
+  readonly health: Health | null
+  readonly metrics: Metrics | null
   readonly metricsToken: string | null
   readonly inFlight: () => number
   readonly meterOf: (method: string, url: string) => RouteMeter
