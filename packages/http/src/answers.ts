@@ -5,6 +5,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { type Clock, errors, type Logger, newId, StoaError } from '@stoa/kernel'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type AnswerHeaders, writeAnswerHeaders } from './headers.ts'
 import { PROBLEM_TYPE, problemOf, retryAfterOf, statusOfError } from './problem.ts'
 import { fromClientError, fromThrown } from './protocol-errors.ts'
 import { MUTATING_METHODS } from './route.ts'
@@ -82,9 +83,12 @@ function allowedMethods(app: FastifyInstance, path: string): string[] {
   return found.length === 0 ? [] : [...found, 'OPTIONS']
 }
 
-/** Answers what Fastify refuses before a route is found: a path that cannot be decoded, a parameter that is too long. */
-export function answerFrameworkError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
-  sendProblem(fromThrown(error), request, reply)
+/** Answers what Fastify refuses before a route is found, and so before any hook: a path that cannot be decoded, a parameter that is too long. */
+export function frameworkErrors(headers: AnswerHeaders) {
+  return (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
+    writeAnswerHeaders(headers, request, reply)
+    sendProblem(fromThrown(error), request, reply)
+  }
 }
 
 /** Answers on the bare socket what node:http could not read, and closes it. */

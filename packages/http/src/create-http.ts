@@ -12,12 +12,12 @@ import { type Clock, type ErrorSpec, type Logger, StoaError } from '@stoa/kernel
 import { type Health, type Metrics, readTraceparent } from '@stoa/telemetry'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { onResponse } from './access-log.ts'
-import { answerClientError, answerFrameworkError, FailureLog, useProblems } from './answers.ts'
+import { answerClientError, FailureLog, frameworkErrors, useProblems } from './answers.ts'
 import type { AuthScheme } from './auth.ts'
 import { createCursors } from './cursor.ts'
 import { drain } from './drain.ts'
 import { Guard, type RouteMeter } from './guard.ts'
-import { answerHeaders } from './headers.ts'
+import { type AnswerHeaders, answerHeaders, writeAnswerHeaders } from './headers.ts'
 import { Idempotency } from './idempotency.ts'
 import { checkUrlText, useJsonBodies } from './json-body.ts'
 import { LoadGuard } from './load.ts'
@@ -76,7 +76,8 @@ export interface Http extends AsyncDisposable {
 export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<Http> {
   const config = resolveHttpOptions(options)
   checkUnique(deps.routes)
-  const app = fastifyOf(config, deps)
+  const headers = answerHeaders(config.hstsSeconds)
+  const app = fastifyOf(config, deps, headers)
   const load = new LoadGuard(config, config.measureLoad)
   const idempotency = idempotencyOf(deps)
   const state = { draining: false }
@@ -93,7 +94,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   useValidation(app)
   useRequestExtras(app, createCursors(deps.secret('http/cursors', 32)))
   if (deps.tracing?.enabled) useSpans(app)
-  app.addHook('onRequest', rootHook(config, deps, state))
+  app.addHook('onRequest', rootHook(config, deps, headers, state))
   app.addHook('onResponse', onResponse(config, meterOf('*', 'unknown')))
   if (config.corsOrigins.length > 0) await useCors(app, config.corsOrigins)
   useProblems(app, new FailureLog(deps.log, deps.clock), (request, reply, done) =>
@@ -138,7 +139,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
 
 const noMeter: RouteMeter = { observe: () => undefined }
 
-function fastifyOf(config: HttpConfig, deps: HttpDeps): FastifyInstance {
+function fastifyOf(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders): FastifyInstance {
   return Fastify({
     bodyLimit: config.bodyLimitBytes,
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
@@ -152,7 +153,7 @@ function fastifyOf(config: HttpConfig, deps: HttpDeps): FastifyInstance {
       headersTimeout: config.headersTimeoutMs,
       connectionsCheckingInterval: 1000,
     },
-    frameworkErrors: answerFrameworkError as never,
+    frameworkErrors: frameworkErrors(headers) as never,
     clientErrorHandler: (error, socket) => answerClientError(deps.clock, error, socket),
   })
 }
@@ -165,8 +166,7 @@ function idempotencyOf(deps: HttpDeps): Idempotency | null {
 }
 
 /** What every request gets: its context, and the headers of its answer. */
-function rootHook(config: HttpConfig, deps: HttpDeps, state: { readonly draining: boolean }) {
-  const { names, values } = answerHeaders(config.hstsSeconds)
+function rootHook(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders, state: { readonly draining: boolean }) {
   const traced = deps.tracing?.enabled === true
   return function prepare(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
     const { traceparent } = request.headers
@@ -174,8 +174,7 @@ function rootHook(config: HttpConfig, deps: HttpDeps, state: { readonly draining
       (traced ? beginSpan(request) : null) ??
       (traceparent === undefined ? null : (readTraceparent(traceparent)?.traceId ?? null))
     request.ctx = new RequestCtx(deps.log, deps.clock, request.id, traceId, reply.raw)
-    reply.header('x-request-id', request.id)
-    for (let index = 0; index < names.length; index++) reply.header(names[index] as string, values[index] as string)
+    writeAnswerHeaders(headers, request, reply)
     if (state.draining) reply.header('connection', 'close')
     const flaw = addressFlaw(request.url, config.maxUrlBytes)
     if (flaw) done(flaw)

@@ -35,7 +35,7 @@ export function useValidation(app: FastifyInstance): void {
     const validate = first(part).compile(schema)
     let validateAll: ValidateFunction | undefined
     return (data: unknown) => {
-      if (validate(data)) return true
+      if (validate(data)) return part === 'body' ? true : finite(data, part)
       let found = validate.errors ?? []
       if (countValues(data, MAX_SEARCHED_VALUES) < MAX_SEARCHED_VALUES) {
         validateAll ??= all(part).compile(schema)
@@ -45,6 +45,18 @@ export function useValidation(app: FastifyInstance): void {
       return { error: invalid(found, part) }
     }
   })
+}
+
+/** Ajv reads `1e400` from text as Infinity, and holds no rule against what is not finite. */
+function finite(data: unknown, part: HttpPart): true | { error: StoaError } {
+  for (const name in data as Record<string, unknown>) {
+    const value = (data as Record<string, unknown>)[name]
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      const fields = [field(`${POINTER_OF[part]}/${escapePointer(name)}`, 'wrong_type', 'must be a finite number')]
+      return { error: new StoaError(errors.validation_failed, { fields }) }
+    }
+  }
+  return true
 }
 
 function compilers(allErrors: boolean): (part: HttpPart) => Ajv {
