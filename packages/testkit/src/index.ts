@@ -1,0 +1,5 @@
+export { type Engine, engines, testRedisUrl, testServerUrl } from './engines.ts'
+export { TestClock } from './test-clock.ts'
+export { openTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.ts'
+export { TestSignal } from './test-signal.ts'
+export { createTestTenants, type TestTenants, testCtx } from './test-tenants.ts'
