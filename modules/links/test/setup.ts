@@ -163,7 +163,7 @@ async function startProcess(shared: Shared, resources: Resources): Promise<Suite
   }
 }
 
-const plenty = { allowed: true, remaining: 1000, retryAfterMs: 0 }
+const plenty = { allowed: true, remaining: 1000, limit: 1000, resetAfterMs: 0, retryAfterMs: 0 }
 
 /** `Bearer <tenant> <permission> …` */
 function scheme(tenants: Suite['tenants']): AuthScheme {
