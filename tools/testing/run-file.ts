@@ -169,10 +169,13 @@ function fileFailures(file: string, end: ProcessEnd, outcome: Outcome, options: 
   const open = outcome.open.length > 0 ? `in progress: ${outcome.open.join('; ')}` : 'no test was in progress'
   if (end.timedOut) return fail(`the file did not end within ${options.timeoutMs / 1000} s`, open)
   if (options.signal.aborted) return fail('interrupted', open)
+  const count = outcome.passed + outcome.failures.length + outcome.skipped.length
+  // Without any test, Node's runner ends without a word.
+  if (count === 0 && end.code === 0 && outcome.open.length === 0) {
+    return options.namePattern === null ? fail('the file has no tests', '') : []
+  }
   const ended = end.signal === null ? `exit code ${end.code}` : `signal ${end.signal}`
   if (!outcome.finished) return fail(`the process ended before its tests did (${ended})`, open)
-  const count = outcome.passed + outcome.failures.length + outcome.skipped.length
   if (end.code !== 0 && outcome.failures.length === 0) return fail(`the process failed (${ended})`, open)
-  if (count === 0 && options.namePattern === null) return fail('the file has no tests', '')
   return []
 }

@@ -1,4 +1,3 @@
-import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { type Machine, programInPath } from './machine.ts'
 
 /** The engines that tests run against. */
@@ -25,7 +24,8 @@ export async function installWithApt(
   say(`installing ${packages.join(' and ')} by apt-get (this happens once)`)
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   const wait = ['-q', '-o', 'DPkg::Lock::Timeout=180']
-  const policy = forbidServices()
+  // Debian asks this file before a package's install script starts a service; 101 means "no".
+  const forbidden = machine.writeProgram(SERVICE_POLICY, '#!/bin/sh\nexit 101\n')
   try {
     const update = await machine.run('apt-get', [...wait, 'update'], { env })
     const install = await machine.run('apt-get', [...wait, 'install', '-y', '--no-install-recommends', ...packages], {
@@ -34,20 +34,8 @@ export async function installWithApt(
     if (install.code === 0) return null
     return lastLines(`${update.stderr}\n${install.stdout}\n${install.stderr}`, 8)
   } finally {
-    policy.remove()
+    if (forbidden) machine.remove(SERVICE_POLICY)
   }
-}
-
-/** Debian asks this file before a package's install script starts a service; 101 means "no". */
-function forbidServices(): { remove(): void } {
-  if (existsSync(SERVICE_POLICY)) return { remove: () => undefined }
-  try {
-    writeFileSync(SERVICE_POLICY, '#!/bin/sh\nexit 101\n')
-    chmodSync(SERVICE_POLICY, 0o755)
-  } catch {
-    return { remove: () => undefined }
-  }
-  return { remove: () => rmSync(SERVICE_POLICY, { force: true }) }
 }
 
 function lastLines(text: string, count: number): string {

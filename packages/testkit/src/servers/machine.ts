@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { accessSync, constants, readdirSync } from 'node:fs'
+import { accessSync, constants, readdirSync, rmSync, writeFileSync } from 'node:fs'
 
 /** What a finished command left: its exit code (127 when it could not be started) and its output as text. */
 export interface CommandResult {
@@ -14,8 +14,6 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The user to run as, for root. Default: the same as this process. */
   readonly user?: { readonly uid: number; readonly gid: number } | null
-  /** Given: each line of output is passed on while the command runs. */
-  readonly onLine?: (line: string) => void
 }
 
 /**
@@ -30,6 +28,10 @@ export interface Machine {
   isExecutable(path: string): boolean
   /** The names in a folder; empty when there is no such folder. */
   list(folder: string): readonly string[]
+  /** Writes a new program; false when there is a file already or it may not be written. */
+  writeProgram(path: string, text: string): boolean
+  /** Removes a file, if it is there. */
+  remove(path: string): void
   /** Runs a command to its end; never throws. */
   run(command: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult>
 }
@@ -54,6 +56,15 @@ export const thisMachine: Machine = {
       return []
     }
   },
+  writeProgram(path, text) {
+    try {
+      writeFileSync(path, text, { flag: 'wx', mode: 0o755 })
+      return true
+    } catch {
+      return false
+    }
+  },
+  remove: (path) => rmSync(path, { force: true }),
   run,
 }
 
@@ -66,16 +77,11 @@ function run(command: string, args: readonly string[], options: CommandOptions =
     })
     let stdout = ''
     let stderr = ''
-    const pass = (chunk: string) => {
-      for (const line of chunk.split('\n')) if (line.trim() !== '') options.onLine?.(line)
-    }
     child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
       stdout += chunk
-      pass(chunk)
     })
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       stderr += chunk
-      pass(chunk)
     })
     child.once('error', (error) => resolve({ code: 127, stdout, stderr: error.message }))
     child.once('close', (code) => resolve({ code: code ?? 1, stdout, stderr }))
