@@ -45,6 +45,7 @@ async function dumpOne(session: AdminSession, schema: string): Promise<string> {
     ...(await lines(POLICIES)),
     ...(await lines(TRIGGERS)),
     ...(await lines(TABLE_GRANTS)),
+    ...(await lines(COLUMN_GRANTS)),
   ])
   const sections = [
     [`create schema ${schema};`, ...(await lines(SCHEMA_GRANTS)).map((line) => line.sql)].join('\n'),
@@ -146,6 +147,18 @@ select c.relname::text as object, 'grant ' || g.privileges || ' on ' || c.oid::r
 from pg_class c cross join lateral (${grantsOf('c.relacl', 'c.relowner')}) as g
 where c.relnamespace = $1::text::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
 order by c.relname collate "C", g.grantee collate "C"`
+
+/** Grants on single columns, in the order of the columns. */
+const COLUMN_GRANTS = `
+select c.relname::text as object, 'grant ' || g.privilege || ' (' || string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+    || ') on ' || c.oid::regclass || ' to ' || g.grantee || ';' as sql
+from pg_class c join pg_attribute a on a.attrelid = c.oid and not a.attisdropped
+  cross join lateral (
+    select lower(x.privilege_type) as privilege, case when x.grantee = 0 then 'public' else x.grantee::regrole::text end as grantee
+    from aclexplode(a.attacl) as x where x.grantee <> c.relowner) as g
+where c.relnamespace = $1::text::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+group by c.oid, c.relname, g.privilege, g.grantee
+order by c.relname collate "C", g.grantee collate "C", g.privilege`
 
 const SCHEMA_GRANTS = `
 select n.nspname::text as object, 'grant ' || g.privileges || ' on schema ' || quote_ident(n.nspname) || ' to ' || g.grantee || ';' as sql

@@ -43,6 +43,7 @@ const everything: MigrationSet = {
         create index notes_by_tag on notes using gin (tags);
         create unique index notes_label on notes (tenant_id, lower(label) desc nulls last) include (price) where label is not null;
         create trigger touched before update on notes for each row execute function touched();
+        grant update (label, tags) on notes to stoa_app;
         create view cheap with (security_invoker = true) as select id, price from notes where price < 10;
         create table visits (tenant_id uuid not null, at date not null, primary key (tenant_id, at)) partition by range (at);
         create table visits_2026 partition of visits for values from ('2026-01-01') to ('2027-01-01');
@@ -83,6 +84,7 @@ for (const engine of engines) {
         'alter table stoa_pool.notes force row level security;',
         'create policy tenant_rows on stoa_pool.notes to stoa_app using (',
         'grant insert, select on stoa_pool.replies to stoa_app;',
+        'grant update (label, tags) on stoa_pool.notes to stoa_app;',
         'create unlogged table stoa_pool.replies (',
         'CREATE TRIGGER touched BEFORE UPDATE ON stoa_pool.notes',
         '-- view stoa_pool.cheap (id bigint, price numeric(10,2)) with (security_invoker=true)',

@@ -148,7 +148,9 @@ for (const engine of engines) {
       const listed = new Map([...committed, ['stoa_pool.notes.notes_code_key', 'a reason']])
       assert.deepEqual(await problemsOf(sql, listed), [])
       const stale = await db.admin((session) => tenancyProblems(session, listed, { complete: true }))
-      assert.deepEqual(stale.length, 1)
+      assert.ok(
+        stale.some((problem) => problem.startsWith('stoa_pool.notes.notes_code_key is on the list without need')),
+      )
     })
   })
 }

@@ -1,4 +1,5 @@
 export { type Engine, engines, testRedisUrl, testServerUrl } from './engines.ts'
+export { type IsolationReport, tryIsolation } from './isolation.ts'
 export { TestClock } from './test-clock.ts'
 export { openTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.ts'
 export { TestSignal } from './test-signal.ts'

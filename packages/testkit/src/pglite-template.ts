@@ -26,7 +26,8 @@ export async function pgliteTemplate(sets: readonly MigrationSet[]): Promise<Blo
 
 async function make(sets: readonly MigrationSet[]): Promise<Blob> {
   const deps = { clock: systemClock, log: silentLogger }
-  await using db = await openPglite({}, deps)
+  // Making a new PGlite takes seconds, so what differs starts from what has the ground alone.
+  await using db = await openPglite(sets.length > 0 ? { template: await pgliteTemplate([]) } : {}, deps)
   await migrate(db, sets, deps)
   return await db.dump()
 }
