@@ -1,0 +1,20 @@
+import type { Command } from '../command-line.ts'
+import { doctor } from './doctor.ts'
+import { keyCreate, keyRevoke, keysListed } from './key.ts'
+import { migrate } from './migrate.ts'
+import { serve } from './serve.ts'
+import { tenantCreate, tenantsListed } from './tenant.ts'
+import { up } from './up.ts'
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
+  up,
+  serve,
+  migrate,
+  doctor,
+  tenantCreate,
+  tenantsListed,
+  keyCreate,
+  keysListed,
+  keyRevoke,
+]

@@ -1,0 +1,93 @@
+import { isId } from '@stoa/kernel'
+import type { Command } from '../command-line.ts'
+import { Refusal } from '../failure.ts'
+import { firstKeys } from '../key-page.ts'
+import { permissions } from '../manifest.ts'
+import { tenantOf, withApiKeys } from '../with-installation.ts'
+
+const tenant = { type: 'string', value: '<slug>', required: true, doc: 'Whose key.' } as const
+
+/** `stoa key create` */
+export const keyCreate: Command = {
+  name: 'key create',
+  summary: 'Create an API key and print it, this once.',
+  options: {
+    tenant,
+    name: { type: 'string', value: '<text>', required: true, doc: 'For people: where the key is used.' },
+    scope: {
+      type: 'string',
+      value: '<permission>',
+      multiple: true,
+      required: true,
+      doc: "What it may do: links:read, links:*, or '*' for everything. Several times for several.",
+    },
+    expires: { type: 'string', value: '<days>', doc: 'Days until it ends, such as 90. Default: never.' },
+  },
+  details: `Permissions:\n${Object.entries(permissions)
+    .map(([name, meaning]) => `  ${name.padEnd(16)} ${meaning}`)
+    .join('\n')}`,
+  async run(program, { values }) {
+    const days = daysOf(values.expires?.[0])
+    return await withApiKeys(program, async (installation) => {
+      const own = await tenantOf(installation, values.tenant?.[0] as string)
+      const expiresAt = days === null ? null : new Date(own.clock.now() + days * 86_400_000)
+      const { apiKey, token } = await installation.apiKeys.create(own, {
+        name: values.name?.[0] as string,
+        scopes: values.scope ?? [],
+        expiresAt,
+      })
+      program.complain(`The key ${apiKey.id} of ${own.tenant.slug}; it is shown this once:`)
+      program.print(token)
+      return 0
+    })
+  },
+}
+
+function daysOf(text: string | undefined): number | null {
+  if (text === undefined) return null
+  const days = Number(/^(\d{1,5})d?$/.exec(text)?.[1])
+  if (days >= 1) return days
+  throw new Refusal(`--expires takes whole days from 1 to 99999, not '${text}'.`, 2)
+}
+
+/** `stoa key list` */
+export const keysListed: Command = {
+  name: 'key list',
+  summary: 'List the API keys of a tenant.',
+  options: { tenant, json: { type: 'boolean', doc: 'One JSON object per line.' } },
+  run: (program, { switches, values }) =>
+    withApiKeys(program, async (installation) => {
+      const own = await tenantOf(installation, values.tenant?.[0] as string)
+      const { data } = await installation.apiKeys.list(own, {}, firstKeys(1_000))
+      for (const key of data) {
+        const { id, name, prefix, scopes, expiresAt, revokedAt, lastUsedAt, createdAt } = key
+        const row = { id, name, prefix, scopes, expiresAt, revokedAt, lastUsedAt, createdAt }
+        const ends = expiresAt === null ? '' : `until ${expiresAt.toISOString().slice(0, 10)}`
+        const state = revokedAt === null ? ends : 'revoked'
+        program.print(
+          switches.has('json')
+            ? JSON.stringify(row)
+            : `${id}  ${prefix}  ${state.padEnd(16)}  ${scopes.join(' ')}  ${name}`,
+        )
+      }
+      return 0
+    }),
+}
+
+/** `stoa key revoke` */
+export const keyRevoke: Command = {
+  name: 'key revoke',
+  summary: 'Revoke an API key, for ever.',
+  args: ['id'],
+  options: { tenant },
+  async run(program, { args, values }) {
+    const id = args.id as string
+    if (!isId(id)) throw new Refusal(`'${id}' is not the id of a key: 'stoa key list' shows ids.`, 2)
+    return await withApiKeys(program, async (installation) => {
+      const own = await tenantOf(installation, values.tenant?.[0] as string)
+      await installation.apiKeys.revoke(own, id)
+      program.print(`Revoked ${id}.`)
+      return 0
+    })
+  },
+}

@@ -1,0 +1,158 @@
+/*
+ * The only place where the program is put together. Everything that is opened goes onto one stack, in an order whose reverse is the order of
+ * stopping:
+ *
+ *   opened    tracing → database → hints → journal → API keys → rooms → HTTP
+ *   stopped   not ready (503) → requests in flight → rooms (clicks are written) → API keys → journal → hints → database → tracing
+ *
+ * The log is its caller's: it outlives all of this.
+ */
+import { assertCompatible, type Database, migrate } from '@stoa/db'
+import { type ApiKeys, createApiKeys, createHttp, type Route } from '@stoa/http'
+import { createJournal, type Journal } from '@stoa/journal'
+import { type Clock, Resources, systemCtx } from '@stoa/kernel'
+import type { Columns, Module, Room } from '@stoa/module'
+import { createHealth, createMetrics, type Health, type Metrics, type RootLogger, startTracing } from '@stoa/telemetry'
+import type { Config } from './config/config.ts'
+import { checkPort } from './free-port.ts'
+import { openSecret } from './installation.ts'
+import { errorTables, events, migrationSets, modules, permissions } from './manifest.ts'
+import { databaseCheck, databaseMetrics, journalMetrics, logMetrics, traceSql } from './observe.ts'
+import { openDatabase } from './open-database.ts'
+import { openHints } from './open-hints.ts'
+import { listAuditEvents } from './routes/audit.ts'
+import { VERSION } from './version.ts'
+
+/** What the program gets from whoever starts it. */
+export interface StartDeps {
+  readonly log: RootLogger
+  readonly clock: Clock
+}
+
+/** How to start. */
+export interface StartOptions {
+  /** Run what is missing of the migrations first. Default: refuse to start on a schema that is behind. */
+  readonly migrates?: boolean
+}
+
+/** The running program. Disposing it drains and stops; it never throws then, what goes wrong is in the log. */
+export interface Stoa extends AsyncDisposable {
+  /** How the outside reaches it: the configured public address, else the one that it listens on. No slash at the end. */
+  readonly url: string
+  /** Where it listens: `http://127.0.0.1:3000`. */
+  readonly address: string
+  readonly db: Database
+  readonly apiKeys: ApiKeys
+}
+
+/** What HTTP adds to the drain delay and the drain time-out before it is given up. */
+const HTTP_CLOSE_GRACE_MS = 5_000
+
+/**
+ * Starts the program: opens, checks, listens. When something is wrong, what was opened is closed again.
+ *
+ * @throws DataFolderError, StoaError, a listening error: see failure.ts for their words
+ */
+export async function startStoa(config: Config, deps: StartDeps, options: StartOptions = {}): Promise<Stoa> {
+  const resources = new Resources({ clock: deps.clock })
+  try {
+    return await start(config, deps, options, resources)
+  } catch (error) {
+    await stop(resources, deps)
+    throw error
+  }
+}
+
+async function start(config: Config, deps: StartDeps, options: StartOptions, resources: Resources): Promise<Stoa> {
+  const { log, clock } = deps
+  if (config.http.port !== 0) await checkPort(config.http.host, config.http.port)
+  const tracing = resources.use(await startTracing(config.tracing, { serviceVersion: VERSION, log }), 'tracing')
+  const instrument = tracing.enabled && { instrument: traceSql }
+  const db = resources.use(await openDatabase(config, { log, clock, ...instrument }), 'database')
+  if (options.migrates) await migrate(db, migrationSets, deps)
+  else await assertCompatible(db, migrationSets)
+  const secret = await openSecret(db, systemCtx(deps, 'start'), config)
+  const metrics = resources.use(createMetrics(), 'metrics')
+  const health = await openHealth(config, db, deps, resources)
+  databaseMetrics(metrics, db)
+  logMetrics(metrics, log)
+  const journal = await openJournal(config, db, metrics, deps, resources)
+  const own = { db, journal, clock, log, secret: secret.derive }
+  const apiKeys = resources.use(createApiKeys({ ...own, permissions: Object.keys(permissions) }), 'API keys')
+  let url = config.publicUrl ?? ''
+  const rooms = await openRooms(resources, (module) => roomColumns(module, config, own, () => url))
+  const http = await createHttp(
+    { ...config.http, title: 'Stoa', version: VERSION },
+    {
+      ...own,
+      routes: routesOf(journal, apiKeys, rooms),
+      schemes: [apiKeys.scheme],
+      health,
+      metrics,
+      tracing,
+      errors: Object.values(errorTables),
+    },
+  )
+  const { drainDelayMs, drainTimeoutMs } = config.http
+  const close = () => http[Symbol.asyncDispose]()
+  resources.add('http', close, drainDelayMs + drainTimeoutMs + HTTP_CLOSE_GRACE_MS)
+  await Promise.all(rooms.map((room) => room.ready?.()))
+  const address = await http.listen()
+  url ||= address
+  return { url, address, db, apiKeys, [Symbol.asyncDispose]: () => stop(resources, deps) }
+}
+
+async function stop(resources: Resources, { log }: StartDeps): Promise<void> {
+  try {
+    await resources[Symbol.asyncDispose]()
+  } catch (err) {
+    log.error({ err }, 'not everything stopped cleanly')
+  }
+}
+
+async function openJournal(
+  config: Config,
+  db: Database,
+  metrics: Metrics,
+  deps: StartDeps,
+  resources: Resources,
+): Promise<Journal> {
+  const hints = resources.use(await openHints(config, db, deps), 'hints')
+  const journal = createJournal({ events }, { db, hints, ...deps, observe: journalMetrics(metrics) })
+  const maintenance = resources.use(journal.maintain({ retainMonths: config.journalMonths }), 'journal maintenance')
+  // The month's partition has to be there before the first event.
+  await maintenance.first
+  return journal
+}
+
+/** Ready means: the database answers. Redis is reported, and never the reason not to be ready. */
+async function openHealth(config: Config, db: Database, deps: StartDeps, resources: Resources): Promise<Health> {
+  const health = createHealth({}, deps)
+  databaseCheck(health, db)
+  if (config.redisUrl !== null) {
+    const { redisCheck } = await import('./redis-check.ts')
+    redisCheck(health, config.redisUrl, resources)
+  }
+  return health
+}
+
+function roomColumns(
+  { name }: Module,
+  config: Config,
+  own: Omit<Columns, 'publicUrl' | 'config'>,
+  publicUrl: () => string,
+): Columns {
+  return { ...own, log: own.log.child({ room: name }), publicUrl, config: config.rooms[name] ?? {} }
+}
+
+/** Opens every room; the resources take charge of each as soon as it is open. */
+async function openRooms(resources: Resources, columns: (module: Module) => Columns): Promise<Room[]> {
+  const rooms: Room[] = []
+  for (const module of modules) rooms.push(resources.use(await module.create(columns(module)), module.name))
+  return rooms
+}
+
+/** The routes of the program, in the order of the documentation. */
+export function routesOf(journal: Journal, apiKeys: ApiKeys, rooms: readonly Room[]): Route[] {
+  return [...rooms.flatMap((room) => [...room.routes]), ...apiKeys.routes, listAuditEvents(journal)]
+}

@@ -1,0 +1,102 @@
+import { resolve } from 'node:path'
+import { commaList, type Env, type Environment } from './env.ts'
+
+/** Everything that can be set, in the program's own words. Secrets are here only where they were given; see secrets.ts. */
+export interface Config {
+  /** Absolute path. */
+  readonly dataDir: string
+  /** null: PGlite in `<dataDir>/db`. */
+  readonly database: DatabaseConfig | null
+  readonly statementTimeoutMs: number
+  readonly redisUrl: string | null
+  /** null: the file `<dataDir>/secret`. */
+  readonly secret: string | null
+  readonly http: HttpSettings
+  /** Origin without a slash at its end; null: the address that is listened on. */
+  readonly publicUrl: string | null
+  readonly log: LogSettings
+  /** Whole months of the journal to keep; null: all. */
+  readonly journalMonths: number | null
+  /** The settings of each room, by its name. */
+  readonly rooms: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  /** The variables of OpenTelemetry. */
+  readonly tracing: Env
+}
+
+/** How PostgreSQL is reached. */
+export interface DatabaseConfig {
+  readonly url: string
+  readonly directUrl: string
+  readonly poolSize: number
+  readonly preparedStatements: boolean
+}
+
+/** What is said to the HTTP assembly. */
+export interface HttpSettings {
+  readonly host: string
+  readonly port: number
+  readonly trustedProxies: readonly string[]
+  readonly corsOrigins: readonly string[]
+  readonly hstsSeconds: number
+  readonly metricsToken: string | null
+  readonly accessLog: 'problems' | 'all'
+  readonly drainDelayMs: number
+  readonly drainTimeoutMs: number
+}
+
+/** How the program logs; always to stderr, so that stdout has what a command answers and nothing else. */
+export interface LogSettings {
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+  readonly format: 'json' | 'text'
+}
+
+/**
+ * Makes the configuration from the environment.
+ *
+ * @param terminal whether people read the logs: they get text, and no more than warnings
+ */
+export function configOf(env: Environment, tracing: Env, terminal: boolean): Config {
+  return Object.freeze({
+    dataDir: resolve(env.STOA_DATA),
+    database: databaseOf(env),
+    statementTimeoutMs: env.STOA_DATABASE_STATEMENT_TIMEOUT_MS,
+    redisUrl: env.REDIS_URL ?? null,
+    secret: env.STOA_SECRET ?? null,
+    http: httpOf(env),
+    publicUrl: env.STOA_PUBLIC_URL === undefined ? null : new URL(env.STOA_PUBLIC_URL).origin,
+    log: {
+      level: env.STOA_LOG_LEVEL ?? (terminal ? 'warn' : 'info'),
+      format: env.STOA_LOG_FORMAT ?? (terminal ? 'text' : 'json'),
+    },
+    journalMonths: env.STOA_JOURNAL_MONTHS ?? null,
+    rooms: {
+      links: { shortHost: env.STOA_SHORT_HOST ?? null, allowPrivateTargets: env.STOA_LINKS_PRIVATE_TARGETS },
+    },
+    tracing,
+  })
+}
+
+function databaseOf(env: Environment): DatabaseConfig | null {
+  const url = env.DATABASE_URL
+  if (url === undefined) return null
+  return {
+    url,
+    directUrl: env.STOA_DATABASE_DIRECT_URL ?? url,
+    poolSize: env.STOA_DATABASE_POOL_SIZE,
+    preparedStatements: env.STOA_DATABASE_PREPARED,
+  }
+}
+
+function httpOf(env: Environment): HttpSettings {
+  return {
+    host: env.HOST,
+    port: env.PORT,
+    trustedProxies: commaList(env.STOA_TRUSTED_PROXIES),
+    corsOrigins: commaList(env.STOA_CORS_ORIGINS).map((entry) => (entry === '*' ? entry : new URL(entry).origin)),
+    hstsSeconds: env.STOA_HSTS_SECONDS,
+    metricsToken: env.STOA_METRICS_TOKEN ?? null,
+    accessLog: env.STOA_ACCESS_LOG,
+    drainDelayMs: env.STOA_DRAIN_DELAY_MS,
+    drainTimeoutMs: env.STOA_DRAIN_TIMEOUT_MS,
+  }
+}

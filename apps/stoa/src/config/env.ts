@@ -1,0 +1,255 @@
+/*
+ * The only place that reads the process's environment. Each variable is declared once: how it is checked, its default, and what is written
+ * about it in docs/configuration.md.
+ */
+import { isIP } from 'node:net'
+import { type EnvSpec, type Relation, type Resolved, readEnv } from '@stoa/kernel'
+
+/** A variable with what is said about it. */
+export type Variable = EnvSpec[string] & {
+  /** Markdown, whole sentences. */
+  readonly doc: string
+  /** What the default is, when it is not a constant. */
+  readonly defaultDoc?: string
+}
+
+/** Every variable that the program knows, besides OpenTelemetry's own. */
+export const VARIABLES = {
+  PORT: {
+    type: 'integer',
+    min: 0,
+    max: 65_535,
+    default: 3000,
+    doc: 'TCP port. `0` picks a free one; the address is printed.',
+  },
+  HOST: {
+    type: 'string',
+    default: '127.0.0.1',
+    pattern: /^[A-Za-z0-9.:_-]+$/,
+    patternHint: 'an address or a host name, without a scheme or a port',
+    doc: 'Address to listen on. The default can be reached from this machine alone, because a first start has no TLS in front. In a container, or behind a proxy on another machine, set `0.0.0.0` or `::`.',
+  },
+  STOA_DATA: {
+    type: 'string',
+    default: '.stoa',
+    doc: 'Folder for everything kept on disk: the PGlite database in `db/`, the generated secret in `secret`. Relative to the current folder. Back it up as a whole, while Stoa is stopped.',
+  },
+  DATABASE_URL: {
+    type: 'string',
+    optional: true,
+    secret: true,
+    pattern: /^postgres(ql)?:\/\/./,
+    patternHint: 'a URL such as postgres://user:password@host:5432/database',
+    doc: 'PostgreSQL 15 or newer. The login needs the right to create roles and schemas, or an administrator prepares them: `stoa doctor` prints the statements.',
+    defaultDoc: 'PGlite, embedded',
+  },
+  STOA_DATABASE_DIRECT_URL: {
+    type: 'string',
+    optional: true,
+    secret: true,
+    pattern: /^postgres(ql)?:\/\/./,
+    patternHint: 'a URL such as postgres://user:password@host:5432/database',
+    doc: 'The same database past a pooler such as PgBouncer, for migrations and LISTEN.',
+    defaultDoc: '`DATABASE_URL`',
+  },
+  STOA_DATABASE_POOL_SIZE: {
+    type: 'integer',
+    min: 1,
+    max: 200,
+    default: 10,
+    doc: 'Connections to PostgreSQL at most, per process; LISTEN and migrations take one more each.',
+  },
+  STOA_DATABASE_PREPARED: {
+    type: 'boolean',
+    default: true,
+    doc: 'Named prepared statements. `false` behind a pooler in transaction mode that does not track them (PgBouncer before 1.21); each statement is then parsed anew.',
+  },
+  STOA_DATABASE_STATEMENT_TIMEOUT_MS: {
+    type: 'integer',
+    min: 0,
+    max: 3_600_000,
+    default: 30_000,
+    doc: 'The database ends a statement after this many milliseconds. `0`: never. Migrations are exempt.',
+  },
+  REDIS_URL: {
+    type: 'string',
+    optional: true,
+    secret: true,
+    pattern: /^rediss?:\/\/./,
+    patternHint: 'a URL such as redis://:password@host:6379',
+    doc: 'Redis or Valkey for hints between processes. Stoa keeps working, more slowly, while it is away.',
+    defaultDoc: 'in process with PGlite, LISTEN/NOTIFY with PostgreSQL',
+  },
+  STOA_SECRET: {
+    type: 'string',
+    optional: true,
+    secret: true,
+    minLength: 32,
+    maxLength: 1024,
+    doc: "The installation's secret, at least 32 characters: `openssl rand -base64 48`. API keys, short codes and cursors depend on it; with another one they stop working, so Stoa refuses a database that was made with another secret. All processes of an installation need the same.",
+    defaultDoc: 'the file `secret` in `STOA_DATA`, made on the first start',
+  },
+  STOA_PUBLIC_URL: {
+    type: 'string',
+    optional: true,
+    doc: 'How the outside reaches Stoa: `https://stoa.example.org`. Short links and the API document use it.',
+    defaultDoc: 'the address that it listens on',
+  },
+  STOA_SHORT_HOST: {
+    type: 'string',
+    optional: true,
+    pattern: /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$/,
+    patternHint: 'a host name in lower case with an optional port, without a scheme',
+    doc: 'A host of its own for short links, `s.example`, where every path is a code.',
+    defaultDoc: 'none: links are under `/l/`',
+  },
+  STOA_TRUSTED_PROXIES: {
+    type: 'string',
+    default: '',
+    doc: 'Addresses and CIDR ranges of the proxies in front, separated by commas. From them alone `X-Forwarded-*` is believed.',
+    defaultDoc: 'none',
+  },
+  STOA_CORS_ORIGINS: {
+    type: 'string',
+    default: '',
+    doc: 'Origins whose pages may call the API from a browser, separated by commas: `https://app.example.org`. `*`: any.',
+    defaultDoc: 'none',
+  },
+  STOA_HSTS_SECONDS: {
+    type: 'integer',
+    min: 0,
+    max: 63_072_000,
+    default: 0,
+    doc: '`Strict-Transport-Security: max-age`. Set it once TLS in front is there to stay. `0` leaves the header out.',
+  },
+  STOA_METRICS_TOKEN: {
+    type: 'string',
+    optional: true,
+    secret: true,
+    minLength: 16,
+    doc: 'Bearer token that `/metrics` asks for, at least 16 characters.',
+    defaultDoc: 'none: open to whoever reaches the port',
+  },
+  STOA_LOG_LEVEL: {
+    type: 'enum',
+    values: ['debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    optional: true,
+    doc: 'The lowest level that is logged.',
+    defaultDoc: '`warn` on a terminal, else `info`',
+  },
+  STOA_LOG_FORMAT: {
+    type: 'enum',
+    values: ['json', 'text'],
+    optional: true,
+    doc: 'One JSON object per line, or lines for people. Logs go to stderr.',
+    defaultDoc: '`text` on a terminal, else `json`',
+  },
+  STOA_ACCESS_LOG: {
+    type: 'enum',
+    values: ['problems', 'all'],
+    default: 'problems',
+    doc: '`problems` logs failures and slow requests; `all` logs every request at level `info`, and costs up to half of the throughput of light routes.',
+  },
+  STOA_DRAIN_DELAY_MS: {
+    type: 'integer',
+    min: 0,
+    max: 60_000,
+    default: 0,
+    doc: 'How long a stopping process says "not ready" before it closes its port: the time that a load balancer needs to notice.',
+  },
+  STOA_DRAIN_TIMEOUT_MS: {
+    type: 'integer',
+    min: 0,
+    max: 600_000,
+    default: 10_000,
+    doc: 'How long requests in flight may take to finish when the process stops.',
+  },
+  STOA_JOURNAL_MONTHS: {
+    type: 'integer',
+    min: 1,
+    max: 1_200,
+    optional: true,
+    doc: 'How many whole months of the journal (and so of the audit trail) are kept besides the present one.',
+    defaultDoc: 'all of them',
+  },
+  STOA_LINKS_PRIVATE_TARGETS: {
+    type: 'boolean',
+    default: false,
+    doc: 'Short links may lead into private networks. On the open internet that turns them into a way into the network of whoever follows them.',
+  },
+} as const satisfies Readonly<Record<string, Variable>>
+
+/** The environment, checked. */
+export type Environment = Resolved<typeof VARIABLES>
+
+/** A record of environment variables. */
+export type Env = Readonly<Record<string, string | undefined>>
+
+/** `STOA_TEST_*` belongs to the test runner; `STOA_KEY` is where people keep their API key for `curl`. */
+const FOREIGN = ['STOA_TEST_', 'STOA_KEY']
+
+const RELATIONS: readonly Relation<typeof VARIABLES>[] = [
+  (env) =>
+    env.STOA_DATABASE_DIRECT_URL !== undefined && env.DATABASE_URL === undefined
+      ? 'STOA_DATABASE_DIRECT_URL is set and DATABASE_URL is not'
+      : null,
+  (env) => (env.DATABASE_URL === undefined || URL.canParse(env.DATABASE_URL) ? null : notAUrl('DATABASE_URL')),
+  (env) =>
+    env.STOA_DATABASE_DIRECT_URL === undefined || URL.canParse(env.STOA_DATABASE_DIRECT_URL)
+      ? null
+      : notAUrl('STOA_DATABASE_DIRECT_URL'),
+  (env) => (env.REDIS_URL === undefined || URL.canParse(env.REDIS_URL) ? null : notAUrl('REDIS_URL')),
+  (env) =>
+    env.STOA_PUBLIC_URL === undefined || isOrigin(env.STOA_PUBLIC_URL)
+      ? null
+      : `STOA_PUBLIC_URL must be http(s)://host[:port] without a path (got ${JSON.stringify(env.STOA_PUBLIC_URL)})`,
+  (env) => {
+    const wrong = commaList(env.STOA_TRUSTED_PROXIES).find((entry) => !isNetwork(entry))
+    return wrong === undefined
+      ? null
+      : `STOA_TRUSTED_PROXIES must list addresses and CIDR ranges (got ${JSON.stringify(wrong)})`
+  },
+  (env) => {
+    const wrong = commaList(env.STOA_CORS_ORIGINS).find((entry) => entry !== '*' && !isOrigin(entry))
+    return wrong === undefined ? null : `STOA_CORS_ORIGINS must list origins or '*' (got ${JSON.stringify(wrong)})`
+  },
+]
+
+/**
+ * Reads and checks the environment.
+ *
+ * @param env default: the process's own
+ * @throws StoaError `invalid_environment`, naming every variable at fault, unknown `STOA_*` ones included
+ */
+export function readEnvironment(env: Env = process.env): Environment {
+  return readEnv(env, VARIABLES, { prefix: 'STOA_', ignore: FOREIGN, relations: RELATIONS })
+}
+
+/** The variables of OpenTelemetry, which are read where tracing starts. */
+export function tracingEnvironment(env: Env = process.env): Env {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('OTEL_')))
+}
+
+/** `a, b,` → `['a', 'b']`. */
+export function commaList(text: string): string[] {
+  return text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+}
+
+function notAUrl(name: string): string {
+  return `${name} cannot be read as a URL: characters such as @ / ? # % in its password have to be percent-encoded`
+}
+
+function isOrigin(text: string): boolean {
+  if (!/^https?:\/\/[^/?#@\s]+\/?$/i.test(text)) return false
+  return URL.canParse(text)
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/')
+  const version = isIP(address)
+  if (version === 0 || rest.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+}

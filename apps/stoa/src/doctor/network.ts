@@ -1,0 +1,95 @@
+import type { Config } from '../config/config.ts'
+import { listenFailure, placeOf } from '../failure.ts'
+import { checkPort } from '../free-port.ts'
+import { type Finding, findings, reasonOf } from './finding.ts'
+
+const LOCAL_HOST = /^(localhost|127\.|\[?::1)/
+const ASK_TIMEOUT_MS = 3_000
+
+/** The port: free, or Stoa is on it already. */
+export async function portFindings(config: Pick<Config, 'http'>): Promise<Finding[]> {
+  const { fail, ok } = findings('Port')
+  const { host, port } = config.http
+  if (port === 0) return [ok('A free one is picked at the start.')]
+  try {
+    await checkPort(host, port)
+    return [ok(`${port} on ${host} is free.`)]
+  } catch (error) {
+    if (await isStoa(host, port)) return [ok(`Stoa is running on port ${port}.`)]
+    return [fail(listenFailure(error as Error, config) ?? reasonOf(error), 'Free the port, or set PORT and HOST.')]
+  }
+}
+
+async function isStoa(host: string, port: number): Promise<boolean> {
+  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host
+  try {
+    const answer = await fetch(`http://${name}:${port}/health/live`, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) })
+    return answer.headers.has('x-request-id') && answer.ok
+  } catch {
+    return false
+  }
+}
+
+/** What the outside sees: the public address, TLS, metrics, proxies. */
+export function outsideFindings({ http, publicUrl }: Pick<Config, 'http' | 'publicUrl'>): Finding[] {
+  const { ok, warn } = findings('Outside')
+  const isOpen = !LOCAL_HOST.test(http.host)
+  const found: Finding[] = []
+  if (publicUrl === null) {
+    found.push(
+      isOpen
+        ? warn(
+            'STOA_PUBLIC_URL is not set: short links name the address that Stoa listens on.',
+            'Set it to what people type.',
+          )
+        : ok('Stoa can be reached from this machine alone.'),
+    )
+  } else if (publicUrl.startsWith('http:') && !LOCAL_HOST.test(new URL(publicUrl).hostname)) {
+    found.push(
+      warn(
+        `${publicUrl} is without TLS: API keys travel in the clear.`,
+        'Put a proxy with TLS in front, such as Caddy.',
+      ),
+    )
+  } else {
+    found.push(ok(`The outside reaches it at ${publicUrl}.`))
+  }
+  if (
+    publicUrl !== null &&
+    !isOpen &&
+    http.trustedProxies.length === 0 &&
+    !LOCAL_HOST.test(new URL(publicUrl).hostname)
+  ) {
+    found.push(
+      warn(
+        'A proxy seems to be in front, and none is trusted: all callers look like one address.',
+        'Set STOA_TRUSTED_PROXIES to its address.',
+      ),
+    )
+  }
+  if (isOpen && http.metricsToken === null) {
+    found.push(
+      warn('/metrics is open to whoever reaches the port.', 'Set STOA_METRICS_TOKEN, or keep it closed in the proxy.'),
+    )
+  }
+  return found
+}
+
+/** Redis answers. */
+export async function redisFindings({ redisUrl }: Pick<Config, 'redisUrl'>): Promise<Finding[]> {
+  if (redisUrl === null) return []
+  const { ok, warn } = findings('Redis')
+  const place = placeOf(redisUrl)
+  try {
+    const { pingRedis } = await import('../redis-check.ts')
+    await pingRedis(redisUrl)
+    return [ok(`It answers at ${place}.`)]
+  } catch (error) {
+    return [
+      warn(
+        `It does not answer at ${place}: ${reasonOf(error)}.`,
+        'Check REDIS_URL. Stoa works without it; other processes notice changes later.',
+      ),
+    ]
+  }
+}

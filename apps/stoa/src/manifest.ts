@@ -1,0 +1,44 @@
+/*
+ * What this program is made of. A new room is one more line here. Nothing happens at import: the checks of the repository read these lists too.
+ */
+import { groundMigrations, type MigrationSet, migrationErrors, tenantErrors } from '@stoa/db'
+import { apiKeyErrors, httpEvents, httpMigrations, httpPermissions, protocolErrors } from '@stoa/http'
+import { type EventDefinition, journalErrors, journalMigrations, journalPermissions } from '@stoa/journal'
+import { type ErrorSpec, errors } from '@stoa/kernel'
+import { linksModule } from '@stoa/links'
+import type { Module } from '@stoa/module'
+import { secretErrors } from './config/secrets.ts'
+import { stoaMigrations } from './migrations/index.ts'
+
+/** The rooms. */
+export const modules: readonly Module[] = [linksModule]
+
+/** Every migration, in the order in which they run. */
+export const migrationSets: readonly MigrationSet[] = [
+  groundMigrations,
+  journalMigrations,
+  httpMigrations,
+  stoaMigrations,
+  ...modules.map((module) => module.migrations),
+]
+
+/** Every error code, by the package or room that it belongs to. No code is in two of them. */
+export const errorTables: Readonly<Record<string, Readonly<Record<string, ErrorSpec>>>> = {
+  kernel: errors,
+  http: protocolErrors,
+  apiKeys: apiKeyErrors,
+  journal: journalErrors,
+  migrations: migrationErrors,
+  tenants: tenantErrors,
+  secrets: secretErrors,
+  ...Object.fromEntries(modules.map((module) => [module.name, module.errors])),
+}
+
+/** Every permission, with what it allows. */
+export const permissions: Readonly<Record<string, string>> = Object.assign(
+  { ...httpPermissions, ...journalPermissions },
+  ...modules.map((module) => module.permissions),
+)
+
+/** Every event that can be appended. */
+export const events: readonly EventDefinition[] = [...httpEvents, ...modules.flatMap((module) => [...module.events])]

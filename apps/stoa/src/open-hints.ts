@@ -1,0 +1,18 @@
+import type { Database } from '@stoa/db'
+import { type Hints, notifyTransport, processHints, redisTransport, relayedHints } from '@stoa/journal'
+import type { Clock, Logger } from '@stoa/kernel'
+import type { Config } from './config/config.ts'
+
+/**
+ * Hints for this configuration: Redis when there is one; else NOTIFY on PostgreSQL, where other processes may be; else, on PGlite, inside
+ * this process, which has the database for itself.
+ */
+export async function openHints(
+  config: Pick<Config, 'redisUrl'>,
+  db: Database,
+  deps: { readonly log: Logger; readonly clock: Clock },
+): Promise<Hints> {
+  if (config.redisUrl !== null) return await relayedHints(redisTransport({ url: config.redisUrl }, deps), deps)
+  if (db.engine === 'postgres') return await relayedHints(notifyTransport(db), deps)
+  return processHints()
+}

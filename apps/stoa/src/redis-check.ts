@@ -1,0 +1,50 @@
+import type { Resources } from '@stoa/kernel'
+import type { Health } from '@stoa/telemetry'
+import { Redis } from 'ioredis'
+
+const PING_TIMEOUT_MS = 1_000
+
+/**
+ * Adds Redis to the readiness report. It is never the reason not to be ready: without hints, other processes find out by polling.
+ */
+export function redisCheck(health: Health, url: string, resources: Resources): void {
+  const redis = connectForPing(url)
+  resources.add('Redis check', () => redis.disconnect())
+  health.add('redis', async () => {
+    const durability = 'hints only: nothing that matters is kept there'
+    const answer = await redis.ping().catch(() => null)
+    return answer === 'PONG'
+      ? { ok: true, durability }
+      : { ok: true, durability, detail: 'cannot be reached: other processes are seen by polling' }
+  })
+}
+
+/** A connection for a ping now and then: it fails at once while there is no Redis, and connects by itself. */
+function connectForPing(url: string): Redis {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    enableOfflineQueue: true,
+    maxRetriesPerRequest: 0,
+    commandTimeout: PING_TIMEOUT_MS,
+    connectTimeout: PING_TIMEOUT_MS,
+    retryStrategy: (attempt) => Math.min(5_000, 100 * 2 ** attempt),
+  })
+  redis.on('error', () => undefined)
+  return redis
+}
+
+/**
+ * Asks Redis once.
+ *
+ * @throws Error when it does not answer in time
+ */
+export async function pingRedis(url: string): Promise<void> {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 3_000 })
+  redis.on('error', () => undefined)
+  try {
+    await redis.connect()
+    await redis.ping()
+  } finally {
+    redis.disconnect()
+  }
+}

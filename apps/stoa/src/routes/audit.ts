@@ -1,0 +1,67 @@
+import { DEFAULT_LIMIT, defineRoute, MAX_LIMIT, Nullable, OneOf, PageOf, Timestamp, TimestampInput } from '@stoa/http'
+import type { Journal } from '@stoa/journal'
+import { Type } from 'typebox'
+
+const AuditEvent = Type.Object(
+  {
+    id: Type.Integer({ description: 'Unique in the installation.' }),
+    type: Type.String({ description: 'What happened: `link.created`.' }),
+    version: Type.Integer({ description: 'Version of the shape of `data`.' }),
+    subjects: Type.Array(Type.String(), { description: 'What it happened to, `kind:id`, the main one first.' }),
+    actor: Type.Object(
+      { type: OneOf(['anonymous', 'apiKey', 'user', 'system']), id: Type.String() },
+      { description: 'Who did it.' },
+    ),
+    requestId: Type.String(),
+    traceId: Nullable(Type.String()),
+    at: Timestamp,
+    data: Type.Object({}, { additionalProperties: true }),
+  },
+  { title: 'AuditEvent' },
+)
+
+/** `GET /api/v1/audit` */
+export function listAuditEvents(journal: Journal) {
+  return defineRoute({
+    method: 'GET',
+    url: '/api/v1/audit',
+    operationId: 'listAuditEvents',
+    tags: ['Audit'],
+    summary: 'Read the audit trail',
+    description:
+      'Who did what, when: every event of the organisation, newest first. Filters are combined. `type` alone walks through everything that is kept: give a time range with it.',
+    permission: 'audit:read',
+    errors: ['invalid_cursor'],
+    schema: {
+      querystring: Type.Object({
+        subject: Type.Optional(
+          Type.String({ minLength: 1, maxLength: 200, description: 'What it happened to: `link:<id>`.' }),
+        ),
+        actor: Type.Optional(
+          Type.String({ minLength: 1, maxLength: 200, description: 'Id of who did it, such as a key.' }),
+        ),
+        type: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: '`link.created`' })),
+        after: Type.Optional({ ...TimestampInput, description: 'At this time or later.' }),
+        before: Type.Optional({ ...TimestampInput, description: 'Before this time.' }),
+        limit: Type.Integer({ minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT, description: 'Rows wanted.' }),
+        cursor: Type.Optional(
+          Type.String({
+            minLength: 1,
+            maxLength: 100,
+            description: '`nextCursor` of the page before, with the same filters.',
+          }),
+        ),
+      }),
+      response: { 200: PageOf(AuditEvent) },
+    },
+    async handler(ctx, { query }) {
+      const { after, before, ...filter } = query
+      const { events, nextCursor } = await journal.audit(ctx, {
+        ...filter,
+        after: after === undefined ? undefined : new Date(after),
+        before: before === undefined ? undefined : new Date(before),
+      })
+      return { data: events.map((event) => ({ ...event, subjects: [...event.subjects] })), nextCursor }
+    },
+  })
+}

@@ -1,0 +1,58 @@
+import { assertCompatible, type Database, tenantBySlug, tenantList } from '@stoa/db'
+import { type ApiKeys, createApiKeys } from '@stoa/http'
+import { createJournal } from '@stoa/journal'
+import { type BaseCtx, type Ctx, didYouMean, Resources, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
+import type { RootLogger } from '@stoa/telemetry'
+import type { Config } from './config/config.ts'
+import { Refusal } from './failure.ts'
+import { openSecret } from './installation.ts'
+import { events, migrationSets, permissions } from './manifest.ts'
+import { openDatabase } from './open-database.ts'
+import { openHints } from './open-hints.ts'
+import { openLog, type Program } from './program.ts'
+
+/** What a command works on: the stores of the installation, without its server. */
+export interface Installation {
+  readonly config: Config
+  readonly db: Database
+  /** The system, acting for the command; events name it as `system:command line`. */
+  readonly ctx: BaseCtx
+  readonly log: RootLogger
+}
+
+/** Opens the database for a command, and closes it afterwards. */
+export async function withDatabase<T>(program: Program, work: (installation: Installation) => Promise<T>): Promise<T> {
+  const config = program.config()
+  await using log = openLog(config)
+  const deps = { log, clock: systemClock }
+  await using db = await openDatabase(config, deps)
+  return await work({ config, db, log, ctx: systemCtx(deps, 'command line') })
+}
+
+/** Opens an installation whose schema is that of this release, and its API keys. */
+export async function withApiKeys<T>(
+  program: Program,
+  work: (installation: Installation & { readonly apiKeys: ApiKeys }) => Promise<T>,
+): Promise<T> {
+  return await withDatabase(program, async (installation) => {
+    const { config, ctx, db, log } = installation
+    await assertCompatible(db, migrationSets)
+    const secret = await openSecret(db, ctx, config)
+    await using resources = new Resources()
+    const deps = { db, log, clock: systemClock }
+    const hints = resources.use(await openHints(config, db, deps), 'hints')
+    const journal = createJournal({ events }, { ...deps, hints })
+    await journal.ensurePartitions(ctx)
+    const names = Object.keys(permissions)
+    const apiKeys = resources.use(createApiKeys({ ...deps, journal, secret: secret.derive, permissions: names }))
+    return await work({ ...installation, apiKeys })
+  })
+}
+
+/** The context of a tenant by its slug. @throws Refusal when there is none, with the nearest slug */
+export async function tenantOf({ db, ctx }: Installation, slug: string): Promise<Ctx> {
+  const tenant = await tenantBySlug(db, ctx, slug)
+  if (tenant) return tenantCtx(ctx, tenant)
+  const slugs = (await tenantList(db, ctx, { limit: 1_000 })).map((one) => one.slug)
+  throw new Refusal(`There is no tenant '${slug}'${didYouMean(slug, slugs)}. 'stoa tenant list' shows them.`)
+}
