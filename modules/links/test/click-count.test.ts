@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { browser, everywhere } from './setup.ts'
+
+everywhere('counting clicks', (place) => {
+  async function setup() {
+    const { client, suite, tenant } = place()
+    const { body: link } = await client.post('/api/v1/links', { target: 'https://example.com/' })
+    const follow = (headers: Record<string, string> = browser, method = 'GET') =>
+      suite.anyone.send(method, `/l/${link.code}`, undefined, headers)
+    const before = (await suite.events((e) => e.type === 'clicks.recorded', 0)).length
+    /** Waits until so many visits of this test have been written. */
+    const written = async (count: number) => {
+      const events = (from: number) =>
+        suite.events((e) => e.type === 'clicks.recorded' && e.tenantId === tenant.id, from)
+      for (let n = 0; ; ) {
+        const all = (await events(n)).slice(base)
+        const sum = all.reduce((total, { data }) => total + Number(data.clicks) + Number(data.bots), 0)
+        if (sum >= count) return all
+        n = base + all.length + 1
+      }
+    }
+    const base = (await suite.events((e) => e.type === 'clicks.recorded' && e.tenantId === tenant.id, 0)).length
+    const clicks = async (query = '') => (await client.get(`/api/v1/links/${link.id}/clicks${query}`)).body
+    return { client, suite, link, follow, written, clicks, before }
+  }
+
+  it('starts at zero with a point for each of the last 24 hours', async () => {
+    const { clicks, link } = await setup()
+    const report = await clicks()
+    assert.equal(report.linkId, link.id)
+    assert.deepEqual(report.total, { clicks: 0, bots: 0 })
+    assert.equal(report.unit, 'hour')
+    assert.equal(report.series.length, 24)
+    assert.ok(report.series.every((point: { clicks: number; bots: number }) => point.clicks + point.bots === 0))
+    assert.equal(report.series[0].at, report.from)
+  })
+
+  it('counts each visit once, programs apart, and neither HEAD nor prefetches', async () => {
+    const { follow, written, clicks } = await setup()
+    for (let i = 0; i < 3; i++) await follow()
+    await follow({ 'user-agent': 'Googlebot/2.1' })
+    await follow({ 'user-agent': '' })
+    await follow(browser, 'HEAD')
+    await follow({ ...browser, 'sec-purpose': 'prefetch;prerender' })
+    await follow({ ...browser, purpose: 'prefetch' })
+    await follow({ ...browser, referer: 'https://news.example/x' })
+    await written(6)
+    const report = await clicks()
+    assert.deepEqual(report.total, { clicks: 4, bots: 2 })
+    const last = report.series.at(-1)
+    const previous = report.series.at(-2)
+    assert.deepEqual([last.clicks + previous.clicks, last.bots + previous.bots], [4, 2])
+  })
+
+  it('counts what many send at once exactly, and writes it in few transactions', async () => {
+    const { follow, written, clicks } = await setup()
+    await Promise.all(Array.from({ length: 200 }, () => follow()))
+    const events = await written(200)
+    assert.ok(events.length < 60, `${events.length} writes`)
+    assert.deepEqual((await clicks()).total, { clicks: 200, bots: 0 })
+  })
+
+  it('does not count visits of what is gone', async () => {
+    const { client, link, follow, written, clicks } = await setup()
+    await follow()
+    await client.post(`/api/v1/links/${link.id}/archival`)
+    assert.equal((await follow()).status, 410)
+    await client.delete(`/api/v1/links/${link.id}/archival`)
+    await follow()
+    await written(2)
+    assert.equal((await clicks()).total.clicks, 2)
+  })
+
+  it('puts visits into the hour and the day in which they were', async () => {
+    const { suite, follow, written, clicks } = await setup()
+    await follow()
+    suite.clock.advance(3_600_000)
+    await follow()
+    await follow()
+    await written(3)
+    const now = suite.clock.now()
+    const hours = (await clicks()).series.slice(-2).map((point: { clicks: number }) => point.clicks)
+    assert.deepEqual(hours, [1, 2])
+    const from = new Date(now - 2 * 86_400_000).toISOString()
+    const days = await clicks(`?unit=day&from=${from}`)
+    assert.equal(days.series.length, 3)
+    assert.equal(
+      days.series.reduce((sum: number, point: { clicks: number }) => sum + point.clicks, 0),
+      3,
+    )
+    const past = await clicks(`?from=2020-01-01T00:30:00Z&to=2020-01-01T01:30:00%2B00:00`)
+    assert.deepEqual(
+      past.series.map((point: { at: string }) => point.at),
+      ['2020-01-01T00:00:00.000Z', '2020-01-01T01:00:00.000Z'],
+    )
+    assert.equal(past.total.clicks, 3)
+  })
+
+  it('agrees with the rows of the single visits, which hold neither address nor user agent', async () => {
+    const { suite, link, follow, written, clicks } = await setup()
+    for (let i = 0; i < 5; i++) await follow({ ...browser, referer: 'https://news.example/a?user=1' })
+    await written(5)
+    const { schema } = place().tenant
+    const rows = await suite.db.admin((session) =>
+      session.query(`select * from ${schema}.link_clicks where link_id = $1`, [link.id]),
+    )
+    assert.equal(rows.length, (await clicks()).total.clicks)
+    for (const row of rows) {
+      assert.deepEqual(Object.keys(row).sort(), ['at', 'bot', 'id', 'linkId', 'referrerHost', 'tenantId'])
+      assert.equal(row.referrerHost, 'news.example')
+    }
+  })
+
+  it('writes what waits before the process ends', async () => {
+    const { suite, link, clicks } = await setup()
+    {
+      await using other = await suite.second()
+      for (let i = 0; i < 10; i++) await other.anyone.get(`/l/${link.code}`, browser)
+    }
+    assert.equal((await clicks()).total.clicks, 10)
+  })
+
+  const refused: [query: string, code: string][] = [
+    ['unit=minute', 'validation_failed'],
+    ['from=x', 'validation_failed'],
+    ['from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', 'validation_failed'],
+    ['from=2020-01-01T00:00:00Z', 'series_too_long'],
+    ['unit=day&from=2000-01-01T00:00:00Z', 'series_too_long'],
+  ]
+  for (const [query, code] of refused) {
+    it(`refuses ?${query}: ${code}`, async () => {
+      const { client, link } = await setup()
+      const answer = await client.get(`/api/v1/links/${link.id}/clicks?${query}`)
+      assert.equal(answer.status, 422)
+      assert.equal(answer.body.code, code)
+    })
+  }
+})

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { it } from 'node:test'
+import { tenancyExceptions, tenancyProblems } from '@stoa/db'
+import { everywhere } from './setup.ts'
+
+everywhere('keeping tenants apart', (place) => {
+  async function setup() {
+    const { client, suite, tenant } = place()
+    const target = 'https://example.com/secret'
+    const { body: link } = await client.post('/api/v1/links', { target, title: 'secret' })
+    const strangers = Object.values(suite.tenants)
+      .filter((other) => other.id !== tenant.id)
+      .map((other) => suite.as(other))
+    return { client, suite, tenant, link, strangers }
+  }
+
+  it('answers 404 to every other tenant, whatever it tries with the id, and changes nothing', async () => {
+    const { client, link, strangers } = await setup()
+    const url = `/api/v1/links/${link.id}`
+    for (const stranger of strangers) {
+      const answers = [
+        await stranger.get(url),
+        await stranger.get(`${url}/clicks`),
+        await stranger.patch(url, { title: 'mine' }, { 'if-match': '*' }),
+        await stranger.post(`${url}/archival`),
+        await stranger.delete(`${url}/archival`),
+      ]
+      for (const answer of answers) {
+        assert.equal(answer.status, 404)
+        assert.equal(answer.body.code, 'link_not_found')
+      }
+      assert.ok(
+        !(await stranger.get('/api/v1/links?limit=100')).body.data.some((one: { id: string }) => one.id === link.id),
+      )
+      assert.equal(
+        (await stranger.get('/api/v1/links?q=secret')).body.data.filter((one: { id: string }) => one.id === link.id)
+          .length,
+        0,
+      )
+    }
+    assert.deepEqual((await client.get(url)).body, link)
+  })
+
+  it('refuses callers without the permission, and anonymous ones', async () => {
+    const { suite, tenant, link } = await setup()
+    const url = `/api/v1/links/${link.id}`
+    const reader = suite.as(tenant, 'links:read')
+    const writer = suite.as(tenant, 'links:write')
+    const forbidden = [
+      await reader.post('/api/v1/links', { target: 'https://example.com/' }),
+      await reader.patch(url, { title: 'x' }, { 'if-match': '*' }),
+      await reader.post(`${url}/archival`),
+      await reader.delete(`${url}/archival`),
+      await writer.get(url),
+      await writer.get('/api/v1/links'),
+      await writer.get(`${url}/clicks`),
+    ]
+    for (const answer of forbidden) assert.equal(answer.status, 403)
+    for (const path of [url, '/api/v1/links', `${url}/clicks`]) assert.equal((await suite.anyone.get(path)).status, 401)
+    assert.equal((await suite.anyone.post('/api/v1/links', { target: 'https://example.com/' })).status, 401)
+  })
+
+  it('holds in the database: another tenant’s role sees no row and writes none', async () => {
+    const { suite, tenant, link } = await setup()
+    await suite.db.admin(async (session) => {
+      const tables = [
+        `${tenant.schema}.links`,
+        `${tenant.schema}.link_clicks`,
+        `${tenant.schema}.link_click_hours`,
+        'stoa.link_codes',
+      ]
+      await session.query(`insert into ${tables[1]} values ($1, now(), $2, $2, false, null)`, [tenant.id, link.id])
+      await session.query(`insert into ${tables[2]} values ($1, $2, now(), 1, 0)`, [tenant.id, link.id])
+      for (const table of tables) {
+        const counts: number[] = []
+        for (const id of [tenant.id, suite.tenants.other.id]) {
+          await session.exec(`begin; set local role stoa_app; set local stoa.tenant = '${id}'`)
+          const [row] = await session.query<{ n: number }>(`select count(*) as n from ${table} where tenant_id = $1`, [
+            tenant.id,
+          ])
+          await session.exec('rollback')
+          counts.push(row?.n ?? -1)
+        }
+        assert.ok((counts[0] ?? 0) > 0, `${table}: its own rows`)
+        assert.equal(counts[1], 0, `${table}: a stranger’s`)
+        await session.exec(`begin; set local role stoa_app; set local stoa.tenant = '${suite.tenants.other.id}'`)
+        await assert.rejects(
+          session.exec(
+            `insert into ${table} select * from jsonb_populate_record(null::${table}, '{"tenant_id":"${tenant.id}"}')`,
+          ),
+          /row-level security|null value/,
+        )
+        await session.exec('rollback')
+      }
+    })
+  })
+
+  it('is true of every table of the room, but for the exceptions on the committed list', async () => {
+    const list = readFileSync(new URL('../../../packages/db/tables-without-tenant.txt', import.meta.url), 'utf8')
+    const problems = await place().suite.db.admin((session) => tenancyProblems(session, tenancyExceptions(list)))
+    assert.deepEqual(
+      problems.filter((problem) => problem.includes('link')),
+      [],
+    )
+  })
+})
