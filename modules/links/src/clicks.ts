@@ -15,7 +15,7 @@
  *
  * A crash loses what waits: `flushMs` worth of clicks. Closing writes everything first.
  */
-import { type Clock, errors, isError, type Logger, type Tenant } from '@stoa/kernel'
+import { type Clock, type Logger, StoaError, type Tenant } from '@stoa/kernel'
 
 /** One visit that was redirected. No address and no user agent: what is not kept cannot leak. */
 export interface Click {
@@ -146,7 +146,7 @@ export class Clicks implements AsyncDisposable {
     } catch (cause) {
       const { log } = this.#options
       log.warn({ err: cause, tenant: tenant.slug, clicks: clicks.length }, 'clicks could not be written')
-      if (isError(cause, errors.unavailable)) return false
+      if (cause instanceof StoaError && cause.retryable) return false
       const refusals = (this.#refusals.get(tenant.id) ?? 0) + 1
       this.#refusals.set(tenant.id, refusals)
       if (refusals < ATTEMPTS) return false

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { newId } from '@stoa/kernel'
+import { seedLink } from '../src/testing.ts'
 import { everywhere } from './setup.ts'
 
 everywhere('changing links', (place) => {
   async function setup(over: object = {}) {
     const { client, suite } = place()
-    const { body: link } = await client.post('/api/v1/links', { target: 'https://example.com/', title: 'old', ...over })
+    const link = await seedLink(client, { title: 'old', ...over })
     const change = (body: unknown, match: string | null = '"1"') =>
       client.patch(`/api/v1/links/${link.id}`, body, match === null ? {} : { 'if-match': match })
     return { client, suite, link, change }
@@ -83,7 +84,7 @@ everywhere('changing links', (place) => {
 everywhere('archiving links', (place) => {
   it('takes a link down and puts it back, each with a version and an event', async () => {
     const { client, suite } = place()
-    const { body: link } = await client.post('/api/v1/links', { target: 'https://example.com/' })
+    const link = await seedLink(client)
     const down = await client.post(`/api/v1/links/${link.id}/archival`)
     assert.equal(down.status, 200, JSON.stringify(down.body))
     assert.equal(down.body.status, 'archived')
@@ -103,7 +104,7 @@ everywhere('archiving links', (place) => {
 
   it('is done when it was done already: nothing changes', async () => {
     const { client } = place()
-    const { body: link } = await client.post('/api/v1/links', { target: 'https://example.com/' })
+    const link = await seedLink(client)
     assert.deepEqual((await client.delete(`/api/v1/links/${link.id}/archival`)).body, link)
     const first = await client.post(`/api/v1/links/${link.id}/archival`)
     const second = await client.post(`/api/v1/links/${link.id}/archival`)

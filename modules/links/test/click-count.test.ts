@@ -1,28 +1,27 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { seedLink } from '../src/testing.ts'
 import { browser, everywhere } from './setup.ts'
 
 everywhere('counting clicks', (place) => {
   async function setup() {
     const { client, suite, tenant } = place()
-    const { body: link } = await client.post('/api/v1/links', { target: 'https://example.com/' })
+    const link = await seedLink(client)
     const follow = (headers: Record<string, string> = browser, method = 'GET') =>
       suite.anyone.send(method, `/l/${link.code}`, undefined, headers)
-    const before = (await suite.events((e) => e.type === 'clicks.recorded', 0)).length
-    /** Waits until so many visits of this test have been written. */
-    const written = async (count: number) => {
-      const events = (from: number) =>
-        suite.events((e) => e.type === 'clicks.recorded' && e.tenantId === tenant.id, from)
-      for (let n = 0; ; ) {
-        const all = (await events(n)).slice(base)
-        const sum = all.reduce((total, { data }) => total + Number(data.clicks) + Number(data.bots), 0)
-        if (sum >= count) return all
-        n = base + all.length + 1
+    const writes = (count: number) =>
+      suite.events((event) => event.type === 'clicks.recorded' && event.tenantId === tenant.id, count)
+    const earlier = (await writes(0)).length
+    /** Waits until so many visits have been written since the set-up; gives the events that told of it. */
+    const written = async (visits: number) => {
+      for (let count = earlier + 1; ; count++) {
+        const events = (await writes(count)).slice(earlier)
+        const sum = events.reduce((total, { data }) => total + Number(data.clicks) + Number(data.bots), 0)
+        if (sum >= visits) return events
       }
     }
-    const base = (await suite.events((e) => e.type === 'clicks.recorded' && e.tenantId === tenant.id, 0)).length
     const clicks = async (query = '') => (await client.get(`/api/v1/links/${link.id}/clicks${query}`)).body
-    return { client, suite, link, follow, written, clicks, before }
+    return { client, suite, link, follow, written, clicks }
   }
 
   it('starts at zero with a point for each of the last 24 hours', async () => {

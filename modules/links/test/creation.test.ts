@@ -38,7 +38,7 @@ everywhere('creating links', (place) => {
     const first = await client.post('/api/v1/links', { target: 'https://example.com/', slug })
     assert.equal(first.status, 201)
     assert.equal(first.body.code, slug)
-    for (const caller of [client, suite.as(suite.tenants.other)]) {
+    for (const caller of [client, suite.as(suite.tenants.neighbour)]) {
       const again = await caller.post('/api/v1/links', { target: 'https://example.com/', slug })
       assert.equal(again.status, 409)
       assert.equal(again.body.code, 'slug_taken')
@@ -51,14 +51,14 @@ everywhere('creating links', (place) => {
   it('gives a contested slug to exactly one, and keeps nothing of the others', async () => {
     const { client, suite, tenant } = place()
     const slug = `race-${tenant.slug}`
-    const callers = Array.from({ length: 12 }, (_, i) => (i % 2 ? client : suite.as(suite.tenants.other)))
+    const callers = Array.from({ length: 12 }, (_, i) => (i % 2 ? client : suite.as(suite.tenants.neighbour)))
     const answers = await Promise.all(
       callers.map((caller) => caller.post('/api/v1/links', { target: 'https://example.com/', slug })),
     )
     const statuses = answers.map((answer) => answer.status).sort()
     assert.deepEqual(statuses, [201, ...Array(11).fill(409)])
     const lists = await Promise.all(
-      [client, suite.as(suite.tenants.other)].map((c) => c.get(`/api/v1/links?q=${slug}`)),
+      [client, suite.as(suite.tenants.neighbour)].map((c) => c.get(`/api/v1/links?q=${slug}`)),
     )
     assert.equal(lists.flatMap((list) => list.body.data).length, 1)
   })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { newId } from '@stoa/kernel'
+import { seedLinks } from '../src/testing.ts'
 import { everywhere } from './setup.ts'
 
 interface Listed {
@@ -13,13 +14,11 @@ everywhere('finding links', (place) => {
   async function setup(count: number, each: (i: number) => object = () => ({})) {
     const { client, suite } = place()
     const word = newId()
-    const links: Listed[] = []
-    for (let i = 0; i < count; i++) {
-      const body = { target: `https://example.com/${i}`, title: `${word} ${i}`, ...each(i) }
-      const answer = await client.post('/api/v1/links', body)
-      assert.equal(answer.status, 201, JSON.stringify(answer.body))
-      links.push(answer.body)
-    }
+    const links = await seedLinks(client, count, (i) => ({
+      target: `https://example.com/${i}`,
+      title: `${word} ${i}`,
+      ...each(i),
+    }))
     const list = async (query = '') => {
       const answer = await client.get(`/api/v1/links?q=${word}${query}`)
       assert.equal(answer.status, 200, JSON.stringify(answer.body))

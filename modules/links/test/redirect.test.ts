@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { seedLink } from '../src/testing.ts'
 import { browser, everywhere } from './setup.ts'
 
 everywhere('following links', (place) => {
   async function setup(over: object = {}) {
     const { client, suite } = place()
     const target = `https://example.com/${Math.random()}?a=1&b=%20#c`
-    const { body: link } = await client.post('/api/v1/links', { target, ...over })
+    const link = await seedLink(client, { target, ...over })
     const follow = (headers: Record<string, string> = {}) => suite.anyone.get(`/l/${link.code}`, headers)
     return { client, suite, link, target, follow }
   }
@@ -44,7 +45,7 @@ everywhere('following links', (place) => {
     const { client, suite, tenant } = place()
     const slug = `soon-${tenant.slug}`
     assert.equal((await suite.anyone.get(`/l/${slug}`)).status, 404)
-    await client.post('/api/v1/links', { target: 'https://example.com/soon', slug })
+    await seedLink(client, { target: 'https://example.com/soon', slug })
     assert.equal((await suite.anyone.get(`/l/${slug}`)).status, 302)
   })
 
@@ -60,7 +61,7 @@ everywhere('following links', (place) => {
 
   it('takes codes case-sensitively', async () => {
     const { suite, client, tenant } = place()
-    await client.post('/api/v1/links', { target: 'https://example.com/', slug: `Case-${tenant.slug}` })
+    await seedLink(client, { slug: `Case-${tenant.slug}` })
     assert.equal((await suite.anyone.get(`/l/case-${tenant.slug}`)).status, 404)
   })
 

@@ -1,16 +1,14 @@
-import { randomBytes } from 'node:crypto'
+import { EventEmitter, once } from 'node:events'
 import { after, before, describe } from 'node:test'
-import { createTenant, type Database, groundMigrations, migrate, openPglite, openPostgres } from '@stoa/db'
+import type { Database } from '@stoa/db'
 import { type AuthScheme, createHttp, httpMigrations } from '@stoa/http'
 import { createJournal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
 import { type Clock, Resources, silentLogger, systemClock, systemCtx, type Tenant } from '@stoa/kernel'
-import type { Room } from '@stoa/module'
+import { createTestTenants, type Engine, engines, openTestDatabase, type TestTenants } from '@stoa/testkit'
 import { linksModule } from '../src/module.ts'
 
-export const engines = ['pglite', 'postgres'] as const
-export type Engine = (typeof engines)[number]
-export const placements = ['pool', 'schema'] as const
-export type PlacementName = (typeof placements)[number]
+/** The tenants that every story is told for: one in the pool, one with a schema of its own. */
+const told = ['pooled', 'placed'] as const
 
 export interface Answer {
   status: number
@@ -69,8 +67,7 @@ function testClock(): TestClock {
 export interface Suite extends AsyncDisposable {
   readonly db: Database
   readonly clock: TestClock
-  readonly tenants: Record<PlacementName | 'other', Tenant>
-  readonly room: Room
+  readonly tenants: TestTenants
   readonly url: string
   /** A caller of this tenant with these permissions (default: all of links). */
   as(tenant: Tenant, ...permissions: string[]): Client
@@ -82,23 +79,13 @@ export interface Suite extends AsyncDisposable {
   second(): Promise<Suite>
 }
 
-const sets = [groundMigrations, journalMigrations, httpMigrations, linksModule.migrations]
+const sets = [journalMigrations, httpMigrations, linksModule.migrations]
 
 export async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
   const resources = new Resources()
-  const clock = testClock()
-  const deps = { log: silentLogger, clock }
-  const db = await openDatabase(engine, resources)
-  await migrate(db, sets, deps)
-  const ctx = systemCtx(deps, 'test')
-  const tenant = (slug: string, placement: PlacementName) =>
-    createTenant(db, ctx, sets, { slug, name: slug, placement })
-  const tenants = {
-    pool: await tenant('acme', 'pool'),
-    schema: await tenant('beta', 'schema'),
-    other: await tenant('other', 'pool'),
-  }
-  return startProcess({ db, clock, tenants, config }, resources)
+  const database = resources.use(await openTestDatabase(engine, { sets, name: 'links' }), 'database')
+  const shared = { db: database.db, clock: testClock(), tenants: await createTestTenants(database), config }
+  return startProcess(shared, resources)
 }
 
 interface Shared {
@@ -115,11 +102,12 @@ async function startProcess(shared: Shared, resources: Resources): Promise<Suite
   const journal = createJournal({ events: linksModule.events }, { ...deps, db, hints })
   await journal.ensurePartitions(systemCtx(deps, 'test'))
   const seen: JournalEvent[] = []
-  const waiting = new Set<() => void>()
+  const arrivals = new EventEmitter()
+  const more = (signal: AbortSignal) => once(arrivals, 'events', { signal })
   const tail = resources.use(
     journal.tail({ name: 'test' }, async (events) => {
       seen.push(...events)
-      for (const look of waiting) look()
+      arrivals.emit('events')
     }),
     'tail',
   )
@@ -127,7 +115,7 @@ async function startProcess(shared: Shared, resources: Resources): Promise<Suite
   const secret = (purpose: string, bytes = 32) => Buffer.alloc(bytes, purpose)
   let url = 'http://127.0.0.1:1'
   const room = resources.use(
-    await linksModule.create({ db, journal, ...deps, secret, publicUrl: () => url, config: config as never }),
+    await linksModule.create({ db, journal, ...deps, secret, publicUrl: () => url, config }),
     'room',
   )
   await room.ready?.()
@@ -140,23 +128,20 @@ async function startProcess(shared: Shared, resources: Resources): Promise<Suite
   )
   url = await http.listen()
   return {
-    ...{ db, clock, tenants, room, url },
+    ...{ db, clock, tenants, url },
     anyone: new Client(() => url, {}),
     as: (tenant, ...permissions) =>
       new Client(() => url, {
         authorization: `Bearer ${tenant.slug} ${permissions.join(' ') || 'links:read links:write'}`,
       }),
-    events(matches, count) {
-      const found = Promise.withResolvers<JournalEvent[]>()
-      const look = () => {
+    async events(matches, count) {
+      const deadline = AbortSignal.timeout(15_000)
+      for (;;) {
         const matching = seen.filter(matches)
-        if (matching.length < count) return
-        waiting.delete(look)
-        found.resolve(matching)
+        if (matching.length >= count) return matching
+        deadline.throwIfAborted()
+        await more(deadline)
       }
-      waiting.add(look)
-      look()
-      return found.promise
     },
     second: () => startProcess(shared, new Resources()),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
@@ -181,19 +166,6 @@ function scheme(tenants: Suite['tenants']): AuthScheme {
   }
 }
 
-async function openDatabase(engine: Engine, resources: Resources): Promise<Database> {
-  const deps = { log: silentLogger, clock: systemClock }
-  if (engine === 'pglite') return resources.use(await openPglite({}, deps), 'database')
-  const server = process.env.STOA_TEST_DATABASE_URL ?? ''
-  const maintenance = resources.use(await openPostgres({ url: server, poolSize: 1 }, deps), 'maintenance')
-  const name = `stoa_links_${randomBytes(6).toString('hex')}`
-  await maintenance.admin((session) => session.exec(`create database ${name}`))
-  resources.add('database', () => maintenance.admin((session) => session.exec(`drop database ${name} with (force)`)))
-  const url = new URL(server)
-  url.pathname = `/${name}`
-  return resources.use(await openPostgres({ url: url.href }, deps), 'connections')
-}
-
 /** Where a story is told: one tenant on one engine in one placement. */
 export interface Place {
   readonly suite: Suite
@@ -211,10 +183,10 @@ export function everywhere(story: string, tests: (place: () => Place) => void, c
         suite = await startSuite(engine, config)
       })
       after(() => suite?.[Symbol.asyncDispose]())
-      for (const placement of placements) {
-        describe(`for a tenant in the ${placement}`, () => {
+      for (const name of told) {
+        describe(`for a ${name} tenant`, () => {
           tests(() => {
-            const tenant = suite.tenants[placement]
+            const tenant = suite.tenants[name]
             return { suite, tenant, client: suite.as(tenant) }
           })
         })
