@@ -6,7 +6,7 @@ import { linkErrors } from './errors.ts'
 import { linkRow } from './link-store.ts'
 
 /** Most points of a series: a month of hours, two years of days. */
-export const SERIES_MAX = 750
+const SERIES_MAX = 750
 
 const unitMs = { hour: 3_600_000, day: 86_400_000 } as const
 /** How far back a series goes that names no beginning, in points. */
@@ -60,7 +60,7 @@ export async function linkClicks(db: Database, ctx: Ctx, input: ClickReportInput
 }
 
 /** The range in whole units. Pure. */
-export function seriesRange(input: Omit<ClickReportInput, 'id'>, now: number) {
+function seriesRange(input: Omit<ClickReportInput, 'id'>, now: number) {
   const { unit } = input
   const ms = unitMs[unit]
   const to = input.to === undefined ? (Math.floor(now / ms) + 1) * ms : Math.ceil(input.to.getTime() / ms) * ms

@@ -2,7 +2,7 @@ import { CODE_SPACE, type CodePermutation } from './short-code.ts'
 import { isKindCode } from './slug.ts'
 
 /** How many numbers one lease brings; the step of the sequence in the database. */
-export const CODE_BLOCK = 1000
+const CODE_BLOCK = 1000
 
 /**
  * Generated codes of one process. The sequence in the database hands out blocks of {@link CODE_BLOCK} numbers; a block

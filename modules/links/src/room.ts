@@ -47,7 +47,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
 }
 
 /** The address of a code: on the short host when there is one, with the scheme of the public address. */
-export function shortUrl(publicUrl: string, shortHost: string | null, code: string): string {
+function shortUrl(publicUrl: string, shortHost: string | null, code: string): string {
   const url = new URL(publicUrl)
   return shortHost === null ? `${url.origin}/l/${code}` : `${url.protocol}//${shortHost}/${code}`
 }

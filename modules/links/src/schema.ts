@@ -3,11 +3,11 @@ import { SLUG_MAX, SLUG_MIN } from './slug.ts'
 import { TARGET_MAX } from './target-url.ts'
 
 /** Longest title, in characters. */
-export const TITLE_MAX = 200
+const TITLE_MAX = 200
 /** Most tags on a link. */
-export const TAGS_MAX = 20
+const TAGS_MAX = 20
 /** Longest tag, in characters. */
-export const TAG_MAX = 50
+const TAG_MAX = 50
 
 const Id = Type.String({ format: 'uuid', description: 'UUIDv7.' })
 const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC.' })

@@ -10,7 +10,7 @@ export const SLUG_MIN = 3
 /** Longest custom slug, in characters. */
 export const SLUG_MAX = 64
 /** What a custom slug is made of, as a JSON Schema pattern. */
-export const SLUG_PATTERN = '^[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?$'
+const SLUG_PATTERN = '^[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?$'
 
 const shape = new RegExp(SLUG_PATTERN)
 

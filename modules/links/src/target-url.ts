@@ -28,7 +28,7 @@ export interface TargetRules {
 }
 
 /** Why a target was refused. */
-export type TargetFault = 'malformed' | 'length' | 'scheme' | 'credentials' | 'host' | 'port' | 'private' | 'loop'
+type TargetFault = 'malformed' | 'length' | 'scheme' | 'credentials' | 'host' | 'port' | 'private' | 'loop'
 
 /** The judgement: the normalised address, or the reason for the refusal with a sentence for the caller. */
 export type TargetVerdict =

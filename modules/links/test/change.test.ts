@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { newId } from '@stoa/kernel'
 import { seedLink } from '../src/testing.ts'
-import { everywhere } from './setup.ts'
+import { describeEverywhere } from './setup.ts'
 
-everywhere('changing links', (place) => {
+describeEverywhere('changing links', (place) => {
   async function setup(over: object = {}) {
     const { client, suite } = place()
     const link = await seedLink(client, { title: 'old', ...over })
@@ -81,7 +81,7 @@ everywhere('changing links', (place) => {
   })
 })
 
-everywhere('archiving links', (place) => {
+describeEverywhere('archiving links', (place) => {
   it('takes a link down and puts it back, each with a version and an event', async () => {
     const { client, suite } = place()
     const link = await seedLink(client)

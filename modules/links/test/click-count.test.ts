@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { seedLink } from '../src/testing.ts'
-import { browser, everywhere } from './setup.ts'
+import { browser, describeEverywhere } from './setup.ts'
 
-everywhere('counting clicks', (place) => {
+describeEverywhere('counting clicks', (place) => {
   async function setup() {
     const { client, suite, tenant } = place()
     const link = await seedLink(client)

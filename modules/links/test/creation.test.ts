@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { everywhere, type Place } from './setup.ts'
+import { describeEverywhere, type Place } from './setup.ts'
 
-everywhere('creating links', (place) => {
+describeEverywhere('creating links', (place) => {
   it('gives a code of seven characters, normalises the target, and shows what was stored', async () => {
     const { client, suite } = place()
     const body = { target: 'https://EXAMPLE.com', tags: [' a ', 'b', 'a'], title: 'Ünïcode 🎉' }

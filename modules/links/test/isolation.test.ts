@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { it } from 'node:test'
 import { tenancyExceptions, tenancyProblems } from '@stoa/db'
 import { seedLink } from '../src/testing.ts'
-import { everywhere } from './setup.ts'
+import { describeEverywhere } from './setup.ts'
 
-everywhere('keeping tenants apart', (place) => {
+describeEverywhere('keeping tenants apart', (place) => {
   async function setup() {
     const { client, suite, tenant } = place()
     const link = await seedLink(client, { target: 'https://example.com/secret', title: 'secret' })

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { newId } from '@stoa/kernel'
 import { seedLinks } from '../src/testing.ts'
-import { everywhere } from './setup.ts'
+import { describeEverywhere } from './setup.ts'
 
 interface Listed {
   id: string
   title: string
 }
 
-everywhere('finding links', (place) => {
+describeEverywhere('finding links', (place) => {
   /** Links of this test alone: they share a word in the title, which every query asks for. */
   async function setup(count: number, each: (i: number) => object = () => ({})) {
     const { client, suite } = place()

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { seedLink } from '../src/testing.ts'
-import { browser, everywhere } from './setup.ts'
+import { browser, describeEverywhere } from './setup.ts'
 
-everywhere('following links', (place) => {
+describeEverywhere('following links', (place) => {
   async function setup(over: object = {}) {
     const { client, suite } = place()
     const target = `https://example.com/${Math.random()}?a=1&b=%20#c`

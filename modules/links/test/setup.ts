@@ -10,13 +10,13 @@ import { linksModule } from '../src/module.ts'
 /** The tenants that every story is told for: one in the pool, one with a schema of its own. */
 const told = ['pooled', 'placed'] as const
 
-export interface Answer {
+interface Answer {
   status: number
   headers: Headers
   // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects.
   body: any
 }
-export class Client {
+class Client {
   readonly #base: () => string
   readonly #headers: Record<string, string>
   constructor(base: () => string, headers: Record<string, string>) {
@@ -49,7 +49,7 @@ export class Client {
 }
 
 /** The machine's clock, which a test can put forward. */
-export interface TestClock extends Clock {
+interface TestClock extends Clock {
   advance(ms: number): void
 }
 
@@ -64,7 +64,7 @@ function testClock(): TestClock {
   }
 }
 
-export interface Suite extends AsyncDisposable {
+interface Suite extends AsyncDisposable {
   readonly db: Database
   readonly clock: TestClock
   readonly tenants: TestTenants
@@ -175,7 +175,11 @@ export interface Place {
 }
 
 /** Tells a story on both engines, for a tenant in the pool and for one with a schema of its own. */
-export function everywhere(story: string, tests: (place: () => Place) => void, config: Record<string, unknown> = {}) {
+export function describeEverywhere(
+  story: string,
+  tests: (place: () => Place) => void,
+  config: Record<string, unknown> = {},
+) {
   for (const engine of engines) {
     describe(`${story} on ${engine}`, () => {
       let suite: Suite

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { it } from 'node:test'
-import { everywhere } from './setup.ts'
+import { describeEverywhere } from './setup.ts'
 
-everywhere(
+describeEverywhere(
   'a host of its own for short links',
   (place) => {
     /** `fetch` does not let a caller name another host than it connects to. */
