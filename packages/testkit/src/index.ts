@@ -1,5 +1,7 @@
 export { type Engine, engines, testRedisUrl, testServerUrl } from './engines.ts'
 export { type IsolationReport, tryIsolation } from './isolation.ts'
+export { type Suite, type SuiteOptions, type SuitePlace, type SuiteProgram, startSuite } from './start-suite.ts'
+export { type TestAnswer, TestClient, type TestRequest } from './test-client.ts'
 export { TestClock } from './test-clock.ts'
 export { openTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.ts'
 export { TestSignal } from './test-signal.ts'

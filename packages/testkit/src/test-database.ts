@@ -66,14 +66,10 @@ async function openOnPglite({
 
 async function openOnPostgres(options: TestDatabaseOptions): Promise<TestDatabase> {
   const { sets = [], name = 'test', poolSize = 5, clock = systemClock, log = silentLogger } = options
-  if (!/^[a-z0-9_]{1,20}$/.test(name)) throw new Error(`'${name}' is not a word for the name of a database`)
-  const database = `stoa_${name}_${randomBytes(6).toString('hex')}`
-  const url = new URL(testServerUrl())
-  url.pathname = `/${database}`
-  await createFromTemplate(database, sets)
+  const { url, [Symbol.asyncDispose]: drop } = await createOnPostgres(name, sets)
   const opened: Database[] = []
   const open = async (): Promise<Database> => {
-    const db = await openPostgres({ url: url.href, poolSize }, { clock, log })
+    const db = await openPostgres({ url, poolSize }, { clock, log })
     opened.push(db)
     return db
   }
@@ -81,11 +77,24 @@ async function openOnPostgres(options: TestDatabaseOptions): Promise<TestDatabas
     engine: 'postgres',
     db: await open(),
     sets,
-    url: url.href,
+    url,
     open,
     async [Symbol.asyncDispose]() {
       await Promise.allSettled(opened.map((db) => db[Symbol.asyncDispose]()))
-      await dropDatabase(database)
+      await drop()
     },
   }
+}
+
+/** A migrated database on the server that nobody has opened; dropped on dispose, whoever is connected then. */
+export async function createOnPostgres(
+  name: string,
+  sets: readonly MigrationSet[],
+): Promise<AsyncDisposable & { readonly url: string }> {
+  if (!/^[a-z0-9_]{1,20}$/.test(name)) throw new Error(`'${name}' is not a word for the name of a database`)
+  const database = `stoa_${name}_${randomBytes(6).toString('hex')}`
+  const url = new URL(testServerUrl())
+  url.pathname = `/${database}`
+  await createFromTemplate(database, sets)
+  return { url: url.href, [Symbol.asyncDispose]: () => dropDatabase(database) }
 }

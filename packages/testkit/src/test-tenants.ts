@@ -21,7 +21,7 @@ export interface TestTenants {
 }
 
 /** Creates the tenants `pooled`, `neighbour` (both in the pool) and `placed` (in `stoa_t_placed`). */
-export async function createTestTenants({ db, sets }: TestDatabase): Promise<TestTenants> {
+export async function createTestTenants({ db, sets }: Pick<TestDatabase, 'db' | 'sets'>): Promise<TestTenants> {
   const ctx = testCtx()
   const create = (slug: string, placement: 'pool' | 'schema') =>
     createTenant(db, ctx, sets, { slug, name: `Tenant ${slug}`, placement })
