@@ -8,7 +8,9 @@ export interface ServerFacts {
   readonly login: string
   readonly database: string
   readonly loginSeesAll: boolean
+  /** Schemas in this database. */
   readonly mayCreate: boolean
+  readonly mayCreateRoles: boolean
   readonly maxConnections: number
   readonly roles: readonly RoleFacts[]
 }
@@ -28,6 +30,7 @@ export async function serverFacts(session: AdminSession): Promise<ServerFacts> {
     select current_setting('server_version') as version, current_setting('server_version_num')::int as version_num,
       clock_timestamp() as now, current_user::text as login, current_database()::text as database,
       (select rolsuper or rolbypassrls from pg_roles where rolname = current_user) as login_sees_all,
+      (select rolsuper or rolcreaterole from pg_roles where rolname = current_user) as may_create_roles,
       has_database_privilege(current_database(), 'CREATE') as may_create,
       current_setting('max_connections')::int as max_connections,
       (select coalesce(jsonb_agg(jsonb_build_object('name', rolname, 'seesAll', rolsuper or rolbypassrls,

@@ -73,7 +73,7 @@ function versionFinding({ version, versionNum }: ServerFacts): Finding {
 }
 
 function loginFindings({ database }: Config, facts: ServerFacts, isNew: boolean): Finding[] {
-  const { login, loginSeesAll, maxConnections, mayCreate, roles } = facts
+  const { login, loginSeesAll, maxConnections, mayCreate } = facts
   const found: Finding[] = []
   if (loginSeesAll) {
     found.push(
@@ -83,14 +83,7 @@ function loginFindings({ database }: Config, facts: ServerFacts, isNew: boolean)
       ),
     )
   }
-  for (const name of [APP_ROLE, SYSTEM_ROLE]) {
-    const role = roles.find((one) => one.name === name)
-    if (role?.seesAll)
-      found.push(fail(`The role ${name} can see every tenant.`, `alter role ${name} nosuperuser nobypassrls;`))
-    if (role && !role.usable)
-      found.push(fail(`The login '${login}' cannot act as ${name}.`, `grant ${name} to "${login}";`))
-    if (!role && !isNew) found.push(fail(`The role ${name} is not there.`, 'stoa migrate makes it.'))
-  }
+  found.push(...roleFindings(facts, isNew))
   if (!mayCreate) {
     const what = `The login '${login}' may not create schemas`
     const advice = `grant create on database "${facts.database}" to "${login}";`
@@ -109,6 +102,24 @@ function loginFindings({ database }: Config, facts: ServerFacts, isNew: boolean)
   }
   if (found.length === 0) found.push(ok(`The login '${login}' and the roles have the rights they need, and no more.`))
   return found
+}
+
+function roleFindings({ login, mayCreateRoles, roles }: ServerFacts, isNew: boolean): Finding[] {
+  return [APP_ROLE, SYSTEM_ROLE].flatMap((name) => {
+    const role = roles.find((one) => one.name === name)
+    const grant = `grant ${name} to "${login}";`
+    if (role?.seesAll)
+      return [fail(`The role ${name} can see every tenant.`, `alter role ${name} nosuperuser nobypassrls;`)]
+    if (role) return role.usable ? [] : [fail(`The login '${login}' cannot act as ${name}.`, grant)]
+    if (!isNew) return [fail(`The role ${name} is not there.`, `create role ${name} nologin nobypassrls; ${grant}`)]
+    if (mayCreateRoles) return []
+    return [
+      fail(
+        `The role ${name} is not there, and the login '${login}' may not make it.`,
+        `create role ${name} nologin nobypassrls; ${grant}`,
+      ),
+    ]
+  })
 }
 
 function schemaFindings({ changed, missing, unknown }: MigrationStatus, isNew: boolean): Finding[] {

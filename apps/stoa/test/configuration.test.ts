@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
+import { describe, it } from 'node:test'
+import { StoaError } from '@stoa/kernel'
+import { configOf } from '../src/config/config.ts'
+import { commaList, type Env, readEnvironment, tracingEnvironment } from '../src/config/env.ts'
+
+const config = (env: Env, terminal = false) => configOf(readEnvironment(env), tracingEnvironment(env), terminal)
+
+function refusalOf(env: Env): string {
+  try {
+    config(env)
+  } catch (error) {
+    assert.ok(error instanceof StoaError)
+    assert.equal(error.code, 'invalid_environment')
+    return error.message
+  }
+  assert.fail('the environment was accepted')
+}
+
+describe('configuration', () => {
+  it('an empty environment gives an installation on PGlite that this machine alone can reach', () => {
+    const { database, dataDir, http, publicUrl, redisUrl, secret } = config({})
+    assert.deepEqual(
+      { database, dataDir, host: http.host, port: http.port, publicUrl, redisUrl, secret },
+      {
+        database: null,
+        dataDir: resolve('.stoa'),
+        host: '127.0.0.1',
+        port: 3000,
+        publicUrl: null,
+        redisUrl: null,
+        secret: null,
+      },
+    )
+  })
+
+  it('a misspelt STOA_ variable is an error that names the right one', () => {
+    assert.match(refusalOf({ STOA_PUBLIC_ULR: 'https://a.example' }), /STOA_PUBLIC_ULR, did you mean 'STOA_PUBLIC_URL'/)
+  })
+
+  it("the test runner's variables and the key for curl are no settings and no errors", () => {
+    config({ STOA_TEST_DATABASE_URL: 'x', STOA_KEY: 'stoa_x' })
+  })
+
+  it('every fault is named at once, and no secret is shown', () => {
+    const message = refusalOf({ PORT: '70000', DATABASE_URL: 'mysql://root:hunter2@db/x', STOA_SECRET: 'short-secret' })
+    assert.match(message, /PORT must be between 0 and 65535/)
+    assert.match(message, /DATABASE_URL must be a URL such as/)
+    assert.match(message, /STOA_SECRET must have at least 32 characters/)
+    assert.doesNotMatch(message, /hunter2|short-secret/)
+  })
+
+  it('a password that breaks the URL is explained without being shown', () => {
+    const message = refusalOf({ DATABASE_URL: 'postgres://u:p#55@db:5432x/stoa' })
+    assert.match(message, /DATABASE_URL cannot be read as a URL: characters such as @ \/ \? # %/)
+    assert.doesNotMatch(message, /p#55/)
+  })
+
+  it('the public address is an origin: a path, a user or another scheme is refused', () => {
+    for (const url of ['https://a.example/stoa', 'https://u@a.example', 'ftp://a.example', 'a.example', 'https://']) {
+      assert.match(refusalOf({ STOA_PUBLIC_URL: url }), /STOA_PUBLIC_URL must be http/, url)
+    }
+    assert.equal(config({ STOA_PUBLIC_URL: 'https://A.example:443/' }).publicUrl, 'https://a.example')
+  })
+
+  it('proxies are addresses and ranges, and nothing else', () => {
+    const { trustedProxies } = config({ STOA_TRUSTED_PROXIES: '10.0.0.0/8, ::1,192.0.2.1,' }).http
+    assert.deepEqual(trustedProxies, ['10.0.0.0/8', '::1', '192.0.2.1'])
+    for (const wrong of ['10.0.0.0/33', 'proxy', '10.0.0.0/8/8', '1.2.3', '::1/129']) {
+      assert.match(refusalOf({ STOA_TRUSTED_PROXIES: wrong }), /STOA_TRUSTED_PROXIES/, wrong)
+    }
+  })
+
+  it('CORS origins are normalised, because browsers send them without a slash', () => {
+    const { corsOrigins } = config({ STOA_CORS_ORIGINS: 'https://App.example/, http://localhost:5173' }).http
+    assert.deepEqual(corsOrigins, ['https://app.example', 'http://localhost:5173'])
+    assert.match(refusalOf({ STOA_CORS_ORIGINS: 'app.example' }), /STOA_CORS_ORIGINS/)
+  })
+
+  it('a direct URL without a database is a mistake', () => {
+    assert.match(refusalOf({ STOA_DATABASE_DIRECT_URL: 'postgres://db/x' }), /DATABASE_URL is not/)
+  })
+
+  it('people get text and warnings, machines get JSON and information; what is set holds for both', () => {
+    assert.deepEqual(config({}, true).log, { level: 'warn', format: 'text' })
+    assert.deepEqual(config({}, false).log, { level: 'info', format: 'json' })
+    const set = { STOA_LOG_LEVEL: 'debug', STOA_LOG_FORMAT: 'json' }
+    assert.deepEqual(config(set, true).log, { level: 'debug', format: 'json' })
+  })
+
+  it("only OpenTelemetry's variables go on to tracing", () => {
+    assert.deepEqual(tracingEnvironment({ OTEL_SERVICE_NAME: 'a', PATH: '/bin', STOA_SECRET: 'b' }), {
+      OTEL_SERVICE_NAME: 'a',
+    })
+  })
+
+  it('a list between commas forgives blanks and a comma at the end', () => {
+    assert.deepEqual(commaList(' a ,b,, c,'), ['a', 'b', 'c'])
+    assert.deepEqual(commaList(''), [])
+  })
+})
