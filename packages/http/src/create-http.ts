@@ -15,6 +15,7 @@ import { onResponse } from './access-log.ts'
 import { answerClientError, FailureLog, frameworkErrors, useProblems } from './answers.ts'
 import type { AuthScheme } from './auth.ts'
 import { createCursors } from './cursor.ts'
+import { serveDocs } from './docs-page.ts'
 import { drain } from './drain.ts'
 import { Guard, type RouteMeter } from './guard.ts'
 import { type AnswerHeaders, answerHeaders, writeAnswerHeaders } from './headers.ts'
@@ -107,6 +108,11 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
     inFlight: () => load.running,
     meterOf,
   })
+  if (config.docs) {
+    const { title, version } = config
+    const { routes, schemes, errors = [] } = deps
+    serveDocs(app, { title, version, routes, schemes, errors }, (url) => meterOf('GET', url))
+  }
   const serving: ServingDeps = { db: deps.db ?? null, idempotency, load }
   for (const route of deps.routes) serve(app, route, serving, guard.of(route, meterOf(route.method, route.url)))
   await app.ready()

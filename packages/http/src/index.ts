@@ -14,6 +14,7 @@ export type { CursorValue } from './cursor.ts'
 export { etag, IfMatch } from './etag.ts'
 export { Id, IdParams, Nullable, OneOf, Timestamp, TimestampInput } from './fields.ts'
 export { httpMigrations } from './migrations/index.ts'
+export { type OpenApiDocument, type OpenApiSpec, openapiDocument } from './openapi.ts'
 export type { HttpConfig, HttpOptions } from './options.ts'
 export {
   DEFAULT_LIMIT,

@@ -4,12 +4,12 @@
  *   type       urn:stoa:error:<code>
  *   title      the code in words; the same at every occurrence
  *   status     from the kind of the error, by the one switch below
- *   detail     the public message; for 5xx always the constant text of the code
+ *   detail     the public message
  *   code       stable, snake_case
  *   requestId  what to quote when asking for help
  *   errors     on 422 (and an invalid cursor): [{ pointer, code, message }]
  *
- * What is private (context, cause, stack) goes to the log alone.
+ * Whatever fails on our side (500) has the one code `internal` and its constant text. What is private (context, cause, stack) goes to the log alone.
  */
 import { type ErrorKind, type ErrorSpec, errors, type FieldError, type StoaError } from '@stoa/kernel'
 import { protocolErrors } from './protocol-errors.ts'
@@ -81,17 +81,20 @@ export function statusOfError(error: Pick<ErrorSpec, 'code' | 'kind'>): number {
   return statusOf(error.kind)
 }
 
+const internal: { readonly code: string; readonly message: string; readonly fields?: readonly FieldError[] } =
+  errors.internal
+
 /** The body for an error. */
 export function problemOf(error: StoaError, requestId: string): Problem {
-  const status = statusOfError(error)
+  const { code, message, fields } = error.kind === 'internal' ? internal : error
   return {
-    type: `urn:stoa:error:${error.code}`,
-    title: titleOf(error.code),
-    status,
-    detail: status === 500 ? errors.internal.message : error.message,
-    code: error.code,
+    type: `urn:stoa:error:${code}`,
+    title: titleOf(code),
+    status: statusOfError(error),
+    detail: message,
+    code,
     requestId,
-    ...(error.fields && status < 500 && { errors: error.fields }),
+    ...(fields && { errors: fields }),
   }
 }
 

@@ -10,6 +10,10 @@ import { type PageRequest, pageRequest } from './pagination.ts'
 import type { RequestCtx } from './request-ctx.ts'
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    operationId?: string
+    permission?: string | null
+  }
   interface FastifyRequest {
     /** The context of the request; inside a tenant once the guard has let it pass. */
     ctx: RequestCtx
@@ -34,7 +38,7 @@ export function useRequestExtras(app: FastifyInstance, cursors: Cursors): void {
   })
   app.decorateRequest('page', {
     getter(this: FastifyRequest) {
-      const { operationId } = this.routeOptions.config as { operationId?: string }
+      const { operationId } = this.routeOptions.config
       return pageRequest(cursors, operationId ?? '', this.ctx.tenant?.id ?? '', this.query as Record<string, unknown>)
     },
   })

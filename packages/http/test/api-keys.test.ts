@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { newId } from '@stoa/kernel'
+import { engines, TestClock } from '@stoa/testkit'
 import { Type } from 'typebox'
 import { apiKeysByPrefix } from '../src/api-key-store.ts'
 import { mintToken, prefixOf } from '../src/api-key-token.ts'
 import { defineRoute } from '../src/index.ts'
-import { engines, type Node, openDatabase, openNode, ownerCtx, send, TestClock, type TestDatabase } from './setup.ts'
+import { type HttpDatabase, type Node, openDatabase, openNode, ownerCtx, send } from './setup.ts'
 
 const readNotes = defineRoute({
   method: 'GET',
@@ -20,7 +21,7 @@ const readNotes = defineRoute({
 
 for (const engine of engines) {
   describe(`API keys (${engine})`, () => {
-    let database: TestDatabase
+    let database: HttpDatabase
     let node: Node
     let owner: string
     const clock = new TestClock()
@@ -28,7 +29,7 @@ for (const engine of engines) {
     before(async () => {
       database = await openDatabase(engine)
       node = await openNode(database, { routes: () => [readNotes], clock })
-      owner = await node.key(database.acme)
+      owner = await node.key(database.pooled)
     })
     after(async () => {
       await node?.[Symbol.asyncDispose]()
@@ -46,7 +47,7 @@ for (const engine of engines) {
       const { apiKey, key } = made.body
       assert.match(key, /^stoa_[0-9A-Za-z]{16}_[0-9A-Za-z]{32}$/)
       assert.equal(made.headers.location, `/api/v1/api-keys/${apiKey.id}`)
-      assert.deepEqual((await read(key)).body, { tenant: 'acme', actor: `apiKey:${apiKey.id}` })
+      assert.deepEqual((await read(key)).body, { tenant: 'pooled', actor: `apiKey:${apiKey.id}` })
       const shown = await node.send(owner, { url: `/api/v1/api-keys/${apiKey.id}` })
       assert.equal(shown.status, 200, shown.text)
       assert.ok(!shown.text.includes(key.slice(-32)))
@@ -54,8 +55,8 @@ for (const engine of engines) {
     })
 
     test('what is stored is a keyed hash, not the key', async () => {
-      const token = await node.key(database.acme)
-      const [row] = await database.db.systemRead(ownerCtx(database.acme), (tx) =>
+      const token = await node.key(database.pooled)
+      const [row] = await database.db.systemRead(ownerCtx(database.pooled), (tx) =>
         tx.many(apiKeysByPrefix(prefixOf(token))),
       )
       assert.equal(row?.hash.length, 32)
@@ -63,7 +64,7 @@ for (const engine of engines) {
     })
 
     test('without a key, with a broken, a wrong or an unknown one: 401 with a challenge', async () => {
-      const token = await node.key(database.acme)
+      const token = await node.key(database.pooled)
       const wrongSecret = `${token.slice(0, -1)}${token.endsWith('a') ? 'b' : 'a'}`
       for (const bad of [
         null,
@@ -85,7 +86,7 @@ for (const engine of engines) {
     })
 
     test('X-Api-Key does the same as Authorization', async () => {
-      const token = await node.key(database.acme)
+      const token = await node.key(database.pooled)
       assert.equal((await node.send(null, { url: '/notes', headers: { 'x-api-key': token } })).status, 200)
       assert.equal((await node.send(null, { url: '/notes', headers: { 'x-api-key': 'nonsense' } })).status, 401)
     })
@@ -98,7 +99,7 @@ for (const engine of engines) {
         [['notes:write'], 403],
         [['apiKeys:*'], 403],
       ] as const) {
-        const token = await node.key(database.acme, scopes)
+        const token = await node.key(database.pooled, scopes)
         const answer = await read(token)
         assert.equal(answer.status, status, scopes.join())
         if (status === 403) assert.match(answer.body.detail, /notes:read/)
@@ -106,7 +107,7 @@ for (const engine of engines) {
     })
 
     test('a key cannot give more than it has', async () => {
-      const limited = await node.key(database.acme, ['apiKeys:*', 'notes:read'])
+      const limited = await node.key(database.pooled, ['apiKeys:*', 'notes:read'])
       assert.equal((await create(limited, { name: 'a', scopes: ['notes:read', 'apiKeys:read'] })).status, 201)
       for (const scopes of [['*'], ['notes:*'], ['notes:write'], ['notes:read', '*']]) {
         const answer = await create(limited, { name: 'a', scopes })
@@ -116,7 +117,7 @@ for (const engine of engines) {
     })
 
     test('a key cannot be changed by somebody who does not hold all of its scopes', async () => {
-      const limited = await node.key(database.acme, ['apiKeys:*', 'notes:read'])
+      const limited = await node.key(database.pooled, ['apiKeys:*', 'notes:read'])
       const strong = (await create(owner, { name: 'strong', scopes: ['*'] })).body.apiKey
       const rename = { method: 'PATCH', url: `/api/v1/api-keys/${strong.id}`, payload: { name: 'mine' } } as const
       const answer = await node.send(limited, { ...rename, headers: { 'if-match': '*' } })
@@ -149,9 +150,9 @@ for (const engine of engines) {
       const expiresAt = new Date(clock.now() + 5000).toISOString()
       const { key } = (await create(owner, { name: 'short', scopes: ['notes:read'], expiresAt })).body
       assert.equal((await read(key)).status, 200)
-      clock.advance(4999)
+      await clock.advance(4999)
       assert.equal((await read(key)).status, 200)
-      clock.advance(1)
+      await clock.advance(1)
       const answer = await read(key)
       assert.equal(answer.status, 401)
       assert.match(answer.body.detail, /expired/)
@@ -231,7 +232,7 @@ for (const engine of engines) {
     })
 
     test('another tenant sees and changes none of them: 404', async () => {
-      const stranger = await node.key(database.beta)
+      const stranger = await node.key(database.neighbour)
       const { apiKey } = (await create(owner, { name: 'ours', scopes: ['notes:read'] })).body
       const url = `/api/v1/api-keys/${apiKey.id}`
       assert.equal((await node.send(stranger, { url })).status, 404)
@@ -245,7 +246,7 @@ for (const engine of engines) {
 
     test('the list goes by pages in both directions, and its cursor is of no use to another tenant', async () => {
       const keys: string[] = []
-      const stranger = await node.key(database.beta)
+      const stranger = await node.key(database.neighbour)
       for (let index = 0; index < 5; index++) {
         keys.push((await create(stranger, { name: `k${index}`, scopes: ['notes:read'] })).body.apiKey.id)
       }
@@ -280,13 +281,13 @@ for (const engine of engines) {
       const usedAt = new Date(clock.now()).toISOString()
       await read(key)
       assert.equal(await lastUsedAt(), null)
-      clock.advance(20_000)
+      await clock.advance(20_000)
       await read(key)
       await untilTrue(async () => (await lastUsedAt()) === usedAt)
-      clock.advance(60_000)
+      await clock.advance(60_000)
       const laterAt = new Date(clock.now()).toISOString()
       await read(key)
-      clock.advance(20_000)
+      await clock.advance(20_000)
       await untilTrue(async () => (await lastUsedAt()) === laterAt)
     })
 
@@ -296,7 +297,7 @@ for (const engine of engines) {
       for (let index = 0; index < 40; index++) if ((await guess('198.51.100.7')).status === 429) refused++
       assert.equal(refused, 10)
       assert.equal((await guess('198.51.100.8')).status, 401)
-      clock.advance(60_000)
+      await clock.advance(60_000)
       assert.equal((await guess('198.51.100.7')).status, 401)
     })
 
@@ -305,7 +306,7 @@ for (const engine of engines) {
       const url = `/api/v1/api-keys/${apiKey.id}`
       await node.send(owner, { method: 'PATCH', url, headers: { 'if-match': '*' }, payload: { name: 'renamed' } })
       await node.send(owner, { method: 'DELETE', url })
-      const trail = await node.journal.audit(ownerCtx(database.acme), { subject: `api_key:${apiKey.id}`, limit: 10 })
+      const trail = await node.journal.audit(ownerCtx(database.pooled), { subject: `api_key:${apiKey.id}`, limit: 10 })
       const types = trail.events.map((event: { type: string }) => event.type)
       assert.deepEqual([...types].sort(), ['api_key.created', 'api_key.revoked', 'api_key.updated'])
       assert.ok(!JSON.stringify(trail).includes('hash'))
@@ -317,7 +318,7 @@ for (const engine of engines) {
       assert.equal((await send(other.http, key, { url: '/notes' })).status, 200)
       await node.send(owner, { method: 'DELETE', url: `/api/v1/api-keys/${apiKey.id}` })
       // Hints of the two nodes are not connected: the tail finds it by its poll, well before the key is forgotten by itself.
-      clock.advance(1000)
+      await clock.advance(1000)
       await untilTrue(async () => (await send(other.http, key, { url: '/notes' })).status === 401)
     })
 
@@ -328,7 +329,7 @@ for (const engine of engines) {
       await other.keys[Symbol.asyncDispose]()
       await node.send(owner, { method: 'DELETE', url: `/api/v1/api-keys/${apiKey.id}` })
       assert.equal((await send(other.http, key, { url: '/notes' })).status, 200)
-      clock.advance(10_000)
+      await clock.advance(10_000)
       assert.equal((await send(other.http, key, { url: '/notes' })).status, 401)
     })
   })

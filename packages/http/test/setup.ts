@@ -1,17 +1,15 @@
-import { createHmac, randomBytes } from 'node:crypto'
-import { createTenant, type Database, migrate, openPglite, openPostgres, type TenantRecord } from '@stoa/db'
+import { createHmac } from 'node:crypto'
+import { type Database, type MigrationSet, type TenantRecord, tenantTable } from '@stoa/db'
 import { createJournal, defineEvent, type Journal, journalMigrations, processHints } from '@stoa/journal'
+import { type Clock, type Ctx, type Logger, silentLogger, systemClock } from '@stoa/kernel'
 import {
-  type Clock,
-  type Ctx,
-  errors,
-  type Logger,
-  StoaError,
-  silentLogger,
-  systemClock,
-  systemCtx,
-  tenantCtx,
-} from '@stoa/kernel'
+  createTestTenants,
+  type Engine,
+  openTestDatabase,
+  type TestDatabase,
+  type TestTenants,
+  testCtx,
+} from '@stoa/testkit'
 import type { InjectOptions } from 'fastify'
 import { Type } from 'typebox'
 import {
@@ -27,10 +25,6 @@ import {
   type Route,
 } from '../src/index.ts'
 
-export const engines = ['pglite', 'postgres'] as const
-export type Engine = (typeof engines)[number]
-
-const sets = [journalMigrations, httpMigrations]
 const deps = { log: silentLogger, clock: systemClock }
 
 /** The same on every node of a test. */
@@ -45,56 +39,30 @@ export const noted = defineEvent({
   data: Type.Object({ text: Type.String() }),
 })
 
-export interface TestDatabase extends AsyncDisposable {
-  readonly db: Database
-  readonly acme: TenantRecord
-  readonly beta: TenantRecord
-}
-
-const NOTES = `
-create table stoa.notes (tenant_id uuid not null, id uuid not null, text text not null, version int not null, primary key (tenant_id, id));
-alter table stoa.notes enable row level security;
-alter table stoa.notes force row level security;
-create policy tenant_rows on stoa.notes to stoa_app using (tenant_id = (select current_setting('stoa.tenant')::uuid));
-grant select, insert, update, delete on stoa.notes to stoa_app;`
-
-/** A database with the tables of http, two tenants and a table of notes. */
-export async function openDatabase(engine: Engine): Promise<TestDatabase> {
-  const opened = engine === 'pglite' ? await openInProcess() : await openOnServer()
-  const ctx = systemCtx(deps, 'test')
-  await migrate(opened.db, sets, deps)
-  await opened.db.admin((session) => session.exec(NOTES))
-  const tenant = (slug: string) => createTenant(opened.db, ctx, sets, { slug, name: slug, placement: 'pool' })
-  return { ...opened, acme: await tenant('acme'), beta: await tenant('beta') }
-}
-
-async function openInProcess() {
-  const db: Database = await openPglite({ dataDir: null }, deps)
-  return { db, [Symbol.asyncDispose]: () => db[Symbol.asyncDispose]() }
-}
-
-async function openOnServer() {
-  const url = process.env.STOA_TEST_DATABASE_URL
-  if (!url) throw new Error('STOA_TEST_DATABASE_URL is not set: run the tests by `npm test`')
-  const name = `http_${randomBytes(6).toString('hex')}`
-  const maintenance = await openPostgres({ url, poolSize: 1 }, deps)
-  await maintenance.admin((session) => session.exec(`create database ${name}`))
-  const own = new URL(url)
-  own.pathname = `/${name}`
-  const db = await openPostgres({ url: own.href, poolSize: 8 }, deps)
-  return {
-    db,
-    async [Symbol.asyncDispose]() {
-      await db[Symbol.asyncDispose]()
-      await maintenance.admin((session) => session.exec(`drop database ${name} with (force)`))
-      await maintenance[Symbol.asyncDispose]()
+const notes: MigrationSet = {
+  owner: 'notes',
+  migrations: [
+    {
+      name: '0001_notes',
+      scope: 'tenant',
+      breaking: false,
+      up: `create table notes (tenant_id uuid not null, id uuid not null, text text not null, version int not null,
+        primary key (tenant_id, id));${tenantTable('notes')}`,
     },
-  }
+  ],
+}
+
+/** A database with the tables of http and of notes, and its tenants. */
+export interface HttpDatabase extends TestDatabase, TestTenants {}
+
+export async function openDatabase(engine: Engine): Promise<HttpDatabase> {
+  const database = await openTestDatabase(engine, { sets: [journalMigrations, httpMigrations, notes], name: 'http' })
+  return { ...database, ...(await createTestTenants(database)) }
 }
 
 /** A context of the tenant with every permission. */
 export function ownerCtx(tenant: TenantRecord, clock: Clock = systemClock): Ctx {
-  return tenantCtx(systemCtx({ log: silentLogger, clock }, 'owner'), tenant)
+  return testCtx({ tenant, clock })
 }
 
 /** An application without a database. */
@@ -134,7 +102,7 @@ export interface NodeOptions {
 }
 
 /** A node with API keys over a database. */
-export async function openNode({ db }: TestDatabase, made: NodeOptions = {}): Promise<Node> {
+export async function openNode({ db }: HttpDatabase, made: NodeOptions = {}): Promise<Node> {
   const { clock = systemClock, log = silentLogger, options = {} } = made
   const hints = processHints()
   const journal = createJournal({ events: [...httpEvents, noted] }, { db, hints, log, clock })
@@ -173,40 +141,3 @@ export async function send(http: Http, key: string | null, request: InjectOption
     body: json ? response.json() : undefined,
   }
 }
-
-/** A clock that a test moves. Sleepers wake when their time has come. */
-export class TestClock implements Clock {
-  #nowMs: number
-  #sleepers: { readonly atMs: number; readonly wake: () => void }[] = []
-
-  constructor(nowMs = Date.now()) {
-    this.#nowMs = nowMs
-  }
-
-  now(): number {
-    return this.#nowMs
-  }
-
-  sleep(ms: number, signal?: AbortSignal | null): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason)
-      const sleeper = { atMs: this.#nowMs + ms, wake: resolve }
-      this.#sleepers.push(sleeper)
-      signal?.addEventListener('abort', () => {
-        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper)
-        reject(signal.reason)
-      })
-      return undefined
-    })
-  }
-
-  advance(ms: number): void {
-    this.#nowMs += ms
-    const due = this.#sleepers.filter((sleeper) => sleeper.atMs <= this.#nowMs)
-    this.#sleepers = this.#sleepers.filter((sleeper) => sleeper.atMs > this.#nowMs)
-    for (const sleeper of due) sleeper.wake()
-  }
-}
-
-/** A refusal, for handlers of tests. */
-export const refused = new StoaError(errors.conflict)

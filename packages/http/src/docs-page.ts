@@ -1,0 +1,144 @@
+/*
+ * The contract for programs (`/openapi.json`) and for people (`/docs`). Both are made when they are first asked for: a server that nobody reads
+ * about carries neither the document nor the page's four megabytes.
+ *
+ * The page is Scalar's, its script comes from the package and from this server. Its own content security policy lets the browser talk to nobody
+ * else, so nothing of what is looked at or tried out there can leave, whatever the script would like to do.
+ */
+import { hash } from 'node:crypto'
+import { promisify } from 'node:util'
+import { gunzip, gzip } from 'node:zlib'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { noneMatchHolds } from './etag.ts'
+import type { RouteMeter } from './guard.ts'
+import { type OpenApiSpec, openapiDocument } from './openapi.ts'
+
+const PAGE_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "font-src 'self' data:",
+  "connect-src 'self'",
+  "worker-src 'self' blob:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** Nothing is loaded from elsewhere, nothing is sent elsewhere. */
+const PAGE_SETTINGS = {
+  withDefaultFonts: false,
+  telemetry: false,
+  hideClientButton: true,
+  showDeveloperTools: 'never',
+  agent: { disabled: true },
+  mcp: { disabled: true },
+}
+
+const compress = promisify(gzip)
+const uncompress = promisify(gunzip)
+
+interface Kept {
+  readonly gzipped: Buffer
+  readonly etag: string
+}
+
+/** Registers `/openapi.json`, `/docs` and the page's script. */
+export function serveDocs(app: FastifyInstance, spec: OpenApiSpec, meterOf: (url: string) => RouteMeter): void {
+  const document = once(async () => kept(JSON.stringify(await openapiDocument(spec))))
+  const script = once(async () => kept(await pageScript()))
+  const page = pageOf(spec.title)
+  const register = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) => {
+    const meter = meterOf(url)
+    app.get(url, { onRequest: measured(meter) }, handler)
+  }
+  register('/openapi.json', async (request, reply) =>
+    sendKept(await document(), 'application/json; charset=utf-8', 'no-cache', request, reply),
+  )
+  register('/docs/scalar.js', async (request, reply) =>
+    sendKept(await script(), 'text/javascript; charset=utf-8', 'public, max-age=86400', request, reply),
+  )
+  register('/docs', async (_request, reply) =>
+    reply
+      .header('content-security-policy', PAGE_POLICY)
+      .header('cache-control', 'no-cache')
+      .type('text/html; charset=utf-8')
+      .send(page),
+  )
+}
+
+function measured(meter: RouteMeter) {
+  return (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
+    request.meter = meter
+    done()
+  }
+}
+
+/** The outcome of the first call for all; a failure is tried again by the next one. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | null = null
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = null
+      throw error
+    })
+    return made
+  }
+}
+
+async function kept(text: string): Promise<Kept> {
+  return { gzipped: await compress(text), etag: `"${hash('sha256', text, 'base64url').slice(0, 22)}"` }
+}
+
+async function sendKept(
+  { gzipped, etag }: Kept,
+  type: string,
+  cacheControl: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  reply.header('etag', etag).header('cache-control', cacheControl).header('vary', 'accept-encoding')
+  const condition = request.headers['if-none-match']
+  if (condition !== undefined && noneMatchHolds(condition, etag)) return reply.code(304).send()
+  reply.type(type)
+  if (/\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) {
+    return reply.header('content-encoding', 'gzip').send(gzipped)
+  }
+  return reply.send(await uncompress(gzipped))
+}
+
+/** The script, as Scalar's plugin would serve it. */
+async function pageScript(): Promise<string> {
+  const { default: scalar } = await import('@scalar/fastify-api-reference')
+  const app = Fastify()
+  await app.register(scalar, { routePrefix: '/docs', configuration: { url: '/openapi.json' } })
+  const { body, statusCode } = await app.inject({ url: '/docs/js/scalar.js' })
+  await app.close()
+  if (statusCode !== 200) throw new Error(`the package of the page gave no script (${statusCode})`)
+  return body
+}
+
+function pageOf(title: string): string {
+  const settings = escapeHtml(JSON.stringify(PAGE_SETTINGS))
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>${escapeHtml(title)}: API</title>
+<link rel="icon" href="data:,">
+</head>
+<body>
+<noscript>This page needs JavaScript. The document itself is at <a href="/openapi.json">/openapi.json</a>.</noscript>
+<script id="api-reference" type="application/json" data-url="/openapi.json" data-configuration="${settings}"></script>
+<script src="/docs/scalar.js"></script>
+</body>
+</html>
+`
+}
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}

@@ -1,0 +1,122 @@
+/*
+ * The parts of the OpenAPI document that operations share.
+ */
+import { STATUS_CODES } from 'node:http'
+import type { ErrorSpec } from '@stoa/kernel'
+import { titleOf } from './problem.ts'
+import type { Route } from './route.ts'
+
+/** JSON. */
+export type JsonObject = Record<string, unknown>
+
+const text = { type: 'string' }
+
+const problem: JsonObject = {
+  type: 'object',
+  description: 'RFC 9457. `code` is stable; texts may change.',
+  required: ['type', 'title', 'status', 'detail', 'code', 'requestId'],
+  properties: {
+    type: { type: 'string', description: '`urn:stoa:error:<code>`', examples: ['urn:stoa:error:not_found'] },
+    title: text,
+    status: { type: 'integer', minimum: 400, maximum: 599 },
+    detail: text,
+    code: { $ref: '#/components/schemas/ErrorCode' },
+    requestId: { type: 'string', description: 'Quote it when asking for help.' },
+    errors: { type: 'array', items: { $ref: '#/components/schemas/FieldError' }, description: 'The fields at fault.' },
+  },
+}
+
+const fieldError: JsonObject = {
+  type: 'object',
+  required: ['pointer', 'code', 'message'],
+  properties: {
+    pointer: { type: 'string', description: 'JSON pointer from the request.', examples: ['/body/name'] },
+    code: { type: 'string', examples: ['too_long'] },
+    message: text,
+  },
+}
+
+/** What stands under `components`. */
+export const components = {
+  schemas: (codes: ReadonlyMap<string, ErrorSpec>): JsonObject => ({
+    ErrorCode: { type: 'string', enum: [...codes.keys()].sort() },
+    FieldError: fieldError,
+    Problem: problem,
+  }),
+  headers: {
+    ETag: { description: 'The version of the resource, for `If-Match`.', schema: text },
+    IdempotentReplayed: {
+      description: '`true`: this answer was kept from the first request with this key.',
+      schema: text,
+    },
+    Location: { description: 'Where the new resource is.', schema: text },
+    RateLimit: { description: 'What is left: `"default";r=599;t=1`.', schema: text },
+    RateLimitPolicy: { description: 'The limit: `"default";q=600;w=6`.', schema: text },
+    RetryAfter: { description: 'Seconds after which to try again.', schema: { type: 'integer' } },
+    RequestId: { description: 'The id of the request: the one that was sent, or a new one.', schema: text },
+  },
+  parameters: {
+    IdempotencyKey: {
+      name: 'Idempotency-Key',
+      in: 'header',
+      required: false,
+      description:
+        'Any text of 1–255 visible ASCII characters, new for each intention: a UUID. The same request with the same key is carried out ' +
+        'once and answered alike for 24 hours; another request with it is refused. A request that failed may be sent again.',
+      schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' },
+    },
+    IfMatch: {
+      name: 'If-Match',
+      in: 'header',
+      required: true,
+      description: 'The `ETag` that was read, or `*` for any version. 428 without, 412 when it is another one now.',
+      schema: text,
+      example: '"3"',
+    },
+  },
+} as const
+
+/** The headers of a success. */
+export function successHeaders(route: Route, status: number): JsonObject {
+  const names: [header: string, component: string][] = [
+    ['X-Request-Id', 'RequestId'],
+    ['RateLimit', 'RateLimit'],
+    ['RateLimit-Policy', 'RateLimitPolicy'],
+  ]
+  if (status === 201) names.push(['Location', 'Location'])
+  if (route.updates === 'if-match') names.push(['ETag', 'ETag'])
+  if (route.method !== 'GET' && route.permission !== null) names.push(['Idempotent-Replayed', 'IdempotentReplayed'])
+  return references(names)
+}
+
+/** The response for these errors of one status. */
+export function problemResponse(status: number, specs: readonly ErrorSpec[]): JsonObject {
+  const names: [header: string, component: string][] = [['X-Request-Id', 'RequestId']]
+  if (status === 429 || status === 503) names.push(['Retry-After', 'RetryAfter'])
+  const enumerated = { type: 'object', properties: { code: { type: 'string', enum: specs.map(({ code }) => code) } } }
+  return {
+    description: specs.map(({ code, message }) => `\`${code}\`: ${message}`).join('\n\n') || STATUS_CODES[status],
+    headers: references(names),
+    content: {
+      'application/problem+json': {
+        schema: { allOf: [{ $ref: '#/components/schemas/Problem' }, enumerated] },
+        examples: Object.fromEntries(specs.map((spec) => [spec.code, { value: example(spec, status) }])),
+      },
+    },
+  }
+}
+
+function references(names: readonly [header: string, component: string][]): JsonObject {
+  return Object.fromEntries(names.map(([header, name]) => [header, { $ref: `#/components/headers/${name}` }]))
+}
+
+function example({ code, message }: ErrorSpec, status: number): JsonObject {
+  return {
+    type: `urn:stoa:error:${code}`,
+    title: titleOf(code),
+    status,
+    detail: message,
+    code,
+    requestId: '019b76da-a800-7000-8000-000000000000',
+  }
+}

@@ -1,0 +1,182 @@
+/*
+ * The OpenAPI 3.1 document, made from the routes alone: nothing listens, nothing is opened, so the check for drift and the running server make
+ * the same text. @fastify/swagger turns the schemas of the routes into operations; what all operations share (problems, headers, the
+ * idempotency key, preconditions) is added here, and a schema with a title becomes a named component, so that clients get named types.
+ */
+import { STATUS_CODES } from 'node:http'
+import { type ErrorSpec, errors } from '@stoa/kernel'
+import Fastify from 'fastify'
+import type { AuthScheme } from './auth.ts'
+import { components, type JsonObject, problemResponse, successHeaders } from './openapi-parts.ts'
+import { statusOfError } from './problem.ts'
+import { protocolErrors } from './protocol-errors.ts'
+import { isMutating, type Route } from './route.ts'
+import { fastifySchema } from './serving.ts'
+
+/** What a document is made of. */
+export interface OpenApiSpec {
+  readonly title: string
+  readonly version: string
+  /** Markdown. Default: none. */
+  readonly description?: string
+  readonly routes: readonly Route[]
+  readonly schemes: readonly Pick<AuthScheme, 'name' | 'openapi'>[]
+  /** Error tables of the modules; the ground's and the protocol's are there always. */
+  readonly errors?: readonly Readonly<Record<string, ErrorSpec>>[]
+}
+
+/** An OpenAPI 3.1 document. */
+export interface OpenApiDocument extends JsonObject {
+  readonly openapi: string
+  readonly paths: Record<string, Record<string, JsonObject>>
+  readonly components: Record<string, JsonObject>
+}
+
+/**
+ * Makes the document.
+ *
+ * @throws TypeError when a route names an error code that no table has, or two different schemas have one title
+ */
+export async function openapiDocument(spec: OpenApiSpec): Promise<OpenApiDocument> {
+  const codes = new Map<string, ErrorSpec>()
+  for (const table of [errors, protocolErrors, ...(spec.errors ?? [])]) {
+    for (const error of Object.values(table)) {
+      // What fails on our side is `internal` to the caller, whatever we call it.
+      if (error.kind !== 'internal' || error === errors.internal) codes.set(error.code, error)
+    }
+  }
+  const document = await drafted(spec)
+  const named = new Map<string, JsonObject>()
+  for (const route of spec.routes) {
+    const operation = document.paths[route.url.replace(/:(\w+)/g, '{$1}')]?.[route.method.toLowerCase()]
+    if (operation === undefined) throw new TypeError(`${route.operationId} is missing in the document`)
+    complete(operation, route, spec, codes)
+    hoist(operation, named)
+  }
+  document.components.schemas = { ...components.schemas(codes), ...Object.fromEntries([...named].sort(byName)) }
+  return document
+}
+
+async function drafted(spec: OpenApiSpec): Promise<OpenApiDocument> {
+  const { default: swagger } = await import('@fastify/swagger')
+  const app = Fastify({ exposeHeadRoutes: false })
+  app.setValidatorCompiler(() => () => true)
+  app.setSerializerCompiler(() => () => '')
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: spec.title, version: spec.version, ...(spec.description && { description: spec.description }) },
+      components: {
+        securitySchemes: Object.fromEntries(spec.schemes.map(({ name, openapi }) => [name, openapi])) as never,
+        headers: components.headers as never,
+        parameters: components.parameters as never,
+      },
+    },
+    convertConstToEnum: false,
+  })
+  for (const route of spec.routes) {
+    const { operationId, tags, summary, description, method, url } = route
+    app.route({
+      method,
+      url,
+      schema: { ...fastifySchema(route), operationId, tags, summary, ...(description && { description }) } as object,
+      handler: () => undefined,
+    })
+  }
+  await app.ready()
+  const document = JSON.parse(JSON.stringify(app.swagger())) as OpenApiDocument
+  await app.close()
+  return document
+}
+
+function complete(
+  operation: JsonObject,
+  route: Route,
+  { schemes }: OpenApiSpec,
+  codes: ReadonlyMap<string, ErrorSpec>,
+): void {
+  operation.security = route.permission === null ? [] : schemes.map(({ name }) => ({ [name]: [] }))
+  if (route.permission !== null) operation['x-permission'] = route.permission
+  if (route.rateLimit) operation['x-rate-limit'] = { ...route.rateLimit }
+  const parameters = ((operation.parameters ?? []) as JsonObject[]).map(optionalWithDefault)
+  if (isMutating(route) && route.permission !== null) parameters.push(parameter('IdempotencyKey'))
+  if (route.updates === 'if-match') parameters.push(parameter('IfMatch'))
+  if (parameters.length > 0) operation.parameters = parameters
+  const responses = operation.responses as Record<string, JsonObject>
+  for (const [status, response] of Object.entries(responses)) {
+    if (response.description === 'Default Response') response.description = STATUS_CODES[status] ?? 'The answer.'
+    response.headers = { ...successHeaders(route, Number(status)), ...(response.headers as JsonObject | undefined) }
+  }
+  for (const [status, specs] of problemsOf(route, codes)) responses[status] = problemResponse(status, specs)
+}
+
+function parameter(name: string): JsonObject {
+  return { $ref: `#/components/parameters/${name}` }
+}
+
+/** What has a default need not be sent. */
+function optionalWithDefault(item: JsonObject): JsonObject {
+  const { default: fallback } = (item.schema ?? {}) as JsonObject
+  return item.in === 'query' && fallback !== undefined ? { ...item, required: false } : item
+}
+
+/** The errors that a route can give, by status. */
+function problemsOf(route: Route, codes: ReadonlyMap<string, ErrorSpec>): Map<number, ErrorSpec[]> {
+  const { permission, schema, list, updates } = route
+  const guarded = permission !== null
+  const keyed = guarded && isMutating(route)
+  const body = schema.body !== undefined
+  const input = body || list !== undefined || schema.querystring !== undefined || schema.params !== undefined
+  const given: (string | false)[] = [
+    'invalid_request',
+    list !== undefined && 'invalid_cursor',
+    ...(body
+      ? ['malformed_json', 'json_too_deep', 'request_timeout', 'payload_too_large', 'unsupported_media_type']
+      : []),
+    ...(guarded ? ['unauthenticated', 'forbidden'] : []),
+    ...(keyed ? ['idempotency_in_progress', 'idempotency_key_reused'] : []),
+    ...(updates === 'if-match' ? ['precondition_failed', 'precondition_required'] : []),
+    input && 'validation_failed',
+    ...(route.errors ?? []),
+    'rate_limited',
+    'internal',
+    'unavailable',
+    'overloaded',
+  ]
+  const byStatus = new Map<number, ErrorSpec[]>()
+  for (const code of new Set(given)) {
+    if (code === false) continue
+    const error = codes.get(code)
+    if (error === undefined) throw new TypeError(`${route.operationId} names the error '${code}', which no table has`)
+    const status = statusOfError(error)
+    byStatus.set(status, [...(byStatus.get(status) ?? []), error])
+  }
+  return new Map([...byStatus].sort(([a], [b]) => a - b))
+}
+
+/** Moves every schema with a title into the components, and leaves a reference. */
+function hoist(node: unknown, named: Map<string, JsonObject>): void {
+  if (typeof node !== 'object' || node === null) return
+  for (const [key, value] of Object.entries(node as JsonObject)) {
+    hoist(value, named)
+    const title = titleOf(value)
+    if (title === null) continue
+    const text = JSON.stringify(value)
+    const known = named.get(title)
+    if (known !== undefined && JSON.stringify(known) !== text) {
+      throw new TypeError(`two different schemas have the title '${title}'`)
+    }
+    named.set(title, value as JsonObject)
+    ;(node as JsonObject)[key] = { $ref: `#/components/schemas/${title}` }
+  }
+}
+
+function titleOf(value: unknown): string | null {
+  if (typeof value !== 'object' || value === null) return null
+  const { title, type } = value as JsonObject
+  return typeof title === 'string' && type === 'object' && /^[A-Z][A-Za-z0-9]*$/.test(title) ? title : null
+}
+
+function byName([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : 1
+}
