@@ -4,17 +4,8 @@
  */
 import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
-import {
-  type Clock,
-  type Ctx,
-  defineErrors,
-  errors,
-  type Logger,
-  newId,
-  requirePermission,
-  StoaError,
-  systemCtx,
-} from '@stoa/kernel'
+import { type Clock, type Ctx, errors, type Logger, newId, requirePermission, StoaError, systemCtx } from '@stoa/kernel'
+import { apiKeyErrors } from './api-key-errors.ts'
 import { apiKeyCreated, apiKeyRevokedEvent, apiKeySubject, apiKeyUpdated } from './api-key-events.ts'
 import { ApiKeyScheme } from './api-key-scheme.ts'
 import {
@@ -41,11 +32,6 @@ export const httpPermissions = {
   'apiKeys:read': 'See the API keys of the organisation.',
   'apiKeys:write': 'Create, change and revoke API keys, with no more than one may do oneself.',
 } as const
-
-/** The error codes of API keys. */
-export const apiKeyErrors = defineErrors({
-  api_key_revoked: { kind: 'conflict', message: 'This API key was revoked and cannot be changed.' },
-})
 
 /** What {@link createApiKeys} stands on. */
 export interface ApiKeysDeps {

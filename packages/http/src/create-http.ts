@@ -22,6 +22,7 @@ import { type AnswerHeaders, answerHeaders, writeAnswerHeaders } from './headers
 import { Idempotency } from './idempotency.ts'
 import { checkUrlText, useJsonBodies } from './json-body.ts'
 import { LoadGuard } from './load.ts'
+import { checkErrorCodes } from './openapi.ts'
 import { type HttpConfig, type HttpOptions, resolveHttpOptions } from './options.ts'
 import { protocolErrors } from './protocol-errors.ts'
 import { type Buckets, memoryBuckets } from './rate-limit.ts'
@@ -72,11 +73,12 @@ export interface Http extends AsyncDisposable {
  * Makes the HTTP side of a program.
  *
  * @throws StoaError `invalid_options`
- * @throws TypeError when two routes collide, or a route writes and there is no database
+ * @throws TypeError when two routes collide, a route names an unknown error, or a route writes and there is no database
  */
 export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<Http> {
   const config = resolveHttpOptions(options)
   checkUnique(deps.routes)
+  checkErrorCodes(deps.routes, deps.errors)
   const headers = answerHeaders(config.hstsSeconds)
   const app = fastifyOf(config, deps, headers)
   const load = new LoadGuard(config, config.measureLoad)

@@ -48,7 +48,7 @@ interface Kept {
 export function serveDocs(app: FastifyInstance, spec: OpenApiSpec, meterOf: (url: string) => RouteMeter): void {
   const document = once(async () => kept(JSON.stringify(await openapiDocument(spec))))
   const script = once(async () => kept(await pageScript()))
-  const page = pageOf(spec.title)
+  const page = pageOf(spec)
   const register = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) => {
     const meter = meterOf(url)
     app.get(url, { onRequest: measured(meter) }, handler)
@@ -119,8 +119,9 @@ async function pageScript(): Promise<string> {
   return body
 }
 
-function pageOf(title: string): string {
-  const settings = escapeHtml(JSON.stringify(PAGE_SETTINGS))
+function pageOf({ title, schemes }: OpenApiSpec): string {
+  const preferredSecurityScheme = schemes[0]?.name ?? null
+  const settings = escapeHtml(JSON.stringify({ ...PAGE_SETTINGS, authentication: { preferredSecurityScheme } }))
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -1,9 +1,9 @@
+export { apiKeyErrors } from './api-key-errors.ts'
 export { httpEvents } from './api-key-events.ts'
 export {
   type ApiKeyChange,
   ApiKeys,
   type ApiKeysDeps,
-  apiKeyErrors,
   createApiKeys,
   httpPermissions,
   type NewApiKey,

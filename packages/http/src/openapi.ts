@@ -6,6 +6,7 @@
 import { STATUS_CODES } from 'node:http'
 import { type ErrorSpec, errors } from '@stoa/kernel'
 import Fastify from 'fastify'
+import { apiKeyErrors } from './api-key-errors.ts'
 import type { AuthScheme } from './auth.ts'
 import { components, type JsonObject, problemResponse, successHeaders } from './openapi-parts.ts'
 import { statusOfError } from './problem.ts'
@@ -38,13 +39,7 @@ export interface OpenApiDocument extends JsonObject {
  * @throws TypeError when a route names an error code that no table has, or two different schemas have one title
  */
 export async function openapiDocument(spec: OpenApiSpec): Promise<OpenApiDocument> {
-  const codes = new Map<string, ErrorSpec>()
-  for (const table of [errors, protocolErrors, ...(spec.errors ?? [])]) {
-    for (const error of Object.values(table)) {
-      // What fails on our side is `internal` to the caller, whatever we call it.
-      if (error.kind !== 'internal' || error === errors.internal) codes.set(error.code, error)
-    }
-  }
+  const codes = errorCodes(spec.errors)
   const document = await drafted(spec)
   const named = new Map<string, JsonObject>()
   for (const route of spec.routes) {
@@ -55,6 +50,26 @@ export async function openapiDocument(spec: OpenApiSpec): Promise<OpenApiDocumen
   }
   document.components.schemas = { ...components.schemas(codes), ...Object.fromEntries([...named].sort(byName)) }
   return document
+}
+
+/** Every error that a caller can meet, by its code. What fails on our side is `internal` to the caller, whatever we call it. */
+function errorCodes(tables: OpenApiSpec['errors'] = []): Map<string, ErrorSpec> {
+  const all = [errors, protocolErrors, apiKeyErrors, ...tables].flatMap((table): ErrorSpec[] => Object.values(table))
+  const met = all.filter((error) => error.kind !== 'internal' || error === errors.internal)
+  return new Map(met.map((error) => [error.code, error]))
+}
+
+/** Refuses routes that name an error code that no table has. @throws TypeError */
+export function checkErrorCodes(routes: readonly Route[], tables: OpenApiSpec['errors']): void {
+  const codes = errorCodes(tables)
+  for (const { operationId, errors: named = [] } of routes) {
+    const unknown = named.find((code) => !codes.has(code))
+    if (unknown !== undefined) throw new TypeError(unknownCode(operationId, unknown))
+  }
+}
+
+function unknownCode(operationId: string, code: string): string {
+  return `${operationId} names the error '${code}', which no table has`
 }
 
 async function drafted(spec: OpenApiSpec): Promise<OpenApiDocument> {
@@ -147,7 +162,7 @@ function problemsOf(route: Route, codes: ReadonlyMap<string, ErrorSpec>): Map<nu
   for (const code of new Set(given)) {
     if (code === false) continue
     const error = codes.get(code)
-    if (error === undefined) throw new TypeError(`${route.operationId} names the error '${code}', which no table has`)
+    if (error === undefined) throw new TypeError(unknownCode(route.operationId, code))
     const status = statusOfError(error)
     byStatus.set(status, [...(byStatus.get(status) ?? []), error])
   }
