@@ -1,14 +1,14 @@
 /*
- * pino writes the lines; this file decides what may be in them and when they leave.
- *
- * When: a write per line halves a server's throughput (31,000 instead of 65,000 requests a second here). So lines are collected and leave
- * when `bufferBytes` are full, after `flushMs` at the latest, at a fatal line, when the logger is disposed, and when the process exits.
- * What a `kill -9` loses is therefore at most `flushMs` of lines. When the reader of the output is too slow, lines beyond
- * `maxBufferedBytes` are dropped: a log must never fill the memory of what it describes.
+ * pino writes the lines; this file decides what may be in them, `line-buffer.ts` when they leave: when `bufferBytes` are full, after `flushMs`
+ * at the latest, at a fatal line, when the logger is disposed, and when the process exits. What a `kill -9` loses is therefore at most
+ * `flushMs` of lines.
  */
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { isatty } from 'node:tty'
 import { type Logger, objectOption, type Resolved, resolveOptions } from '@stoa/kernel'
-import { destination as openDestination, type Logger as PinoLogger, pino } from 'pino'
+import { type Logger as PinoLogger, pino } from 'pino'
+import { LineBuffer } from './line-buffer.ts'
 import { type LineWriter, prettyLines } from './pretty.ts'
 import { redact, redactText } from './redaction.ts'
 
@@ -58,7 +58,7 @@ const spec = {
  * A logger that writes JSON lines `{"level":"info","time":"2026-01-01T00:00:00.000Z",…,"msg":"…"}`, with secrets cut out of bindings and
  * messages. Errors belong under `err`: type, message, code, private context, causes and stack are written.
  *
- * @throws StoaError `invalid_options`
+ * @throws StoaError `invalid_options`; Error of the file system when the file cannot be opened
  */
 export function createLogger(input: LoggerOptions = {}): RootLogger {
   const { destination = 1, ...rest } = input
@@ -151,41 +151,22 @@ function openSink(destination: number | string | LineWriter, options: Resolved<t
   return openBuffered(destination, options)
 }
 
-function openBuffered(dest: number | string, options: Resolved<typeof spec>): Sink {
-  const stream = openDestination({
-    dest,
-    mkdir: typeof dest === 'string',
-    sync: false,
-    maxLength: options.maxBufferedBytes,
-    maxWrite: Math.max(65_536, options.bufferBytes * 2),
-  })
-  let lost = 0
-  let complained = false
-  stream.on('drop', (lines: string) => {
-    lost += lines.split('\n').length - 1
-  })
-  stream.on('error', (error: Error) => {
-    // A full disk must not bring the program down; it must not stay unseen either.
-    if (!complained) process.stderr.write(`log lines cannot be written: ${error.message}\n`)
-    complained = true
-  })
+function openBuffered(destination: number | string, options: Resolved<typeof spec>): Sink {
+  const fd = typeof destination === 'number' ? destination : openFile(destination)
   // Whoever looks at a terminal wants the line now.
-  const eager = options.pretty || (typeof dest === 'number' && isatty(dest))
-  const lines = new LineBuffer(stream, eager ? 0 : options.bufferBytes, options.flushMs)
+  const eager = options.pretty || isatty(fd)
+  const lines = new LineBuffer(fd, { ...options, bufferBytes: eager ? 0 : options.bufferBytes })
   const lastLines = () => lines.flushSync()
   process.once('exit', lastLines)
   const close = async () => {
-    process.off('exit', lastLines)
     await lines.flush()
-    if (typeof dest === 'number') return
-    const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()))
-    stream.end()
-    await closed
+    process.off('exit', lastLines)
+    if (typeof destination === 'string') closeSync(fd)
   }
   let closing: Promise<void> | null = null
   return {
     out: options.pretty ? prettyLines(lines) : lines,
-    dropped: () => lost,
+    dropped: () => lines.dropped,
     flush: () => lines.flush(),
     close: () => {
       closing ??= close()
@@ -194,58 +175,9 @@ function openBuffered(dest: number | string, options: Resolved<typeof spec>): Si
   }
 }
 
-/** The part of pino's destination that is used. */
-interface ChunkStream {
-  write(chunk: string): unknown
-  flush(done: () => void): void
-  flushSync(): void
-}
-
-/**
- * Collects lines into chunks. pino's destination could do it too (`minLength`), but measures its whole buffer again at every line: 2.6 µs
- * a line at 16 KiB, growing with the buffer. Here a line is one concatenation.
- */
-class LineBuffer implements LineWriter {
-  readonly #stream: ChunkStream
-  readonly #bufferBytes: number
-  readonly #flushMs: number
-  #pending = ''
-  #timer: NodeJS.Timeout | null = null
-
-  constructor(stream: ChunkStream, bufferBytes: number, flushMs: number) {
-    this.#stream = stream
-    this.#bufferBytes = bufferBytes
-    this.#flushMs = flushMs
-  }
-
-  write(line: string): void {
-    this.#pending += line
-    if (this.#pending.length >= this.#bufferBytes) this.#push()
-    else this.#timer ??= setTimeout(() => this.#push(), this.#flushMs).unref()
-  }
-
-  flush(): Promise<void> {
-    this.#push()
-    return new Promise((resolve) => this.#stream.flush(() => resolve()))
-  }
-
-  /** For the last moment of a process, and for a fatal line (pino calls it then). */
-  flushSync(): void {
-    this.#push()
-    try {
-      this.#stream.flushSync()
-    } catch {
-      // The output is gone or not open yet: there is nobody left to tell.
-    }
-  }
-
-  #push(): void {
-    if (this.#timer) clearTimeout(this.#timer)
-    this.#timer = null
-    const chunk = this.#pending
-    this.#pending = ''
-    if (chunk !== '') this.#stream.write(chunk)
-  }
+function openFile(path: string): number {
+  mkdirSync(dirname(path), { recursive: true })
+  return openSync(path, 'a')
 }
 
 /** Bindings fit to be written; an error that was passed in their place goes where errors belong. */

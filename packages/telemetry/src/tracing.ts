@@ -4,7 +4,7 @@
  * rarer (client certificates) is left to the exporter, which reads the process's own environment.
  */
 import { context, DiagLogLevel, diag, trace } from '@opentelemetry/api'
-import { errors, type Logger, readEnv, StoaError, silentLogger } from '@stoa/kernel'
+import { type Clock, errors, type Logger, readEnv, StoaError, silentLogger, systemClock } from '@stoa/kernel'
 import { renewTracer } from './spans.ts'
 
 /** Environment variables. */
@@ -18,9 +18,16 @@ export interface TracingOptions {
   readonly serviceVersion?: string
   /** Told when spans cannot be delivered. Default: nobody. */
   readonly log?: Logger
+  /**
+   * How long the last spans may take on dispose, in milliseconds. The exporter alone would try for 10 s to reach a collector that is away, and
+   * hold every shutdown up. At least 1; default 2000.
+   */
+  readonly closeTimeoutMs?: number
+  /** Measures that time. Default: the machine's clock. */
+  readonly clock?: Clock
 }
 
-/** A running (or switched off) tracing. Dispose it to send what is left; it gives up after the exporter's time-out. */
+/** A running (or switched off) tracing. Dispose it to send what is left; it gives up after `closeTimeoutMs`. Neither rejects. */
 export interface Tracing extends AsyncDisposable {
   /** Whether spans are sent. */
   readonly enabled: boolean
@@ -135,24 +142,34 @@ export async function startTracing(env: Env, options: TracingOptions = {}): Prom
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   diag.setLogger(complaints(log), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true })
   renewTracer()
-  return running(provider)
+  return running(provider, { log, clock: options.clock ?? systemClock, closeTimeoutMs: options.closeTimeoutMs ?? 2000 })
 }
 
-function running(provider: { forceFlush(): Promise<void>; shutdown(): Promise<void> }): Tracing {
+interface Provider {
+  forceFlush(): Promise<void>
+  shutdown(): Promise<void>
+}
+
+function running(provider: Provider, deps: { log: Logger; clock: Clock; closeTimeoutMs: number }): Tracing {
+  // Spans that are lost are a matter for the log, not a failure of the program.
+  const lost = (err: unknown) => deps.log.warn({ err }, 'tracing: spans could not be sent')
   let closing: Promise<void> | null = null
   const close = async () => {
-    try {
-      await provider.shutdown()
-    } finally {
-      trace.disable()
-      context.disable()
-      diag.disable()
-      renewTracer()
-    }
+    const done = new AbortController()
+    const deadline = deps.clock.sleep(deps.closeTimeoutMs, done.signal).then(
+      () => lost(new Error(`not sent within ${deps.closeTimeoutMs} ms`)),
+      () => {},
+    )
+    await Promise.race([provider.shutdown().catch(lost), deadline])
+    done.abort()
+    trace.disable()
+    context.disable()
+    diag.disable()
+    renewTracer()
   }
   return {
     enabled: true,
-    flush: () => provider.forceFlush(),
+    flush: () => provider.forceFlush().catch(lost),
     [Symbol.asyncDispose]: () => {
       closing ??= close()
       return closing
