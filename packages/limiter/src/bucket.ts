@@ -1,12 +1,12 @@
 /*
  * The arithmetic of a token bucket, without any store:
  *
- *   tokens(now) = min(capacity, tokens(at) + (now - at) × rate)      for now ≥ at, else tokens(at)
+ *   tokens = min(capacity, tokens after the last spending + time seen since × rate)
  *
- * A bucket is born full. A refused take leaves it untouched, so hammering costs a caller nothing and cannot push the refill away, and no rounding
- * error gathers. When the clock goes back, time stands still for the bucket until the clock is again where it was: the same second never
- * fills twice. (A sliding window of time stamps would be exact too, at `capacity` numbers per caller; a fixed window lets twice the
- * limit through at its edge.)
+ * A bucket is born full. A refused take changes nothing but the time that was seen, so hammering cannot push the refill away, and no rounding error
+ * gathers. Time is the latest that was ever seen: when the clock goes back, it stands still for the bucket until the clock is again where it was,
+ * so tokens neither vanish, nor does the same second fill twice, nor comes in again what ran over a full bucket.
+ * (A sliding window of time stamps would be exact too, at `capacity` numbers per caller; a fixed window lets twice the limit through at its edge.)
  */
 
 /** A limit: bursts of up to `capacity`, and `refillPerSecond` in the long run. In any time T at most `capacity + refillPerSecond × T` pass. */
@@ -32,15 +32,15 @@ export interface Decision {
 
 /** What is kept of a caller. */
 export interface Bucket {
+  /** Tokens after the last spending. */
   tokens: number
-  /** When `tokens` was true, in milliseconds. */
-  atMs: number
+  /** When that was, in milliseconds. */
+  spentMs: number
+  /** The latest time that was seen, in milliseconds; never before `spentMs`. */
+  seenMs: number
   capacity: number
   perMs: number
 }
-
-/** Forgives the rounding of floating point: who waits for `retryAfterMs` must not be refused for a billionth of a token. */
-const ROUNDING = 1e-9
 
 const MAX_CAPACITY = 1_000_000_000
 const MIN_REFILL = 0.000_001
@@ -62,43 +62,67 @@ export function checkTake(cost: number, nowMs: number): void {
   if (!Number.isFinite(nowMs)) throw new RangeError(`nowMs must be a time in milliseconds (got ${nowMs})`)
 }
 
-/** How many tokens the bucket holds now. */
-export function tokensAt(bucket: Bucket, nowMs: number): number {
-  const elapsed = nowMs - bucket.atMs
-  if (elapsed <= 0) return Math.min(bucket.capacity, bucket.tokens)
-  return Math.min(bucket.capacity, bucket.tokens + elapsed * bucket.perMs)
+/** Forgives the rounding of floating point: who waits for `retryAfterMs` must not be refused for a billionth of a token. */
+function rounding(bucket: Bucket): number {
+  return 1e-9 + bucket.capacity * 1e-12
 }
 
-/** Milliseconds until the bucket is full. */
+/** A full bucket. */
+export function fullBucket(limit: Limit, nowMs: number): Bucket {
+  const { capacity, refillPerSecond } = limit
+  return { tokens: capacity, spentMs: nowMs, seenMs: nowMs, capacity, perMs: refillPerSecond / 1000 }
+}
+
+/** Puts another limit on a bucket: a smaller one cuts what it holds, a larger one fills up at its rate. */
+export function changeLimit(bucket: Bucket, limit: Limit): void {
+  bucket.tokens = Math.min(limit.capacity, tokensOf(bucket))
+  bucket.spentMs = bucket.seenMs
+  bucket.capacity = limit.capacity
+  bucket.perMs = limit.refillPerSecond / 1000
+}
+
+/** Tells the bucket the time. */
+export function see(bucket: Bucket, nowMs: number): void {
+  if (nowMs > bucket.seenMs) bucket.seenMs = nowMs
+}
+
+/** How many tokens the bucket held when it last saw the time. */
+export function tokensOf(bucket: Bucket): number {
+  return Math.min(bucket.capacity, bucket.tokens + (bucket.seenMs - bucket.spentMs) * bucket.perMs)
+}
+
+/** Whether the bucket can pay for `cost`. */
+export function pays(bucket: Bucket, cost: number): boolean {
+  return tokensOf(bucket) + rounding(bucket) >= cost
+}
+
+/** Takes the cost out of the bucket. */
+export function spend(bucket: Bucket, cost: number): void {
+  bucket.tokens = Math.max(0, tokensOf(bucket) - cost)
+  bucket.spentMs = bucket.seenMs
+}
+
+/** Milliseconds until the bucket is full, without telling it the time. */
 export function fullAfterMs(bucket: Bucket, nowMs: number): number {
-  const behindMs = Math.max(0, bucket.atMs - nowMs)
-  const missing = bucket.capacity - tokensAt(bucket, nowMs)
-  return missing <= ROUNDING ? 0 : behindMs + missing / bucket.perMs
-}
-
-/** Whether `tokens` pay for `cost`. */
-export function pays(tokens: number, cost: number): boolean {
-  return tokens + ROUNDING >= cost
-}
-
-/** Takes the cost out of the bucket, which holds `tokens` now. */
-export function spend(bucket: Bucket, tokens: number, cost: number, nowMs: number): void {
-  bucket.tokens = Math.max(0, tokens - cost)
-  if (nowMs > bucket.atMs) bucket.atMs = nowMs
+  return Math.max(0, waitMs(bucket, bucket.capacity, nowMs))
 }
 
 /** Writes the answer into `into`. */
 export function decide(bucket: Bucket, allowed: boolean, cost: number, nowMs: number, into: Decision): Decision {
-  const tokens = tokensAt(bucket, nowMs)
   into.allowed = allowed
-  into.remaining = Math.floor(tokens + ROUNDING)
+  into.remaining = Math.floor(tokensOf(bucket) + rounding(bucket))
   into.limit = bucket.capacity
   into.resetAfterMs = Math.ceil(fullAfterMs(bucket, nowMs))
-  into.retryAfterMs = allowed || pays(tokens, cost) ? 0 : payableAfterMs(bucket, tokens, cost, nowMs)
+  into.retryAfterMs = allowed
+    ? 0
+    : cost > bucket.capacity
+      ? Number.POSITIVE_INFINITY
+      : Math.ceil(waitMs(bucket, cost, nowMs))
   return into
 }
 
-function payableAfterMs(bucket: Bucket, tokens: number, cost: number, nowMs: number): number {
-  if (cost > bucket.capacity) return Number.POSITIVE_INFINITY
-  return Math.ceil(Math.max(0, bucket.atMs - nowMs) + (cost - tokens) / bucket.perMs)
+/** Milliseconds from now until the bucket holds this many tokens; 0 or less when it does. */
+function waitMs(bucket: Bucket, tokens: number, nowMs: number): number {
+  const missing = tokens - bucket.tokens
+  return missing <= rounding(bucket) ? 0 : bucket.spentMs - nowMs + missing / bucket.perMs
 }

@@ -4,7 +4,7 @@
  * those is full, the one that would be full soonest. A flood of new keys therefore pushes out idle callers first; what it can win is a fresh
  * bucket for somebody who was nearly full anyway.
  */
-import { type Bucket, checkLimit, fullAfterMs, type Limit } from './bucket.ts'
+import { type Bucket, changeLimit, checkLimit, fullAfterMs, fullBucket, type Limit, see } from './bucket.ts'
 
 /** Options of {@link createMemoryStore}. */
 export interface MemoryStoreOptions {
@@ -40,18 +40,21 @@ export class MemoryStore {
   }
 
   /**
-   * The bucket of a key, made full when there is none. A changed limit applies at once.
+   * The bucket of a key, which is told the time; made full when there is none. A changed limit applies at once.
    *
    * @throws RangeError when the limit makes no sense
    */
   bucket(key: string, limit: Limit, nowMs: number): Bucket {
     const known = this.#buckets.get(key)
+    if (known) see(known, nowMs)
     if (known && known.capacity === limit.capacity && known.perMs === limit.refillPerSecond / 1000) return known
     checkLimit(limit)
-    if (known) return changed(known, limit, nowMs)
+    if (known) {
+      changeLimit(known, limit)
+      return known
+    }
     if (this.#buckets.size >= this.#maxBuckets) this.#makeRoom(nowMs)
-    const { capacity, refillPerSecond } = limit
-    const made: Bucket = { tokens: capacity, atMs: nowMs, capacity, perMs: refillPerSecond / 1000 }
+    const made = fullBucket(limit, nowMs)
     this.#buckets.set(key, made)
     return made
   }
@@ -121,13 +124,4 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore
     )
   }
   return new MemoryStore(maxBuckets)
-}
-
-function changed(bucket: Bucket, limit: Limit, nowMs: number): Bucket {
-  const elapsed = Math.max(0, nowMs - bucket.atMs)
-  bucket.tokens = Math.min(limit.capacity, bucket.capacity, bucket.tokens + elapsed * bucket.perMs)
-  bucket.atMs = Math.max(bucket.atMs, nowMs)
-  bucket.capacity = limit.capacity
-  bucket.perMs = limit.refillPerSecond / 1000
-  return bucket
 }

@@ -1,14 +1,4 @@
-import {
-  type Bucket,
-  checkLimit,
-  checkTake,
-  type Decision,
-  decide,
-  type Limit,
-  pays,
-  spend,
-  tokensAt,
-} from './bucket.ts'
+import { type Bucket, checkLimit, checkTake, type Decision, decide, type Limit, pays, spend } from './bucket.ts'
 import { type MemoryStore, MIN_BUCKETS } from './memory-store.ts'
 
 /**
@@ -31,9 +21,8 @@ export function takeToken(
 ): Decision {
   checkTake(cost, nowMs)
   const bucket = store.bucket(key, limit, nowMs)
-  const tokens = tokensAt(bucket, nowMs)
-  const allowed = pays(tokens, cost)
-  if (allowed) spend(bucket, tokens, cost, nowMs)
+  const allowed = pays(bucket, cost)
+  if (allowed) spend(bucket, cost)
   return decide(bucket, allowed, cost, nowMs, into)
 }
 
@@ -65,12 +54,11 @@ export function takeTokens(
   nowMs: number = performance.now(),
 ): LayersDecision {
   const buckets = bucketsOf(store, layers, nowMs)
-  const tokens = buckets.map((bucket) => tokensAt(bucket, nowMs))
-  const passes = layers.map((layer, index) => pays(tokens[index] ?? 0, layer.cost ?? 1))
+  const passes = buckets.map((bucket, index) => pays(bucket, layers[index]?.cost ?? 1))
   const allowed = passes.every(Boolean)
   const decisions = buckets.map((bucket, index) => {
     const cost = layers[index]?.cost ?? 1
-    if (allowed) spend(bucket, tokens[index] ?? 0, cost, nowMs)
+    if (allowed) spend(bucket, cost)
     return decide(bucket, passes[index] ?? false, cost, nowMs, blank())
   })
   return { allowed, layers: decisions, strictest: strictestOf(decisions, allowed) }
