@@ -71,31 +71,35 @@ export interface AuditQuery {
 }
 
 // `at <= $3` says nothing that the row comparison does not, but only a plain comparison lets the planner leave partitions out.
-const WINDOW = `($1::text is null or e.type = $1) and e.at >= $2 and e.at <= $3 and (e.at, e.id) < ($3, $4::bigint)`
+const WINDOW = `e.at >= $2 and e.at <= $3 and (e.at, e.id) < ($3, $4::bigint)
+  and ($1::text is null or e.type = $1) and ($6::text is null or e.actor_type = $6)`
 const NEWEST_FIRST = 'order by e.at desc, e.id desc limit $5'
-const BY_ACTOR = `($6::text is null or e.actor_id = $6) and ($7::text is null or e.actor_type = $7)`
 
-type WindowParameters = [type: string | null, from: Date, beforeAt: Date, beforeId: string, limit: number]
+type WindowParameters = [
+  type: string | null,
+  from: Date,
+  beforeAt: Date,
+  beforeId: string,
+  limit: number,
+  actorType: string | null,
+]
 
 const auditOfAll = statement<WindowParameters, EventRow>(
   `select ${COLUMNS} from stoa.events e where ${WINDOW} ${NEWEST_FIRST}`,
 )
 
-const auditOfActor = statement<[...WindowParameters, actorId: string, actorType: string | null], EventRow>(
-  `select ${COLUMNS} from stoa.events e
-where e.actor_id = $6 and ($7::text is null or e.actor_type = $7) and ${WINDOW} ${NEWEST_FIRST}`,
+const auditOfActor = statement<[...WindowParameters, actorId: string], EventRow>(
+  `select ${COLUMNS} from stoa.events e where e.actor_id = $7 and ${WINDOW} ${NEWEST_FIRST}`,
 )
 
 /** A subject stands in one of four places, each with an index of its own, each giving the newest first: they are merged, not sorted. */
-const auditOfSubject = statement<
-  [...WindowParameters, actorId: string | null, actorType: string | null, subject: string],
-  EventRow
->(
+const auditOfSubject = statement<[...WindowParameters, actorId: string | null, subject: string], EventRow>(
   `with concerned as (
 ${[1, 2, 3, 4]
   .map(
     (place) =>
-      `(select ${COLUMNS} from stoa.events e where e.subjects[${place}] = $8 and ${BY_ACTOR} and ${WINDOW} ${NEWEST_FIRST})`,
+      `(select ${COLUMNS} from stoa.events e
+where e.subjects[${place}] = $8 and ($7::text is null or e.actor_id = $7) and ${WINDOW} ${NEWEST_FIRST})`,
   )
   .join('\nunion all\n')}
 )
@@ -104,8 +108,15 @@ select ${COLUMNS} from concerned e ${NEWEST_FIRST}`,
 
 /** A page of the tenant's audit trail, by the index that fits the filter. Row level security adds the tenant. */
 export function auditPage(query: AuditQuery): Query<EventRow> {
-  const window: WindowParameters = [query.type, query.from, query.beforeAt, query.beforeId, query.limit]
-  if (query.subject !== null) return auditOfSubject(...window, query.actorId, query.actorType, query.subject)
-  if (query.actorId !== null) return auditOfActor(...window, query.actorId, query.actorType)
-  return auditOfAll(...window)
+  const { actorId, subject } = query
+  const window: WindowParameters = [
+    query.type,
+    query.from,
+    query.beforeAt,
+    query.beforeId,
+    query.limit,
+    query.actorType,
+  ]
+  if (subject !== null) return auditOfSubject(...window, actorId, subject)
+  return actorId === null ? auditOfAll(...window) : auditOfActor(...window, actorId)
 }

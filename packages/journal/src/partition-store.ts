@@ -70,9 +70,12 @@ select count(*) as deleted from deleted`,
   return row?.deleted ?? 0
 }
 
+/** One change at a time over all processes: two that create the same table at once meet in the catalogue. */
 async function inTransaction(session: AdminSession, lockTimeoutMs: number, sql: string): Promise<void> {
   try {
-    await session.exec(`begin; set local lock_timeout = '${lockTimeoutMs}ms';\n${sql}\ncommit`)
+    await session.exec(`begin; set local lock_timeout = '${lockTimeoutMs}ms';
+select pg_advisory_xact_lock(hashtextextended('stoa.events', 0));
+${sql}\ncommit`)
   } catch (error) {
     await session.exec('rollback')
     throw error
