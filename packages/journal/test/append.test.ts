@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
-import { statement } from '@stoa/db'
+import { statement, tenancyExceptions, tenancyProblems } from '@stoa/db'
 import { engines, note, noted, setup, tenant } from './setup.ts'
 
 const count = statement<[], { n: number }>('select count(*) as n from stoa.events')
@@ -103,6 +104,13 @@ for (const engine of engines) {
       )
       const forged = bench.db.transaction(other, (tx) => tx.run(foreign(bench.ctx.tenant.id)))
       await assert.rejects(forged, /row-level security/)
+    })
+
+    it('its tables keep tenants apart, the partitions too', async () => {
+      await using bench = await setup(engine)
+      const list = new URL('../../db/tables-without-tenant.txt', import.meta.url)
+      const exceptions = tenancyExceptions(await readFile(list, 'utf8'))
+      assert.deepEqual(await bench.db.admin((session) => tenancyProblems(session, exceptions)), [])
     })
 
     it('nobody changes, removes or reorders what was appended', async () => {

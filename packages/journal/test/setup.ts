@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type Database, type Instrument, openPglite, openPostgres } from '@stoa/db'
+import { type Database, type Instrument, migrate, openPglite, openPostgres } from '@stoa/db'
 import {
   type BaseCtx,
   type Clock,
@@ -207,11 +207,6 @@ export class Seen {
   }
 }
 
-const GROUND = `
-do $$ begin create role stoa_app nologin; exception when duplicate_object or unique_violation then null; end $$;
-do $$ begin create role stoa_system nologin; exception when duplicate_object or unique_violation then null; end $$;
-create schema stoa; create schema stoa_pool; grant usage on schema stoa, stoa_pool to stoa_app, stoa_system; set search_path = stoa;`
-
 interface Opened {
   readonly db: Database
   readonly url: string | null
@@ -263,5 +258,5 @@ async function pgliteTemplate(): Promise<Blob> {
 }
 
 async function migrateJournal(db: Database): Promise<void> {
-  await db.admin((session) => session.exec(GROUND + journalMigrations.migrations.map((m) => m.up).join('\n')))
+  await migrate(db, [journalMigrations], deps)
 }
