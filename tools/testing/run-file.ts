@@ -8,6 +8,8 @@ import type { Line } from './reporter.ts'
 
 const REPORTER = fileURLToPath(new URL('./reporter.ts', import.meta.url))
 const OUTPUT_KEPT = 200_000
+const SPOILT = 'something else wrote over the results of the tests'
+const SPOILT_DETAIL = 'fork() hands on the options of the test runner: give the child `execArgv: []`'
 
 /** A test that did not pass, or what went wrong with the file as a whole. */
 export interface Failure {
@@ -52,9 +54,10 @@ export async function runFile(file: string, options: RunFileOptions): Promise<Fi
   const end = await execute(file, events, options)
   const lines = readLines(events)
   rmSync(events, { force: true })
-  const outcome = readOutcome(lines)
+  const outcome = readOutcome(lines ?? [])
   const durationMs = performance.now() - begun
-  const failures = [...outcome.failures, ...fileFailures(file, end, outcome, options)]
+  const spoilt: readonly Failure[] = lines === null ? [{ name: SPOILT, place: file, detail: SPOILT_DETAIL }] : []
+  const failures = [...spoilt, ...outcome.failures, ...fileFailures(file, end, outcome, options)]
   return { file, passed: outcome.passed, failures, skipped: outcome.skipped, durationMs, output: end.output }
 }
 
@@ -110,7 +113,8 @@ function killGroup(child: ChildProcess): void {
   }
 }
 
-function readLines(path: string): readonly Line[] {
+/** What the reporter wrote, up to its last whole line; null when it is not what a reporter writes. */
+function readLines(path: string): readonly Line[] | null {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -118,10 +122,14 @@ function readLines(path: string): readonly Line[] {
     return []
   }
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)
-  return whole
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Line)
+  try {
+    return whole
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Line)
+  } catch {
+    return null
+  }
 }
 
 interface Outcome {

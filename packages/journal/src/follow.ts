@@ -119,7 +119,7 @@ async function readPatiently(place: Position, following: Following): Promise<Pag
 }
 
 /** Real time, whatever clock is given; ends early when the signal aborts. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal: AbortSignal | null): Promise<void> {
   return systemClock.sleep(ms, signal).catch(() => undefined)
 }
 

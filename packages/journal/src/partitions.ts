@@ -7,7 +7,7 @@
  */
 import { type AdminSession, type Database, DatabaseError } from '@stoa/db'
 import type { BaseCtx } from '@stoa/kernel'
-import { backoffMs } from './follow.ts'
+import { backoffMs, pause } from './follow.ts'
 import { type Month, monthOf, monthOfPartition } from './month.ts'
 import {
   attachMonth,
@@ -134,7 +134,7 @@ async function retryLocked(ctx: BaseCtx, change: () => Promise<void>): Promise<b
       return true
     } catch (error) {
       if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error
-      await ctx.clock.sleep(backoffMs(attempt, 50, 1_000), ctx.signal)
+      await pause(backoffMs(attempt, 50, 1_000), ctx.signal)
     }
   }
   return false

@@ -45,7 +45,8 @@ export type ResolvedTailOptions = Resolved<typeof TAIL_OPTIONS>
  * How a durable reader reads: as {@link TailOptions}, and
  *
  * - `name`: whose cursor it is. All processes that give the same name share it, and one of them reads at a time.
- * - `from`: where a new reader begins, `start` or `now`; a known one goes on where it stood.
+ * - `from`: where a new reader begins, `start` or `now`; a known one goes on where it stood. Now is the
+ *   safe horizon: what was committed just before it comes too, if a transaction older than it was still open.
  * - `transactional`: the handler gets the transaction that moves the cursor. What it writes there happens exactly once. Default false:
  *   at least once.
  * - `leaseMs`: how long after a crash of the holder another process takes over, at most (plus a third). Shorter renews more often.

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { statement } from '@stoa/db'
 import { type Ctx, tenantCtx } from '@stoa/kernel'
+import { engines } from '@stoa/testkit'
 import { Type } from 'typebox'
 import { auditPage } from '../src/event-store.ts'
 import { type AuditFilter, defineEvent } from '../src/index.ts'
 import { monthOf } from '../src/month.ts'
-import { type Bench, engines, noted, setup, tenant } from './setup.ts'
+import { type Bench, noted, setup, tenant } from './setup.ts'
 
 const removed = defineEvent({
   type: 'test.removed',

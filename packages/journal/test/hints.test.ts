@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { silentLogger, systemClock } from '@stoa/kernel'
+import { testRedisUrl } from '@stoa/testkit'
 import { startRedis } from '@stoa/testkit/servers'
 import {
   type Hints,
@@ -13,12 +14,6 @@ import {
 import { Seen, setup } from './setup.ts'
 
 const deps = { log: silentLogger, clock: systemClock }
-const redisUrl = (): string => {
-  const url = process.env.STOA_TEST_REDIS_URL
-  if (url === undefined) throw new Error('STOA_TEST_REDIS_URL is not set: run this by npm test')
-  return url
-}
-
 /** Counts hints, and waits for them. */
 function counter(hints: Hints, topic: string): { count(): number; reached(count: number): Promise<void> } {
   let count = 0
@@ -101,7 +96,7 @@ const transports: Record<string, () => Promise<Pair>> = {
   Redis: async () => {
     const channel = `stoa:test:${process.pid}:${Math.random()}`
     return {
-      transport: async () => redisTransport({ url: redisUrl(), channel }, deps),
+      transport: async () => redisTransport({ url: testRedisUrl(), channel }, deps),
       [Symbol.asyncDispose]: async () => undefined,
     }
   },
@@ -126,6 +121,8 @@ for (const [name, open] of Object.entries(transports)) {
       const [here, x, y] = [counter(a, 'x'), counter(b, 'x'), counter(b, 'y')]
       const ready = counter(b, 'ready')
       await hintUntil(a, 'ready', ready.reached(1))
+      // Whoever begins to hear is told to look everywhere: let that be over on both sides.
+      await hintUntil(b, 'back', counter(a, 'back').reached(2))
       const heard = x.count()
       const said = here.count()
       for (let i = 0; i < 1_000; i++) a.publish('x')

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { statement } from '@stoa/db'
+import { engines } from '@stoa/testkit'
 import { comparePositions, type JournalEvent, type Position } from '../src/index.ts'
-import { type Bench, engines, note, Seen, setup, tenant } from './setup.ts'
+import { type Bench, note, Seen, setup, tenant } from './setup.ts'
 
 const WRITERS = 12
 /** Per writer. PGlite runs one transaction at a time, its pauses too. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type Ctx, tenantCtx } from '@stoa/kernel'
+import { engines } from '@stoa/testkit'
 import { monthOf, monthOfPartition } from '../src/month.ts'
-import { type Bench, engines, note, Seen, setup, TestClock } from './setup.ts'
+import { advanceTo, type Bench, clockAt, note, Seen, setup } from './setup.ts'
 
 /** Appends an event whose time is `iso`. */
 async function appendAt(bench: Bench, iso: string, n: number): Promise<void> {
@@ -46,7 +47,7 @@ describe('months', () => {
 for (const engine of engines) {
   describe(`partitions (${engine})`, () => {
     it('this month and the two after it are made; a second run makes nothing', async () => {
-      const clock = new TestClock('2026-11-30T23:59:59Z')
+      const clock = clockAt('2026-11-30T23:59:59Z')
       await using bench = await setup(engine, { clock, partitions: false })
       const made = ['events_2026_11', 'events_2026_12', 'events_2027_01']
       assert.deepEqual(await bench.journal.ensurePartitions(bench.system), {
@@ -55,7 +56,7 @@ for (const engine of engines) {
         postponed: [],
       })
       assert.deepEqual((await bench.journal.ensurePartitions(bench.system)).created, [])
-      clock.set('2026-12-01T00:00:00Z')
+      await advanceTo(clock, '2026-12-01T00:00:00Z')
       assert.deepEqual((await bench.journal.ensurePartitions(bench.system)).created, ['events_2027_02'])
       assert.deepEqual(await partitions(bench), [
         'events_2026_11',
@@ -74,7 +75,7 @@ for (const engine of engines) {
     })
 
     it('over the end of a month each event lies in its own partition, and readers see one order', async () => {
-      const clock = new TestClock('2026-11-15T00:00:00Z')
+      const clock = clockAt('2026-11-15T00:00:00Z')
       await using bench = await setup(engine, { clock })
       const times = [
         '2026-12-01T00:00:00.000Z',
@@ -85,7 +86,7 @@ for (const engine of engines) {
       for (const [n, iso] of times.entries()) await appendAt(bench, iso, n)
       assert.deepEqual(await numbersIn(bench, 'events_2026_11'), [1, 3])
       assert.deepEqual(await numbersIn(bench, 'events_2026_12'), [0, 2])
-      const { events } = await bench.journal.read(bench.system, null, 10)
+      const events = await bench.readAll(4)
       assert.deepEqual(
         events.map((event) => event.data.n),
         [0, 1, 2, 3],
@@ -100,12 +101,12 @@ for (const engine of engines) {
     })
 
     it('an append never fails for want of a month: the default partition takes it, and keeps it', async () => {
-      const clock = new TestClock('2026-11-15T00:00:00Z')
+      const clock = clockAt('2026-11-15T00:00:00Z')
       await using bench = await setup(engine, { clock })
       await appendAt(bench, '2027-03-05T00:00:00Z', 1)
       await appendAt(bench, '1999-01-01T00:00:00Z', 2)
       assert.deepEqual(await numbersIn(bench, 'events_default'), [1, 2])
-      clock.set('2027-03-06T00:00:00Z')
+      await advanceTo(clock, '2027-03-06T00:00:00Z')
       const report = await bench.journal.ensurePartitions(bench.system)
       assert.deepEqual(report, {
         created: ['events_2027_04', 'events_2027_05'],
@@ -113,7 +114,7 @@ for (const engine of engines) {
         postponed: [],
       })
       await appendAt(bench, '2027-03-06T00:00:00Z', 3)
-      const { events } = await bench.journal.read(bench.system, null, 10)
+      const events = await bench.readAll(3)
       assert.deepEqual(
         events.map((event) => event.data.n),
         [1, 2, 3],
@@ -121,16 +122,16 @@ for (const engine of engines) {
     })
 
     it('retention drops whole months that are old enough, and old events of the default partition', async () => {
-      const clock = new TestClock('2026-06-10T00:00:00Z')
+      const clock = clockAt('2026-06-10T00:00:00Z')
       await using bench = await setup(engine, { clock })
       await appendAt(bench, '1999-01-01T00:00:00Z', 0)
       await appendAt(bench, '2026-06-30T23:59:59.999Z', 1)
       await appendAt(bench, '2026-07-01T00:00:00Z', 2)
       await appendAt(bench, '2026-08-31T00:00:00Z', 3)
-      clock.set('2026-08-01T00:00:00Z')
+      await advanceTo(clock, '2026-08-01T00:00:00Z')
       const first = await bench.journal.retain(bench.system, 1)
       assert.deepEqual(first, { dropped: ['events_2026_06'], held: [], postponed: [], deleted: 1 })
-      const { events } = await bench.journal.read(bench.system, null, 10)
+      const events = await bench.readAll(2)
       assert.deepEqual(
         events.map((event) => event.data.n),
         [2, 3],
@@ -139,7 +140,7 @@ for (const engine of engines) {
     })
 
     it('retention waits for durable readers, and names those it waits for', async () => {
-      const clock = new TestClock('2026-06-10T00:00:00Z')
+      const clock = clockAt('2026-06-10T00:00:00Z')
       await using bench = await setup(engine, { clock })
       const seen = new Seen()
       const reader = bench.journal.reader({ name: 'slow', from: 'start' }, seen.take)
@@ -147,7 +148,7 @@ for (const engine of engines) {
       await reader[Symbol.asyncDispose]()
       await appendAt(bench, '1999-01-01T00:00:00Z', 0)
       await appendAt(bench, '2026-06-30T00:00:00Z', 1)
-      clock.set('2026-10-01T00:00:00Z')
+      await advanceTo(clock, '2026-10-01T00:00:00Z')
       const waiting = await bench.journal.retain(bench.system, 1)
       assert.deepEqual(waiting.held, [{ partition: 'events_2026_06', readers: ['slow'] }])
       assert.deepEqual(
@@ -163,13 +164,13 @@ for (const engine of engines) {
     })
 
     it('a reader that was forgotten holds nothing back', async () => {
-      const clock = new TestClock('2026-06-10T00:00:00Z')
+      const clock = clockAt('2026-06-10T00:00:00Z')
       await using bench = await setup(engine, { clock })
       const reader = bench.journal.reader({ name: 'gone', from: 'start' }, async () => undefined)
       await bench.observed.until((signal) => signal.kind === 'acquired')
       await reader[Symbol.asyncDispose]()
       await appendAt(bench, '2026-06-30T00:00:00Z', 1)
-      clock.set('2026-10-01T00:00:00Z')
+      await advanceTo(clock, '2026-10-01T00:00:00Z')
       assert.equal((await bench.journal.retain(bench.system, 1)).held.length, 1)
       await bench.journal.forgetReader(bench.system, 'gone')
       assert.deepEqual((await bench.journal.retain(bench.system, 1)).dropped, ['events_2026_06'])
@@ -183,7 +184,7 @@ for (const engine of engines) {
     })
 
     it('maintenance makes partitions at once and again every day, and drops what is old', async () => {
-      const clock = new TestClock('2026-06-10T00:00:00Z')
+      const clock = clockAt('2026-06-10T00:00:00Z')
       await using bench = await setup(engine, { clock, partitions: false })
       await using maintenance = bench.journal.maintain({ retainMonths: 2 })
       await maintenance.first
@@ -194,7 +195,7 @@ for (const engine of engines) {
         'events_default',
       ])
       while (clock.sleepers === 0) await new Promise((resolve) => setImmediate(resolve))
-      clock.set('2026-09-01T00:00:00Z')
+      await advanceTo(clock, '2026-09-01T00:00:00Z')
       const expected = [
         'events_2026_07',
         'events_2026_08',
@@ -228,6 +229,6 @@ describe('partitions beside traffic (postgres)', () => {
     await long
     // Events of this month are in the default partition by now, so only the other two are made.
     assert.equal((await change).created.length, 2)
-    assert.equal((await bench.journal.read(bench.system, null, 100)).events.length, 7)
+    assert.equal((await bench.readAll(7)).length, 7)
   })
 })

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { statement } from '@stoa/db'
-import { processHints } from '../src/index.ts'
-import { type Bench, engines, lostHints, note, Seen, setup, TestClock } from './setup.ts'
+import { type Instrument, openPostgres, statement } from '@stoa/db'
+import { silentLogger, systemClock } from '@stoa/kernel'
+import { engines } from '@stoa/testkit'
+import { createJournal, processHints } from '../src/index.ts'
+import { advanceTo, type Bench, clockAt, lostHints, note, noted, Seen, setup } from './setup.ts'
 
 /** So long that a test which had to wait for it would fail by its time-out. */
 const NEVER_MS = 60_000
@@ -42,6 +44,7 @@ for (const engine of engines) {
     it('from now: only what is committed after the reader was first acquired', async () => {
       await using bench = await setup(engine)
       await bench.append(1, 2)
+      await bench.readAll(2)
       const seen = new Seen()
       await using _reader = bench.journal.reader({ name: 'r', from: 'now' }, seen.take)
       await bench.observed.until((signal) => signal.kind === 'acquired')
@@ -221,7 +224,7 @@ for (const engine of engines) {
     })
 
     it('retries wait by the given clock, twice as long each time', async () => {
-      const clock = new TestClock('2026-11-20T10:00:00Z')
+      const clock = clockAt('2026-11-20T10:00:00Z')
       await using bench = await setup(engine, { clock })
       await bench.append(1)
       let attempts = 0
@@ -240,12 +243,12 @@ for (const engine of engines) {
       await failed(1)
       await asleep()
       assert.equal(attempts, 1)
-      clock.set('2026-11-20T10:00:01Z')
+      await advanceTo(clock, '2026-11-20T10:00:01Z')
       await failed(2)
       await asleep()
-      clock.set('2026-11-20T10:00:01.900Z')
+      await advanceTo(clock, '2026-11-20T10:00:01.900Z')
       assert.equal(attempts, 2, 'the second wait is at least a second')
-      clock.set('2026-11-20T10:00:03Z')
+      await advanceTo(clock, '2026-11-20T10:00:03Z')
       await bench.observed.until((signal) => signal.kind === 'delivered')
       assert.equal(attempts, 3)
     })
@@ -372,14 +375,16 @@ describe('durable readers over several connections (postgres)', () => {
 
   it('readers that keep up walk in step: together they cost one query', async () => {
     let queries = 0
-    await using bench = await setup('postgres', {
-      instrument: (sql, run) => {
-        if (sql.includes('as settled')) queries++
-        return run()
-      },
-    })
+    await using bench = await setup('postgres')
+    const instrument: Instrument = (sql, run) => {
+      if (sql.includes('as settled')) queries++
+      return run()
+    }
+    const deps = { log: silentLogger, clock: systemClock }
+    await using db = await openPostgres({ url: bench.url ?? '' }, { ...deps, instrument })
+    const journal = createJournal({ events: [noted] }, { db, hints: bench.hints, ...deps })
     const readers = Array.from({ length: 5 }, () => new Seen())
-    const tails = readers.map((seen, i) => bench.journal.tail({ name: `t${i}`, pollMs: NEVER_MS }, seen.take))
+    const tails = readers.map((seen, i) => journal.tail({ name: `t${i}`, pollMs: NEVER_MS }, seen.take))
     await Promise.all(tails.map((tail) => tail.ready))
     for (let n = 1; n <= 20; n++) {
       await bench.append(n)

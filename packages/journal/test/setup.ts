@@ -1,15 +1,7 @@
-import { randomBytes } from 'node:crypto'
-import { type Database, type Instrument, migrate, openPglite, openPostgres } from '@stoa/db'
-import {
-  type BaseCtx,
-  type Clock,
-  type Ctx,
-  newId,
-  silentLogger,
-  systemClock,
-  systemCtx,
-  tenantCtx,
-} from '@stoa/kernel'
+import { after } from 'node:test'
+import type { Database } from '@stoa/db'
+import { type BaseCtx, type Clock, type Ctx, newId, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
+import { type Engine, openTestDatabase, TestClock, type TestDatabase, testCtx } from '@stoa/testkit'
 import { Type } from 'typebox'
 import {
   createJournal,
@@ -23,9 +15,6 @@ import {
   processHints,
 } from '../src/index.ts'
 
-export const engines = ['pglite', 'postgres'] as const
-export type Engine = (typeof engines)[number]
-
 export const noted = defineEvent({
   type: 'test.noted',
   version: 1,
@@ -35,8 +24,6 @@ export const noted = defineEvent({
 
 export const note = (n: number, ...subjects: string[]) =>
   noted.of({ n }, subjects.length > 0 ? subjects : [`note:${n}`])
-
-const deps = { log: silentLogger, clock: systemClock }
 
 /** A database with the journal's schema, and a journal on it. */
 export interface Bench extends AsyncDisposable {
@@ -49,6 +36,10 @@ export interface Bench extends AsyncDisposable {
   readonly url: string | null
   /** Another journal on the same database, as another process has it: its own connections (not on PGlite) and hints. */
   another(options?: { hints?: Hints; clock?: Clock }): Promise<{ db: Database; journal: Journal; observed: Observed }>
+  /**
+   * Reads until there are `count` events: a transaction of anybody else on the server may hold them back for a moment.
+   */
+  readAll(count: number): Promise<readonly JournalEvent[]>
   /** Commits one event per number. */
   append(...numbers: number[]): Promise<void>
 }
@@ -59,11 +50,11 @@ export interface BenchOptions {
   readonly events?: readonly EventDefinition[]
   /** False: the default partition alone. */
   readonly partitions?: boolean
-  readonly instrument?: Instrument
 }
 
 export async function setup(engine: Engine, options: BenchOptions = {}): Promise<Bench> {
-  const { db, open, url, close } = await openDatabase(engine, options.instrument)
+  const database = await emptyDatabase(engine)
+  const { db, url } = database
   const events = options.events ?? [noted]
   const clock = options.clock ?? systemClock
   const hints = options.hints ?? processHints()
@@ -82,7 +73,7 @@ export async function setup(engine: Engine, options: BenchOptions = {}): Promise
     url,
     async another(over = {}) {
       const seen = new Observed()
-      const opened = await open()
+      const opened = await database.open()
       const made = createJournal(
         { events },
         {
@@ -95,16 +86,51 @@ export async function setup(engine: Engine, options: BenchOptions = {}): Promise
       )
       return { db: opened, journal: made, observed: seen }
     },
+    async readAll(count) {
+      for (;;) {
+        const { events } = await journal.read(system, null, 5_000)
+        if (events.length >= count) return events
+        await systemClock.sleep(5)
+      }
+    },
     async append(...numbers) {
       for (const n of numbers) await db.transaction(ctx, async (tx) => journal.append(ctx, tx, note(n)))
     },
-    [Symbol.asyncDispose]: close,
+    [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   }
 }
 
+/** A context in a tenant of its own, which exists in name only. */
 export function tenant(slug = 'acme', clock: Clock = systemClock): Ctx {
-  return tenantCtx(systemCtx({ log: silentLogger, clock }, 'test'), { id: newId(), slug, schema: 'stoa_pool' })
+  return testCtx({ clock, tenant: { id: newId(), slug, schema: 'stoa_pool' } })
 }
+
+/** PGlite takes much longer to open than to empty: one is handed from test to test. */
+let spare: TestDatabase | undefined
+after(() => spare?.[Symbol.asyncDispose]())
+
+async function emptyDatabase(engine: Engine): Promise<TestDatabase> {
+  const fresh = () => openTestDatabase(engine, { sets: [journalMigrations], name: 'journal', poolSize: 20 })
+  if (engine === 'postgres') return await fresh()
+  const database = spare ?? (await fresh())
+  spare = undefined
+  return {
+    ...database,
+    async [Symbol.asyncDispose]() {
+      await database.db.admin((session) => session.exec(EMPTY))
+      spare = database
+    },
+  }
+}
+
+const EMPTY = `
+truncate stoa.events, stoa.journal_readers;
+drop table if exists stoa.taken, stoa.seen;
+do $$ declare partition text; begin
+  for partition in select c.relname from pg_class c where c.relname ~ '^events_\\d{4}_\\d\\d$' and c.relkind = 'r' loop
+    execute 'drop table stoa.' || partition;
+  end loop;
+end $$`
 
 /** Hints that are all lost. */
 export const lostHints: Hints = {
@@ -113,43 +139,10 @@ export const lostHints: Hints = {
   [Symbol.asyncDispose]: async () => undefined,
 }
 
-/** A clock that goes when it is told to. */
-export class TestClock implements Clock {
-  #now: number
-  #sleepers: { readonly until: number; readonly wake: () => void }[] = []
+/** Moves the clock forward to a time, waking who sleeps until then. */
+export const advanceTo = (clock: TestClock, iso: string): Promise<void> => clock.advance(Date.parse(iso) - clock.now())
 
-  constructor(iso: string) {
-    this.#now = Date.parse(iso)
-  }
-
-  now(): number {
-    return this.#now
-  }
-
-  /** How many are asleep. */
-  get sleepers(): number {
-    return this.#sleepers.length
-  }
-
-  sleep(ms: number, signal?: AbortSignal | null): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const sleeper = { until: this.#now + ms, wake: resolve }
-      this.#sleepers.push(sleeper)
-      signal?.addEventListener('abort', () => {
-        this.#sleepers = this.#sleepers.filter((each) => each !== sleeper)
-        reject(signal.reason)
-      })
-    })
-  }
-
-  set(iso: string): void {
-    this.#now = Date.parse(iso)
-    for (const sleeper of this.#sleepers.filter((each) => each.until <= this.#now)) {
-      this.#sleepers = this.#sleepers.filter((each) => each !== sleeper)
-      sleeper.wake()
-    }
-  }
-}
+export const clockAt = (iso: string): TestClock => new TestClock(Date.parse(iso))
 
 /** Waits for signals of the journal. */
 export class Observed {
@@ -205,58 +198,4 @@ export class Seen {
   count(count: number): Promise<void> {
     return this.until(() => this.events.length >= count)
   }
-}
-
-interface Opened {
-  readonly db: Database
-  readonly url: string | null
-  open(): Promise<Database>
-  close(): Promise<void>
-}
-
-async function openDatabase(engine: Engine, instrument: Instrument | undefined): Promise<Opened> {
-  const own = { ...deps, ...(instrument && { instrument }) }
-  if (engine === 'pglite') {
-    template ??= pgliteTemplate()
-    const db = await openPglite({ dataDir: null, template: await template }, own)
-    return { db, url: null, open: async () => db, close: async () => await db[Symbol.asyncDispose]() }
-  }
-  const url = process.env.STOA_TEST_DATABASE_URL
-  if (url === undefined) throw new Error('STOA_TEST_DATABASE_URL is not set: run this by npm test')
-  const name = `journal_${randomBytes(6).toString('hex')}`
-  const maintenance = await openPostgres({ url, poolSize: 1 }, deps)
-  await maintenance.admin((session) => session.exec(`create database ${name}`))
-  const ownUrl = new URL(url)
-  ownUrl.pathname = `/${name}`
-  const opened: Database[] = []
-  const open = async (): Promise<Database> => {
-    const db = await openPostgres({ url: ownUrl.href, poolSize: 20 }, own)
-    opened.push(db)
-    return db
-  }
-  const db = await open()
-  await migrateJournal(db)
-  return {
-    db,
-    url: ownUrl.href,
-    open,
-    async close() {
-      for (const each of opened) await each[Symbol.asyncDispose]()
-      await maintenance.admin((session) => session.exec(`drop database ${name} with (force)`))
-      await maintenance[Symbol.asyncDispose]()
-    },
-  }
-}
-
-/** Creating PGlite takes seconds, copying it a fraction of one. */
-let template: Promise<Blob> | undefined
-
-async function pgliteTemplate(): Promise<Blob> {
-  await using db = await openPglite({ dataDir: null }, deps)
-  await migrateJournal(db)
-  return await db.dump()
-}
-
-async function migrateJournal(db: Database): Promise<void> {
-  await migrate(db, [journalMigrations], deps)
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { engines, Seen, setup } from './setup.ts'
+import { engines } from '@stoa/testkit'
+import { Seen, setup } from './setup.ts'
 
 for (const engine of engines) {
   describe(`live tails (${engine})`, () => {
