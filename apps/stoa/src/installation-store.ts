@@ -1,11 +1,11 @@
 import { statement } from '@stoa/db'
 
-/** The one row about this installation. */
-export const installation = statement<[], { id: string; createdAt: Date; secretFingerprint: string | null }>(
-  'select id, created_at, secret_fingerprint from stoa.installation',
+/** The fingerprint of the secret that the database belongs to. No row: it has not met one yet. */
+export const keptFingerprint = statement<[], { fingerprint: string }>(
+  'select fingerprint from stoa.installation_secret',
 )
 
 /** Keeps the fingerprint, unless there is one. */
 export const fingerprintKept = statement<[fingerprint: string], never>(
-  'update stoa.installation set secret_fingerprint = $1 where secret_fingerprint is null',
+  'insert into stoa.installation_secret (fingerprint) values ($1) on conflict do nothing',
 )

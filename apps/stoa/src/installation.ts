@@ -6,7 +6,7 @@ import type { Database } from '@stoa/db'
 import { type BaseCtx, StoaError } from '@stoa/kernel'
 import type { Config } from './config/config.ts'
 import { createSecret, findSecret, type InstallationSecret, secretErrors, secretFile } from './config/secrets.ts'
-import { fingerprintKept, installation } from './installation-store.ts'
+import { fingerprintKept, keptFingerprint } from './installation-store.ts'
 
 /**
  * The secret that this database belongs to. On a new database that is the given one, or a new one in its file.
@@ -18,7 +18,7 @@ export async function openSecret(
   ctx: BaseCtx,
   config: Pick<Config, 'secret' | 'dataDir'>,
 ): Promise<InstallationSecret> {
-  const [known, found] = await Promise.all([keptFingerprint(db, ctx), findSecret(config.secret, config.dataDir)])
+  const [known, found] = await Promise.all([secretFingerprint(db, ctx), findSecret(config.secret, config.dataDir)])
   if (found === null && known !== null) {
     throw new StoaError(secretErrors.secret_missing, {
       message: `The database was made with a secret that is not there: put ${secretFile(config.dataDir)} back from a backup, or set STOA_SECRET.`,
@@ -27,7 +27,7 @@ export async function openSecret(
   const secret = found ?? (await createSecret(config.dataDir))
   if (known === null) await db.system(ctx, (tx) => tx.run(fingerprintKept(secret.fingerprint)))
   // Another process may have been first.
-  const kept = known ?? (await keptFingerprint(db, ctx))
+  const kept = known ?? (await secretFingerprint(db, ctx))
   if (kept !== secret.fingerprint) {
     throw new StoaError(secretErrors.secret_wrong, {
       message: `The database was made with another secret than ${secret.source} holds: set the right one. Nothing was changed.`,
@@ -36,7 +36,8 @@ export async function openSecret(
   return secret
 }
 
-async function keptFingerprint(db: Database, ctx: BaseCtx): Promise<string | null> {
-  const row = await db.systemRead(ctx, (tx) => tx.one(installation()))
-  return row.secretFingerprint
+/** The fingerprint of the secret that this database belongs to; null when it has not met one yet. */
+export async function secretFingerprint(db: Database, ctx: BaseCtx): Promise<string | null> {
+  const row = await db.systemRead(ctx, (tx) => tx.maybe(keptFingerprint()))
+  return row?.fingerprint ?? null
 }

@@ -12,7 +12,7 @@ import { type BaseCtx, type Logger, StoaError, silentLogger, systemClock, system
 import type { Config } from '../config/config.ts'
 import { findSecret } from '../config/secrets.ts'
 import { failureOf } from '../failure.ts'
-import { installation } from '../installation-store.ts'
+import { secretFingerprint } from '../installation.ts'
 import { migrationSets } from '../manifest.ts'
 import { openDatabase, pgliteFolder } from '../open-database.ts'
 import { openTables, type ServerFacts, serverFacts } from './database-facts.ts'
@@ -168,18 +168,18 @@ async function rowFindings(db: Database): Promise<Finding[]> {
 
 async function fingerprintFinding(config: Config, db: Database, ctx: BaseCtx): Promise<Finding> {
   const about = findings('Secret')
-  const { secretFingerprint } = await db.systemRead(ctx, (tx) => tx.one(installation()))
+  const kept = await secretFingerprint(db, ctx)
   const secret = await findSecret(config.secret, config.dataDir).catch((error: unknown) => {
     if (error instanceof StoaError) return null
     throw error
   })
-  if (secretFingerprint === null) return about.ok('The database has not met one yet.')
+  if (kept === null) return about.ok('The database has not met one yet.')
   if (secret === null)
     return about.fail(
       'The database was made with one that is not there.',
       'Put it back from a backup, or set STOA_SECRET.',
     )
-  if (secret.fingerprint === secretFingerprint) return about.ok('It is the one that the database was made with.')
+  if (secret.fingerprint === kept) return about.ok('It is the one that the database was made with.')
   return about.fail(
     'The database was made with another one.',
     `Set the right one instead of the one in ${secret.source}.`,

@@ -1,5 +1,5 @@
 import type { MigrationSet } from '@stoa/db'
-import { secretFingerprint } from './0001_secret_fingerprint.ts'
+import { installationSecret } from './0001_installation_secret.ts'
 
 /** What the program itself keeps. */
-export const stoaMigrations: MigrationSet = { owner: 'stoa', migrations: [secretFingerprint] }
+export const stoaMigrations: MigrationSet = { owner: 'stoa', migrations: [installationSecret] }
