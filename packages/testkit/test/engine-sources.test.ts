@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, it } from 'node:test'
-import { findSource, provideEngines } from '@stoa/testkit/servers'
+import { findSource, provideEngines, providePostgres } from '@stoa/testkit/servers'
 import { type FakeOptions, fakeMachine, postgresIn } from './fake-machine.ts'
 
 const APT = { '/usr/bin/apt-get': '' }
@@ -170,6 +170,18 @@ describe('the engines of a test run', () => {
         .sort()
     assert.equal(new Set(projects('up')).size, 2)
     assert.deepEqual(projects('down'), projects('up'))
+  })
+
+  it('may be PostgreSQL alone, and then no Redis is looked for', async () => {
+    const machine = fakeMachine({ programs: DOCKER, answer: () => ({ stdout: '28.0' }) })
+    {
+      await using server = await providePostgres(machine)
+      assert.equal(new URL(server.url).protocol, 'postgres:')
+    }
+    const projects = machine.commands.map((command) => /-p (\S+)/.exec(command)?.[1]).filter(Boolean)
+    assert.equal(new Set(projects).size, 1)
+    assert.ok(machine.commands.some((command) => command.includes(' down ')))
+    assert.ok(!machine.commands.some((command) => command.includes('redis')))
   })
 
   it('are taken down again when one of the two does not come up', async () => {

@@ -1,4 +1,13 @@
 export type { EngineServer, PostgresOptions, PostgresServer, RedisOptions, RedisServer } from './engine.ts'
 export type { Engine } from './install.ts'
 export type { CommandOptions, CommandResult, Machine } from './machine.ts'
-export { type EngineSource, type Engines, findSource, provideEngines, startPostgres, startRedis } from './provide.ts'
+export {
+  type EngineSource,
+  type Engines,
+  findSource,
+  type ProvidedPostgres,
+  provideEngines,
+  providePostgres,
+  startPostgres,
+  startRedis,
+} from './provide.ts'

@@ -45,7 +45,7 @@ export async function provideEngines(
   say: (line: string) => void = quiet,
 ): Promise<Engines> {
   const [postgres, redis] = await bothOrNeither(
-    given(machine, 'TEST_DATABASE_URL', 5432) ?? started('postgres', machine, say, startPostgresFrom),
+    postgresFor(machine, say),
     given(machine, 'TEST_REDIS_URL', 6379) ?? started('redis', machine, say, startRedisFrom),
   )
   return {
@@ -56,6 +56,25 @@ export async function provideEngines(
       await Promise.all([postgres.stop(), redis.stop()])
     },
   }
+}
+
+/** One PostgreSQL server, for as long as it is not disposed of. */
+export interface ProvidedPostgres extends AsyncDisposable {
+  /** A superuser's URL to a maintenance database. */
+  readonly url: string
+}
+
+/** PostgreSQL alone, from `TEST_DATABASE_URL` or started here. Throws like {@link provideEngines}. */
+export async function providePostgres(
+  machine: Machine = thisMachine,
+  say: (line: string) => void = quiet,
+): Promise<ProvidedPostgres> {
+  const { url, stop } = await postgresFor(machine, say)
+  return { url, [Symbol.asyncDispose]: stop }
+}
+
+function postgresFor(machine: Machine, say: (line: string) => void): Promise<Provided> {
+  return given(machine, 'TEST_DATABASE_URL', 5432) ?? started('postgres', machine, say, startPostgresFrom)
 }
 
 interface Provided {
