@@ -8,7 +8,7 @@
  * The log is its caller's: it outlives all of this.
  */
 import { assertCompatible, type Database, migrate } from '@stoa/db'
-import { type ApiKeys, createApiKeys, createHttp, type Route } from '@stoa/http'
+import { type ApiKeys, createApiKeys, createHttp, type Endpoint, type Route } from '@stoa/http'
 import { createJournal, type Journal } from '@stoa/journal'
 import { type Clock, Resources, systemCtx } from '@stoa/kernel'
 import type { Columns, Module, Room } from '@stoa/module'
@@ -43,6 +43,8 @@ export interface Stoa extends AsyncDisposable {
   readonly address: string
   readonly db: Database
   readonly apiKeys: ApiKeys
+  /** Everything that is answered over HTTP, documented or not. */
+  readonly endpoints: readonly Endpoint[]
 }
 
 /** What HTTP adds to the drain delay and the drain time-out before it is given up. */
@@ -99,7 +101,8 @@ async function start(config: Config, deps: StartDeps, options: StartOptions, res
   await Promise.all(rooms.map((room) => room.ready?.()))
   const address = await http.listen()
   url ||= address
-  return { url, address, db, apiKeys, [Symbol.asyncDispose]: () => stop(resources, deps) }
+  const { endpoints } = http
+  return { url, address, db, apiKeys, endpoints, [Symbol.asyncDispose]: () => stop(resources, deps) }
 }
 
 async function stop(resources: Resources, { log }: StartDeps): Promise<void> {

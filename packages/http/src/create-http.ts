@@ -17,6 +17,7 @@ import type { AuthScheme } from './auth.ts'
 import { createCursors } from './cursor.ts'
 import { serveDocs } from './docs-page.ts'
 import { drain } from './drain.ts'
+import { collectEndpoints, type Endpoint } from './endpoints.ts'
 import { Guard, type RouteMeter } from './guard.ts'
 import { type AnswerHeaders, answerHeaders, writeAnswerHeaders } from './headers.ts'
 import { Idempotency } from './idempotency.ts'
@@ -61,6 +62,8 @@ export interface HttpDeps {
 export interface Http extends AsyncDisposable {
   /** The application, for `inject` and for what has no route of its own. */
   readonly app: FastifyInstance
+  /** Everything that is answered, documented or not. */
+  readonly endpoints: readonly Endpoint[]
   /** Starts to listen. Gives the address: `http://127.0.0.1:3000`. @throws Error when the port is taken or not allowed */
   listen(): Promise<string>
   /** Where it listens; null before {@link listen}. */
@@ -81,6 +84,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   checkErrorCodes(deps.routes, deps.errors)
   const headers = answerHeaders(config.hstsSeconds)
   const app = fastifyOf(config, deps, headers)
+  const endpoints = collectEndpoints(app)
   const load = new LoadGuard(config, config.measureLoad)
   const idempotency = idempotencyOf(deps)
   const state = { draining: false }
@@ -128,6 +132,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   }
   return {
     app,
+    endpoints,
     get address() {
       return address
     },

@@ -11,6 +11,7 @@ export {
 export { type AuthScheme, bearerToken, type Credentials, type Principal } from './auth.ts'
 export { createHttp, type Http, type HttpDeps } from './create-http.ts'
 export type { CursorValue } from './cursor.ts'
+export type { Endpoint } from './endpoints.ts'
 export { etag, IfMatch } from './etag.ts'
 export { Id, IdParams, Nullable, OneOf, Timestamp, TimestampInput } from './fields.ts'
 export { httpMigrations } from './migrations/index.ts'

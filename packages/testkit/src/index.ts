@@ -1,6 +1,18 @@
+export {
+  type ApiCall,
+  type ApiCalls,
+  type ApiOperation,
+  type ApiParameter,
+  addressOf,
+  apiOperations,
+  callOperation,
+  type JsonSchema,
+} from './api-operations.ts'
 export { type Engine, engines, testRedisUrl, testServerUrl } from './engines.ts'
 export { type IsolationReport, tryIsolation } from './isolation.ts'
+export { type RouteIsolationOptions, type RouteIsolationReport, tryRouteIsolation } from './route-isolation.ts'
 export { type Suite, type SuiteOptions, type SuitePlace, type SuiteProgram, startSuite } from './start-suite.ts'
+export { rowDifferences, type TenantRows, type TenantRowsOptions, tenantRows } from './tenant-rows.ts'
 export { type TestAnswer, TestClient, type TestRequest } from './test-client.ts'
 export { TestClock } from './test-clock.ts'
 export { openTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.ts'

@@ -7,9 +7,10 @@
  *
  * Where the victim has a schema of its own, the intruder is put into that schema: what if the search path were wrong?
  */
-import { type AdminSession, type Database, identifier, statement } from '@stoa/db'
+import { type Database, identifier, statement } from '@stoa/db'
 import { newId, type Tenant } from '@stoa/kernel'
 import { insertMadeUp, type TableShape, tenantTables } from './made-up-rows.ts'
+import { tableRows } from './tenant-rows.ts'
 import { testCtx } from './test-tenants.ts'
 
 /** What was tried. */
@@ -32,24 +33,16 @@ export async function tryIsolation(db: Database, victim: Tenant): Promise<Isolat
   for (const table of tables) {
     await db.admin(async (session) => {
       for (const tenant of [victim, intruder]) {
-        if ((await rowsOf(session, table, tenant)).length === 0) await insertMadeUp(session, table, tenant.id)
+        if ((await tableRows(session, table, tenant)).length === 0) await insertMadeUp(session, table, tenant.id)
       }
     })
-    const before = await db.admin((session) => rowsOf(session, table, victim))
+    const before = await db.admin((session) => tableRows(session, table, victim))
     for (const problem of await intrude(db, table, intruder, victim)) problems.push(`${table.name}: ${problem}`)
-    const after = await db.admin((session) => rowsOf(session, table, victim))
+    const after = await db.admin((session) => tableRows(session, table, victim))
     if (JSON.stringify(before) !== JSON.stringify(after))
       problems.push(`${table.name}: rows of the other tenant changed`)
   }
   return { checked: tables.map((table) => table.name), problems }
-}
-
-async function rowsOf(session: AdminSession, table: TableShape, tenant: Tenant): Promise<string[]> {
-  const rows = await session.query<{ text: string }>(
-    `select t::text as text from ${table.name} as t where tenant_id = $1 order by 1`,
-    [tenant.id],
-  )
-  return rows.map((row) => row.text)
 }
 
 async function intrude(db: Database, table: TableShape, intruder: Tenant, victim: Tenant): Promise<string[]> {

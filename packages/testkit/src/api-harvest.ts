@@ -1,0 +1,113 @@
+import { randomUUID } from 'node:crypto'
+import { type ApiCall, type ApiCalls, type ApiOperation, addressOf, callOperation } from './api-operations.ts'
+import type { TestAnswer, TestClient } from './test-client.ts'
+
+/** What a tenant has after it called every operation once. */
+export interface ApiHarvest {
+  /** By operation: the call that succeeded, with its Idempotency-Key where there was one. */
+  readonly calls: ReadonlyMap<string, ApiCall>
+  /** By operation: the call that got its second page. */
+  readonly pages: ReadonlyMap<string, ApiCall>
+  /** Every text that was sent or came back, times aside. */
+  readonly values: ReadonlySet<string>
+  /** A few of each field. */
+  readonly samples: readonly string[]
+}
+
+const SAMPLES_OF_A_FIELD = 2
+const TIME = /^\d{4}-\d\d-\d\dT/
+
+/**
+ * Calls every operation with success, and keeps what comes back.
+ *
+ * @param client gives a new one for each operation
+ * @throws Error when an operation has no call, or a call does not succeed
+ */
+export async function harvestOf(
+  operations: readonly ApiOperation[],
+  calls: ApiCalls,
+  client: () => Promise<TestClient>,
+): Promise<ApiHarvest> {
+  const basket = new Basket()
+  const done = new Map<string, ApiCall>()
+  for (const operation of operations) {
+    const caller = await client()
+    const prepared = await callOf(calls, operation, caller)
+    const call = operation.method === 'GET' ? prepared : withHeader(prepared, 'idempotency-key', randomUUID())
+    const { body, headers } = await succeeded(caller, operation, call)
+    if (operation.method !== 'GET') await mustReplay(caller, operation, call)
+    basket.take('', call)
+    basket.take('', body)
+    basket.take('location', headers.get('location'))
+    done.set(operation.id, call)
+  }
+  const pages = new Map<string, ApiCall>()
+  for (const operation of operations.filter(isList)) {
+    const caller = await client()
+    const first = withQuery(done.get(operation.id) as ApiCall, { limit: '1' })
+    const { nextCursor } = (await succeeded(caller, operation, first)).body as { readonly nextCursor: string | null }
+    if (nextCursor === null) throw new Error(`${operation.id} has one page only, so no cursor can be tried`)
+    const second = withQuery(first, { cursor: nextCursor })
+    await succeeded(caller, operation, second)
+    pages.set(operation.id, second)
+  }
+  return { calls: done, pages, values: basket.values, samples: basket.samples() }
+}
+
+/** A call of the operation that succeeds. @throws Error when there is none for it */
+export async function callOf(calls: ApiCalls, { id }: ApiOperation, caller: TestClient): Promise<ApiCall> {
+  const prepare = calls[id]
+  if (prepare === undefined) throw new Error(`there is no call of ${id}: say how it is called with success`)
+  return await prepare(caller)
+}
+
+function isList({ parameters }: ApiOperation): boolean {
+  return parameters.some(({ in: place, name }) => place === 'query' && name === 'cursor')
+}
+
+/** The call with one more header. */
+export function withHeader(call: ApiCall, name: string, value: string): ApiCall {
+  return { ...call, headers: { ...call.headers, [name]: value } }
+}
+
+/** The call with more in its query. */
+export function withQuery(call: ApiCall, query: Readonly<Record<string, string>>): ApiCall {
+  return { ...call, query: { ...call.query, ...query } }
+}
+
+async function succeeded(caller: TestClient, operation: ApiOperation, call: ApiCall): Promise<TestAnswer> {
+  const answer = await callOperation(caller, operation, call)
+  if (answer.status < 400) return answer
+  const address = `${operation.method} ${addressOf(operation, call)}`
+  throw new Error(`${operation.id}: ${address} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+}
+
+/** Else another tenant's replay would prove nothing. */
+async function mustReplay(caller: TestClient, operation: ApiOperation, call: ApiCall): Promise<void> {
+  const { headers } = await succeeded(caller, operation, call)
+  if (headers.get('idempotent-replayed') !== 'true') throw new Error(`${operation.id} does not keep its answers`)
+}
+
+class Basket {
+  readonly values = new Set<string>()
+  readonly #byField = new Map<string, Set<string>>()
+
+  take(field: string, value: unknown): void {
+    if (typeof value === 'string') this.#keep(field, value)
+    else if (Array.isArray(value)) for (const item of value) this.take(field, item)
+    else if (typeof value === 'object' && value !== null) {
+      for (const [name, item] of Object.entries(value)) this.take(name, item)
+    }
+  }
+
+  #keep(field: string, value: string): void {
+    if (TIME.test(value)) return
+    this.values.add(value)
+    const known = this.#byField.get(field) ?? new Set()
+    this.#byField.set(field, known.add(value))
+  }
+
+  samples(): string[] {
+    return [...new Set([...this.#byField.values()].flatMap((values) => [...values].slice(0, SAMPLES_OF_A_FIELD)))]
+  }
+}

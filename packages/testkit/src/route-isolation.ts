@@ -1,0 +1,165 @@
+/**
+ * The isolation of tenants, tried on every operation of an OpenAPI document: no list of routes to forget one on.
+ *
+ *   seed      both tenants call every operation once, with success; whatever comes back (ids, codes, names, cursors) is kept
+ *   settle    what the program writes late is written
+ *   intrude   the intruder calls every operation: word for word as the victim did, and as itself with each value of the victim in each place
+ *             where one fits: path, query, body, cursor, Idempotency-Key, If-Match
+ *   judge     no answer holds a value of the victim that the question did not hold, a path with the victim's ids answers 404, its cursors
+ *             answer 400, nothing of its answers is replayed, and its tables are the same, row by row
+ *
+ * Operations that anybody may call have no tenant to keep apart: they are left out here, and stand on a list that is read in review.
+ */
+import type { Database } from '@stoa/db'
+import type { Tenant } from '@stoa/kernel'
+import { type ApiHarvest, callOf, harvestOf, withHeader, withQuery } from './api-harvest.ts'
+import { type ApiCall, type ApiCalls, type ApiOperation, apiOperations, callOperation } from './api-operations.ts'
+import { fitting, stringPlaces } from './schema-places.ts'
+import { rowDifferences, type TenantRowsOptions, tenantRows } from './tenant-rows.ts'
+import type { TestAnswer, TestClient } from './test-client.ts'
+
+/** What {@link tryRouteIsolation} takes. */
+export interface RouteIsolationOptions extends TenantRowsOptions {
+  /** The OpenAPI document of the program. */
+  readonly document: object
+  readonly calls: ApiCalls
+  readonly db: () => Database
+  readonly victim: Tenant
+  /** New clients with every permission. They are asked for often, so that nobody's bucket runs dry. */
+  readonly asVictim: () => Promise<TestClient>
+  readonly asIntruder: () => Promise<TestClient>
+  /** Comes back when nothing more is going to be written by itself: a restart of the program does. Default: nothing is waited for. */
+  readonly settle?: () => Promise<void>
+}
+
+/** What was tried. */
+export interface RouteIsolationReport {
+  /** The ids of the operations. */
+  readonly checked: readonly string[]
+  /** Requests of the intruder. */
+  readonly sent: number
+  /** What the intruder could do; empty when tenants are isolated. */
+  readonly problems: readonly string[]
+}
+
+/** A shorter text may be there by chance. */
+const SHORTEST_SECRET = 6
+/** After so many attacks the intruder comes with another key. */
+const ATTACKS_OF_A_CLIENT = 8
+
+/**
+ * Tries to reach what the victim has through every operation that needs a permission.
+ *
+ * @throws Error when an operation has no call, a call does not succeed for its own tenant, or nothing was found that could be betrayed
+ */
+export async function tryRouteIsolation(options: RouteIsolationOptions): Promise<RouteIsolationReport> {
+  const { document, calls, db, victim, asVictim, asIntruder, settle } = options
+  const operations = apiOperations(document).filter(({ permission }) => permission !== null)
+  const theirs = await harvestOf(operations, calls, asVictim)
+  const own = await harvestOf(operations, calls, asIntruder)
+  await settle?.()
+  const isSecret = (value: string) => value.length >= SHORTEST_SECRET && !own.values.has(value)
+  const secrets = [...theirs.values, victim.id].filter(isSecret)
+  if (secrets.length < operations.length) throw new Error('the victim has too little that could be betrayed')
+  const texts = [...theirs.samples, victim.id].filter(isSecret)
+  const before = await tenantRows(db(), victim, options)
+  const intruder = new Intruder(calls, asIntruder, secrets)
+  for (const operation of operations) {
+    for (const attack of attacks(operation, theirs, texts, victim)) await intruder.try(operation, attack)
+  }
+  const after = await tenantRows(db(), victim, options)
+  const changes = rowDifferences(before, after).map((difference) => `rows of the other tenant changed: ${difference}`)
+  return {
+    checked: operations.map(({ id }) => id),
+    sent: intruder.sent,
+    problems: [...intruder.problems, ...changes],
+  }
+}
+
+/** One request of the intruder. */
+interface Attack {
+  /** `path id`, `query subject`, `word for word` … */
+  readonly what: string
+  /** Makes it of a call that succeeds for the intruder. */
+  readonly of: (own: ApiCall) => ApiCall
+  /** What it has to answer; null: anything that betrays nothing. */
+  readonly status: number | null
+}
+
+function attacks(operation: ApiOperation, theirs: ApiHarvest, texts: readonly string[], victim: Tenant): Attack[] {
+  const { id, parameters, body } = operation
+  const call = theirs.calls.get(id) as ApiCall
+  const page = theirs.pages.get(id)
+  const inPath = parameters.some((parameter) => parameter.in === 'path') ? 404 : null
+  const { 'idempotency-key': key, ...headers } = call.headers ?? {}
+  const anyVersion = withHeader({ ...call, headers }, 'if-match', '*')
+  const found: Attack[] = [
+    { what: 'word for word', of: () => call, status: inPath },
+    { what: 'If-Match', of: () => anyVersion, status: inPath },
+    { what: 'X-Tenant-Id', of: (own) => withHeader(own, 'x-tenant-id', victim.id), status: null },
+    { what: 'query tenantId', of: (own) => withQuery(own, { tenantId: victim.id }), status: null },
+  ]
+  if (page !== undefined) found.push({ what: 'cursor', of: () => page, status: 400 })
+  if (key !== undefined) {
+    found.push({ what: 'Idempotency-Key', of: (own) => withHeader(own, 'idempotency-key', key), status: null })
+  }
+  for (const { name, in: place, schema } of parameters) {
+    for (const text of place === 'header' ? [] : fitting(schema, texts)) {
+      found.push(
+        place === 'path'
+          ? { what: `path ${name}`, of: (own) => ({ ...own, params: { ...own.params, [name]: text } }), status: 404 }
+          : { what: `query ${name}`, of: (own) => withQuery(own, { [name]: text }), status: null },
+      )
+    }
+  }
+  if (body === null) return found
+  const inBody = (what: string, change: (own: object) => Record<string, unknown>): Attack => ({
+    what: `body ${what}`,
+    of: (own) => ({ ...own, body: change(own.body ?? {}) }),
+    status: null,
+  })
+  found.push(inBody('tenantId', (own) => ({ ...own, tenantId: victim.id })))
+  for (const { path, schema, put } of stringPlaces(body)) {
+    for (const text of fitting(schema, texts)) found.push(inBody(path.join('.'), (own) => put({ ...own }, text)))
+  }
+  return found
+}
+
+/** Carries attacks out, and notes what came of them. */
+class Intruder {
+  sent = 0
+  readonly #problems = new Set<string>()
+  readonly #calls: ApiCalls
+  readonly #newClient: () => Promise<TestClient>
+  readonly #secrets: readonly string[]
+  #client: TestClient | null = null
+
+  constructor(calls: ApiCalls, newClient: () => Promise<TestClient>, secrets: readonly string[]) {
+    this.#calls = calls
+    this.#newClient = newClient
+    this.#secrets = secrets
+  }
+
+  get problems(): string[] {
+    return [...this.#problems]
+  }
+
+  async try(operation: ApiOperation, { what, of, status }: Attack): Promise<void> {
+    if (this.#client === null || this.sent % ATTACKS_OF_A_CLIENT === 0) this.#client = await this.#newClient()
+    const call = of(await callOf(this.#calls, operation, this.#client))
+    const answer = await callOperation(this.#client, operation, call)
+    this.sent += 1
+    const problem = this.#problemOf(call, answer, status)
+    if (problem !== null) this.#problems.add(`${operation.id}, ${what}: ${problem}`)
+  }
+
+  #problemOf(call: ApiCall, answer: TestAnswer, status: number | null): string | null {
+    const said = JSON.stringify([answer.body, [...answer.headers]])
+    const asked = JSON.stringify(call)
+    const betrayed = this.#secrets.find((secret) => said.includes(secret) && !asked.includes(secret))
+    if (betrayed !== undefined) return `the answer (${answer.status}) holds '${betrayed}' of the other tenant`
+    if (answer.headers.has('idempotent-replayed')) return "the other tenant's answer was replayed"
+    if (answer.status === 429 || answer.status >= 500) return `answered ${answer.status}, which proves nothing`
+    return status === null || answer.status === status ? null : `answered ${answer.status} instead of ${status}`
+  }
+}
