@@ -4,6 +4,7 @@ import { resolveOptions } from '@stoa/kernel'
 import { type Database, WireDatabase } from './database.ts'
 import { DataFolderError, FolderLock } from './folder-lock.ts'
 import { type DatabaseDeps, PGLITE_OPTIONS, type PgliteOptionsInput } from './options.ts'
+import { ensureFolder } from './pglite-folder.ts'
 import { pgliteWire } from './pglite-wire.ts'
 
 /** Enough for the embedded use, and half the memory of the default. */
@@ -26,6 +27,7 @@ export async function openPglite(options: PgliteOptionsInput, deps: DatabaseDeps
   const { dataDir, statementTimeoutMs, template } = resolveOptions(PGLITE_OPTIONS, options, { name: 'openPglite' })
   const lock = dataDir === null ? null : await holdFolder(dataDir, deps)
   try {
+    if (dataDir !== null && template === undefined) await ensureFolder(dataDir)
     const pglite = await PGlite.create({
       ...(dataDir === null ? {} : { dataDir }),
       ...(template ? { loadDataDir: template as Blob } : {}),
@@ -34,7 +36,7 @@ export async function openPglite(options: PgliteOptionsInput, deps: DatabaseDeps
     return new FolderDatabase(pglite, statementTimeoutMs, deps, lock)
   } catch (cause) {
     await lock?.[Symbol.asyncDispose]()
-    if (dataDir === null) throw cause
+    if (dataDir === null || cause instanceof DataFolderError) throw cause
     throw new DataFolderError(`The data folder ${dataDir} cannot be opened as a database: ${textOf(cause)}`, { cause })
   }
 }

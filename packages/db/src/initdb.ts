@@ -1,0 +1,6 @@
+// `initdb.ts <folder>`: makes the folder a PGlite database, as a process of its own. See pglite-folder.ts.
+
+import { PGlite } from '@electric-sql/pglite'
+
+const pglite = await PGlite.create({ dataDir: process.argv[2] ?? '' })
+await pglite.close()

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { silentLogger, systemClock } from '@stoa/kernel'
+import { DataFolderError, openPglite } from '../src/index.ts'
+
+const DEPS = { log: silentLogger, clock: systemClock }
+const OPENS = `
+  import { openPglite } from ${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)}
+  import { silentLogger, systemClock } from '@stoa/kernel'
+  await using db = await openPglite({ dataDir: process.argv[1] }, { log: silentLogger, clock: systemClock })`
+
+function temporary(): { readonly root: string } & Disposable {
+  const root = mkdtempSync(join(tmpdir(), 'stoa-folder-'))
+  return { root, [Symbol.dispose]: () => rmSync(root, { recursive: true, force: true }) }
+}
+
+async function answers(dataDir: string): Promise<unknown> {
+  await using db = await openPglite({ dataDir }, DEPS)
+  return await db.admin((session) => session.query('select 1 as one'))
+}
+
+describe('a new PGlite folder', () => {
+  it('appears whole or not at all: a start killed in the middle leaves what the next one removes', async () => {
+    using folder = temporary()
+    const child = spawn(process.execPath, ['--input-type=module', '-e', OPENS, join(folder.root, 'db')], {
+      cwd: import.meta.dirname,
+      detached: true,
+    })
+    const ended = once(child, 'exit')
+    const begun = () => readdirSync(folder.root).some((name) => existsSync(join(folder.root, name, 'PG_VERSION')))
+    while (!begun()) await systemClock.sleep(5)
+    process.kill(-(child.pid ?? 0), 'SIGKILL')
+    await ended
+    assert.deepEqual(readdirSync(join(folder.root, 'db')), [])
+    assert.deepEqual(await answers(join(folder.root, 'db')), [{ one: 1 }])
+    assert.deepEqual(readdirSync(folder.root), ['db'])
+  })
+
+  it('is refused when it holds something else, which stays as it is', async () => {
+    using folder = temporary()
+    mkdirSync(join(folder.root, 'db'))
+    writeFileSync(join(folder.root, 'db', 'letter.txt'), 'dear')
+    await assert.rejects(answers(join(folder.root, 'db')), (error) => {
+      assert.ok(error instanceof DataFolderError)
+      assert.match(error.message, /holds no database, but it is not empty \(it has letter\.txt\)/)
+      return true
+    })
+    assert.deepEqual(readdirSync(folder.root), ['db'])
+    assert.deepEqual(readdirSync(join(folder.root, 'db')), ['letter.txt'])
+  })
+})
