@@ -5,7 +5,8 @@
  *
  * A bucket is born full. A refused take changes nothing but the time that was seen, so hammering cannot push the refill away, and no rounding error
  * gathers. Time is the latest that was ever seen: when the clock goes back, it stands still for the bucket until the clock is again where it was,
- * so tokens neither vanish, nor does the same second fill twice, nor comes in again what ran over a full bucket.
+ * so tokens neither vanish, nor does the same second fill twice, nor comes in again what ran over a full bucket. A charge after the fact may
+ * leave a debt, which the refill pays first.
  * (A sliding window of time stamps would be exact too, at `capacity` numbers per caller; a fixed window lets twice the limit through at its edge.)
  */
 
@@ -20,7 +21,7 @@ export interface Limit {
 /** The answer to a take. */
 export interface Decision {
   allowed: boolean
-  /** Whole tokens left. */
+  /** Whole tokens left; 0 in debt. */
   remaining: number
   /** The capacity. */
   limit: number
@@ -28,11 +29,13 @@ export interface Decision {
   resetAfterMs: number
   /** Milliseconds until the same take would be allowed, rounded up; 0 when it was allowed, Infinity when its cost is above the capacity. */
   retryAfterMs: number
+  /** Tokens taken beyond the cost, where the take asked for more (`upTo`). */
+  extra?: number
 }
 
 /** What is kept of a caller. */
 export interface Bucket {
-  /** Tokens after the last spending. */
+  /** Tokens after the last spending; negative in debt. */
   tokens: number
   /** When that was, in milliseconds. */
   spentMs: number
@@ -44,6 +47,8 @@ export interface Bucket {
 
 const MAX_CAPACITY = 1_000_000_000
 const MIN_REFILL = 0.000_001
+/** A debt ends here: a bucket that holds numbers of another size would lose the small ones. */
+const MAX_DEBT = 1_000_000_000
 
 /** @throws RangeError when the limit makes no sense */
 export function checkLimit(limit: Limit): void {
@@ -59,6 +64,13 @@ export function checkLimit(limit: Limit): void {
 /** @throws RangeError when a cost is negative or not finite, or the time is not finite */
 export function checkTake(cost: number, nowMs: number): void {
   if (!(cost >= 0 && cost < Number.POSITIVE_INFINITY)) throw new RangeError(`cost must be 0 or more (got ${cost})`)
+  if (!Number.isFinite(nowMs)) throw new RangeError(`nowMs must be a time in milliseconds (got ${nowMs})`)
+}
+
+/** @throws RangeError when what is charged or refunded is not finite, or above 1 000 000 000 */
+export function checkSettlement(cost: number, nowMs: number): void {
+  if (!(Math.abs(cost) <= MAX_DEBT))
+    throw new RangeError(`a charge or refund must be finite, and at most ${MAX_DEBT} (got ${cost})`)
   if (!Number.isFinite(nowMs)) throw new RangeError(`nowMs must be a time in milliseconds (got ${nowMs})`)
 }
 
@@ -102,6 +114,17 @@ export function spend(bucket: Bucket, cost: number): void {
   bucket.spentMs = bucket.seenMs
 }
 
+/** Moves tokens without asking: a charge (above 0) may leave a debt, a refund (below 0) ends at the capacity. */
+export function settle(bucket: Bucket, cost: number): void {
+  bucket.tokens = Math.max(-MAX_DEBT, Math.min(bucket.capacity, tokensOf(bucket) - cost))
+  bucket.spentMs = bucket.seenMs
+}
+
+/** Whole tokens that the bucket has beyond `cost`, for who would take `upTo`. It must pay for `cost`. */
+export function beyond(bucket: Bucket, cost: number, upTo: number): number {
+  return Math.max(0, Math.floor(Math.min(upTo, tokensOf(bucket) + rounding(bucket)) - cost))
+}
+
 /** Milliseconds until the bucket is full, without telling it the time. */
 export function fullAfterMs(bucket: Bucket, nowMs: number): number {
   return Math.max(0, waitMs(bucket, bucket.capacity, nowMs))
@@ -110,7 +133,7 @@ export function fullAfterMs(bucket: Bucket, nowMs: number): number {
 /** Writes the answer into `into`. */
 export function decide(bucket: Bucket, allowed: boolean, cost: number, nowMs: number, into: Decision): Decision {
   into.allowed = allowed
-  into.remaining = Math.floor(tokensOf(bucket) + rounding(bucket))
+  into.remaining = Math.max(0, Math.floor(tokensOf(bucket) + rounding(bucket)))
   into.limit = bucket.capacity
   into.resetAfterMs = Math.ceil(fullAfterMs(bucket, nowMs))
   into.retryAfterMs = allowed

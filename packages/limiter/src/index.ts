@@ -1,4 +1,6 @@
 export { checkLimit, type Decision, type Limit } from './bucket.ts'
 export { limitField, policyField, rateLimitFields, retryAfterSeconds } from './headers.ts'
+export type { Layer, LayersDecision, Store } from './layers.ts'
 export { createMemoryStore, type MemoryStore, type MemoryStoreOptions } from './memory-store.ts'
-export { type Layer, type LayersDecision, takeToken, takeTokens } from './take.ts'
+export { createRedisStore, type RedisClient, type RedisStore, type RedisStoreOptions } from './redis-store.ts'
+export { takeToken, takeTokens } from './take.ts'

@@ -4,15 +4,42 @@
  * those is full, the one that would be full soonest. A flood of new keys therefore pushes out idle callers first; what it can win is a fresh
  * bucket for somebody who was nearly full anyway.
  */
-import { type Bucket, changeLimit, checkLimit, fullAfterMs, fullBucket, type Limit, see } from './bucket.ts'
+import {
+  type Bucket,
+  beyond,
+  changeLimit,
+  checkLimit,
+  type Decision,
+  decide,
+  fullAfterMs,
+  fullBucket,
+  type Limit,
+  pays,
+  see,
+  settle,
+  spend,
+} from './bucket.ts'
+import { boundedKey } from './bucket-key.ts'
+import {
+  blankDecision,
+  checkLayers,
+  type Layer,
+  type LayersDecision,
+  layersDecision,
+  MAX_LAYERS,
+  type Store,
+} from './layers.ts'
+import { checkWhole, refuseUnknown } from './options.ts'
 
 /** Options of {@link createMemoryStore}. */
 export interface MemoryStoreOptions {
   /**
-   * How many buckets are kept, about 150 bytes each plus the key. Fewer saves memory, and forgets busy callers when more keys than this are
-   * active at once. 16 – 10 000 000; default 100 000.
+   * How many buckets are kept, about 150 bytes each plus the key (128 characters at most). Fewer saves memory, and forgets busy callers when
+   * more keys than this are active at once. 16 – 10 000 000; default 100 000.
    */
   readonly maxBuckets?: number
+  /** The time in milliseconds. It should not jump. Default: the monotonic clock of the process. */
+  readonly clock?: () => number
 }
 
 /** How many buckets are looked at to make room for one. */
@@ -20,18 +47,48 @@ const LOOK_AT = 8
 
 const MAX_BUCKETS = 10_000_000
 
-/** The smallest store, and so the most layers that one take can have. */
-export const MIN_BUCKETS = 16
+/** The smallest store has room for the layers of one take. */
+const MIN_BUCKETS = MAX_LAYERS
 
 /** Buckets of one process, by key. */
-export class MemoryStore {
+export class MemoryStore implements Store {
   readonly #buckets = new Map<string, Bucket>()
   readonly #maxBuckets: number
+  readonly #clock: () => number
   #next: MapIterator<[string, Bucket]>
 
-  constructor(maxBuckets: number) {
+  constructor(maxBuckets: number, clock: () => number) {
     this.#maxBuckets = maxBuckets
+    this.#clock = clock
     this.#next = this.#buckets.entries()
+  }
+
+  /** @throws RangeError when limits, costs or the number of layers make no sense */
+  take(layers: readonly Layer[], nowMs: number = this.#clock()): LayersDecision {
+    checkLayers(layers, nowMs, false)
+    const buckets = this.#bucketsOf(layers, nowMs)
+    const passes = buckets.map((bucket, index) => pays(bucket, layers[index]?.cost ?? 1))
+    const allowed = passes.every((pass, index) => pass || layers[index]?.shadow === true)
+    const decisions = buckets.map((bucket, index) => {
+      const { cost = 1, upTo } = layers[index] as Layer
+      const pass = passes[index] === true
+      const extra = allowed && pass && upTo !== undefined ? beyond(bucket, cost, upTo) : 0
+      if (allowed && pass) spend(bucket, cost + extra)
+      const decision: Decision = decide(bucket, pass, cost, nowMs, blankDecision())
+      if (upTo !== undefined) decision.extra = extra
+      return decision
+    })
+    return layersDecision(layers, decisions, allowed)
+  }
+
+  /** @throws RangeError when limits, costs or the number of layers make no sense */
+  settle(layers: readonly Layer[], nowMs: number = this.#clock()): LayersDecision {
+    checkLayers(layers, nowMs, true)
+    const decisions = this.#bucketsOf(layers, nowMs).map((bucket, index) => {
+      settle(bucket, layers[index]?.cost ?? 1)
+      return decide(bucket, true, 0, nowMs, blankDecision())
+    })
+    return layersDecision(layers, decisions, true)
   }
 
   /** How many buckets are kept now. */
@@ -45,7 +102,8 @@ export class MemoryStore {
    * @throws RangeError when the limit makes no sense
    */
   bucket(key: string, limit: Limit, nowMs: number): Bucket {
-    const known = this.#buckets.get(key)
+    const kept = boundedKey(key)
+    const known = this.#buckets.get(kept)
     if (known) see(known, nowMs)
     if (known && known.capacity === limit.capacity && known.perMs === limit.refillPerSecond / 1000) return known
     checkLimit(limit)
@@ -55,18 +113,13 @@ export class MemoryStore {
     }
     if (this.#buckets.size >= this.#maxBuckets) this.#makeRoom(nowMs)
     const made = fullBucket(limit, nowMs)
-    this.#buckets.set(key, made)
+    this.#buckets.set(kept, made)
     return made
-  }
-
-  /** Makes room for this many new buckets, so that none of them pushes out another. At most {@link MIN_BUCKETS}. */
-  reserve(count: number, nowMs: number): void {
-    while (this.#buckets.size + count > this.#maxBuckets) this.#makeRoom(nowMs)
   }
 
   /** Forgets a caller, whose bucket is full then. */
   forget(key: string): void {
-    this.#buckets.delete(key)
+    this.#buckets.delete(boundedKey(key))
   }
 
   /** Drops all full buckets, which changes nothing for anybody. Returns how many. */
@@ -76,6 +129,13 @@ export class MemoryStore {
       if (fullAfterMs(bucket, nowMs) === 0) this.#buckets.delete(key)
     }
     return before - this.#buckets.size
+  }
+
+  /** Makes room for all of them first, so that none pushes out another. */
+  #bucketsOf(layers: readonly Layer[], nowMs: number): Bucket[] {
+    const unknown = layers.filter((layer) => !this.#buckets.has(boundedKey(layer.key))).length
+    while (this.#buckets.size + unknown > this.#maxBuckets) this.#makeRoom(nowMs)
+    return layers.map((layer) => this.bucket(layer.key, layer, nowMs))
   }
 
   #makeRoom(nowMs: number): void {
@@ -115,13 +175,8 @@ export class MemoryStore {
  * @throws RangeError when an option is out of range; TypeError for an option that does not exist
  */
 export function createMemoryStore(options: MemoryStoreOptions = {}): MemoryStore {
-  const { maxBuckets = 100_000, ...unknown } = options
-  const [name] = Object.keys(unknown)
-  if (name !== undefined) throw new TypeError(`createMemoryStore: unknown option '${name}'; there is 'maxBuckets'`)
-  if (!(Number.isInteger(maxBuckets) && maxBuckets >= MIN_BUCKETS && maxBuckets <= MAX_BUCKETS)) {
-    throw new RangeError(
-      `createMemoryStore: maxBuckets must be from ${MIN_BUCKETS} to ${MAX_BUCKETS} (got ${maxBuckets})`,
-    )
-  }
-  return new MemoryStore(maxBuckets)
+  const { maxBuckets = 100_000, clock = () => performance.now(), ...unknown } = options
+  refuseUnknown('createMemoryStore', unknown, ['maxBuckets', 'clock'])
+  checkWhole('createMemoryStore', 'maxBuckets', maxBuckets, MIN_BUCKETS, MAX_BUCKETS)
+  return new MemoryStore(maxBuckets, clock)
 }

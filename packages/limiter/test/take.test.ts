@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createMemoryStore, type Limit, takeToken, takeTokens } from '@stoa/limiter'
 import fc from 'fast-check'
+import { ModelBucket } from './model.ts'
 
 const limit: Limit = { capacity: 3, refillPerSecond: 2 }
 
@@ -9,33 +10,6 @@ function setup() {
   const store = createMemoryStore()
   const take = (nowMs: number, cost = 1, of: Limit = limit) => takeToken(store, 'ada', of, cost, nowMs)
   return { store, take }
-}
-
-/** The same bucket in whole thousandths of a token, without any rounding. */
-class Model {
-  #thousandths: number
-  #atMs: number
-  readonly #limit: Limit
-
-  constructor(limit: Limit, nowMs: number) {
-    this.#limit = limit
-    this.#thousandths = limit.capacity * 1000
-    this.#atMs = nowMs
-  }
-
-  take(cost: number, nowMs: number): { allowed: boolean; remaining: number } {
-    const allowed = this.canPay(cost, nowMs)
-    if (allowed) this.#thousandths -= cost * 1000
-    return { allowed, remaining: Math.floor(this.#thousandths / 1000) }
-  }
-
-  canPay(cost: number, nowMs: number): boolean {
-    const { capacity, refillPerSecond } = this.#limit
-    const elapsed = Math.max(0, nowMs - this.#atMs)
-    this.#thousandths = Math.min(capacity * 1000, this.#thousandths + elapsed * refillPerSecond)
-    this.#atMs = Math.max(this.#atMs, nowMs)
-    return this.#thousandths >= cost * 1000
-  }
 }
 
 const limits = fc.record({
@@ -165,7 +139,7 @@ describe('takeToken', () => {
       fc.property(limits, steps, (of, taken) => {
         const { take } = setup()
         let now = 1_700_000_000_000
-        const model = new Model(of, now)
+        const model = new ModelBucket(of, now)
         take(now, 0, of)
         for (const { stepMs, cost } of taken) {
           now += stepMs
@@ -274,7 +248,7 @@ describe('takeTokens', () => {
       fc.property(fc.array(limits, { minLength: 1, maxLength: 4 }), steps, (ofs, taken) => {
         const { store } = setup()
         let now = 1_000_000
-        const models = ofs.map((of) => new Model(of, now))
+        const models = ofs.map((of) => new ModelBucket(of, now))
         const named = (cost: number) => ofs.map((of, index) => ({ ...of, key: String(index), cost }))
         takeTokens(store, named(0), now)
         for (const { stepMs, cost } of taken) {

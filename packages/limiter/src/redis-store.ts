@@ -1,0 +1,202 @@
+/*
+ * Buckets in Redis or Valkey, one server or a Cluster. Time is the server's, so the clocks of the nodes do not matter.
+ *
+ * Takes that are asked for in the same turn of the event loop go out as one call: with many callers a take costs the client and the server a
+ * fraction of a command of its own, and a single one waits for nobody. The script is called by its hash, and sent again when the server does
+ * not know it (a restart, a failover, SCRIPT FLUSH).
+ *
+ * A Cluster runs a script on the keys of one slot. So the keys of a store share a slot by their hash tag, unless `slotOf` spreads them; then the
+ * layers of one take must agree.
+ */
+import type { Decision } from './bucket.ts'
+import { portableKey } from './bucket-key.ts'
+import { checkLayers, type Layer, type LayersDecision, layersDecision, type Store } from './layers.ts'
+import { checkWhole, refuseUnknown } from './options.ts'
+import { ANSWER_FIELDS, TAKE_SCRIPT, TAKE_SCRIPT_SHA } from './redis-script.ts'
+
+/** What is used of the caller's client: ioredis's `Redis` or `Cluster`. */
+export interface RedisClient {
+  evalsha(sha: string, keyCount: number, ...args: (string | number)[]): Promise<unknown>
+  eval(script: string, keyCount: number, ...args: (string | number)[]): Promise<unknown>
+  /** Where the connection stands. While it is being made again, a take fails at once instead of waiting in the client's memory. */
+  readonly status?: string
+}
+
+/** Options of {@link createRedisStore}. */
+export interface RedisStoreOptions {
+  /** Begins every key. Programs that share a server need different ones. 1–64 characters of `A–Z a–z 0–9 : . _ -`. Default `limiter`. */
+  readonly prefix?: string
+  /**
+   * On a Cluster: which keys go together. Keys with the same answer share a slot, and the layers of one take must have the same answer: by
+   * tenant, say. Default: all keys share one slot, which is right for every take and uses one node of the Cluster.
+   */
+  readonly slotOf?: (key: string) => string
+  /**
+   * How long a bucket stays after it is full, in milliseconds. A server whose clock goes back by less fills no bucket twice. Costs memory for
+   * idle callers. 1 – 86 400 000; default 10 000.
+   */
+  readonly keepMs?: number
+  /** The time in milliseconds instead of the server's, for tests. */
+  readonly clock?: () => number
+}
+
+/** Takes of one call; more begin another. A script holds up the server for about 2 µs per layer. */
+const MAX_LAYERS_PER_CALL = 256
+const LOST = new Set(['reconnecting', 'close', 'end'])
+
+interface Waiting {
+  readonly layers: readonly Layer[]
+  readonly settles: boolean
+  readonly resolve: (decision: LayersDecision) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** One call in the making. */
+interface Call {
+  readonly keys: string[]
+  readonly args: (string | number)[]
+  readonly waiting: Waiting[]
+}
+
+/** Buckets in Redis. */
+export class RedisStore implements Store {
+  readonly #client: RedisClient
+  readonly #prefix: string
+  readonly #slotOf: ((key: string) => string) | null
+  readonly #keepMs: number
+  readonly #clock: (() => number) | null
+  /** By slot. */
+  #calls = new Map<string, Call>()
+  readonly #flush = (): void => {
+    const calls = this.#calls
+    this.#calls = new Map()
+    for (const call of calls.values()) this.#send(call)
+  }
+
+  constructor(
+    client: RedisClient,
+    options: Required<Pick<RedisStoreOptions, 'prefix' | 'keepMs'>> & RedisStoreOptions,
+  ) {
+    this.#client = client
+    this.#prefix = options.prefix
+    this.#slotOf = options.slotOf ?? null
+    this.#keepMs = options.keepMs
+    this.#clock = options.clock ?? null
+  }
+
+  /** @throws RangeError when limits, costs or the number of layers make no sense; rejects when Redis cannot be asked */
+  take(layers: readonly Layer[]): Promise<LayersDecision> {
+    return this.#ask(layers, false)
+  }
+
+  /** @throws RangeError when limits, costs or the number of layers make no sense; rejects when Redis cannot be asked */
+  settle(layers: readonly Layer[]): Promise<LayersDecision> {
+    return this.#ask(layers, true)
+  }
+
+  #ask(layers: readonly Layer[], settles: boolean): Promise<LayersDecision> {
+    checkLayers(layers, 0, settles)
+    const slot = this.#slot(layers)
+    const { status } = this.#client
+    if (status !== undefined && LOST.has(status))
+      return Promise.reject(new Error(`Redis: the connection is lost (${status})`))
+    return new Promise((resolve, reject) => {
+      if (this.#calls.size === 0) setImmediate(this.#flush)
+      let call = this.#calls.get(slot)
+      if (call === undefined) {
+        call = { keys: [], args: [this.#clock?.() ?? '', this.#keepMs], waiting: [] }
+        this.#calls.set(slot, call)
+      }
+      append(call, slot, layers, settles)
+      call.waiting.push({ layers, settles, resolve, reject })
+      if (call.keys.length < MAX_LAYERS_PER_CALL) return
+      this.#calls.delete(slot)
+      this.#send(call)
+    })
+  }
+
+  /** What begins the keys of a take: a hash tag is never empty, because an empty one counts as none. */
+  #slot(layers: readonly Layer[]): string {
+    if (this.#slotOf === null) return `{${this.#prefix}}:`
+    const [first, ...others] = layers.map((layer) => this.#slotOf?.(layer.key) ?? '')
+    for (const other of others) {
+      if (other !== first)
+        throw new RangeError(`slotOf gives the layers of one take different slots: '${first}', '${other}'`)
+    }
+    return `${this.#prefix}{_${portableKey(first ?? '').replaceAll('}', '_')}}:`
+  }
+
+  #send(call: Call): void {
+    const { keys, args, waiting } = call
+    const parameters = [...keys, ...args]
+    this.#client
+      .evalsha(TAKE_SCRIPT_SHA, keys.length, ...parameters)
+      .catch((error: unknown) => {
+        if (!isUnknownScript(error)) throw error
+        return this.#client.eval(TAKE_SCRIPT, keys.length, ...parameters)
+      })
+      .then((answer) => deliver(waiting, answer))
+      .catch((error: unknown) => {
+        for (const { reject } of waiting) reject(error)
+      })
+  }
+}
+
+function append(call: Call, start: string, layers: readonly Layer[], settles: boolean): void {
+  call.args.push(layers.length, settles ? 1 : 0)
+  for (const { key, capacity, refillPerSecond, cost = 1, upTo = 0, shadow } of layers) {
+    call.keys.push(start + portableKey(key))
+    call.args.push(capacity, refillPerSecond / 1000, cost, upTo, shadow ? 1 : 0)
+  }
+}
+
+function deliver(waiting: readonly Waiting[], answer: unknown): void {
+  const total = waiting.reduce((sum, { layers }) => sum + layers.length, 0) * ANSWER_FIELDS
+  if (!Array.isArray(answer) || answer.length !== total)
+    throw new Error('Redis: the script gave another answer than expected')
+  const numbers = answer as readonly number[]
+  let at = 0
+  for (const { layers, resolve } of waiting) {
+    let allowed = true
+    const decisions = layers.map((layer) => {
+      const decision = decisionAt(numbers, at, layer)
+      at += ANSWER_FIELDS
+      if (!decision.allowed && !layer.shadow) allowed = false
+      return decision
+    })
+    resolve(layersDecision(layers, decisions, allowed))
+  }
+}
+
+function decisionAt(numbers: readonly number[], at: number, layer: Layer): Decision {
+  const waitMs = numbers[at + 4] as number
+  const decision: Decision = {
+    allowed: numbers[at] === 1,
+    remaining: numbers[at + 2] as number,
+    limit: layer.capacity,
+    resetAfterMs: numbers[at + 3] as number,
+    retryAfterMs: waitMs < 0 ? Number.POSITIVE_INFINITY : waitMs,
+  }
+  if (layer.upTo !== undefined) decision.extra = numbers[at + 1] as number
+  return decision
+}
+
+function isUnknownScript(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('NOSCRIPT')
+}
+
+const PREFIX = /^[A-Za-z0-9:._-]{1,64}$/
+
+/**
+ * A store on the caller's ioredis client, which stays the caller's to close. Give the client `maxRetriesPerRequest: 0` or
+ * `enableOfflineQueue: false` when nothing else uses it: a take that waits for a connection is worth nothing when it comes.
+ *
+ * @throws RangeError when an option is out of range; TypeError for an option that does not exist
+ */
+export function createRedisStore(client: RedisClient, options: RedisStoreOptions = {}): RedisStore {
+  const { prefix = 'limiter', keepMs = 10_000, slotOf, clock, ...unknown } = options
+  refuseUnknown('createRedisStore', unknown, ['prefix', 'slotOf', 'keepMs', 'clock'])
+  checkWhole('createRedisStore', 'keepMs', keepMs, 1, 86_400_000)
+  if (!PREFIX.test(prefix)) throw new RangeError(`createRedisStore: prefix must match ${PREFIX} (got '${prefix}')`)
+  return new RedisStore(client, { prefix, keepMs, ...(slotOf && { slotOf }), ...(clock && { clock }) })
+}
