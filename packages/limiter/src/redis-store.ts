@@ -12,7 +12,7 @@ import type { Decision } from './bucket.ts'
 import { portableKey } from './bucket-key.ts'
 import { checkLayers, type Layer, type LayersDecision, layersDecision, type Store } from './layers.ts'
 import { checkWhole, refuseUnknown } from './options.ts'
-import { ANSWER_FIELDS, TAKE_SCRIPT, TAKE_SCRIPT_SHA } from './redis-script.ts'
+import { ANSWER_FIELDS, SETTLES, TAKE_SCRIPT, TAKE_SCRIPT_SHA } from './redis-script.ts'
 
 /** What is used of the caller's client: ioredis's `Redis` or `Cluster`. */
 export interface RedisClient {
@@ -54,7 +54,9 @@ interface Waiting {
 /** One call in the making. */
 interface Call {
   readonly keys: string[]
-  readonly args: (string | number)[]
+  /** Capacity and tokens per ms, limit after limit. */
+  readonly limits: number[]
+  readonly takes: (string | number)[]
   readonly waiting: Waiting[]
 }
 
@@ -104,7 +106,7 @@ export class RedisStore implements Store {
       if (this.#calls.size === 0) setImmediate(this.#flush)
       let call = this.#calls.get(slot)
       if (call === undefined) {
-        call = { keys: [], args: [this.#clock?.() ?? '', this.#keepMs], waiting: [] }
+        call = { keys: [], limits: [], takes: [], waiting: [] }
         this.#calls.set(slot, call)
       }
       append(call, slot, layers, settles)
@@ -127,8 +129,8 @@ export class RedisStore implements Store {
   }
 
   #send(call: Call): void {
-    const { keys, args, waiting } = call
-    const parameters = [...keys, ...args]
+    const { keys, limits, takes, waiting } = call
+    const parameters = [...keys, this.#clock?.() ?? '', this.#keepMs, limits.length / 2, ...limits, ...takes]
     this.#client
       .evalsha(TAKE_SCRIPT_SHA, keys.length, ...parameters)
       .catch((error: unknown) => {
@@ -143,11 +145,27 @@ export class RedisStore implements Store {
 }
 
 function append(call: Call, start: string, layers: readonly Layer[], settles: boolean): void {
-  call.args.push(layers.length, settles ? 1 : 0)
-  for (const { key, capacity, refillPerSecond, cost = 1, upTo = 0, shadow } of layers) {
-    call.keys.push(start + portableKey(key))
-    call.args.push(capacity, refillPerSecond / 1000, cost, upTo, shadow ? 1 : 0)
+  const [only] = layers
+  if (only && layers.length === 1 && !settles && (only.cost ?? 1) === 1 && only.upTo === undefined && !only.shadow) {
+    call.keys.push(start + portableKey(only.key))
+    call.takes.push(limitOf(call, only))
+    return
   }
+  call.takes.push(-layers.length - (settles ? SETTLES : 0))
+  for (const layer of layers) {
+    const { cost = 1, upTo = 0, shadow } = layer
+    call.keys.push(start + portableKey(layer.key))
+    call.takes.push(limitOf(call, layer), cost, upTo, shadow ? 1 : 0)
+  }
+}
+
+/** The place of a limit in the call, from 1. Calls have few different ones. */
+function limitOf({ limits }: Call, { capacity, refillPerSecond }: Layer): number {
+  const perMs = refillPerSecond / 1000
+  for (let at = 0; at < limits.length; at += 2) {
+    if (limits[at] === capacity && limits[at + 1] === perMs) return at / 2 + 1
+  }
+  return limits.push(capacity, perMs) / 2
 }
 
 function deliver(waiting: readonly Waiting[], answer: unknown): void {
@@ -169,15 +187,17 @@ function deliver(waiting: readonly Waiting[], answer: unknown): void {
 }
 
 function decisionAt(numbers: readonly number[], at: number, layer: Layer): Decision {
-  const waitMs = numbers[at + 4] as number
+  const left = numbers[at] as number
+  const last = numbers[at + 2] as number
+  const allowed = left >= 0
   const decision: Decision = {
-    allowed: numbers[at] === 1,
-    remaining: numbers[at + 2] as number,
+    allowed,
+    remaining: allowed ? left : -1 - left,
     limit: layer.capacity,
-    resetAfterMs: numbers[at + 3] as number,
-    retryAfterMs: waitMs < 0 ? Number.POSITIVE_INFINITY : waitMs,
+    resetAfterMs: numbers[at + 1] as number,
+    retryAfterMs: allowed ? 0 : last < 0 ? Number.POSITIVE_INFINITY : last,
   }
-  if (layer.upTo !== undefined) decision.extra = numbers[at + 1] as number
+  if (layer.upTo !== undefined) decision.extra = allowed ? last : 0
   return decision
 }
 
