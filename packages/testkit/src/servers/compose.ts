@@ -68,6 +68,7 @@ async function composeServer(
   return {
     port,
     log: () => `docker compose -p ${project} logs`,
+    pid: () => null,
     stop,
     kill: async () => void (await compose('kill', engine)),
     async restart() {

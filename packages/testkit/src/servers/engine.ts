@@ -4,6 +4,8 @@ export interface EngineServer extends AsyncDisposable {
   readonly url: string
   /** The last lines that it wrote. */
   log(): string
+  /** Its main process, another one after a restart; null while it is down, and for a container. */
+  pid(): number | null
   /** Stops it in an orderly way (open connections are cut) and removes what it left. Safe to call twice. */
   stop(): Promise<void>
   /** Ends it with all of its processes at once (`kill -9`), as a crash would. The data stay for {@link EngineServer.restart}. */

@@ -45,6 +45,8 @@ export interface RunningServer extends AsyncDisposable {
   readonly port: number
   /** The last lines it wrote. */
   log(): string
+  /** Null while it is down. */
+  pid(): number | null
   /** Stops it in an orderly way and removes what it left. Safe to call twice. */
   stop(): Promise<void>
   /** Ends the program and all of its children at once, as a crash would. The data stay. */
@@ -96,6 +98,7 @@ export async function runServer(program: ServerProgram): Promise<RunningServer> 
   return {
     port,
     log: () => lines.join('\n'),
+    pid: () => child?.pid ?? null,
     stop,
     kill: () => end(killWithChildren),
     async restart() {

@@ -1,0 +1,77 @@
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os'
+import { join } from 'node:path'
+import type { Row } from './harness.ts'
+
+/** What a file in `results/` holds. */
+export interface Results {
+  readonly machine: Machine
+  /** The short name, with `-dirty` when the work tree differed from it. */
+  readonly commit: string
+  /** RFC 3339. */
+  readonly date: string
+  /** What to type to measure again. */
+  readonly command: string
+  readonly rows: readonly Row[]
+}
+
+/** Where it was measured. */
+export interface Machine {
+  readonly cpu: string
+  readonly cores: number
+  readonly memoryGb: number
+  readonly os: string
+  readonly node: string
+  /** The average of the last minute before the benchmark began: a busy machine measures its other work too. */
+  readonly load: number
+}
+
+/** This machine, now. */
+export function thisMachine(): Machine {
+  return {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    memoryGb: Math.round(totalmem() / 1e9),
+    os: `${type()} ${release()}`,
+    node: process.version,
+    load: Number((loadavg()[0] ?? 0).toFixed(2)),
+  }
+}
+
+/** The commit that is measured. */
+export function commit(root: string): string {
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim()
+  const changed = git('status', '--porcelain', '--untracked-files=no', '--', '.', ':!bench/results') !== ''
+  return `${git('rev-parse', '--short=10', 'HEAD')}${changed ? '-dirty' : ''}`
+}
+
+/** Writes `results/<name>.json`. @returns its path, relative to the root */
+export function writeResults(root: string, name: string, results: Results): string {
+  const path = join('bench', 'results', `${name}.json`)
+  mkdirSync(join(root, 'bench', 'results'), { recursive: true })
+  writeFileSync(join(root, path), `${JSON.stringify(results, null, 2)}\n`)
+  return path
+}
+
+/** The rows as a table of text. */
+export function table(rows: readonly Row[]): string {
+  const cells = rows.map((row) => [
+    row.name,
+    `${row.value} ${row.unit}`,
+    row.peer === null ? '' : `${row.peerValue} ${row.unit}: ${row.peer}`,
+    row.ratio === null ? '' : `${row.ratio}×`,
+    row.target ?? '',
+    row.met === null ? '' : row.met ? 'met' : 'MISSED',
+  ])
+  const lines = [['', 'value', 'peer', 'ratio', 'target', ''], ...cells]
+  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? []
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}

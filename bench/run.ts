@@ -1,0 +1,62 @@
+// `npm run bench [-- name … --runs=5 --seconds=5]`
+//
+// Measures, prints a table, and writes `bench/results/<name>.json`. Starts its own PostgreSQL and Redis, and leaves nothing behind. Fewer
+// than five runs are for trying out: they are printed and not written.
+
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { type Bench, openServers } from './harness.ts'
+import { journal } from './journal.ts'
+import { commit, table, thisMachine, writeResults } from './report.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const BENCHES: readonly Bench[] = [journal]
+const RUNS_WORTH_KEEPING = 5
+const BUSY_LOAD = 0.5
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
+
+try {
+  const { names, runs, seconds } = readOptions()
+  for (const bench of BENCHES) if (names.includes(bench.name)) await measure(bench, runs, seconds)
+} catch (error) {
+  console.error(error)
+  process.exitCode = 1
+}
+
+async function measure(bench: Bench, runs: number, seconds: number): Promise<void> {
+  const machine = thisMachine()
+  if (machine.load > BUSY_LOAD)
+    console.error(`The machine is busy (load ${machine.load}): these numbers are not worth keeping.`)
+  const say = (line: string) => console.error(`${bench.name}: ${line}`)
+  await using servers = openServers()
+  const { postgres, redis } = servers
+  const rows = await bench.run({ runs, seconds, say, postgres, redis })
+  console.log(`\n${table(rows)}\n`)
+  if (runs < RUNS_WORTH_KEEPING) return say(`not written: ${RUNS_WORTH_KEEPING} runs or more are`)
+  const command = `npm run bench -- ${bench.name} --runs=${runs} --seconds=${seconds}`
+  const date = new Date().toISOString()
+  say(`written to ${writeResults(ROOT, bench.name, { machine, commit: commit(ROOT), date, command, rows })}`)
+}
+
+function readOptions(): { names: readonly string[]; runs: number; seconds: number } {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { runs: { type: 'string', default: '5' }, seconds: { type: 'string', default: '5' } },
+  })
+  const known = BENCHES.map((bench) => bench.name)
+  const unknown = positionals.find((name) => !known.includes(name))
+  if (unknown !== undefined) throw new Error(`there is no benchmark '${unknown}': there are ${known.join(', ')}`)
+  return {
+    names: positionals.length > 0 ? positionals : known,
+    runs: positive('runs', values.runs),
+    seconds: positive('seconds', values.seconds),
+  }
+}
+
+function positive(name: string, given: string): number {
+  const value = Number(given)
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`${name} must be a whole number of at least 1, not ${given}`)
+  return value
+}
