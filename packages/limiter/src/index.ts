@@ -2,5 +2,12 @@ export { checkLimit, type Decision, type Limit } from './bucket.ts'
 export { limitField, policyField, rateLimitFields, retryAfterSeconds } from './headers.ts'
 export type { Layer, LayersDecision, Store } from './layers.ts'
 export { createMemoryStore, type MemoryStore, type MemoryStoreOptions } from './memory-store.ts'
+export { postgresSchema } from './postgres-schema.ts'
+export {
+  createPostgresStore,
+  type PostgresClient,
+  type PostgresStore,
+  type PostgresStoreOptions,
+} from './postgres-store.ts'
 export { createRedisStore, type RedisClient, type RedisStore, type RedisStoreOptions } from './redis-store.ts'
 export { takeToken, takeTokens } from './take.ts'

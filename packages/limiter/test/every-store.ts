@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { createMemoryStore, createRedisStore, type Store } from '@stoa/limiter'
-import { testRedisUrl } from '@stoa/testkit'
+import { createMemoryStore, createPostgresStore, createRedisStore, type Store } from '@stoa/limiter'
+import { testRedisUrl, testServerUrl } from '@stoa/testkit'
 import { Redis } from 'ioredis'
+import { Pool } from 'pg'
 
 /** A way to make empty stores of one kind. */
 export interface StoreSource extends AsyncDisposable {
@@ -15,6 +16,23 @@ export const everyStore: Readonly<Record<string, () => Promise<StoreSource>>> = 
     store: async (clock) => createMemoryStore(clock && { clock }),
     [Symbol.asyncDispose]: async () => undefined,
   }),
+
+  postgres: async () => {
+    const pool = new Pool({ connectionString: testServerUrl(), max: 20 })
+    const schema = `limiter_${randomUUID().replaceAll('-', '_')}`
+    await pool.query(`create schema ${schema}`)
+    await createPostgresStore(pool, { schema }).setup()
+    return {
+      store: async (clock) => {
+        await pool.query(`delete from ${schema}.limiter_buckets`)
+        return createPostgresStore(pool, { schema, ...(clock && { clock }) })
+      },
+      async [Symbol.asyncDispose]() {
+        await pool.query(`drop schema ${schema} cascade`)
+        await pool.end()
+      },
+    }
+  },
 
   redis: async () => {
     const redis = new Redis(testRedisUrl())
