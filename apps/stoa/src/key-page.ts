@@ -7,5 +7,6 @@ export function firstKeys(limit: number): PageRequest<'createdAt' | '-createdAt'
     sort: 'createdAt',
     after: null,
     of: (rows) => ({ data: rows.slice(0, limit), nextCursor: null }),
+    upTo: (data) => ({ data, nextCursor: null }),
   }
 }

@@ -41,6 +41,12 @@ export interface PageRequest<Sort extends string = string> {
    * @param keyOf the sort key of a row, unique by its last value
    */
   of<T>(rows: readonly T[], keyOf: (row: T) => readonly (CursorValue | Date)[]): Page<T>
+  /**
+   * Makes the page of a source that knows by itself whether there is more.
+   *
+   * @param next what `after` will be for the next page; null when this is the last one
+   */
+  upTo<T>(data: T[], next: readonly (CursorValue | Date)[] | null): Page<T>
 }
 
 /** Rows of a page when the caller names no `limit`. */
@@ -108,9 +114,9 @@ export function pageRequest(
     of(rows, keyOf) {
       const data = rows.slice(0, limit)
       const last = data.at(-1)
-      const more = rows.length > limit && last !== undefined
-      return { data, nextCursor: more ? cursors.encode(binding, keyOf(last)) : null }
+      return this.upTo(data, rows.length > limit && last !== undefined ? keyOf(last) : null)
     },
+    upTo: (data, next) => ({ data, nextCursor: next && cursors.encode(binding, next) }),
   }
 }
 

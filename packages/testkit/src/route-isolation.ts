@@ -64,7 +64,10 @@ export async function tryRouteIsolation(options: RouteIsolationOptions): Promise
   const texts = [...theirs.samples, victim.id].filter(isSecret)
   const before = await tenantRows(db(), victim, options)
   const intruder = new Intruder(calls, asIntruder, secrets)
-  for (const operation of operations) {
+  // What the intruder writes holds what it knows of the victim, and it may read that again: so it reads first.
+  const reads = operations.filter(({ method }) => method === 'GET')
+  const writes = operations.filter(({ method }) => method !== 'GET')
+  for (const operation of [...reads, ...writes]) {
     for (const attack of attacks(operation, theirs, texts, victim)) await intruder.try(operation, attack)
   }
   const after = await tenantRows(db(), victim, options)

@@ -1,4 +1,4 @@
-import { DEFAULT_LIMIT, defineRoute, MAX_LIMIT, Nullable, OneOf, PageOf, Timestamp, TimestampInput } from '@stoa/http'
+import { defineRoute, Nullable, OneOf, PageOf, Timestamp, TimestampInput } from '@stoa/http'
 import type { Journal } from '@stoa/journal'
 import { Type } from 'typebox'
 
@@ -31,7 +31,7 @@ export function listAuditEvents(journal: Journal) {
     description:
       'Who did what, when: every event of the organisation, newest first. Filters are combined. `type` alone walks through everything that is kept: give a time range with it.',
     permission: 'audit:read',
-    errors: ['invalid_cursor'],
+    list: { sorts: ['-at'] },
     schema: {
       querystring: Type.Object({
         subject: Type.Optional(
@@ -43,25 +43,19 @@ export function listAuditEvents(journal: Journal) {
         type: Type.Optional(Type.String({ minLength: 1, maxLength: 100, description: '`link.created`' })),
         after: Type.Optional({ ...TimestampInput, description: 'At this time or later.' }),
         before: Type.Optional({ ...TimestampInput, description: 'Before this time.' }),
-        limit: Type.Integer({ minimum: 1, maximum: MAX_LIMIT, default: DEFAULT_LIMIT, description: 'Rows wanted.' }),
-        cursor: Type.Optional(
-          Type.String({
-            minLength: 1,
-            maxLength: 100,
-            description: '`nextCursor` of the page before, with the same filters.',
-          }),
-        ),
       }),
       response: { 200: PageOf(AuditEvent) },
     },
-    async handler(ctx, { query }) {
-      const { after, before, ...filter } = query
+    async handler(ctx, { query, page }) {
+      const { subject, actor, type, after, before } = query
       const { events, nextCursor } = await journal.audit(ctx, {
-        ...filter,
+        ...{ subject, actor, type, limit: page.limit },
         after: after === undefined ? undefined : new Date(after),
         before: before === undefined ? undefined : new Date(before),
+        cursor: page.after === null ? undefined : String(page.after[0]),
       })
-      return { data: events.map((event) => ({ ...event, subjects: [...event.subjects] })), nextCursor }
+      const data = events.map((event) => ({ ...event, subjects: [...event.subjects] }))
+      return page.upTo(data, nextCursor === null ? null : [nextCursor])
     },
   })
 }

@@ -1,0 +1,71 @@
+/*
+ * How each operation is called with success. The checks over all operations (who may call them, who is kept out, what they answer) are made from
+ * the OpenAPI document, and this is what they need beyond it: an operation without a line here fails them.
+ */
+import { randomUUID } from 'node:crypto'
+import type { ApiCalls, TestClient } from '@stoa/testkit'
+import { SHORT_HOST } from './suite.ts'
+
+interface Link {
+  readonly id: string
+  readonly code: string
+}
+
+/** A link that is like no other. */
+async function newLink(client: TestClient): Promise<Link> {
+  return (await client.created<Link>('/api/v1/links', linkBody())).body
+}
+
+function linkBody() {
+  const id = randomUUID()
+  return { target: `https://example.com/${id}`, title: `Title ${id}`, tags: [`tag ${id}`] }
+}
+
+async function newKey(client: TestClient): Promise<string> {
+  const { body } = await client.created<{ readonly apiKey: { readonly id: string } }>('/api/v1/api-keys', keyBody())
+  return body.apiKey.id
+}
+
+function keyBody() {
+  return { name: `Key ${randomUUID()}`, scopes: ['links:read'] }
+}
+
+const ofLink = async (client: TestClient) => ({ params: { id: (await newLink(client)).id } })
+const ofKey = async (client: TestClient) => ({ params: { id: await newKey(client) } })
+const firstVersion = { headers: { 'if-match': '"1"' } }
+
+export const apiCalls: ApiCalls = {
+  createLink: () => ({ body: { ...linkBody(), expiresAt: '2099-01-02T03:04:05Z' } }),
+  listLinks: async (client) => {
+    await newLink(client)
+    await newLink(client)
+    return {}
+  },
+  getLink: ofLink,
+  updateLink: async (client) => ({ ...(await ofLink(client)), ...firstVersion, body: linkBody() }),
+  archiveLink: ofLink,
+  restoreLink: async (client) => {
+    const call = await ofLink(client)
+    const { status } = await client.send('POST', `/api/v1/links/${call.params.id}/archival`)
+    if (status !== 200) throw new Error(`the link was not archived: ${status}`)
+    return call
+  },
+  getLinkClicks: ofLink,
+  followLink: async (client) => ({ params: { code: (await newLink(client)).code } }),
+  followShortLink: async (client) => ({
+    params: { code: (await newLink(client)).code },
+    headers: { 'x-forwarded-host': SHORT_HOST },
+  }),
+  createApiKey: () => ({ body: { ...keyBody(), expiresAt: '2099-01-02T03:04:05Z' } }),
+  listApiKeys: async (client) => {
+    await newKey(client)
+    return {}
+  },
+  getApiKey: ofKey,
+  updateApiKey: async (client) => ({ ...(await ofKey(client)), ...firstVersion, body: keyBody() }),
+  revokeApiKey: ofKey,
+  listAuditEvents: async (client) => {
+    await newLink(client)
+    return {}
+  },
+}

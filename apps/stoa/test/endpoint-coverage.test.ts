@@ -1,0 +1,243 @@
+/*
+ * Who may call what, tried on every operation of the document and on everything else that is answered. An operation that is added is tried here by
+ * itself: it needs a call that succeeds in api-calls.ts, and, when it asks for no permission, a line with the reason in public-operations.txt.
+ */
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { after, before, describe, test } from 'node:test'
+import {
+  type ApiCall,
+  type ApiOperation,
+  addressOf,
+  apiOperations,
+  callOperation,
+  engines,
+  rowDifferences,
+  type Suite,
+  type TestAnswer,
+  TestClient,
+  tenantRows,
+  testCtx,
+} from '@stoa/testkit'
+import Ajv from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import type { Stoa } from '../src/compose.ts'
+import { permissions } from '../src/manifest.ts'
+import { apiCalls } from './api-calls.ts'
+import { documentOf, newAddress, startProgram } from './suite.ts'
+
+const PUBLIC = new URL('../public-operations.txt', import.meta.url)
+/** Written by itself some seconds after a key was used. */
+const WRITTEN_LATE = ['stoa.api_keys.last_used_at']
+const HOUR_MS = 3_600_000
+
+/** Method and path → reason. */
+async function publicOperations(): Promise<Map<string, string>> {
+  const listed = new Map<string, string>()
+  for (const line of (await readFile(PUBLIC, 'utf8')).split('\n')) {
+    if (line === '' || line.startsWith('#')) continue
+    const [, endpoint, reason] = /^([A-Z]+ \/\S*) — (\S.*)$/.exec(line) ?? []
+    assert.ok(endpoint && reason, `'${line}' is not 'METHOD /path — reason'`)
+    assert.ok(!listed.has(endpoint), `${endpoint} is listed twice`)
+    listed.set(endpoint, reason)
+  }
+  return listed
+}
+
+/** Somebody who has no business there, and what they are told. */
+interface Stranger {
+  readonly who: string
+  client(operation: ApiOperation): TestClient
+  /** By operation that needs a permission. */
+  status(operation: ApiOperation): number
+}
+
+const ajv = new Ajv.default({ strict: false, allErrors: true })
+addFormats.default(ajv)
+
+/** The answer is one that the document describes. */
+function assertDocumented(operation: ApiOperation, { status, headers, body }: TestAnswer): void {
+  const documented = operation.responses[status]
+  assert.ok(documented, `${operation.id} answered ${status}, which the document does not know: ${JSON.stringify(body)}`)
+  const [type = ''] = (headers.get('content-type') ?? '').split(';')
+  if (body === null) return
+  const schema = documented[type]
+  assert.ok(schema, `${operation.id} answered ${status} as '${type}', which the document does not know`)
+  assert.ok(ajv.validate(schema, body), `${operation.id}: ${ajv.errorsText()}: ${JSON.stringify(body)}`)
+}
+
+function assertRefused(operation: ApiOperation, answer: TestAnswer, status: number): void {
+  assert.equal(answer.status, status, JSON.stringify(answer.body))
+  const { code } = answer.body as { readonly code: string }
+  assertDocumented(operation, answer)
+  if (status === 401) assert.match(answer.headers.get('www-authenticate') ?? '', /^Bearer /)
+  if (status === 401) assert.equal(code, 'unauthenticated')
+  if (status === 403) assert.equal(code, 'forbidden')
+}
+
+/** From an address of its own, so that nobody is refused for what others did. */
+const from = (call: ApiCall): ApiCall => ({ ...call, headers: { ...newAddress(), ...call.headers } })
+
+for (const engine of engines) {
+  describe(`every operation, on ${engine}`, () => {
+    let suite: Suite<Stoa>
+    let operations: readonly ApiOperation[]
+    let guarded: readonly ApiOperation[]
+    const calls = new Map<string, ApiCall>()
+    const callOf = ({ id }: ApiOperation) => calls.get(id) ?? assert.fail(`${id} has no call`)
+
+    before(async () => {
+      suite = await startProgram(engine)
+      operations = apiOperations(await documentOf(suite))
+      guarded = operations.filter((operation) => operation.permission !== null)
+      for (const { id } of operations) {
+        const call = await apiCalls[id]?.(await suite.client())
+        if (call) calls.set(id, call)
+      }
+    })
+    after(() => suite?.[Symbol.asyncDispose]())
+
+    async function key(scopes: readonly string[], expiresAt: Date | null, nowMs: number) {
+      const clock = { now: () => nowMs, sleep: () => Promise.resolve() }
+      const ctx = testCtx({ tenant: suite.tenants.pooled, clock })
+      return await suite.program.apiKeys.create(ctx, { name: 'stranger', scopes, expiresAt })
+    }
+
+    async function strangers(): Promise<Stranger[]> {
+      const { url } = suite.program
+      const now = Date.now()
+      const expired = await key(['*'], new Date(now - HOUR_MS), now - 2 * HOUR_MS)
+      const revoked = await key(['*'], null, now)
+      const revokedClient = new TestClient(url, revoked.token)
+      await revokedClient.got('/api/v1/links')
+      await suite.program.apiKeys.revoke(testCtx({ tenant: suite.tenants.pooled }), revoked.apiKey.id)
+      const without = new Map<string, TestClient>()
+      for (const permission of Object.keys(permissions)) {
+        const others = Object.keys(permissions).filter((other) => other !== permission)
+        without.set(permission, new TestClient(url, (await key(others, null, now)).token))
+      }
+      const neighbour = await suite.client('neighbour')
+      const placed = await suite.client('placed')
+      const elsewhere = ({ path, responses }: ApiOperation) =>
+        path.includes('{') ? 404 : Number(Object.keys(responses).find((status) => Number(status) < 400))
+      return [
+        { who: 'anonymous', client: () => suite.anonymous(), status: () => 401 },
+        {
+          who: 'a key with every permission but this',
+          client: ({ permission }) => without.get(permission ?? 'audit:read') ?? assert.fail(`${permission}?`),
+          status: () => 403,
+        },
+        { who: 'an expired key', client: () => new TestClient(url, expired.token), status: () => 401 },
+        { who: 'a revoked key', client: () => revokedClient, status: () => 401 },
+        { who: 'a key of another tenant', client: () => neighbour, status: elsewhere },
+        { who: 'a key of a tenant in a schema of its own', client: () => placed, status: elsewhere },
+      ]
+    }
+
+    test('that asks for no permission stands on the list, with its reason, and the list names nothing else', async () => {
+      const open = suite.program.endpoints.filter(({ permission }) => permission === null)
+      const names = open.map(({ method, path }) => `${method} ${path}`)
+      assert.deepEqual(names.sort(), [...(await publicOperations()).keys()].sort())
+    })
+
+    test('is in the document, unless it is open to all and no part of the API', () => {
+      const documented = operations.map(({ method, path, permission }) => `${method} ${path} ${permission}`)
+      const served = suite.program.endpoints
+        .filter(({ path, permission }) => permission !== null || path.startsWith('/api/'))
+        .map(({ method, path, permission }) => `${method} ${path} ${permission}`)
+      assert.deepEqual(
+        served.filter((endpoint) => !documented.includes(endpoint)),
+        [],
+      )
+      assert.ok(guarded.length >= 13, `${guarded.length} operations`)
+    })
+
+    test('has a call that succeeds, and no call is of an operation that does not exist', () => {
+      assert.deepEqual(Object.keys(apiCalls).sort(), operations.map(({ id }) => id).sort())
+    })
+
+    test('needs a permission that exists', () => {
+      for (const { id, permission } of guarded)
+        assert.ok(permission && permission in permissions, `${id}: ${permission}`)
+    })
+
+    test('refuses whoever has no business there, and nothing is written', async (t) => {
+      const callers = await strangers()
+      const content = () => tenantRows(suite.program.db, suite.tenants.pooled, { without: WRITTEN_LATE })
+      const before = await content()
+      for (const { who, client, status } of callers) {
+        for (const operation of guarded) {
+          await t.test(`${operation.id}: ${who}`, async () => {
+            const expected = status(operation)
+            const answer = await callOperation(client(operation), operation, from(callOf(operation)))
+            if (expected < 400) assert.equal(answer.status, expected, JSON.stringify(answer.body))
+            else assertRefused(operation, answer, expected)
+          })
+        }
+      }
+      assert.deepEqual(rowDifferences(before, await content()), [])
+    })
+
+    test('says 401 and 403 before it looks at anything else of the request', async (t) => {
+      const callers = (await strangers()).filter(({ who }) => !who.includes('tenant'))
+      for (const { who, client, status } of callers) {
+        for (const operation of guarded) {
+          await t.test(`${operation.id}: ${who}`, async () => {
+            const address = operation.path.replace(/\{\w+\}/g, 'nonsense')
+            const request = {
+              headers: { ...newAddress(), 'content-type': 'application/json' },
+              ...(operation.method !== 'GET' && { body: '{"not": json' }),
+            }
+            const answer = await client(operation).send(operation.method, `${address}?nonsense=1`, request)
+            assertRefused(operation, answer, status(operation))
+          })
+        }
+      }
+    })
+
+    test('that reads answers HEAD as GET, to the same callers', async (t) => {
+      const callers = await strangers()
+      const owner = await suite.client()
+      for (const operation of guarded.filter(({ method }) => method === 'GET')) {
+        await t.test(operation.id, async () => {
+          const address = addressOf(operation, callOf(operation))
+          assert.equal((await owner.send('HEAD', address, { headers: newAddress() })).status, 200)
+          for (const { who, client, status } of callers) {
+            const answer = await client(operation).send('HEAD', address, { headers: newAddress() })
+            assert.deepEqual([who, answer.status, answer.body], [who, status(operation), null])
+          }
+        })
+      }
+    })
+
+    test('succeeds for its own tenant, as documented', async (t) => {
+      for (const operation of operations) {
+        await t.test(operation.id, async () => {
+          const owner = operation.permission === null ? suite.anonymous() : await suite.client()
+          const answer = await callOperation(owner, operation, from(callOf(operation)))
+          assert.ok(answer.status < 400, `${answer.status} ${JSON.stringify(answer.body)}`)
+          assertDocumented(operation, answer)
+        })
+      }
+    })
+
+    test('that is open to all answers everybody alike, whatever key they show', async (t) => {
+      const callers = await strangers()
+      for (const operation of operations.filter(({ permission }) => permission === null)) {
+        await t.test(operation.id, async () => {
+          for (const { who, client } of callers) {
+            const answer = await callOperation(client(operation), operation, from(callOf(operation)))
+            assert.ok(answer.status < 400, `${who}: ${answer.status} ${JSON.stringify(answer.body)}`)
+          }
+        })
+      }
+      for (const endpoint of (await publicOperations()).keys()) {
+        if (endpoint.includes('{')) continue
+        await t.test(endpoint, async () => {
+          const [method = '', path = ''] = endpoint.split(' ')
+          assert.equal((await suite.anonymous().send(method, path, { headers: newAddress() })).status, 200)
+        })
+      }
+    })
+  })
+}

@@ -1,0 +1,49 @@
+/*
+ * The whole program in this process, on a database of its own, with three tenants. It has a host for short links, so that every operation there
+ * can be is there, and believes a proxy, so that a test can name that host and come from as many addresses as it likes.
+ */
+import { systemClock } from '@stoa/kernel'
+import { createLogger } from '@stoa/telemetry'
+import { type Engine, type Suite, startSuite, TestClient } from '@stoa/testkit'
+import { type Stoa, startStoa } from '../src/compose.ts'
+import { configOf } from '../src/config/config.ts'
+import { readEnvironment } from '../src/config/env.ts'
+import { migrationSets } from '../src/manifest.ts'
+
+/** The host of short links in {@link startProgram}. */
+export const SHORT_HOST = 's.example'
+
+/** Starts the program. */
+export function startProgram(engine: Engine, settings: Readonly<Record<string, string>> = {}): Promise<Suite<Stoa>> {
+  return startSuite({
+    engine,
+    sets: migrationSets,
+    name: 'program',
+    async start({ dataDir, databaseUrl }) {
+      const env = {
+        STOA_DATA: dataDir,
+        PORT: '0',
+        STOA_SHORT_HOST: SHORT_HOST,
+        STOA_TRUSTED_PROXIES: '127.0.0.1',
+        STOA_LOG_LEVEL: 'silent',
+        ...(databaseUrl !== null && { DATABASE_URL: databaseUrl }),
+        ...settings,
+      }
+      const config = configOf(readEnvironment(env), {}, false)
+      return await startStoa(config, { log: createLogger({ level: 'silent' }), clock: systemClock })
+    },
+  })
+}
+
+/** The document that the program shows. */
+export async function documentOf({ program }: Suite<Stoa>): Promise<object> {
+  return (await new TestClient(program.url, null).got<object>('/openapi.json')).body
+}
+
+let addresses = 0
+
+/** A header with which a request comes from an address that nobody came from before. */
+export function newAddress(): Record<string, string> {
+  addresses += 1
+  return { 'x-forwarded-for': `10.${(addresses >> 16) & 255}.${(addresses >> 8) & 255}.${addresses & 255}` }
+}
