@@ -1,5 +1,5 @@
 import type { Database } from '@stoa/db'
-import { type Hints, notifyTransport, processHints, redisTransport, relayedHints } from '@stoa/journal'
+import { type Hints, notifyTransport, processHints, relayedHints } from '@stoa/journal'
 import type { Clock, Logger } from '@stoa/kernel'
 import type { Config } from './config/config.ts'
 
@@ -12,7 +12,11 @@ export async function openHints(
   db: Database,
   deps: { readonly log: Logger; readonly clock: Clock },
 ): Promise<Hints> {
-  if (config.redisUrl !== null) return await relayedHints(redisTransport({ url: config.redisUrl }, deps), deps)
+  if (config.redisUrl !== null) {
+    // Loaded here: most installations have no Redis.
+    const { redisTransport } = await import('@stoa/journal/redis')
+    return await relayedHints(redisTransport({ url: config.redisUrl }, deps), deps)
+  }
   if (db.engine === 'postgres') return await relayedHints(notifyTransport(db), deps)
   return processHints()
 }

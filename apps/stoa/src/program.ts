@@ -1,7 +1,7 @@
 import { createLogger, type RootLogger } from '@stoa/telemetry'
 import type { Config } from './config/config.ts'
 
-/** What a command gets from main.ts. Nothing of it is read or opened before it is asked for. */
+/** What a command gets from main.js. Nothing of it is read or opened before it is asked for. */
 export interface Program {
   /** @throws StoaError `invalid_environment` */
   config(): Config

@@ -11,7 +11,7 @@ import { openPostgres } from '@stoa/db'
 import { silentLogger, systemClock } from '@stoa/kernel'
 import { type Engine, testServerUrl } from '@stoa/testkit'
 
-const MAIN = join(import.meta.dirname, '../src/main.ts')
+const MAIN = join(import.meta.dirname, '../src/main.js')
 
 type Settings = Record<string, string>
 

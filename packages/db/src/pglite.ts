@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { PGlite } from '@electric-sql/pglite'
+import type { PGlite } from '@electric-sql/pglite'
 import { resolveOptions } from '@stoa/kernel'
 import { type Database, WireDatabase } from './database.ts'
 import { DataFolderError, FolderLock } from './folder-lock.ts'
@@ -28,6 +28,8 @@ export async function openPglite(options: PgliteOptionsInput, deps: DatabaseDeps
   const lock = dataDir === null ? null : await holdFolder(dataDir, deps)
   try {
     if (dataDir !== null && template === undefined) await ensureFolder(dataDir)
+    // Loaded here, because a program on PostgreSQL has no use for it.
+    const { PGlite } = await import('@electric-sql/pglite')
     const pglite = await PGlite.create({
       ...(dataDir === null ? {} : { dataDir }),
       ...(template ? { loadDataDir: template as Blob } : {}),

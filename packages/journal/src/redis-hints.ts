@@ -1,3 +1,5 @@
+// The entry `@stoa/journal/redis`: whoever has no Redis does not load its client.
+
 import type { Logger } from '@stoa/kernel'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { HintTransport } from './hints.ts'

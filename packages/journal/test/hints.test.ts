@@ -3,14 +3,8 @@ import { describe, it } from 'node:test'
 import { silentLogger, systemClock } from '@stoa/kernel'
 import { testRedisUrl } from '@stoa/testkit'
 import { startRedis } from '@stoa/testkit/servers'
-import {
-  type Hints,
-  type HintTransport,
-  notifyTransport,
-  processHints,
-  redisTransport,
-  relayedHints,
-} from '../src/index.ts'
+import { type Hints, type HintTransport, notifyTransport, processHints, relayedHints } from '../src/index.ts'
+import { redisTransport } from '../src/redis-hints.ts'
 import { Seen, setup } from './setup.ts'
 
 const deps = { log: silentLogger, clock: systemClock }
