@@ -5,7 +5,7 @@ import { writeSync } from 'node:fs'
 import { type Command, readCommandLine } from './command-line.ts'
 import { COMMANDS } from './commands/index.ts'
 import { type Config, configOf } from './config/config.ts'
-import { readEnvironment, tracingEnvironment } from './config/env.ts'
+import { readEnvironment, startedByNpm, tracingEnvironment } from './config/env.ts'
 import { failureOf, Refusal } from './failure.ts'
 import type { Program } from './program.ts'
 import { listenForStop, type StopSignals } from './stop-signals.ts'
@@ -23,7 +23,7 @@ export async function run(words: readonly string[], commands: readonly Command[]
     print: (text) => void process.stdout.write(`${text}\n`),
     complain: (text) => void process.stderr.write(`${text}\n`),
     stopping() {
-      signals ??= listenForStop(stopAtOnce)
+      signals ??= listenForStop(stopAtOnce, { byNpm: startedByNpm() })
       return signals.signal
     },
   }

@@ -1,13 +1,19 @@
 /*
  * SIGINT and SIGTERM, as people and supervisors send them:
  *
- *   first                    → drain and stop, exit code 0
- *   again within 400 ms      → the same one: a terminal signals the whole process group, and npm passes its own copy on
- *   again later              → stop at once, exit code 128 + number of the signal
+ *   first                     → drain and stop, exit code 0
+ *   any further one           → stop at once, exit code 128 + number of the signal
+ *
+ * npm stands between a terminal and us, and changes that twice:
+ *
+ *   one more within 400 ms    → may be the first one again: the terminal signals the whole process group, and npm passes its own copy on
+ *   the parent is gone        → as the first: npm runs a script in a shell; a SIGTERM to npm ends npm and the shell, and never reaches us. We
+ *                               would keep the port and the data folder, and nobody would know by whom.
  */
 import { constants } from 'node:os'
 
 const SAME_PRESS_MS = 400
+const PARENT_CHECK_MS = 250
 
 /** Waits for signals; disposing restores what they do by default. */
 export interface StopSignals extends Disposable {
@@ -15,34 +21,45 @@ export interface StopSignals extends Disposable {
   readonly signal: AbortSignal
 }
 
+/** What {@link listenForStop} stands on. */
+export interface StopSources {
+  /** Whether npm, or what works like it, started this process. */
+  readonly byNpm: boolean
+  /** Who gets the signals, and whose child it is. Default: this process. */
+  readonly self?: Pick<NodeJS.Process, 'on' | 'off' | 'ppid'>
+  /** A clock that never goes back, in milliseconds. */
+  readonly now?: () => number
+}
+
 /**
  * Begins to listen.
  *
- * @param onAgain called at every further press, with the exit code for stopping at once
- * @param source who gets the signals; default: this process
- * @param now a clock that never goes back, in milliseconds
+ * @param onAgain called at every press after the first, with the exit code for stopping at once
  */
 export function listenForStop(
   onAgain: (exitCode: number) => void,
-  source: Pick<NodeJS.Process, 'on' | 'off'> = process,
-  now: () => number = () => performance.now(),
+  { byNpm, self = process, now = () => performance.now() }: StopSources,
 ): StopSignals {
   const controller = new AbortController()
-  let lastAt = Number.NEGATIVE_INFINITY
+  let echoUntil = Number.NEGATIVE_INFINITY
   const onSignal = (name: NodeJS.Signals): void => {
-    const at = now()
-    const echo = at - lastAt < SAME_PRESS_MS
-    lastAt = at
-    if (!controller.signal.aborted) controller.abort()
-    else if (!echo) onAgain(128 + constants.signals[name])
+    if (!controller.signal.aborted) {
+      if (byNpm) echoUntil = now() + SAME_PRESS_MS
+      controller.abort()
+    } else if (now() < echoUntil) echoUntil = Number.NEGATIVE_INFINITY
+    else onAgain(128 + constants.signals[name])
   }
-  source.on('SIGINT', onSignal)
-  source.on('SIGTERM', onSignal)
+  self.on('SIGINT', onSignal)
+  self.on('SIGTERM', onSignal)
+  const parent = self.ppid
+  const watch = byNpm ? setInterval(() => self.ppid !== parent && controller.abort(), PARENT_CHECK_MS) : undefined
+  watch?.unref()
   return {
     signal: controller.signal,
     [Symbol.dispose]() {
-      source.off('SIGINT', onSignal)
-      source.off('SIGTERM', onSignal)
+      clearInterval(watch)
+      self.off('SIGINT', onSignal)
+      self.off('SIGTERM', onSignal)
     },
   }
 }

@@ -1,52 +1,68 @@
 import assert from 'node:assert/strict'
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { describe, it } from 'node:test'
 import { listenForStop } from '../src/stop-signals.ts'
 
-function setup() {
-  const source = new EventEmitter()
+function setup({ byNpm = false } = {}) {
+  const source = Object.assign(new EventEmitter(), { ppid: 100 })
   let nowMs = 0
   const codes: number[] = []
-  const stop = listenForStop(
-    (code) => codes.push(code),
-    source as unknown as NodeJS.Process,
-    () => nowMs,
-  )
+  const stop = listenForStop((code) => codes.push(code), {
+    byNpm,
+    self: source as unknown as NodeJS.Process,
+    now: () => nowMs,
+  })
   const press = (atMs: number, signal = 'SIGINT') => {
     nowMs = atMs
     source.emit(signal, signal)
   }
-  return { source, stop, codes, press }
+  return { source, stop, codes, press, [Symbol.dispose]: () => stop[Symbol.dispose]() }
 }
 
 describe('signals to stop', () => {
   it('the first one asks to drain', () => {
-    const { codes, press, stop } = setup()
-    assert.equal(stop.signal.aborted, false)
-    press(1000)
-    assert.equal(stop.signal.aborted, true)
-    assert.deepEqual(codes, [])
+    using signals = setup()
+    assert.equal(signals.stop.signal.aborted, false)
+    signals.press(1000)
+    assert.equal(signals.stop.signal.aborted, true)
+    assert.deepEqual(signals.codes, [])
   })
 
-  it('a second press stops at once with the code of its signal', () => {
-    const { codes, press } = setup()
-    press(1000)
-    press(2000)
-    assert.deepEqual(codes, [130])
-    const other = setup()
+  it('a second one stops at once with the code of its signal, however soon it comes', () => {
+    using signals = setup()
+    signals.press(1000)
+    signals.press(1001)
+    assert.deepEqual(signals.codes, [130])
+    using other = setup()
     other.press(1000, 'SIGTERM')
     other.press(2000, 'SIGTERM')
     assert.deepEqual(other.codes, [143])
   })
 
-  it('one press that arrives twice, from the terminal and from npm, counts once', () => {
-    const { codes, press } = setup()
-    press(1000)
-    press(1005)
-    press(1300)
-    assert.deepEqual(codes, [])
-    press(2000)
-    assert.deepEqual(codes, [130])
+  it('under npm, one press that arrives twice, from the terminal and from npm, counts once', () => {
+    using signals = setup({ byNpm: true })
+    signals.press(1000)
+    signals.press(1005)
+    assert.deepEqual(signals.codes, [])
+    signals.press(2000)
+    assert.deepEqual(signals.codes, [130])
+  })
+
+  it('under npm, quick presses are not taken for echoes for ever: the third signal stops at once', () => {
+    using signals = setup({ byNpm: true })
+    signals.press(1000)
+    signals.press(1150)
+    signals.press(1300)
+    assert.deepEqual(signals.codes, [130])
+  })
+
+  it('under npm, an end of the parent is the first signal, because npm keeps what it was sent to itself', async () => {
+    using signals = setup({ byNpm: true })
+    const awake = setInterval(() => undefined, 1_000)
+    signals.source.ppid = 1
+    if (!signals.stop.signal.aborted) await once(signals.stop.signal, 'abort')
+    clearInterval(awake)
+    assert.deepEqual(signals.codes, [])
   })
 
   it('a process that no longer listens is stopped by the system again', () => {

@@ -35,7 +35,7 @@ export async function ensureFolder(dataDir: string): Promise<void> {
     await rename(draft, place)
   } catch (cause) {
     await rm(draft, { recursive: true, force: true })
-    await mkdir(place, { recursive: true })
+    await mkdir(place, { recursive: true, mode: 0o700 })
     throw cause
   }
 }
@@ -44,13 +44,20 @@ export async function ensureFolder(dataDir: string): Promise<void> {
 async function removeDrafts(place: string): Promise<void> {
   const parent = dirname(place)
   const drafts = (await readdir(parent)).filter((name) => name.startsWith(`${basename(place)}${DRAFT}`))
-  await Promise.all(drafts.map((name) => rm(join(parent, name), { recursive: true, force: true })))
+  // A process that is about to see that nobody waits for it any more may still write there.
+  const patient = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }
+  await Promise.all(drafts.map((name) => rm(join(parent, name), patient)))
 }
 
 function initdb(dataDir: string): Promise<void> {
   return new Promise((resolve, reject) => {
     // Without the optimising compiler: it would take 600 MB more, and everything runs only once.
-    const child = spawn(process.execPath, ['--liftoff-only', INITDB, dataDir], { stdio: ['ignore', 'ignore', 'pipe'] })
+    // Ctrl-C goes to the whole process group: in a group of its own it makes the folder to the end, and the caller stops in order.
+    const child = spawn(process.execPath, ['--liftoff-only', INITDB, dataDir], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+      detached: true,
+      windowsHide: true,
+    })
     let complaint = ''
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
       complaint = (complaint + chunk).slice(-2_000)

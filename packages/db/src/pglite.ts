@@ -45,7 +45,7 @@ export async function openPglite(options: PgliteOptionsInput, deps: DatabaseDeps
 
 async function holdFolder(dataDir: string, deps: DatabaseDeps): Promise<FolderLock> {
   try {
-    await mkdir(dataDir, { recursive: true })
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
   } catch (cause) {
     throw new DataFolderError(`The data folder ${dataDir} cannot be made: ${textOf(cause)}`, { cause })
   }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { silentLogger, systemClock } from '@stoa/kernel'
 import { DataFolderError, openPglite } from '../src/index.ts'
@@ -39,6 +39,13 @@ describe('a new PGlite folder', () => {
     assert.deepEqual(readdirSync(join(folder.root, 'db')), [])
     assert.deepEqual(await answers(join(folder.root, 'db')), [{ one: 1 }])
     assert.deepEqual(readdirSync(folder.root), ['db'])
+  })
+
+  it("is its owner's alone, with the folders above it that were not there", async () => {
+    using folder = temporary()
+    const dataDir = join(folder.root, 'data', 'db')
+    await answers(dataDir)
+    for (const path of [dataDir, dirname(dataDir)]) assert.equal(statSync(path).mode & 0o777, 0o700, path)
   })
 
   it('is refused when it holds something else, which stays as it is', async () => {

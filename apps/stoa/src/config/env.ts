@@ -230,6 +230,11 @@ export function tracingEnvironment(env: Env = process.env): Env {
   return Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('OTEL_')))
 }
 
+/** Whether npm (or npx, or another program that runs package scripts) started this process. */
+export function startedByNpm(env: Env = process.env): boolean {
+  return env.npm_lifecycle_event !== undefined
+}
+
 /** `a, b,` → `['a', 'b']`. */
 export function commaList(text: string): string[] {
   return text
