@@ -66,7 +66,8 @@ export interface Journal {
    */
   append(ctx: Ctx, tx: Tx, event: EventInput): void
   /**
-   * Events of all tenants after a position, oldest first. It may give fewer than `limit` although there are more to come.
+   * Events of all tenants after a position, oldest first: fewer than `limit` when there are no more that can be read yet. An event can be read when no
+   * transaction older than its own is in flight, so not always as soon as it is committed.
    *
    * @param after null for the beginning
    * @param limit 1–5 000
@@ -132,7 +133,13 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
     },
     async read(_ctx, after, limit) {
       if (!Number.isInteger(limit) || limit < 1 || limit > 5_000) throw new RangeError('limit must be 1 to 5000')
-      const { events, position } = await feed.page((after ?? startPosition) as Position, limit)
+      const events: JournalEvent[] = []
+      let position = (after ?? startPosition) as Position
+      for (let more = true; more && events.length < limit; ) {
+        const page = await feed.page(position, limit - events.length)
+        events.push(...page.events)
+        ;({ more, position } = page)
+      }
       return { events, position }
     },
     reader(input: ReaderOptions, handle: EventHandler | TransactionalHandler) {

@@ -159,6 +159,14 @@ for (const engine of engines) {
       const numbers = [first, second, third].map((page) => page.events.map((event) => event.data.n))
       assert.deepEqual(numbers, [[1, 2], [3], []])
       assert.equal(third.position, second.position)
+      await bench.append(4)
+      await bench.readAll(4)
+      const again = await bench.journal.read(bench.system, null, 100)
+      assert.deepEqual(
+        again.events.map((event) => event.data.n),
+        [1, 2, 3, 4],
+        'a short page of before is no end',
+      )
       for (const wrong of ['x', '1.2.3', `${first.position}0000000000000000000`]) {
         await assert.rejects(bench.journal.read(bench.system, wrong, 2), { code: 'invalid_cursor' })
       }

@@ -7,6 +7,6 @@ import { noted } from './setup.ts'
 const deps = { log: silentLogger, clock: systemClock }
 const db = await openPostgres({ url: process.argv[2] ?? '', poolSize: 3 }, deps)
 const journal = createJournal({ events: [noted] }, { db, hints: processHints(), ...deps })
-journal.reader({ name: 'r', from: 'start', leaseMs: 1_000, pollMs: 20, saveMs: 20 }, async (events) => {
+journal.reader({ name: 'r', from: 'start', leaseMs: 60_000, pollMs: 20, saveMs: 20 }, async (events) => {
   process.send?.(events.map((event) => event.data.n))
 })

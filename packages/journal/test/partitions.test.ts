@@ -227,8 +227,10 @@ describe('partitions beside traffic (postgres)', () => {
     for (let n = 3; n < 8; n++) await bench.append(n)
     end.resolve()
     await long
-    // Events of this month are in the default partition by now, so only the other two are made.
-    assert.equal((await change).created.length, 2)
+    const report = await change
+    // A machine so slow that all attempts were over before the end: then the next run does it.
+    if (report.postponed.length > 0) await bench.journal.ensurePartitions(bench.system)
+    assert.equal((await partitions(bench)).length, 3, 'events of this month are in the default partition by now')
     assert.equal((await bench.readAll(7)).length, 7)
   })
 })
