@@ -8,6 +8,7 @@
 import { migrate, openPostgres } from '@stoa/db'
 import { createJournal, journalMigrations, processHints } from '@stoa/journal'
 import { silentLogger, systemClock, systemCtx } from '@stoa/kernel'
+import { administer, checkpoint, newDatabase } from './database.ts'
 import { type Bench, type BenchContext, paired, quantile, type Row, row } from './harness.ts'
 import { OUTBOX } from './journal-outbox.ts'
 import type { Load, Loaded } from './journal-program.ts'
@@ -115,24 +116,14 @@ async function openContender(
 const deps = { log: silentLogger, clock: systemClock }
 
 async function makeDatabase(kind: 'journal' | 'outbox', serverUrl: string): Promise<string> {
-  await administer(serverUrl, `create database ${kind}`)
-  const url = new URL(serverUrl)
-  url.pathname = `/${kind}`
+  const url = await newDatabase(serverUrl, kind)
   if (kind === 'outbox') {
-    await administer(url.href, OUTBOX)
-    return url.href
+    await administer(url, OUTBOX)
+    return url
   }
-  await using db = await openPostgres({ url: url.href, poolSize: 1 }, deps)
+  await using db = await openPostgres({ url, poolSize: 1 }, deps)
   await migrate(db, [journalMigrations], deps)
   const journal = createJournal({ events: [] }, { db, hints: processHints(), ...deps })
   await journal.ensurePartitions(systemCtx(deps, 'bench'))
-  return url.href
-}
-
-/** Each measurement begins with nothing left to write back. */
-const checkpoint = (serverUrl: string): Promise<void> => administer(serverUrl, 'checkpoint')
-
-async function administer(url: string, sql: string): Promise<void> {
-  await using db = await openPostgres({ url, poolSize: 1 }, deps)
-  await db.admin((session) => session.exec(sql))
+  return url
 }

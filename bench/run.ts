@@ -6,11 +6,12 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Bench, openServers } from './harness.ts'
+import { http } from './http.ts'
 import { journal } from './journal.ts'
 import { commit, table, thisMachine, writeResults } from './report.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const BENCHES: readonly Bench[] = [journal]
+const BENCHES: readonly Bench[] = [http, journal]
 const RUNS_WORTH_KEEPING = 5
 const BUSY_LOAD = 0.5
 
