@@ -1,7 +1,10 @@
+export type { Answer, AnswerSource, LayerAnswer, TakeOptions } from './answer.ts'
 export { checkLimit, type Decision, type Limit } from './bucket.ts'
 export { limitField, policyField, rateLimitFields, retryAfterSeconds } from './headers.ts'
 export type { Layer, LayersDecision, Store } from './layers.ts'
+export { createLimiter, type Limiter, type LimiterOptions } from './limiter.ts'
 export { createMemoryStore, type MemoryStore, type MemoryStoreOptions } from './memory-store.ts'
+export type { Ask, OnStoreFailure, Policy, PolicyCounts, PolicySettings } from './policy.ts'
 export { postgresSchema } from './postgres-schema.ts'
 export {
   createPostgresStore,
@@ -10,4 +13,5 @@ export {
   type PostgresStoreOptions,
 } from './postgres-store.ts'
 export { createRedisStore, type RedisClient, type RedisStore, type RedisStoreOptions } from './redis-store.ts'
+export { type CircuitState, StoreUnavailableError } from './store-guard.ts'
 export { takeToken, takeTokens } from './take.ts'

@@ -63,6 +63,11 @@ export class MemoryStore implements Store {
     this.#next = this.#buckets.entries()
   }
 
+  /** The time in milliseconds by which it counts. */
+  now(): number {
+    return this.#clock()
+  }
+
   /** @throws RangeError when limits, costs or the number of layers make no sense */
   take(layers: readonly Layer[], nowMs: number = this.#clock()): LayersDecision {
     checkLayers(layers, nowMs, false)

@@ -7,8 +7,7 @@ import type { MemoryStore } from './memory-store.ts'
  *
  * @param key who is limited, by what: `login:203.0.113.7`. Two limits for one caller need two keys
  * @param cost tokens, 0 or more; 0 only looks. Default 1
- * @param nowMs the time in milliseconds. It should not jump: the default is the monotonic clock of the process, and a store must be asked by
- *   one clock only
+ * @param nowMs the time in milliseconds. It should not jump, and a store must be asked by one clock only. Default: the store's
  * @param into written and returned instead of a new object, for a path where no garbage may be made
  * @throws RangeError when limit, cost or time make no sense
  */
@@ -17,7 +16,7 @@ export function takeToken(
   key: string,
   limit: Limit,
   cost = 1,
-  nowMs: number = performance.now(),
+  nowMs: number = store.now(),
   into: Decision = blankDecision(),
 ): Decision {
   checkTake(cost, nowMs)
@@ -32,10 +31,6 @@ export function takeToken(
  *
  * @throws RangeError as {@link takeToken}; when there are no or more than 16 layers, or two share a key
  */
-export function takeTokens(
-  store: MemoryStore,
-  layers: readonly Layer[],
-  nowMs: number = performance.now(),
-): LayersDecision {
+export function takeTokens(store: MemoryStore, layers: readonly Layer[], nowMs: number = store.now()): LayersDecision {
   return store.take(layers, nowMs)
 }

@@ -1,0 +1,108 @@
+/*
+ * Keeps a store that is slow or gone from holding anybody up.
+ *
+ *   closed ──`failures` calls in a row failed──▶ open ──coolMs──▶ half open ──one call succeeds──▶ closed
+ *                                                 ▲                  └──it fails──────────────┐
+ *                                                 └───────────────────────────────────────────┘
+ *
+ * A call that takes longer than its time limit counts as failed. The store may carry it out all the same: then tokens are gone that nobody used,
+ * which is the safe side. While the circuit is open the store is not asked; half open, one call at a time tries.
+ */
+
+/** Why the store was not asked, or did not answer in time. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError'
+}
+
+/** How a guard behaves. */
+export interface StoreGuardOptions {
+  readonly failures: number
+  readonly coolMs: number
+  readonly clock: () => number
+  readonly onFailure: (error: unknown) => void
+}
+
+/** `open`: the store is not asked. `half open`: one call tries. */
+export type CircuitState = 'closed' | 'open' | 'half open'
+
+/** Calls a store, within a time limit and through a circuit breaker. */
+export class StoreGuard {
+  readonly #options: StoreGuardOptions
+  #failed = 0
+  #openUntilMs = 0
+  #trying = false
+
+  constructor(options: StoreGuardOptions) {
+    this.#options = options
+  }
+
+  get state(): CircuitState {
+    if (this.#failed < this.#options.failures) return 'closed'
+    return this.#options.clock() < this.#openUntilMs ? 'open' : 'half open'
+  }
+
+  /** Whether a call would be turned away now. */
+  get refuses(): boolean {
+    if (this.#failed < this.#options.failures) return false
+    return this.#trying || this.#options.clock() < this.#openUntilMs
+  }
+
+  /** Milliseconds until the store is asked again; at least 1. */
+  get retryAfterMs(): number {
+    return Math.max(1, Math.ceil(this.#openUntilMs - this.#options.clock()))
+  }
+
+  /**
+   * Calls the store.
+   *
+   * @throws RangeError of the store, which is about the call and no failure of the store; StoreUnavailableError when it is not asked or too slow;
+   *   whatever else the store throws
+   */
+  call<T>(ask: () => T | Promise<T>, timeoutMs: number): Promise<T> {
+    if (this.refuses) return Promise.reject(new StoreUnavailableError('the store failed, and is not asked for a while'))
+    const tries = this.#failed >= this.#options.failures
+    if (tries) this.#trying = true
+    return new Promise<T>((resolve, reject) => {
+      let done = false
+      const settle = (error: unknown, failed: boolean): void => {
+        done = true
+        clearTimeout(timer)
+        if (tries) this.#trying = false
+        this.#count(error, failed)
+      }
+      const late = (): void => {
+        if (done) return
+        const error = new StoreUnavailableError(`the store did not answer within ${Math.ceil(timeoutMs)} ms`)
+        settle(error, true)
+        reject(error)
+      }
+      // When this process was busy, the answer may be there already: the loop reads it before it comes to `late`.
+      const timer = setTimeout(() => setImmediate(late), Math.max(1, timeoutMs))
+      const succeed = (answer: T): void => {
+        if (done) return
+        settle(null, false)
+        resolve(answer)
+      }
+      const fail = (error: unknown): void => {
+        if (done) return
+        settle(error, !(error instanceof RangeError))
+        reject(error)
+      }
+      try {
+        Promise.resolve(ask()).then(succeed, fail)
+      } catch (error) {
+        fail(error)
+      }
+    })
+  }
+
+  #count(error: unknown, failed: boolean): void {
+    if (!failed) {
+      if (error === null) this.#failed = 0
+      return
+    }
+    this.#failed += 1
+    if (this.#failed >= this.#options.failures) this.#openUntilMs = this.#options.clock() + this.#options.coolMs
+    this.#options.onFailure(error)
+  }
+}
