@@ -19,11 +19,10 @@ import {
   tenantRows,
   testCtx,
 } from '@stoa/testkit'
-import Ajv from 'ajv/dist/2020.js'
-import addFormats from 'ajv-formats'
 import type { Stoa } from '../src/compose.ts'
 import { permissions } from '../src/manifest.ts'
 import { apiCalls } from './api-calls.ts'
+import { assertDocumented } from './documented.ts'
 import { documentOf, newAddress, startProgram } from './suite.ts'
 
 const PUBLIC = new URL('../public-operations.txt', import.meta.url)
@@ -50,20 +49,6 @@ interface Stranger {
   client(operation: ApiOperation): TestClient
   /** By operation that needs a permission. */
   status(operation: ApiOperation): number
-}
-
-const ajv = new Ajv.default({ strict: false, allErrors: true })
-addFormats.default(ajv)
-
-/** The answer is one that the document describes. */
-function assertDocumented(operation: ApiOperation, { status, headers, body }: TestAnswer): void {
-  const documented = operation.responses[status]
-  assert.ok(documented, `${operation.id} answered ${status}, which the document does not know: ${JSON.stringify(body)}`)
-  const [type = ''] = (headers.get('content-type') ?? '').split(';')
-  if (body === null) return
-  const schema = documented[type]
-  assert.ok(schema, `${operation.id} answered ${status} as '${type}', which the document does not know`)
-  assert.ok(ajv.validate(schema, body), `${operation.id}: ${ajv.errorsText()}: ${JSON.stringify(body)}`)
 }
 
 function assertRefused(operation: ApiOperation, answer: TestAnswer, status: number): void {

@@ -137,21 +137,23 @@ function optionalWithDefault(item: JsonObject): JsonObject {
 
 /** The errors that a route can give, by status. */
 function problemsOf(route: Route, codes: ReadonlyMap<string, ErrorSpec>): Map<number, ErrorSpec[]> {
-  const { permission, schema, list, updates } = route
+  const { permission, list, updates } = route
   const guarded = permission !== null
-  const keyed = guarded && isMutating(route)
-  const body = schema.body !== undefined
-  const input = body || list !== undefined || schema.querystring !== undefined || schema.params !== undefined
-  const given: (string | false)[] = [
+  const writes = isMutating(route)
+  const keyed = guarded && writes
+  const given = [
     'invalid_request',
-    list !== undefined && 'invalid_cursor',
-    ...(body
+    ...(list === undefined ? [] : ['invalid_cursor']),
+    // A body that is not asked for is read too, before it is refused.
+    ...(writes
       ? ['malformed_json', 'json_too_deep', 'request_timeout', 'payload_too_large', 'unsupported_media_type']
       : []),
     ...(guarded ? ['unauthenticated', 'forbidden'] : []),
     ...(keyed ? ['idempotency_in_progress', 'idempotency_key_reused'] : []),
     ...(updates === 'if-match' ? ['precondition_failed', 'precondition_required'] : []),
-    input && 'validation_failed',
+    'validation_failed',
+    'uri_too_long',
+    'headers_too_large',
     ...(route.errors ?? []),
     'rate_limited',
     'internal',
@@ -160,7 +162,6 @@ function problemsOf(route: Route, codes: ReadonlyMap<string, ErrorSpec>): Map<nu
   ]
   const byStatus = new Map<number, ErrorSpec[]>()
   for (const code of new Set(given)) {
-    if (code === false) continue
     const error = codes.get(code)
     if (error === undefined) throw new TypeError(unknownCode(route.operationId, code))
     const status = statusOfError(error)

@@ -11,6 +11,7 @@ import addFormats from 'ajv-formats'
 import type { FastifyInstance } from 'fastify'
 import type { TSchema } from 'typebox'
 import { escapePointer } from './json-body.ts'
+import { isDate, isDateTime } from './timestamp.ts'
 
 type HttpPart = 'body' | 'querystring' | 'params' | 'headers'
 
@@ -20,7 +21,7 @@ const POINTER_OF: Readonly<Record<HttpPart, string>> = {
   params: '/params',
   headers: '/headers',
 }
-const FORMATS = ['date', 'time', 'date-time', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uri', 'uuid'] as const
+const FORMATS = ['time', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uri', 'uuid'] as const
 /** Values of a body that is searched for all of its errors. */
 const MAX_SEARCHED_VALUES = 2000
 /** Errors of one answer. */
@@ -65,6 +66,8 @@ function compilers(allErrors: boolean): (part: HttpPart) => Ajv {
   const textual = new Ajv({ ...shared, coerceTypes: 'array' })
   for (const ajv of [exact, textual]) {
     addFormats.default(ajv, { formats: [...FORMATS], mode: 'fast' })
+    ajv.addFormat('date', isDate)
+    ajv.addFormat('date-time', isDateTime)
     ajv.addKeyword('example')
     ajv.addKeyword('x-secret')
   }

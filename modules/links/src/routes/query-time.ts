@@ -1,6 +1,6 @@
 import { errors, StoaError } from '@stoa/kernel'
 
-/** A time of the query as a Date. The format has been checked by then, and still lets a 30th of February through. */
+/** A time of the query as a Date. The schema has seen to its format, where there is one. */
 export function queryTime(name: string, text: string | undefined): Date | undefined {
   if (text === undefined) return undefined
   const at = new Date(text)

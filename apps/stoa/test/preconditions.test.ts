@@ -1,0 +1,149 @@
+/*
+ * What every operation that has it promises of If-Match, Idempotency-Key and cursors, tried on each of them through the program.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import {
+  type ApiCall,
+  type ApiOperation,
+  addressOf,
+  apiOperations,
+  engines,
+  type Suite,
+  type TestAnswer,
+  type TestClient,
+} from '@stoa/testkit'
+import type { Stoa } from '../src/compose.ts'
+import { apiCalls } from './api-calls.ts'
+import { assertDocumented } from './documented.ts'
+import { documentOf, startProgram } from './suite.ts'
+
+interface Body {
+  readonly code?: string
+  readonly nextCursor?: string | null
+}
+
+for (const engine of engines) {
+  describe(`on ${engine}`, () => {
+    let suite: Suite<Stoa>
+    let operations: readonly ApiOperation[]
+    before(async () => {
+      suite = await startProgram(engine)
+      operations = apiOperations(await documentOf(suite)).filter(({ permission }) => permission !== null)
+    })
+    after(() => suite?.[Symbol.asyncDispose]())
+
+    /** An operation that is ready to be called, by a key of its own. */
+    async function ready(operation: ApiOperation) {
+      const client: TestClient = await suite.client()
+      const call: ApiCall = (await apiCalls[operation.id]?.(client)) ?? assert.fail(operation.id)
+      const send = async (change: ApiCall): Promise<TestAnswer<Body>> => {
+        const { body, headers = {}, ...address } = { ...call, ...change }
+        const request = { headers, ...(body && { body }) }
+        const answer = await client.send<Body>(operation.method, addressOf(operation, { ...call, ...address }), request)
+        assertDocumented(operation, answer)
+        return answer
+      }
+      const outcome = async (change: ApiCall) => {
+        const { status, body } = await send(change)
+        return status < 400 ? [status] : [status, body.code]
+      }
+      return { call, send, outcome }
+    }
+
+    function each(rule: string, has: string, check: (operation: ApiOperation) => Promise<void>): void {
+      test(rule, async (t) => {
+        const chosen = operations.filter(({ parameters }) => parameters.some(({ name }) => name === has))
+        assert.ok(chosen.length > 1, `${chosen.length} operations`)
+        for (const operation of chosen) await t.test(operation.id, () => check(operation))
+      })
+    }
+
+    each('a change says which version it means: 428 without, 412 when it is another', 'If-Match', async (operation) => {
+      const { call, outcome } = await ready(operation)
+      assert.deepEqual(await outcome({ headers: {} }), [428, 'precondition_required'])
+      for (const stale of ['"2"', '"0"', 'W/"1"', '""', '"1\'or\'1"', '"2", "3"', '"999999999999999999999"']) {
+        assert.deepEqual(await outcome({ headers: { 'if-match': stale } }), [412, 'precondition_failed'], stale)
+      }
+      for (const broken of ['1', 'nonsense', '"1 or 1=1"', '"1', '"1" "2"', Array(21).fill('"1"').join(',')]) {
+        assert.deepEqual(await outcome({ headers: { 'if-match': broken } }), [400, 'invalid_request'], broken)
+      }
+      assert.deepEqual(await outcome(call), [200])
+      assert.deepEqual(await outcome(call), [412, 'precondition_failed'])
+      assert.deepEqual(await outcome({ headers: { 'if-match': '"1", "2"' } }), [200])
+      assert.deepEqual(await outcome({ headers: { 'if-match': '*' } }), [200])
+    })
+
+    each(
+      'a request is carried out once under its key, however often it is sent',
+      'Idempotency-Key',
+      async (operation) => {
+        const { call, send } = await ready(operation)
+        const headers = { ...call.headers, 'idempotency-key': `once ${operation.id}`.replace(' ', '-') }
+        const together = await Promise.all(Array.from({ length: 5 }, () => send({ headers })))
+        const carriedOut = together.filter(({ status, headers: h }) => status < 300 && !h.has('idempotent-replayed'))
+        assert.equal(carriedOut.length, 1, JSON.stringify(together.map(({ status, body }) => [status, body])))
+        for (const { status, body, headers: h } of together) {
+          if (status < 300) continue
+          assert.deepEqual([status, body.code], [409, 'idempotency_in_progress'])
+          assert.match(h.get('retry-after') ?? '', /^[1-9]\d*$/)
+        }
+        const later = await send({ headers })
+        assert.equal(later.headers.get('idempotent-replayed'), 'true')
+        assert.deepEqual([later.status, later.body], [carriedOut[0]?.status, carriedOut[0]?.body])
+      },
+    )
+
+    each(
+      'a key that was used for another request is refused, and so is one that is none',
+      'Idempotency-Key',
+      async (operation) => {
+        const { call, outcome } = await ready(operation)
+        const keyed = (key: string) => ({ headers: { ...call.headers, 'idempotency-key': key } })
+        const other = operation.body
+          ? { body: { ...call.body, ...('target' in (call.body ?? {}) ? { title: 'other' } : { name: 'other' }) } }
+          : { query: { other: '1' } }
+        assert.ok(((await outcome(keyed('used')))[0] as number) < 300)
+        assert.deepEqual(await outcome({ ...keyed('used'), ...other }), [422, 'idempotency_key_reused'])
+        for (const key of ['', 'two words', 'x'.repeat(256), 'ümlaut', '\t']) {
+          assert.deepEqual(await outcome(keyed(key)), [400, 'invalid_request'], key)
+        }
+        // A key is a key, whatever it looks like.
+        assert.deepEqual((await outcome(keyed("';drop-table-links;--")))[0] === 412, operation.id.startsWith('update'))
+      },
+    )
+
+    each('a cursor goes on where it was given out, and nowhere else', 'cursor', async (operation) => {
+      const { call, send, outcome } = await ready(operation)
+      const page = (query: Record<string, string>) => ({ query: { ...call.query, limit: '1', ...query } })
+      const { nextCursor } = (await send(page({}))).body
+      assert.ok(nextCursor)
+      assert.deepEqual(await outcome(page({ cursor: nextCursor })), [200])
+      const [payload = '', tag = ''] = nextCursor.split('.')
+      const values = JSON.parse(Buffer.from(payload, 'base64url').toString()) as unknown[]
+      const forged = Buffer.from(JSON.stringify([...values.slice(0, -1), "' or 1=1 --"])).toString('base64url')
+      const mirrored = `${nextCursor[0] === 'A' ? 'B' : 'A'}${nextCursor.slice(1)}`
+      for (const bad of [
+        payload,
+        `${payload}.`,
+        `.${tag}`,
+        `${forged}.${tag}`,
+        mirrored,
+        `${nextCursor}x`,
+        'x',
+        '..',
+      ]) {
+        assert.deepEqual(await outcome(page({ cursor: bad })), [400, 'invalid_cursor'], bad)
+      }
+      for (const { id, parameters } of operations) {
+        if (id === operation.id || !parameters.some(({ name }) => name === 'cursor')) continue
+        const other = operations.find((one) => one.id === id) as ApiOperation
+        const elsewhere = await ready(other)
+        assert.deepEqual(await elsewhere.outcome({ query: { limit: '1', cursor: nextCursor } }), [
+          400,
+          'invalid_cursor',
+        ])
+      }
+    })
+  })
+}
