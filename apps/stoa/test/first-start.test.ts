@@ -1,111 +1,118 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { chmod, writeFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
 import { describe, it } from 'node:test'
-import { engines } from '@stoa/testkit'
-import { call, eventually, newInstallation } from './program.ts'
+import { type TestClient, testRedisUrl } from '@stoa/testkit'
+import { eventually, type Installation, newInstallation } from './program.ts'
 
-/** The words of a POSIX shell line with plain quotes and variables. */
-function shellWords(line: string, variables: Record<string, string> = {}): string[] {
-  return [...line.matchAll(/(?:[^\s'"]+|'[^']*'|"[^"]*")+/g)].map(([word]) =>
-    word.replace(/'([^']*)'|"([^"]*)"|([^'"]+)/g, (_all, single, double, plain) => {
-      if (single !== undefined) return single
-      return (double ?? plain).replace(/\$([A-Z_]+)/g, (_name: string, name: string) => variables[name] ?? '')
-    }),
-  )
+const BROWSER = {
+  accept: 'text/html,application/xhtml+xml',
+  'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0',
 }
 
-/** What curl would send. */
-function requestOf(line: string, variables?: Record<string, string>) {
-  const words = shellWords(line, variables)
-  assert.equal(words[0], 'curl')
-  const url = words.find((word) => word.startsWith('http')) as string
-  const after = (option: string) => words.filter((_word, index) => words[index - 1] === option)
-  const headers = Object.fromEntries(after('-H').map((header) => header.split(/: (.*)/, 2) as [string, string]))
-  return { url, headers, body: after('-d')[0] as string }
+interface Link {
+  readonly id: string
+  readonly shortUrl: string
+  readonly target: string
 }
 
-for (const engine of engines) {
-  describe(`the first start on ${engine}`, () => {
-    it('a stranger creates a link by the printed line, follows it, and sees the click counted', async () => {
-      await using installation = await newInstallation(engine)
-      const first = await installation.up()
-      assert.ok(first.key)
-      assert.ok(first.curl.includes(first.key))
+/** Pastes a line into a shell. A machine without curl gets one that can do what the line asks for. */
+async function paste({ folder }: Installation, line: string, env: Record<string, string> = {}): Promise<Link> {
+  const { PATH = '' } = process.env
+  const path = hasCurl() ? PATH : `${await curlOf(folder)}${delimiter}${PATH}`
+  const { status, stdout, stderr } = spawnSync('/bin/sh', ['-c', line], {
+    encoding: 'utf8',
+    env: { PATH: path, ...env },
+  })
+  assert.equal(status, 0, stderr)
+  return JSON.parse(stdout) as Link
+}
+
+function hasCurl(): boolean {
+  return spawnSync('curl', ['--version']).status === 0
+}
+
+async function curlOf(folder: string): Promise<string> {
+  const program = `#!${process.execPath}
+    const { parseArgs } = require('node:util')
+    const string = { type: 'string', short: 'H', multiple: true }
+    const { values, positionals } = parseArgs({ allowPositionals: true, options: { silent: { type: 'boolean', short: 's' },
+      error: { type: 'boolean', short: 'S' }, header: string, data: { type: 'string', short: 'd' } } })
+    const headers = Object.fromEntries(values.header.map((line) => line.split(/: (.*)/, 2)))
+    fetch(positionals[0], { method: 'POST', headers, body: values.data }).then((answer) => answer.text()).then(console.log)`
+  await writeFile(join(folder, 'curl'), program)
+  await chmod(join(folder, 'curl'), 0o755)
+  return folder
+}
+
+const PLACES = [
+  { name: 'PGlite', engine: 'pglite', says: /PGlite in \S+\/db/, durability: /^pglite:/, settings: () => ({}) },
+  {
+    name: 'PostgreSQL and Redis',
+    engine: 'postgres',
+    says: /PostgreSQL at \S+\/stoa_program_\w+\n +Hints +Redis at \S+/,
+    durability: /^postgres:/,
+    settings: () => ({ REDIS_URL: testRedisUrl() }),
+  },
+] as const
+
+for (const { durability, engine, name, says, settings } of PLACES) {
+  describe(`the first start on ${name}`, () => {
+    it('a stranger types npm start, pastes the line, follows the link, and sees the click counted; later starts keep it all', async () => {
+      await using installation = await newInstallation(engine, { empty: true, settings: settings() })
+      const first = await installation.npmStart()
+      const key = first.key as string
+      assert.match(first.stdout, says)
       assert.match(first.stdout, /tenant 'demo'/)
-      assert.match(first.stdout, new RegExp(`${first.url}/docs`))
+      for (const page of ['/docs', '/health/ready']) {
+        assert.ok(first.stdout.includes(`${first.url}${page}`))
+        assert.equal((await first.client(null).got(page)).status, 200)
+      }
 
-      const { url, headers, body } = requestOf(first.curl)
-      const created = await fetch(url, { method: 'POST', headers, body })
-      assert.equal(created.status, 201)
-      const link = (await created.json()) as { id: string; shortUrl: string; target: string }
-      const browser = { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' }
-      const followed = await fetch(link.shortUrl, { redirect: 'manual', headers: browser })
+      assert.ok(first.curl.includes(key))
+      const link = await paste(installation, first.curl)
+      assert.equal(link.target, 'https://example.com/')
+      const followed = await fetch(link.shortUrl, { redirect: 'manual', headers: BROWSER })
       assert.equal(followed.status, 302)
       assert.equal(followed.headers.get('location'), link.target)
-
-      const clicks = () => call(`${first.url}/api/v1/links/${link.id}/clicks`, first.key)
-      const counted = await eventually(clicks, ({ body }) => body.total.clicks > 0)
+      const clicks = () => first.client().got<{ total: object }>(`/api/v1/links/${link.id}/clicks`)
+      const counted = await eventually(clicks, ({ body }) => JSON.stringify(body.total) !== '{"clicks":0,"bots":0}')
       assert.deepEqual(counted.body.total, { clicks: 1, bots: 0 })
-
-      const ready = await call(`${first.url}/health/ready`, null)
-      assert.equal(ready.status, 200)
-      assert.match(ready.body.checks.database.durability, engine === 'pglite' ? /^pglite:/ : /^postgres:/)
-      assert.equal(await first.stop(), 0)
-    })
-
-    it('the key is shown once: a later start has none, and the first one still opens everything', async () => {
-      await using installation = await newInstallation(engine)
-      const first = await installation.up()
-      const key = first.key as string
-      const created = await call(`${first.url}/api/v1/links`, key, 'POST', { target: 'https://example.com/' })
-      assert.equal(await first.stop(), 0)
+      const { body: health } = await first
+        .client(null)
+        .got<{ checks: { database: { durability: string } } }>('/health/ready')
+      assert.match(health.checks.database.durability, durability)
+      first.press('SIGINT')
+      await first.exit
 
       const second = await installation.up({ STOA_KEY: key })
       assert.equal(second.key, null)
-      const { url, headers, body } = requestOf(second.curl, { STOA_KEY: key })
-      assert.equal((await fetch(url, { method: 'POST', headers, body })).status, 201)
-      const again = await call(`${second.url}/api/v1/links/${created.body.id}`, key)
-      assert.equal(again.body.code, created.body.code)
-      assert.equal((await call(`${second.url}/l/${created.body.code}`, null)).status, 302)
+      assert.doesNotMatch(second.stdout, /first start:/)
+      const again = await paste(installation, second.curl, { STOA_KEY: key })
+      assert.notEqual(again.id, link.id)
+      const client = second.client(key)
+      const { body: kept } = await client.got<{ total: object }>(`/api/v1/links/${link.id}/clicks`)
+      assert.deepEqual(kept.total, counted.body.total)
+      assert.equal((await client.send('GET', new URL(link.shortUrl).pathname)).status, 302)
+      await trailIsComplete(client, [again.id, link.id])
       assert.equal(await second.stop(), 0)
-    })
-
-    it('what was done is in the audit trail, with the key that did it', async () => {
-      await using installation = await newInstallation(engine)
-      const { key, url } = await installation.up()
-      const link = await call(`${url}/api/v1/links`, key, 'POST', { target: 'https://example.com/' })
-      const trail = await call(`${url}/api/v1/audit?subject=link:${link.body.id}`, key)
-      assert.equal(trail.status, 200)
-      assert.deepEqual(
-        trail.body.data.map((event: { type: string; actor: { type: string } }) => [event.type, event.actor.type]),
-        [['link.created', 'apiKey']],
-      )
-      const everything = await call(`${url}/api/v1/audit?limit=1`, key)
-      assert.equal(everything.body.data[0].type, 'link.created')
-      const older = await call(`${url}/api/v1/audit?limit=1&cursor=${everything.body.nextCursor}`, key)
-      assert.deepEqual(
-        older.body.data.map((event: { type: string; actor: object }) => [event.type, event.actor]),
-        [['api_key.created', { type: 'system', id: 'first start' }]],
-      )
-      assert.equal((await call(`${url}/api/v1/audit?after=yesterday`, key)).status, 422)
-      assert.equal((await call(`${url}/api/v1/audit?cursor=made-up`, key)).status, 400)
     })
   })
 }
 
-describe('the printed line', () => {
-  const curl = ['/usr/bin/curl', '/bin/curl', '/usr/local/bin/curl'].find((path) => existsSync(path))
+interface Trail {
+  readonly data: readonly { type: string; actor: { type: string; id: string } }[]
+}
 
-  it('works as it is in a shell', { skip: curl ? false : 'there is no curl on this machine' }, async () => {
-    await using installation = await newInstallation('pglite')
-    const first = await installation.up()
-    const { status, stdout } = spawnSync('sh', ['-c', first.curl], { encoding: 'utf8' })
-    assert.equal(status, 0)
-    assert.equal(JSON.parse(stdout).target, 'https://example.com/')
-    await first.stop()
-    const second = await installation.up()
-    const later = spawnSync('sh', ['-c', `export STOA_KEY=${first.key}; ${second.curl}`], { encoding: 'utf8' })
-    assert.equal(JSON.parse(later.stdout).target, 'https://example.com/')
-  })
-})
+/** What was done is there, with who did it. */
+async function trailIsComplete(client: TestClient, links: readonly string[]): Promise<void> {
+  const trail = async (filter: string) => {
+    const read = () => client.got<Trail>(`/api/v1/audit?${filter}`)
+    // An event becomes readable when the transactions before it have ended, those of other databases of the server too.
+    const { body } = await eventually(read, (answer) => answer.body.data.length > 0)
+    return body.data.map(({ actor, type }) => `${type} by ${actor.type}`)
+  }
+  for (const id of links) assert.deepEqual(await trail(`subject=link:${id}`), ['link.created by apiKey'])
+  assert.deepEqual(await trail('type=api_key.created'), ['api_key.created by system'])
+}

@@ -1,46 +1,51 @@
 /*
  * The program as its users have it: a process of its own with its own folder, spoken to by HTTP, signals and the words that it prints.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openPostgres } from '@stoa/db'
 import { silentLogger, systemClock } from '@stoa/kernel'
-import { type Engine, testServerUrl } from '@stoa/testkit'
+import { type Engine, TestClient, testPlace, testServerUrl } from '@stoa/testkit'
+import manifest from '../package.json' with { type: 'json' }
+import { migrationSets } from '../src/manifest.ts'
+import { type Running, type RunOptions, run } from './running.ts'
 
-const MAIN = join(import.meta.dirname, '../src/main.js')
+const REPOSITORY = join(import.meta.dirname, '../../..')
+const MAIN = join(import.meta.dirname, '..', manifest.bin.stoa)
 
-type Settings = Record<string, string>
+/** Environment variables. */
+export type Settings = Readonly<Record<string, string>>
 
-/** A process that was started. */
-export interface Running extends AsyncDisposable {
-  /** What it printed so far. */
-  readonly stdout: string
-  readonly stderr: string
-  readonly pid: number
-  /** Its exit code, or the name of the signal that ended it. */
-  readonly exit: Promise<number | string>
-  /** Resolves when stdout matches. @throws when the process ends before */
-  printed(pattern: RegExp): Promise<RegExpExecArray>
-  kill(signal: NodeJS.Signals): void
+/** How an installation begins. */
+export interface InstallationOptions {
+  /** Nothing is there yet: no folder, an empty database. Default: the schema is there, which spares the first start seconds; and nothing else. */
+  readonly empty?: boolean
+  /** More variables for every command, over what the engine needs. */
+  readonly settings?: Settings
 }
 
 /** An installation: a folder, and a database when it is on PostgreSQL. Nothing of it outlives the test. */
 export interface Installation extends AsyncDisposable {
+  /** Where it is, with room for what a test puts beside it. */
   readonly folder: string
+  /** `STOA_DATA`; PGlite is in `db` there. */
+  readonly dataDir: string
   readonly settings: Settings
-  /** Starts a command, without waiting for anything. */
+  /** Starts a command, without waiting for anything. The last word may have blanks: give it in `more`. */
   start(words: string, settings?: Settings): Running
   /** Runs a command to its end. */
-  run(words: string, settings?: Settings): Promise<Finished>
+  run(words: string | readonly string[], settings?: Settings): Promise<Finished>
   /** `stoa up`, until it is ready. */
   up(settings?: Settings): Promise<Up>
+  /** `npm start` in a process group of its own, until it is ready. */
+  npmStart(settings?: Settings): Promise<Up>
 }
 
+/** A command that has ended. */
 export interface Finished {
+  /** The exit code, or the name of the signal. */
   readonly code: number | string
   readonly stdout: string
   readonly stderr: string
@@ -53,27 +58,39 @@ export interface Up extends Running {
   readonly key: string | null
   /** The curl line of the banner. */
   readonly curl: string
+  /** A client with this key. Default: the key of the first start. */
+  client(key?: string | null): TestClient
   /** Asks it to stop and waits. @returns the exit code */
   stop(): Promise<number | string>
 }
 
-/** A new, empty installation. */
-export async function newInstallation(engine: Engine): Promise<Installation> {
-  const folder = await mkdtemp(join(tmpdir(), 'stoa-program-'))
-  const database = engine === 'postgres' ? await emptyDatabase() : null
+/** A new installation. */
+export async function newInstallation(engine: Engine, options: InstallationOptions = {}): Promise<Installation> {
+  const place = options.empty ? await emptyPlace(engine) : await testPlace({ engine, sets: migrationSets })
   const settings: Settings = {
-    STOA_DATA: join(folder, 'data'),
+    STOA_DATA: place.dataDir,
     PORT: '0',
-    ...(database && { DATABASE_URL: database.url }),
+    ...(place.databaseUrl !== null && { DATABASE_URL: place.databaseUrl }),
+    ...options.settings,
   }
-  const running = new Set<Running>()
-  const start = (words: string, more: Settings = {}) => {
-    const one = startProcess(words.split(' '), { ...settings, ...more })
-    running.add(one)
+  const folder = await mkdtemp(join(tmpdir(), 'stoa-program-'))
+  const { HOME = '', PATH = '' } = process.env
+  const running: Running[] = []
+  const startProcess = (
+    command: string,
+    args: readonly string[],
+    more: Settings,
+    how: Omit<RunOptions, 'env'> = {},
+  ) => {
+    const one = run(command, args, { ...how, env: { HOME, PATH, TMPDIR: tmpdir(), ...settings, ...more } })
+    running.push(one)
     return one
   }
+  const start = (words: string | readonly string[], more: Settings = {}) =>
+    startProcess(process.execPath, [MAIN, ...(typeof words === 'string' ? words.split(' ') : words)], more)
   return {
     folder,
+    dataDir: place.dataDir,
     settings,
     start,
     async run(words, more) {
@@ -81,12 +98,11 @@ export async function newInstallation(engine: Engine): Promise<Installation> {
       const code = await one.exit
       return { code, stdout: one.stdout, stderr: one.stderr }
     },
-    async up(more) {
-      return await whenReady(start('up', more))
-    },
+    up: (more) => whenReady(start('up', more)),
+    npmStart: (more = {}) => whenReady(startProcess('npm', ['start'], more, { cwd: REPOSITORY, group: true })),
     async [Symbol.asyncDispose]() {
-      await Promise.all([...running].map((one) => one[Symbol.asyncDispose]()))
-      await database?.[Symbol.asyncDispose]()
+      await Promise.all(running.map((one) => one[Symbol.asyncDispose]()))
+      await place[Symbol.asyncDispose]()
       await rm(folder, { recursive: true, force: true })
     },
   }
@@ -100,107 +116,52 @@ async function whenReady(running: Running): Promise<Up> {
     running.kill('SIGINT')
     return await running.exit
   }
-  return Object.defineProperties({ url, key, curl, stop }, Object.getOwnPropertyDescriptors(running)) as Up
+  const client = (own: string | null = key) => new TestClient(url, own)
+  return Object.defineProperties({ url, key, curl, client, stop }, Object.getOwnPropertyDescriptors(running)) as Up
 }
 
-function startProcess(words: readonly string[], settings: Settings): Running {
-  const { HOME = '', PATH = '' } = process.env
-  const env = { HOME, PATH, TMPDIR: tmpdir(), ...settings }
-  return watch(spawn(process.execPath, [MAIN, ...words], { env, stdio: ['ignore', 'pipe', 'pipe'] }))
-}
-
-/** Collects what a process prints, and sees to its end. */
-export function watch(child: ChildProcess): Running {
-  let stdout = ''
-  let stderr = ''
-  const changed = new EventTarget()
-  const tell = () => changed.dispatchEvent(new Event('change'))
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text
-    tell()
-  })
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text
-    tell()
-  })
-  let ended: number | string | null = null
-  const exit = once(child, 'close').then(([code, signal]) => {
-    ended = (code ?? signal) as number | string
-    tell()
-    return ended
-  })
+/** A folder that is not there, and a database without anything, as an administrator would hand it over. */
+async function emptyPlace(engine: Engine) {
+  const parent = await mkdtemp(join(tmpdir(), 'stoa-empty-'))
+  const database = engine === 'postgres' ? await emptyDatabase() : null
   return {
-    get stdout() {
-      return stdout
-    },
-    get stderr() {
-      return stderr
-    },
-    pid: child.pid as number,
-    exit,
-    async printed(pattern) {
-      for (;;) {
-        const match = pattern.exec(stdout)
-        if (match) return match
-        if (ended !== null) throw new Error(`ended with ${ended} before it printed ${pattern}:\n${stdout}${stderr}`)
-        await new Promise((resolve) => changed.addEventListener('change', resolve, { once: true }))
-      }
-    },
-    kill: (signal) => void child.kill(signal),
+    dataDir: join(parent, 'data'),
+    databaseUrl: database?.url ?? null,
     async [Symbol.asyncDispose]() {
-      if (ended === null) child.kill('SIGKILL')
-      await exit
+      await database?.[Symbol.asyncDispose]()
+      await rm(parent, { recursive: true, force: true })
     },
   }
 }
 
-/** A database without anything, as an administrator would hand it over. */
-export async function emptyDatabase(): Promise<{ readonly url: string } & AsyncDisposable> {
+async function emptyDatabase(): Promise<{ readonly url: string } & AsyncDisposable> {
   const name = `stoa_program_${randomBytes(6).toString('hex')}`
-  const execute = async (sql: string) => {
-    await using server = await openPostgres(
-      { url: testServerUrl(), poolSize: 1 },
-      { log: silentLogger, clock: systemClock },
-    )
-    await server.admin((session) => session.exec(sql))
-  }
-  await execute(`create database ${name}`)
+  await execute(testServerUrl(), `create database ${name}`)
   const url = new URL(testServerUrl())
   url.pathname = `/${name}`
-  return { url: url.href, [Symbol.asyncDispose]: () => execute(`drop database ${name} with (force)`) }
+  return {
+    url: url.href,
+    [Symbol.asyncDispose]: () => execute(testServerUrl(), `drop database ${name} with (force)`),
+  }
 }
 
-/** A client of the API. */
-export interface Answer {
-  readonly status: number
-  readonly headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects.
-  readonly body: any
+/** Runs SQL in a PostgreSQL database, as an administrator. */
+export async function execute(url: string, sql: string): Promise<void> {
+  await using server = await openPostgres({ url, poolSize: 1 }, { log: silentLogger, clock: systemClock })
+  await server.admin((session) => session.exec(sql))
 }
 
-/** Sends a request with a key; redirects are not followed. */
-export async function call(url: string, key: string | null, method = 'GET', body?: unknown): Promise<Answer> {
-  const response = await fetch(url, {
-    method,
-    redirect: 'manual',
-    headers: {
-      ...(key !== null && { authorization: `Bearer ${key}` }),
-      ...(body !== undefined && { 'content-type': 'application/json' }),
-    },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  })
-  const text = await response.text()
-  const isJson = /json/.test(response.headers.get('content-type') ?? '')
-  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text }
-}
-
-/** Asks again until the answer is as wanted. @throws after ten seconds, with the last answer */
-export async function eventually(ask: () => Promise<Answer>, wanted: (answer: Answer) => boolean): Promise<Answer> {
-  const deadline = Date.now() + 10_000
+/**
+ * Asks again until the answer is as wanted.
+ *
+ * @throws after a minute, with the last answer
+ */
+export async function eventually<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean): Promise<T> {
+  const deadline = Date.now() + 60_000
   for (;;) {
     const answer = await ask()
     if (wanted(answer)) return answer
-    if (Date.now() > deadline) throw new Error(`not as wanted: ${answer.status} ${JSON.stringify(answer.body)}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    if (Date.now() > deadline) throw new Error(`not as wanted: ${JSON.stringify(answer)}`)
+    await systemClock.sleep(20)
   }
 }

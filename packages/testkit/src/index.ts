@@ -11,7 +11,14 @@ export {
 export { type Engine, engines, testRedisUrl, testServerUrl } from './engines.ts'
 export { type IsolationReport, tryIsolation } from './isolation.ts'
 export { type RouteIsolationOptions, type RouteIsolationReport, tryRouteIsolation } from './route-isolation.ts'
-export { type Suite, type SuiteOptions, type SuitePlace, type SuiteProgram, startSuite } from './start-suite.ts'
+export {
+  type Suite,
+  type SuiteOptions,
+  type SuitePlace,
+  type SuiteProgram,
+  startSuite,
+  testPlace,
+} from './start-suite.ts'
 export { rowDifferences, type TenantRows, type TenantRowsOptions, tenantRows } from './tenant-rows.ts'
 export { type TestAnswer, TestClient, type TestRequest } from './test-client.ts'
 export { TestClock } from './test-clock.ts'

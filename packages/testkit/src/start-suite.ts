@@ -62,7 +62,7 @@ export interface Suite<Program extends SuiteProgram> extends AsyncDisposable {
 export async function startSuite<Program extends SuiteProgram>(
   options: SuiteOptions<Program>,
 ): Promise<Suite<Program>> {
-  const place = await makePlace(options)
+  const place = await testPlace(options)
   try {
     return await startIn(place, options)
   } catch (error) {
@@ -101,11 +101,12 @@ async function startIn<Program extends SuiteProgram>(
   }
 }
 
-async function makePlace({
+/** A folder and a migrated database where nothing runs yet. Disposing it removes both. */
+export async function testPlace({
   engine,
   sets,
   name = 'suite',
-}: Pick<SuiteOptions<SuiteProgram>, 'engine' | 'sets' | 'name'>) {
+}: Pick<SuiteOptions<SuiteProgram>, 'engine' | 'sets' | 'name'>): Promise<SuitePlace & AsyncDisposable> {
   const dataDir = await mkdtemp(join(tmpdir(), 'stoa-suite-'))
   const removed = () => rm(dataDir, { recursive: true, force: true })
   if (engine === 'postgres') {
