@@ -1,4 +1,4 @@
-import { type Query, queryBuilder, statement, type Tx } from '@stoa/db'
+import { queryBuilder, statement, type Tx } from '@stoa/db'
 import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
 
 /** A row of `links`. */
@@ -90,6 +90,25 @@ update links
 set target = $3, title = $4, tags = $5, expires_at = $6, archived_at = $7, version = $8, updated_at = $9
 where tenant_id = $1 and id = $2`)
 
+/** Notes which tags a link has from now on. What differs rides with the commit; nothing does when nothing differs. */
+export function saveLinkTags(
+  tx: Tx,
+  tenantId: string,
+  linkId: string,
+  tags: { readonly before: readonly string[]; readonly after: readonly string[] },
+): void {
+  const removed = tags.before.filter((tag) => !tags.after.includes(tag))
+  const added = tags.after.filter((tag) => !tags.before.includes(tag))
+  if (removed.length > 0) tx.later(tagRemoval(tenantId, linkId, removed))
+  if (added.length > 0) tx.later(tagAddition(tenantId, linkId, added))
+}
+const tagRemoval = statement<[string, string, readonly string[]], never>(
+  'delete from link_tags where tenant_id = $1 and link_id = $2 and tag = any ($3::text[])',
+)
+const tagAddition = statement<[string, string, readonly string[]], never>(
+  'insert into link_tags (tenant_id, link_id, tag) select $1, $2, unnest($3::text[])',
+)
+
 /** Which links to list, in which order, from where on. */
 export interface LinkFilter {
   /** Links that carry all of these tags. */
@@ -111,13 +130,22 @@ export interface LinkFilter {
 
 interface Tables {
   links: LinkRow & { tenantId: string }
+  linkTags: { tenantId: string; tag: string; linkId: string }
 }
 const builder = queryBuilder<Tables>()
 
-/** A page of links. Time and id together are unique and indexed in both orders, so a page costs the same however far in it lies. */
+/**
+ * A page of links. Time and id together are unique and indexed in both orders, so a page costs the same however far in it lies. With tags
+ * the planner has the choice: all links of a rare tag, sorted, or the links in their order, each probed for a common one.
+ */
 export function linkRows(tx: Tx, tenantId: string, filter: LinkFilter): Promise<LinkRow[]> {
+  return tx.many(linkPage(tenantId, filter))
+}
+
+/** The query of {@link linkRows}. */
+export function linkPage(tenantId: string, filter: LinkFilter) {
   const direction = filter.descending ? 'desc' : 'asc'
-  const query = builder
+  return builder
     .selectFrom('links')
     .select([
       'id',
@@ -134,19 +162,21 @@ export function linkRows(tx: Tx, tenantId: string, filter: LinkFilter): Promise<
       'createdBy',
     ])
     .where('tenantId', '=', tenantId)
-    .where((e) => e.and(conditions(e, filter)))
+    .where((e) => e.and(conditions(e, tenantId, filter)))
     .orderBy(filter.sort, direction)
     .orderBy('id', direction)
     .limit(filter.limit)
-  return tx.many(query as Query<LinkRow>)
 }
 
 type Links = ExpressionBuilder<Tables, 'links'>
 
-function conditions(e: Links, filter: LinkFilter): ExpressionWrapper<Tables, 'links', SqlBool>[] {
+function conditions(e: Links, tenantId: string, filter: LinkFilter): ExpressionWrapper<Tables, 'links', SqlBool>[] {
   const all: ExpressionWrapper<Tables, 'links', SqlBool>[] = []
-  const { tags, status, search, createdFrom, createdTo, after, now } = filter
-  if (tags !== undefined && tags.length > 0) all.push(e(e.ref('tags'), '@>', sql<string[]>`${tags}::text[]`))
+  const { tags = [], status, search, createdFrom, createdTo, after, now } = filter
+  for (const tag of new Set(tags)) {
+    const tagged = e.selectFrom('linkTags').select('linkId').where('tenantId', '=', tenantId).where('tag', '=', tag)
+    all.push(e('id', 'in', tagged))
+  }
   if (status !== undefined) all.push(ofStatus(e, status, now))
   if (search !== undefined) {
     const pattern = `%${search.replace(/[\\%_]/g, '\\$&')}%`

@@ -18,6 +18,7 @@ import {
   lockedLinkRow,
   nextCodeNumber,
   saveLink,
+  saveLinkTags,
 } from './link-store.ts'
 import { slugFault } from './slug.ts'
 import { type TargetRules, targetVerdict } from './target-url.ts'
@@ -74,6 +75,7 @@ export class Links {
     }
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = slug === undefined ? await this.#generate(ctx, tx, draft) : await this.#claim(ctx, tx, draft, slug)
+      saveLinkTags(tx, ctx.tenant.id, row.id, { before: [], after: row.tags })
       this.#append(ctx, tx, linkCreated, row, {})
       return this.#shown(row, now)
     })
@@ -110,6 +112,7 @@ export class Links {
       input.precondition.check(row.version)
       const changed = differing(row, asked)
       if (changed.length === 0) return this.#shown(row, now)
+      if (asked.tags) saveLinkTags(tx, ctx.tenant.id, row.id, { before: row.tags, after: asked.tags })
       return this.#save(ctx, tx, { ...row, ...asked }, linkUpdated, { changed })
     })
   }

@@ -68,6 +68,15 @@ describeEverywhere('finding links', (place) => {
     assert.deepEqual((await list('&tag=none')).titles, [])
   })
 
+  it('finds a link by the tags that it has now, and no more by those that it had', async () => {
+    const { list, client, links } = await setup(1, () => ({ tags: ['kept', 'old'] }))
+    await client.patch(`/api/v1/links/${links[0]?.id}`, { tags: ['new', 'kept', 'new'] }, { 'if-match': '*' })
+    for (const tag of ['kept', 'new']) assert.deepEqual((await list(`&tag=${tag}`)).titles, ['0'])
+    assert.deepEqual((await list('&tag=old')).titles, [])
+    await client.patch(`/api/v1/links/${links[0]?.id}`, { tags: [] }, { 'if-match': '*' })
+    assert.deepEqual((await list('&tag=kept')).titles, [])
+  })
+
   it('filters by status: archived goes before expired', async () => {
     const { list, client, links, suite } = await setup(4, (i) =>
       i >= 2 ? { expiresAt: new Date(place().suite.clock.now() + 60_000).toISOString() } : {},

@@ -1,6 +1,12 @@
 import { type Migration, tenantTable } from '@stoa/db'
 
-/** Links. Deleting is not part of the room: a code that once led somewhere must never lead to a stranger's page. */
+/**
+ * Links. Deleting is not part of the room: a code that once led somewhere must never lead to a stranger's page.
+ *
+ * `link_tags` says again what `tags` says, for the filter of the list: the array is what is shown, the rows are what is searched. A GIN
+ * index on the array would never be used: `@>` is not leakproof, so row level security keeps it from being an index condition. Equality of
+ * text is leakproof.
+ */
 export const links: Migration = {
   name: '0002_links',
   scope: 'tenant',
@@ -26,5 +32,13 @@ create table links (
 create index links_by_creation on links (tenant_id, created_at, id);
 create index links_by_update on links (tenant_id, updated_at, id);
 ${tenantTable('links', { app: 'select,insert,update' })}
+create table link_tags (
+  tenant_id uuid not null,
+  tag text collate "C" not null,
+  link_id uuid not null,
+  primary key (tenant_id, tag, link_id),
+  foreign key (tenant_id, link_id) references links (tenant_id, id)
+);
+${tenantTable('link_tags', { app: 'select,insert,delete' })}
 `,
 }
