@@ -209,8 +209,22 @@ alter table stoa_pool.link_clicks enable row level security;
 alter table stoa_pool.link_clicks force row level security;
 create policy system_rows on stoa_pool.link_clicks to stoa_system using (true) with check (true);
 create policy tenant_rows on stoa_pool.link_clicks to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
-grant insert, select on stoa_pool.link_clicks to stoa_app;
+grant delete, insert, select on stoa_pool.link_clicks to stoa_app;
 grant delete, insert, select, update on stoa_pool.link_clicks to stoa_system;
+
+create table stoa_pool.link_tags (
+  tenant_id uuid not null,
+  tag text collate "C" not null,
+  link_id uuid not null
+);
+alter table stoa_pool.link_tags add constraint link_tags_pkey PRIMARY KEY (tenant_id, tag, link_id);
+alter table stoa_pool.link_tags add constraint link_tags_tenant_id_link_id_fkey FOREIGN KEY (tenant_id, link_id) REFERENCES stoa_pool.links(tenant_id, id);
+alter table stoa_pool.link_tags enable row level security;
+alter table stoa_pool.link_tags force row level security;
+create policy system_rows on stoa_pool.link_tags to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa_pool.link_tags to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select on stoa_pool.link_tags to stoa_app;
+grant delete, insert, select, update on stoa_pool.link_tags to stoa_system;
 
 create table stoa_pool.links (
   tenant_id uuid not null,

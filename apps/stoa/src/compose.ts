@@ -82,7 +82,9 @@ async function start(config: Config, deps: StartDeps, options: StartOptions, res
   const own = { db, journal, clock, log, secret: secret.derive }
   const apiKeys = resources.use(createApiKeys({ ...own, permissions: Object.keys(permissions) }), 'API keys')
   let url = config.publicUrl ?? ''
-  const rooms = await openRooms(resources, (module) => roomColumns(module, config, own, () => url))
+  const rooms = await openRooms(resources, (module) =>
+    roomColumns(module, config, { ...own, metrics, health }, () => url),
+  )
   const http = await createHttp(
     { ...config.http, title: 'Stoa', version: VERSION },
     {

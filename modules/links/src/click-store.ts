@@ -79,3 +79,14 @@ const clickTotals = statement<[string, string], { clicks: number; bots: number }
 select coalesce(sum(clicks), 0)::bigint as clicks, coalesce(sum(bots), 0)::bigint as bots
 from link_click_hours
 where tenant_id = $1 and link_id = $2`)
+
+/** Deletes single clicks made before a time, the oldest first, up to a number of them; their sums stay. Gives how many there were. */
+export function deleteClicksBefore(tx: Tx, tenantId: string, before: Date, limit: number): Promise<number> {
+  return tx.run(clickDeletion(tenantId, before, limit))
+}
+const clickDeletion = statement<[string, Date, number], never>(`
+with old as (
+  select at, id from link_clicks where tenant_id = $1 and at < $2 order by at, id limit $3
+)
+delete from link_clicks using old
+where link_clicks.tenant_id = $1 and link_clicks.at = old.at and link_clicks.id = old.id`)

@@ -49,6 +49,8 @@ export interface ClickCounts {
   readonly recorded: number
   readonly dropped: number
   readonly waiting: number
+  /** When a click was dropped last, in milliseconds since the epoch; null when none was. */
+  readonly droppedAt: number | null
 }
 
 /** Most clicks in one transaction: keeps a write after a long pause short. */
@@ -67,6 +69,7 @@ export class Clicks implements AsyncDisposable {
   #writing = 0
   #recorded = 0
   #dropped = 0
+  #droppedAt: number | null = null
   #complainedAt = Number.NEGATIVE_INFINITY
   #droppedSinceComplaint = 0
   #run: Promise<void> | null = null
@@ -79,7 +82,12 @@ export class Clicks implements AsyncDisposable {
   }
 
   get counts(): ClickCounts {
-    return { recorded: this.#recorded, dropped: this.#dropped, waiting: this.#waiting.length + this.#writing }
+    return {
+      recorded: this.#recorded,
+      dropped: this.#dropped,
+      waiting: this.#waiting.length + this.#writing,
+      droppedAt: this.#droppedAt,
+    }
   }
 
   /** Takes a click in; never waits, never throws. */
@@ -160,6 +168,7 @@ export class Clicks implements AsyncDisposable {
     this.#dropped += count
     this.#droppedSinceComplaint += count
     const now = this.#options.clock.now()
+    this.#droppedAt = now
     if (now - this.#complainedAt < COMPLAINT_MS) return
     this.#complainedAt = now
     this.#complain()

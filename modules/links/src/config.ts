@@ -39,6 +39,11 @@ const spec = {
   clickFlushMs: { type: 'integer', min: 1, max: 10_000, default: 100 },
   /** How many waiting clicks start a write before its time. From 1 to 5,000; default 500. */
   clickBatch: { type: 'integer', min: 1, max: 5_000, default: 500 },
+  /**
+   * How many days single clicks are kept. The sums per hour stay for ever, so no count changes when they go. From 1 to
+   * 36,500; default 90.
+   */
+  clickDays: { type: 'integer', min: 1, max: 36_500, default: 90 },
 } as const
 
 /** The settings of the room, complete. */

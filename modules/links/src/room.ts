@@ -4,7 +4,9 @@
 import type { Journal, JournalEvent } from '@stoa/journal'
 import { type BaseCtx, Resources, systemCtx, tenantCtx } from '@stoa/kernel'
 import type { Columns, Room } from '@stoa/module'
+import { retainClicks } from './click-retention.ts'
 import { insertClicks } from './click-store.ts'
+import { watchClicks } from './click-watch.ts'
 import { Clicks, type ClicksOptions } from './clicks.ts'
 import { CodeSupply } from './code-supply.ts'
 import { type LinksConfig, linksConfig } from './config.ts'
@@ -29,6 +31,8 @@ export async function openRoom(columns: Columns): Promise<Room> {
     load: loadDestination(columns, ctx),
   })
   const clicks = resources.use(new Clicks(clicksOptions(columns, config, ctx)), 'clicks')
+  watchClicks(columns, clicks, config.clickBuffer)
+  resources.use(retainClicks(db, ctx, config.clickDays), 'click retention')
   const tail = resources.use(followChanges(journal, destinations), 'link changes')
   const links = new Links({
     db,

@@ -54,9 +54,12 @@ describeEverywhere('counting clicks', (place) => {
 
   it('counts what many send at once exactly, and writes it in few transactions', async () => {
     const { follow, written, clicks } = await setup()
+    const begun = performance.now()
     await Promise.all(Array.from({ length: 200 }, () => follow()))
     const events = await written(200)
-    assert.ok(events.length < 60, `${events.length} writes`)
+    // A write begins 100 ms after the first click that waits for it, so there are no more of them than such whiles.
+    const most = Math.ceil((performance.now() - begun) / 100) + 1
+    assert.ok(events.length <= most, `${events.length} writes in ${most} tenths of a second`)
     assert.deepEqual((await clicks()).total, { clicks: 200, bots: 0 })
   })
 
@@ -118,6 +121,18 @@ describeEverywhere('counting clicks', (place) => {
       for (let i = 0; i < 10; i++) await other.anyone.get(`/l/${link.code}`, browser)
     }
     assert.equal((await clicks()).total.clicks, 10)
+  })
+
+  it('shows in the metrics what was written', async () => {
+    const { suite, follow, written } = await setup()
+    await follow()
+    await written(1)
+    const text = await suite.metrics.text()
+    assert.match(text, /^stoa_links_clicks_recorded_total [1-9]/m)
+    assert.match(text, /^stoa_links_clicks_dropped_total 0$/m)
+    const { checks } = await suite.health.ready()
+    assert.equal(checks['links.clicks']?.ok, true)
+    assert.equal(checks['links.clicks']?.detail, undefined)
   })
 
   const refused: [query: string, code: string][] = [

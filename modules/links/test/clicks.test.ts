@@ -57,7 +57,7 @@ describe('clicks', () => {
       written.map((batch) => batch.clicks.length),
       [2],
     )
-    assert.deepEqual(clicks.counts, { recorded: 2, dropped: 0, waiting: 0 })
+    assert.deepEqual(clicks.counts, { recorded: 2, dropped: 0, waiting: 0, droppedAt: null })
   })
 
   it('are written before their time when there are enough of them', async () => {
@@ -83,7 +83,7 @@ describe('clicks', () => {
   it('beyond the buffer are dropped and counted, those being written included', () => {
     const { clicks } = setup({ buffer: 2 })
     for (let i = 0; i < 5; i++) clicks.record(click())
-    assert.deepEqual(clicks.counts, { recorded: 0, dropped: 3, waiting: 2 })
+    assert.deepEqual(clicks.counts, { recorded: 0, dropped: 3, waiting: 2, droppedAt: 0 })
   })
 
   it('stay while the database is away, and the pauses grow', async () => {
@@ -94,7 +94,7 @@ describe('clicks', () => {
     for (let i = 0; i < 9; i++) pauses.push(await wake())
     assert.deepEqual(pauses, [100, 100, 200, 400, 800, 1600, 3200, 5000, 5000])
     assert.equal(written.length, 1)
-    assert.deepEqual(clicks.counts, { recorded: 1, dropped: 0, waiting: 0 })
+    assert.deepEqual(clicks.counts, { recorded: 1, dropped: 0, waiting: 0, droppedAt: null })
   })
 
   it('that arrive during a pause do not shorten it', async () => {
@@ -124,7 +124,7 @@ describe('clicks', () => {
       faults.push(new Error('refused'))
       await wake()
     }
-    assert.deepEqual(clicks.counts, { recorded: 1, dropped: 1, waiting: 0 })
+    assert.deepEqual(clicks.counts, { recorded: 1, dropped: 1, waiting: 0, droppedAt: 0 })
   })
 
   it('are written on closing without waiting; later ones are dropped', async () => {
@@ -133,7 +133,7 @@ describe('clicks', () => {
     await clicks[Symbol.asyncDispose]()
     assert.equal(written.length, 1)
     clicks.record(click())
-    assert.deepEqual(clicks.counts, { recorded: 1, dropped: 1, waiting: 0 })
+    assert.deepEqual(clicks.counts, { recorded: 1, dropped: 1, waiting: 0, droppedAt: 0 })
   })
 
   it('that cannot be written on closing are counted as dropped, and closing ends', async () => {
@@ -141,6 +141,6 @@ describe('clicks', () => {
     faults.push(new StoaError(errors.unavailable))
     clicks.record(click())
     await clicks[Symbol.asyncDispose]()
-    assert.deepEqual(clicks.counts, { recorded: 0, dropped: 1, waiting: 0 })
+    assert.deepEqual(clicks.counts, { recorded: 0, dropped: 1, waiting: 0, droppedAt: 0 })
   })
 })

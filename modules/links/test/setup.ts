@@ -4,6 +4,7 @@ import type { Database } from '@stoa/db'
 import { type AuthScheme, createHttp, httpMigrations } from '@stoa/http'
 import { createJournal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
 import { type Clock, Resources, silentLogger, systemClock, systemCtx, type Tenant } from '@stoa/kernel'
+import { createHealth, createMetrics, type Health, type Metrics } from '@stoa/telemetry'
 import { createTestTenants, type Engine, engines, openTestDatabase, type TestTenants } from '@stoa/testkit'
 import { linksModule } from '../src/module.ts'
 
@@ -69,6 +70,8 @@ interface Suite extends AsyncDisposable {
   readonly clock: TestClock
   readonly tenants: TestTenants
   readonly url: string
+  readonly metrics: Metrics
+  readonly health: Health
   /** A caller of this tenant with these permissions (default: all of links). */
   as(tenant: Tenant, ...permissions: string[]): Client
   /** A caller without credentials. */
@@ -113,22 +116,30 @@ async function startProcess(shared: Shared, resources: Resources): Promise<Suite
   )
   await tail.ready
   const secret = (purpose: string, bytes = 32) => Buffer.alloc(bytes, purpose)
+  const metrics = createMetrics({ process: false })
+  const health = createHealth({ cacheMs: 0 }, deps)
   let url = 'http://127.0.0.1:1'
   const room = resources.use(
-    await linksModule.create({ db, journal, ...deps, secret, publicUrl: () => url, config }),
+    await linksModule.create({ db, journal, ...deps, secret, metrics, health, publicUrl: () => url, config }),
     'room',
   )
   await room.ready?.()
   const http = resources.use(
     await createHttp(
       { port: 0 },
-      { ...deps, routes: room.routes, schemes: [scheme(tenants)], secret, buckets: { take: () => plenty }, db },
+      {
+        ...{ ...deps, db, secret, metrics, health },
+        routes: room.routes,
+        errors: [linksModule.errors],
+        schemes: [scheme(tenants)],
+        buckets: { take: () => plenty },
+      },
     ),
     'http',
   )
   url = await http.listen()
   return {
-    ...{ db, clock, tenants, url },
+    ...{ db, clock, tenants, url, metrics, health },
     anyone: new Client(() => url, {}),
     as: (tenant, ...permissions) =>
       new Client(() => url, {

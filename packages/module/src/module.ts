@@ -6,6 +6,7 @@ import type { Database, MigrationSet } from '@stoa/db'
 import type { Route } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type Clock, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
+import type { Health, Metrics } from '@stoa/telemetry'
 
 /** What a room may stand on. */
 export interface Columns {
@@ -17,9 +18,16 @@ export interface Columns {
   /**
    * A secret of this installation for one purpose of this room: HKDF-SHA256 of the installation's secret.
    *
-   * @param bytes 1–8160; default 32
+   * @param bytes 1–255; default 32
    */
   secret(purpose: string, bytes?: number): Buffer
+  /** Where the room makes its metrics. Their names begin with `stoa_` and the room's: `stoa_links_clicks_dropped_total`. */
+  readonly metrics: Pick<Metrics, 'counter' | 'gauge' | 'histogram'>
+  /**
+   * Where the room says how it is, under a name that begins with its own: `links.clicks`. A check that is not ok takes the process out of
+   * service. One that is ok and has a `detail` is something to know: `/health/ready` shows it, and `stoa doctor` warns of it.
+   */
+  readonly health: Pick<Health, 'add'>
   /** Where the world reaches this program, without a slash at the end: `https://stoa.example.org`. Known once the server listens. */
   publicUrl(): string
   /** The room's part of the configuration; the room resolves it with its own spec. */

@@ -70,7 +70,11 @@ export function configOf(env: Environment, tracing: Env, terminal: boolean): Con
     },
     journalMonths: env.STOA_JOURNAL_MONTHS ?? null,
     rooms: {
-      links: { shortHost: env.STOA_SHORT_HOST ?? null, allowPrivateTargets: env.STOA_LINKS_PRIVATE_TARGETS },
+      links: {
+        shortHost: env.STOA_SHORT_HOST ?? null,
+        allowPrivateTargets: env.STOA_LINKS_PRIVATE_TARGETS,
+        clickDays: env.STOA_LINKS_CLICK_DAYS,
+      },
     },
     tracing,
   })

@@ -177,6 +177,13 @@ export const VARIABLES = {
     default: false,
     doc: 'Short links may lead into private networks. On the open internet that turns them into a way into the network of whoever follows them.',
   },
+  STOA_LINKS_CLICK_DAYS: {
+    type: 'integer',
+    min: 1,
+    max: 36_500,
+    default: 90,
+    doc: 'How many days single clicks on short links are kept. Their sums per hour are kept for ever.',
+  },
 } as const satisfies Readonly<Record<string, Variable>>
 
 /** The environment, checked. */

@@ -1,3 +1,4 @@
+import type { Readiness } from '@stoa/telemetry'
 import type { Config } from '../config/config.ts'
 import { listenFailure, placeOf } from '../failure.ts'
 import { checkPort } from '../free-port.ts'
@@ -6,7 +7,7 @@ import { type Finding, findings, reasonOf } from './finding.ts'
 const LOCAL_HOST = /^(localhost|127\.|\[?::1)/
 const ASK_TIMEOUT_MS = 3_000
 
-/** The port: free, or Stoa is on it already. */
+/** The port: free, or Stoa is on it already; then what that one says of itself. */
 export async function portFindings(config: Pick<Config, 'http'>): Promise<Finding[]> {
   const { fail, ok } = findings('Port')
   const { host, port } = config.http
@@ -15,18 +16,43 @@ export async function portFindings(config: Pick<Config, 'http'>): Promise<Findin
     await checkPort(host, port)
     return [ok(`${port} on ${host} is free.`)]
   } catch (error) {
-    if (await isStoa(host, port)) return [ok(`Stoa is running on port ${port}.`)]
+    const origin = originOf(host, port)
+    if (await isStoa(origin)) return [ok(`Stoa is running on port ${port}.`), ...(await runningFindings(origin))]
     return [fail(listenFailure(error as Error, config) ?? reasonOf(error), 'Free the port, or set PORT and HOST.')]
   }
 }
 
-async function isStoa(host: string, port: number): Promise<boolean> {
+/** How this machine reaches what listens there. */
+function originOf(host: string, port: number): string {
   const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host.includes(':') ? `[${host}]` : host
+  return `http://${name}:${port}`
+}
+
+async function isStoa(origin: string): Promise<boolean> {
   try {
-    const answer = await fetch(`http://${name}:${port}/health/live`, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) })
+    const answer = await ask(`${origin}/health/live`)
     return answer.headers.has('x-request-id') && answer.ok
   } catch {
     return false
+  }
+}
+
+function ask(url: string): Promise<Response> {
+  return fetch(url, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) })
+}
+
+/** What the running program says of its parts: a check that fails, and one that works and has something to tell. */
+async function runningFindings(origin: string): Promise<Finding[]> {
+  const { fail, ok, warn } = findings('Running')
+  try {
+    const { checks } = (await (await ask(`${origin}/health/ready`)).json()) as Readiness
+    const found = Object.entries(checks).flatMap(([name, { detail, ok: works }]) => {
+      if (works && detail === undefined) return []
+      return [(works ? warn : fail)(`${name}: ${detail ?? 'does not work'}.`, 'The log says more.')]
+    })
+    return found.length > 0 ? found : [ok(`All is well: ${Object.keys(checks).join(', ')}.`)]
+  } catch (error) {
+    return [fail(`It does not say how it is: ${reasonOf(error)}.`, `Ask ${origin}/health/ready.`)]
   }
 }
 

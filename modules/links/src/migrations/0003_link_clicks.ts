@@ -19,7 +19,7 @@ create table link_clicks (
   referrer_host text check (char_length(referrer_host) <= 253),
   primary key (tenant_id, at, id)
 );
-${tenantTable('link_clicks', { app: 'select,insert' })}
+${tenantTable('link_clicks', { app: 'select,insert,delete' })}
 create table link_click_hours (
   tenant_id uuid not null,
   link_id uuid not null,
