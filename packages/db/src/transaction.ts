@@ -26,6 +26,11 @@ export interface Tx {
    * whose outcome nobody needs: events, jobs, idempotency records.
    */
   later(query: Query<unknown>): void
+  /**
+   * Sends a question along in front of the next statement: it costs no round trip. `check` gets its first row before anybody gets a result of
+   * that flush; when it throws, the transaction fails with what it throws, and with it all that left in the same flush.
+   */
+  gate<Row>(query: Query<Row>, check: (row: Row) => void): void
   /** Calls `fn` once the COMMIT is acknowledged. For hints inside this process alone: a crash loses it. */
   afterCommit(fn: () => void): void
 }
@@ -56,6 +61,7 @@ abstract class FramedTx implements Tx {
 
   protected abstract execute(statement: BatchStatement): Promise<StatementResult>
   abstract later(query: Query<unknown>): void
+  abstract gate<Row>(query: Query<Row>, check: (row: Row) => void): void
   abstract afterCommit(fn: () => void): void
 
   async many<Row>(query: Query<Row>): Promise<Row[]> {
@@ -113,6 +119,10 @@ export class StatementReads extends FramedTx {
     throw new TypeError('a read writes nothing: use db.transaction')
   }
 
+  gate(): void {
+    throw new TypeError('each statement of a read stands alone: use db.transaction')
+  }
+
   afterCommit(fn: () => void): void {
     fn()
   }
@@ -143,6 +153,7 @@ export class StatementReads extends FramedTx {
 
 interface Waiting {
   readonly statement: BatchStatement
+  /** @throws what fails the whole flush */
   resolve(result: StatementResult): void
   reject(error: unknown): void
 }
@@ -181,6 +192,15 @@ export class OpenTransaction extends FramedTx {
   later(query: Query<unknown>): void {
     this.#assertOpen()
     this.#queue.push({ statement: this.prepare(query), resolve: ignore, reject: ignore })
+  }
+
+  gate<Row>(query: Query<Row>, check: (row: Row) => void): void {
+    this.#assertOpen()
+    this.#queue.push({
+      statement: this.prepare(query),
+      resolve: ({ rows }) => check(rows[0] as Row),
+      reject: ignore,
+    })
   }
 
   afterCommit(fn: () => void): void {

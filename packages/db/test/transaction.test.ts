@@ -31,6 +31,7 @@ const insertNote = statement<[tenantId: string, id: number, body: string], never
 const noteById = statement<[tenantId: string, id: number], Note>('select * from notes where tenant_id = $1 and id = $2')
 const allNotes = statement<[], Note>('select * from notes order by id')
 const backend = statement<[], { pid: number }>('select pg_backend_pid() as pid')
+const allTrue = statement<[], { ok: boolean }>('select true as ok')
 const fault = statement<[], never>('select 1 / 0')
 
 const system = systemCtx(deps, 'test')
@@ -171,6 +172,30 @@ for (const engine of engines) {
         }),
         (error) => isUniqueViolation(error, 'notes_pkey'),
       )
+      assert.equal((await db.read(ctx, (tx) => tx.many(allNotes()))).length, 1)
+    })
+
+    test('a gate is asked in the flush of the next statement, and when it closes nobody gets a result of it', async () => {
+      fresh()
+      const seen: unknown[] = []
+      await db.transaction(ctx, async (tx) => {
+        tx.gate(allTrue(), (row) => seen.push(row))
+        await put(1)(tx)
+        seen.push('written')
+      })
+      assert.deepEqual(seen, [{ ok: true }, 'written'])
+      const reached: string[] = []
+      await assert.rejects(
+        db.transaction(ctx, async (tx) => {
+          tx.gate(allTrue(), () => {
+            throw new Error('closed')
+          })
+          await put(2)(tx)
+          reached.push('the result')
+        }),
+        /^Error: closed$/,
+      )
+      assert.deepEqual(reached, [])
       assert.equal((await db.read(ctx, (tx) => tx.many(allNotes()))).length, 1)
     })
 

@@ -29,6 +29,11 @@ export function claimKey(tx: Tx, tenantId: string, scope: string, key: string): 
   return tx.one(claim(`idempotency ${tenantId} ${scope} ${key}`, tenantId, scope, key))
 }
 
+/** The same along with the next statement; see `Tx.gate`. */
+export function gateKey(tx: Tx, tenantId: string, scope: string, key: string, check: (claim: Claim) => void): void {
+  tx.gate(claim(`idempotency ${tenantId} ${scope} ${key}`, tenantId, scope, key), check)
+}
+
 const keep = statement<unknown[], never>(
   `insert into stoa.idempotency_keys (tenant_id, scope, key, fingerprint, status, headers, body, sealed, created_at)
    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,

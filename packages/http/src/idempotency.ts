@@ -1,7 +1,8 @@
 /*
  * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a mutating request that is sent again with the same key is carried out once.
  *
- *   first time        claim (advisory lock + look-up, one statement in the flush of BEGIN) → handler → keep the answer, in the same commit
+ *   first time        claim (advisory lock + look-up) in the same flush as the handler's first statement → handler → keep the answer, in the
+ *                     same commit
  *   sent again later  the claim finds the answer: it is sent again, with `Idempotent-Replayed: true`
  *   sent twice now    the second one gets 409 idempotency_in_progress with Retry-After: from this process's own list when both are here, from
  *                     the lock when the first one runs elsewhere
@@ -13,12 +14,24 @@
  * though one exists, the handler runs, and the primary key refuses the second row: the transaction is rolled back and the request starts
  * over, which finds the answer. So the key, not the lock, is what promises "once"; the lock spares the work.
  *
+ * The handler begins before the claim is known, but it sees no result before: its first statement and the claim are one round trip, and a claim that
+ * fails rolls that statement back. When the flush fails, or the handler ends without a statement, nothing is known of the claim: then the request
+ * starts over and asks first.
+ *
  * A key belongs to who used it (the API key or user) in one tenant. Answers are kept 24 hours, and those that hold a secret are encrypted.
  */
 import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
-import { type Database, isUniqueViolation } from '@stoa/db'
-import { type Clock, type Ctx, errors, type Logger, StoaError, systemCtx } from '@stoa/kernel'
-import { claimKey, forgetKey, type KeptAnswer, keepAnswer, sweepKeys } from './idempotency-store.ts'
+import { type Database, isUniqueViolation, type Tx } from '@stoa/db'
+import { type Clock, type Ctx, errors, isError, type Logger, StoaError, systemCtx } from '@stoa/kernel'
+import {
+  type Claim,
+  claimKey,
+  forgetKey,
+  gateKey,
+  type KeptAnswer,
+  keepAnswer,
+  sweepKeys,
+} from './idempotency-store.ts'
 import { canonical } from './pagination.ts'
 import type { Answer } from './staged-reply.ts'
 
@@ -84,32 +97,71 @@ export class Idempotency implements AsyncDisposable {
     if (this.#running.has(name)) throw inProgress()
     this.#running.add(name)
     try {
-      return await this.#runOnce(ctx, scope, request, perform)
+      return (
+        (await this.#performAhead(ctx, scope, request, perform)) ?? (await this.#askFirst(ctx, scope, request, perform))
+      )
     } catch (error) {
       if (!isUniqueViolation(error, 'idempotency_keys_pkey')) throw error
-      return await this.#runOnce(ctx, scope, request, perform)
+      return await this.#askFirst(ctx, scope, request, perform)
     } finally {
       this.#running.delete(name)
     }
   }
 
-  #runOnce(ctx: Ctx, scope: string, request: KeyedRequest, perform: () => Promise<Answer>): Promise<Answer> {
-    const { db, clock } = this.#deps
-    const tenantId = ctx.tenant.id
-    const { key } = request
-    return db.transaction(ctx, async (tx) => {
+  /** Claims the key along with the first statement of `perform`; null when that left the claim unknown, and nothing was done. */
+  async #performAhead(
+    ctx: Ctx,
+    scope: string,
+    request: KeyedRequest,
+    perform: () => Promise<Answer>,
+  ): Promise<Answer | null> {
+    const asked: { claim: Claim | null; kept: Answer | null } = { claim: null, kept: null }
+    try {
+      return await this.#deps.db.transaction(ctx, async (tx) => {
+        asked.claim = null
+        const fingerprint = fingerprintOf(request)
+        gateKey(tx, ctx.tenant.id, scope, request.key, (claim) => {
+          asked.claim = claim
+          asked.kept = this.#judge(tx, scope, request, fingerprint, claim)
+          if (asked.kept) throw new Error('this request was answered before')
+        })
+        const answer = await perform()
+        if (!asked.claim) throw new Error('nothing was asked of the database')
+        this.#keep(tx, scope, request, fingerprint, answer)
+        return answer
+      })
+    } catch (error) {
+      if (asked.kept) return asked.kept
+      if (asked.claim || isError(error, errors.unavailable)) throw error
+      return null
+    }
+  }
+
+  #askFirst(ctx: Ctx, scope: string, request: KeyedRequest, perform: () => Promise<Answer>): Promise<Answer> {
+    return this.#deps.db.transaction(ctx, async (tx) => {
       const fingerprint = fingerprintOf(request)
-      const found = await claimKey(tx, tenantId, scope, key)
-      if (!found.claimed) throw inProgress()
-      if (isKept(found)) {
-        if (found.createdAt.getTime() > clock.now() - KEPT_MS)
-          return this.#replay(found, fingerprint, name(request, scope))
-        forgetKey(tx, tenantId, scope, key)
-      }
+      const claim = await claimKey(tx, ctx.tenant.id, scope, request.key)
+      const kept = this.#judge(tx, scope, request, fingerprint, claim)
+      if (kept) return kept
       const answer = await perform()
-      keepAnswer(tx, tenantId, scope, key, this.#kept(answer, request, fingerprint, name(request, scope)))
+      this.#keep(tx, scope, request, fingerprint, answer)
       return answer
     })
+  }
+
+  /** The answer that was kept; null when the key is ours, and free. @throws StoaError when it is neither */
+  #judge(tx: Tx, scope: string, request: KeyedRequest, fingerprint: Buffer, claim: Claim): Answer | null {
+    if (!claim.claimed) throw inProgress()
+    if (!isKept(claim)) return null
+    if (claim.createdAt.getTime() > this.#deps.clock.now() - KEPT_MS)
+      return this.#replay(claim, fingerprint, name(request, scope))
+    forgetKey(tx, tx.tenantId as string, scope, request.key)
+    return null
+  }
+
+  #keep(tx: Tx, scope: string, request: KeyedRequest, fingerprint: Buffer, answer: Answer): void {
+    const kept = this.#kept(answer, request, fingerprint, name(request, scope))
+    keepAnswer(tx, tx.tenantId as string, scope, request.key, kept)
   }
 
   #kept(answer: Answer, request: KeyedRequest, fingerprint: Buffer, aad: string): KeptAnswer {

@@ -25,13 +25,15 @@ const noteAdded = statement<
 const noteList = statement<[], { text: string }>('select text from notes order by text')
 const keyCount = statement<[], { count: number }>('select count(*)::int as count from stoa.idempotency_keys')
 const keyBodies = statement<[], { body: Buffer | null }>('select body from stoa.idempotency_keys')
+const quotient = statement<[divisor: number], { quotient: number }>('select 6 / $1::int as quotient')
 const backendPid = statement<[], { pid: number }>('select pg_backend_pid() as pid')
 
 const Note = Type.Object({ id: Type.String(), text: Type.String(), version: Type.Integer() })
 
 /** What the handlers of a test are told to do meanwhile. */
 interface Plan {
-  runs: number
+  /** What the first statement of `divide` divides by. */
+  divisor: number
   /** Awaited inside of the transaction, after the write. */
   hold: Promise<void> | null
   /** Resolved when the handler has written and waits. */
@@ -47,7 +49,7 @@ for (const engine of engines) {
     let key: string
     let placedKey: string
     const clock = new TestClock()
-    const plan: Plan = { runs: 0, hold: null, held: null, failAfterWrite: false, unwritable: false }
+    const plan: Plan = { divisor: 1, hold: null, held: null, failAfterWrite: false, unwritable: false }
 
     const routes = ({ db, journal }: Pick<Node, 'journal'> & Pick<HttpDatabase, 'db'>): Route[] => [
       defineRoute({
@@ -62,7 +64,6 @@ for (const engine of engines) {
           response: { 201: Note },
         },
         async handler(ctx, { body }, reply) {
-          plan.runs++
           const note = await db.transaction(ctx, async (tx) => {
             const row = await tx.one(noteAdded(ctx.tenant.id, newId(), body.text))
             journal.append(ctx, tx, noted.of({ text: body.text }, [`note:${row.id}`]))
@@ -96,6 +97,16 @@ for (const engine of engines) {
         permission: 'notes:write',
         schema: { params: IdParams, response: { 204: Type.Null() } },
         handler: () => null,
+      }),
+      defineRoute({
+        method: 'POST',
+        url: '/divisions',
+        operationId: 'divide',
+        tags: ['test'],
+        summary: 'Fails by its first statement when it is told to',
+        permission: 'notes:write',
+        schema: { response: { 200: Type.Object({ quotient: Type.Integer() }) } },
+        handler: (ctx) => db.transaction(ctx, (tx) => tx.one(quotient(plan.divisor))),
       }),
       defineRoute({
         method: 'POST',
@@ -152,6 +163,16 @@ for (const engine of engines) {
         },
       }
     }
+
+    test('a kept answer is given again even when the first statement of the handler would now fail', async () => {
+      const ask = () => node.send(key, { method: 'POST', url: '/divisions', headers: { 'idempotency-key': 'six' } })
+      plan.divisor = 2
+      assert.deepEqual((await ask()).body, { quotient: 3 })
+      plan.divisor = 0
+      const again = await ask()
+      assert.deepEqual([again.status, again.body], [200, { quotient: 3 }], again.text)
+      assert.equal(again.headers['idempotent-replayed'], 'true')
+    })
 
     test('verbs of a handler join the one transaction of the request, reads too', async () => {
       const answer = await node.send(key, { method: 'POST', url: '/pids' })
