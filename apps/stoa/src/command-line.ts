@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { didYouMean } from '@stoa/kernel'
-import { Refusal } from './failure.ts'
+import { asSentence, Refusal } from './failure.ts'
 import type { Program } from './program.ts'
 
 /** An option of a command. */
@@ -72,11 +72,12 @@ function unknownCommand(first: string, second: string | undefined, commands: rea
     const asked =
       second === undefined || second.startsWith('-')
         ? ''
-        : ` '${first} ${second}' is no command${didYouMean(second, names)}.`
+        : asSentence(`'${first} ${second}' is no command${didYouMean(second, names)}`)
     return new Refusal(`${asked} '${first}' takes one of: ${names.join(', ')}.`.trim(), 2)
   }
   const names = commands.flatMap(({ name }) => [name, name.split(' ')[0] as string])
-  return new Refusal(`'${first}' is no command${didYouMean(first, [...names, 'help', 'version'])}. ${seeHelp}`, 2)
+  const refused = asSentence(`'${first}' is no command${didYouMean(first, [...names, 'help', 'version'])}`)
+  return new Refusal(`${refused} ${seeHelp}`, 2)
 }
 
 function readInput(command: Command, words: readonly string[]): CommandInput {

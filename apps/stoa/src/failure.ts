@@ -18,6 +18,11 @@ export class Refusal extends Error {
   }
 }
 
+/** Ends a text as a sentence, unless it ends as one already: `… did you mean 'up'?` does. */
+export function asSentence(text: string): string {
+  return /[.?!]$/.test(text) ? text : `${text}.`
+}
+
 /** What to print: the text, and whether the log should have the stack because nobody expected this. */
 export interface Failure {
   readonly text: string
@@ -74,7 +79,7 @@ export function databaseFailure(error: unknown, { database }: Pick<Config, 'data
       case '53300':
         return `The database at ${place} has no connection left: ${error.message}. Lower STOA_DATABASE_POOL_SIZE, or raise its max_connections.`
       case '42501':
-        return `The login of DATABASE_URL lacks a right at ${place}: ${error.message}. 'stoa doctor' says which.`
+        return `The login of DATABASE_URL lacks a right at ${place}: ${error.message}. 'npx stoa doctor' says which.`
       default:
         return /^(08|57P0)/.test(error.sqlState) ? unreachable(place, error.message) : null
     }

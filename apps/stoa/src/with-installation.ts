@@ -4,7 +4,7 @@ import { createJournal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, didYouMean, Resources, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
 import type { RootLogger } from '@stoa/telemetry'
 import type { Config } from './config/config.ts'
-import { Refusal } from './failure.ts'
+import { asSentence, Refusal } from './failure.ts'
 import { openSecret } from './installation.ts'
 import { events, migrationSets, permissions } from './manifest.ts'
 import { openDatabase } from './open-database.ts'
@@ -54,5 +54,7 @@ export async function tenantOf({ db, ctx }: Installation, slug: string): Promise
   const tenant = await tenantBySlug(db, ctx, slug)
   if (tenant) return tenantCtx(ctx, tenant)
   const slugs = (await tenantList(db, ctx, { limit: 1_000 })).map((one) => one.slug)
-  throw new Refusal(`There is no tenant '${slug}'${didYouMean(slug, slugs)}. 'stoa tenant list' shows them.`)
+  throw new Refusal(
+    `${asSentence(`There is no tenant '${slug}'${didYouMean(slug, slugs)}`)} 'stoa tenant list' shows them.`,
+  )
 }

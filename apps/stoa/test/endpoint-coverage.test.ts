@@ -220,7 +220,8 @@ for (const engine of engines) {
         if (endpoint.includes('{')) continue
         await t.test(endpoint, async () => {
           const [method = '', path = ''] = endpoint.split(' ')
-          assert.equal((await suite.anonymous().send(method, path, { headers: newAddress() })).status, 200)
+          const { status } = await suite.anonymous().send(method, path, { headers: newAddress() })
+          assert.ok(status < 400, String(status))
         })
       }
     })

@@ -44,7 +44,7 @@ interface Kept {
   readonly etag: string
 }
 
-/** Registers `/openapi.json`, `/docs` and the page's script. */
+/** Registers `/openapi.json`, `/docs` and the page's script; the bare address leads to the page. */
 export function serveDocs(app: FastifyInstance, spec: OpenApiSpec, meterOf: (url: string) => RouteMeter): void {
   const document = once(async () => kept(JSON.stringify(await openapiDocument(spec))))
   const script = once(async () => kept(await pageScript()))
@@ -53,6 +53,7 @@ export function serveDocs(app: FastifyInstance, spec: OpenApiSpec, meterOf: (url
     const meter = meterOf(url)
     app.get(url, { onRequest: measured(meter) }, handler)
   }
+  register('/', async (_request, reply) => reply.redirect('/docs'))
   register('/openapi.json', async (request, reply) =>
     sendKept(await document(), 'application/json; charset=utf-8', 'no-cache', request, reply),
   )

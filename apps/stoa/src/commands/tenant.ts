@@ -1,7 +1,7 @@
 import { assertCompatible, createTenant, type Placement, tenantList } from '@stoa/db'
 import { didYouMean } from '@stoa/kernel'
 import type { Command } from '../command-line.ts'
-import { Refusal } from '../failure.ts'
+import { asSentence, Refusal } from '../failure.ts'
 import { migrationSets } from '../manifest.ts'
 import { withDatabase } from '../with-installation.ts'
 
@@ -38,7 +38,8 @@ export const tenantCreate: Command = {
 function placementOf(word: string): Placement {
   const placement = PLACEMENTS.find((one) => one === word)
   if (placement) return placement
-  throw new Refusal(`--placement is one of ${PLACEMENTS.join(', ')}, not '${word}'${didYouMean(word, PLACEMENTS)}.`, 2)
+  const refused = `--placement is one of ${PLACEMENTS.join(', ')}, not '${word}'${didYouMean(word, PLACEMENTS)}`
+  throw new Refusal(asSentence(refused), 2)
 }
 
 /** `stoa tenant list` */

@@ -57,7 +57,7 @@ async function lookInside(config: Config, db: Database, ctx: BaseCtx): Promise<F
   const check = await db.check()
   const isNew = status.missing.some((ref) => ref.owner === 'db')
   return [
-    versionFinding(facts),
+    versionFinding(db.engine, facts),
     ...(db.engine === 'postgres' ? loginFindings(config, facts, isNew) : []),
     ...schemaFindings(status, isNew),
     ...(isNew ? [] : await rowFindings(db)),
@@ -67,7 +67,8 @@ async function lookInside(config: Config, db: Database, ctx: BaseCtx): Promise<F
   ]
 }
 
-function versionFinding({ version, versionNum }: ServerFacts): Finding {
+function versionFinding(engine: Database['engine'], { version, versionNum }: ServerFacts): Finding {
+  if (engine === 'pglite') return ok(`PGlite answers, with PostgreSQL ${version} in it.`)
   if (versionNum >= OLDEST_SERVER) return ok(`PostgreSQL ${version} answers.`)
   return fail(`PostgreSQL ${version} is too old.`, 'Use PostgreSQL 15 or newer.')
 }
