@@ -8,12 +8,21 @@
  * The log is its caller's: it outlives all of this.
  */
 import { assertCompatible, type Database, migrate } from '@stoa/db'
-import { type ApiKeys, createApiKeys, createHttp, type Endpoint, type Route } from '@stoa/http'
+import { type ApiKeys, createApiKeys, createHttp, type Endpoint, type Http, type Route } from '@stoa/http'
 import { createJournal, type Journal } from '@stoa/journal'
 import { type Clock, Resources, systemCtx } from '@stoa/kernel'
 import type { Columns, Module, Room } from '@stoa/module'
-import { createHealth, createMetrics, type Health, type Metrics, type RootLogger, startTracing } from '@stoa/telemetry'
+import {
+  createHealth,
+  createMetrics,
+  type Health,
+  type Metrics,
+  type RootLogger,
+  startTracing,
+  type Tracing,
+} from '@stoa/telemetry'
 import type { Config } from './config/config.ts'
+import type { InstallationSecret } from './config/secrets.ts'
 import { checkPort } from './free-port.ts'
 import { openSecret } from './installation.ts'
 import { errorTables, events, migrationSets, modules, permissions } from './manifest.ts'
@@ -73,13 +82,48 @@ async function start(config: Config, deps: StartDeps, options: StartOptions, res
   const db = resources.use(await openDatabase(config, { log, clock, ...instrument }), 'database')
   if (options.migrates) await migrate(db, migrationSets, deps)
   else await assertCompatible(db, migrationSets)
-  const secret = await openSecret(db, systemCtx(deps, 'start'), config)
+  const { derive: secret } = await openSecret(db, systemCtx(deps, 'start'), config)
+  const { http, apiKeys, rooms, reachedAt } = await compose(config, { ...deps, db, secret, tracing }, resources)
+  await Promise.all(rooms.map((room) => room.ready?.()))
+  const address = await http.listen()
+  const { endpoints } = http
+  return {
+    url: reachedAt(address),
+    address,
+    db,
+    apiKeys,
+    endpoints,
+    [Symbol.asyncDispose]: () => stop(resources, deps),
+  }
+}
+
+/** What the program is put together on. */
+export interface Ground extends StartDeps {
+  /** With every migration. */
+  readonly db: Database
+  readonly secret: InstallationSecret['derive']
+  /** Default: none. */
+  readonly tracing?: Tracing
+}
+
+/** The program, put together. Nobody listens yet. */
+export interface Composed {
+  readonly http: Http
+  readonly apiKeys: ApiKeys
+  readonly rooms: readonly Room[]
+  /** Says where it listens. Gives how the outside reaches it. */
+  reachedAt(address: string): string
+}
+
+/** Puts the program together on its ground; the resources take charge of what is opened. */
+export async function compose(config: Config, ground: Ground, resources: Resources): Promise<Composed> {
+  const { log, clock, db, secret, tracing } = ground
   const metrics = resources.use(createMetrics(), 'metrics')
-  const health = await openHealth(config, db, deps, resources)
+  const health = await openHealth(config, db, ground, resources)
   databaseMetrics(metrics, db)
   logMetrics(metrics, log)
-  const journal = await openJournal(config, db, metrics, deps, resources)
-  const own = { db, journal, clock, log, secret: secret.derive }
+  const journal = await openJournal(config, db, metrics, ground, resources)
+  const own = { db, journal, clock, log, secret }
   const apiKeys = resources.use(createApiKeys({ ...own, permissions: Object.keys(permissions) }), 'API keys')
   let url = config.publicUrl ?? ''
   const rooms = await openRooms(resources, (module) =>
@@ -93,18 +137,14 @@ async function start(config: Config, deps: StartDeps, options: StartOptions, res
       schemes: [apiKeys.scheme],
       health,
       metrics,
-      tracing,
+      ...(tracing && { tracing }),
       errors: Object.values(errorTables),
     },
   )
   const { drainDelayMs, drainTimeoutMs } = config.http
   const close = () => http[Symbol.asyncDispose]()
   resources.add('http', close, drainDelayMs + drainTimeoutMs + HTTP_CLOSE_GRACE_MS)
-  await Promise.all(rooms.map((room) => room.ready?.()))
-  const address = await http.listen()
-  url ||= address
-  const { endpoints } = http
-  return { url, address, db, apiKeys, endpoints, [Symbol.asyncDispose]: () => stop(resources, deps) }
+  return { http, apiKeys, rooms, reachedAt: (address) => (url ||= address) }
 }
 
 async function stop(resources: Resources, { log }: StartDeps): Promise<void> {
@@ -158,6 +198,6 @@ async function openRooms(resources: Resources, columns: (module: Module) => Colu
 }
 
 /** The routes of the program, in the order of the documentation. */
-export function routesOf(journal: Journal, apiKeys: ApiKeys, rooms: readonly Room[]): Route[] {
+function routesOf(journal: Journal, apiKeys: ApiKeys, rooms: readonly Room[]): Route[] {
   return [...rooms.flatMap((room) => [...room.routes]), ...apiKeys.routes, listAuditEvents(journal)]
 }

@@ -9,6 +9,14 @@ const TAGS_MAX = 20
 /** Longest tag, in characters. */
 const TAG_MAX = 50
 
+/** What the examples of the documentation have in common. */
+const EXAMPLE = {
+  target: 'https://example.com/spring/catalogue',
+  title: 'Spring catalogue',
+  tags: ['print', 'spring'],
+  expiresAt: '2027-01-01T00:00:00.000Z',
+}
+
 const Id = Type.String({ format: 'uuid', description: 'UUIDv7.' })
 const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC.' })
 
@@ -16,38 +24,60 @@ const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC.' })
 export const Link = Type.Object(
   {
     id: Id,
-    code: Type.String({ description: 'What stands after the slash: seven generated characters, or the custom slug.' }),
-    shortUrl: Type.String({ format: 'uri', description: 'The address to hand out.' }),
-    target: Type.String({ format: 'uri', maxLength: TARGET_MAX, description: 'Where the link leads, normalised.' }),
-    title: Type.Union([Type.String({ maxLength: TITLE_MAX }), Type.Null()]),
-    tags: Type.Array(Type.String({ minLength: 1, maxLength: TAG_MAX }), { maxItems: TAGS_MAX }),
+    code: Type.String({
+      description: 'What stands after the slash: seven generated characters, or the custom slug.',
+      examples: ['k3Xw9Qz'],
+    }),
+    shortUrl: Type.String({
+      format: 'uri',
+      description: 'The address to hand out.',
+      examples: ['https://stoa.example.org/l/k3Xw9Qz'],
+    }),
+    target: Type.String({
+      format: 'uri',
+      maxLength: TARGET_MAX,
+      description: 'Where the link leads, normalised.',
+      examples: [EXAMPLE.target],
+    }),
+    title: Type.Union([Type.String({ maxLength: TITLE_MAX }), Type.Null()], { examples: [EXAMPLE.title] }),
+    tags: Type.Array(Type.String({ minLength: 1, maxLength: TAG_MAX }), {
+      maxItems: TAGS_MAX,
+      examples: [EXAMPLE.tags],
+    }),
     status: Type.Union([Type.Literal('active'), Type.Literal('archived'), Type.Literal('expired')], {
       description: 'Only an active link redirects. A link that is both archived and expired shows as archived.',
     }),
-    expiresAt: Type.Union([Time, Type.Null()]),
-    archivedAt: Type.Union([Time, Type.Null()]),
+    expiresAt: Type.Union([Time, Type.Null()], { examples: [EXAMPLE.expiresAt] }),
+    archivedAt: Type.Union([Time, Type.Null()], { examples: [null] }),
     version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag is made of it.' }),
     createdAt: Time,
     updatedAt: Time,
-    createdBy: Type.String({ description: 'Kind and id of who made it, such as `apiKey:…`.' }),
+    createdBy: Type.String({
+      description: 'Kind and id of who made it.',
+      examples: ['apiKey:019b76da-a800-7000-8000-000000000002'],
+    }),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'Link' },
 )
 
 const Target = Type.String({
   minLength: 1,
   maxLength: TARGET_MAX,
   description: 'Where the link leads: http or https, on the public internet, without credentials, not a link of ours.',
+  examples: [EXAMPLE.target],
 })
 const Title = Type.Union([Type.String({ minLength: 1, maxLength: TITLE_MAX }), Type.Null()], {
   description: 'A name for people; null for none.',
+  examples: [EXAMPLE.title],
 })
 const Tags = Type.Array(Type.String({ minLength: 1, maxLength: TAG_MAX, pattern: '\\S' }), {
   maxItems: TAGS_MAX,
   description: 'Words to find the link by. Surrounding blanks and repetitions are removed.',
+  examples: [EXAMPLE.tags],
 })
 const ExpiresAt = Type.Union([Time, Type.Null()], {
   description: 'When the link stops redirecting: in the future, or null for never.',
+  examples: [EXAMPLE.expiresAt],
 })
 
 /** What a new link is made from. */
@@ -59,13 +89,14 @@ export const NewLink = Type.Object(
         minLength: 1,
         maxLength: 256,
         description: `A slug of your own: ${SLUG_MIN}–${SLUG_MAX} letters, digits, "_" or "-", case-sensitive. Default: a generated code.`,
+        examples: ['spring'],
       }),
     ),
     title: Type.Optional(Title),
     tags: Type.Optional(Tags),
     expiresAt: Type.Optional(ExpiresAt),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'NewLink' },
 )
 
 /** What may be changed. What is absent stays as it is. */
@@ -76,12 +107,12 @@ export const LinkChange = Type.Object(
     tags: Type.Optional(Tags),
     expiresAt: Type.Optional(ExpiresAt),
   },
-  { additionalProperties: false, minProperties: 1 },
+  { additionalProperties: false, minProperties: 1, title: 'LinkChange' },
 )
 
 const Counts = {
-  clicks: Type.Integer({ minimum: 0, description: 'Visits by people.' }),
-  bots: Type.Integer({ minimum: 0, description: 'Visits by programs that say so.' }),
+  clicks: Type.Integer({ minimum: 0, description: 'Visits by people.', examples: [42] }),
+  bots: Type.Integer({ minimum: 0, description: 'Visits by programs that say so.', examples: [3] }),
 }
 
 /** How often a link was followed. */
@@ -96,7 +127,7 @@ export const LinkClicks = Type.Object(
       description: 'One point per hour or day (UTC) from `from`, inclusive, to `to`, exclusive; empty ones are zero.',
     }),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'LinkClicks' },
 )
 
 /** The path of one link. */

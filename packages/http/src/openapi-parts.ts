@@ -49,7 +49,7 @@ export const components = {
       description: '`true`: this answer was kept from the first request with this key.',
       schema: text,
     },
-    Location: { description: 'Where the new resource is.', schema: text },
+    Location: { description: 'Where the new resource is, or where to go.', schema: text },
     RateLimit: { description: 'What is left: `"default";r=599;t=1`.', schema: text },
     RateLimitPolicy: { description: 'The limit: `"default";q=600;w=6`.', schema: text },
     RetryAfter: { description: 'Seconds after which to try again.', schema: { type: 'integer' } },
@@ -83,19 +83,21 @@ export function successHeaders(route: Route, status: number): JsonObject {
     ['RateLimit', 'RateLimit'],
     ['RateLimit-Policy', 'RateLimitPolicy'],
   ]
-  if (status === 201) names.push(['Location', 'Location'])
+  if (status === 201 || (status >= 300 && status !== 304)) names.push(['Location', 'Location'])
   if (route.updates === 'if-match') names.push(['ETag', 'ETag'])
   if (route.method !== 'GET' && route.permission !== null) names.push(['Idempotent-Replayed', 'IdempotentReplayed'])
   return references(names)
 }
 
 /** The response for these errors of one status. */
-export function problemResponse(status: number, specs: readonly ErrorSpec[]): JsonObject {
+export function problemResponse(status: number, specs: readonly ErrorSpec[]) {
   const names: [header: string, component: string][] = [['X-Request-Id', 'RequestId']]
   if (status === 429 || status === 503) names.push(['Retry-After', 'RetryAfter'])
   const enumerated = { type: 'object', properties: { code: { type: 'string', enum: specs.map(({ code }) => code) } } }
   return {
-    description: specs.map(({ code, message }) => `\`${code}\`: ${message}`).join('\n\n') || STATUS_CODES[status],
+    description:
+      specs.map(({ code, message }) => `\`${code}\`: ${message}`).join('\n\n') ||
+      (STATUS_CODES[status] ?? 'A problem.'),
     headers: references(names),
     content: {
       'application/problem+json': {

@@ -8,10 +8,11 @@ import { type ErrorSpec, errors } from '@stoa/kernel'
 import Fastify from 'fastify'
 import { apiKeyErrors } from './api-key-errors.ts'
 import type { AuthScheme } from './auth.ts'
+import { exampleOf } from './openapi-examples.ts'
 import { components, type JsonObject, problemResponse, successHeaders } from './openapi-parts.ts'
 import { statusOfError } from './problem.ts'
 import { protocolErrors } from './protocol-errors.ts'
-import { isMutating, type Route } from './route.ts'
+import { isMutating, type Route, successStatuses } from './route.ts'
 import { fastifySchema } from './serving.ts'
 
 /** What a document is made of. */
@@ -49,6 +50,7 @@ export async function openapiDocument(spec: OpenApiSpec): Promise<OpenApiDocumen
     hoist(operation, named)
   }
   document.components.schemas = { ...components.schemas(codes), ...Object.fromEntries([...named].sort(byName)) }
+  document.components.responses = sharedProblems(document)
   return document
 }
 
@@ -122,7 +124,38 @@ function complete(
     if (response.description === 'Default Response') response.description = STATUS_CODES[status] ?? 'The answer.'
     response.headers = { ...successHeaders(route, Number(status)), ...(response.headers as JsonObject | undefined) }
   }
-  for (const [status, specs] of problemsOf(route, codes)) responses[status] = problemResponse(status, specs)
+  for (const [status, specs] of problemsOf(route, codes)) {
+    const { headers, content, description } = problemResponse(status, specs)
+    const own = responses[status]
+    const both = { ...(own?.content as JsonObject | undefined), ...content }
+    responses[status] = { description: own?.description ?? description, headers, content: both }
+  }
+  exemplify(operation.requestBody as JsonObject | undefined, route.schema.body)
+  for (const status of successStatuses(route)) exemplify(responses[status], route.schema.response[status])
+}
+
+/** Gives a JSON body its example. */
+function exemplify(holder: JsonObject | undefined, schema: object = {}): void {
+  const media = (holder?.content as Record<string, JsonObject> | undefined)?.['application/json']
+  if (media === undefined) return
+  const example = exampleOf(schema as JsonObject)
+  if (example !== undefined) media.example = JSON.parse(JSON.stringify(example))
+}
+
+/** Moves the problems that operations have in common into the components. They are named after their status and codes. */
+function sharedProblems({ paths }: OpenApiDocument): JsonObject {
+  const shared = new Map<string, JsonObject>()
+  for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
+    const responses = operation.responses as Record<string, JsonObject>
+    for (const [status, response] of Object.entries(responses)) {
+      const { 'application/problem+json': problem, ...others } = (response.content ?? {}) as Record<string, JsonObject>
+      if (problem === undefined || Object.keys(others).length > 0) continue
+      const name = [status, ...Object.keys(problem.examples as JsonObject)].join('.')
+      shared.set(name, response)
+      responses[status] = { $ref: `#/components/responses/${name}` }
+    }
+  }
+  return Object.fromEntries([...shared].sort(byName))
 }
 
 function parameter(name: string): JsonObject {

@@ -54,15 +54,20 @@ export const DEFAULT_LIMIT = 20
 /** The most rows of a page. */
 export const MAX_LIMIT = 100
 
-/** The schema of a {@link Page} of these items. */
+/** The schema of a {@link Page} of these items. When they have the title `Link`, it has the title `LinkPage`. */
 export function PageOf<T extends TSchema>(item: T) {
-  return Type.Object({
-    data: Type.Array(item),
-    nextCursor: Type.Unsafe<string | null>({
-      type: ['string', 'null'],
-      description: 'Send it as `cursor` for the next page. null: this is the last one.',
-    }),
-  })
+  const { title } = item as { readonly title?: string }
+  return Type.Object(
+    {
+      data: Type.Array(item),
+      nextCursor: Type.Unsafe<string | null>({
+        type: ['string', 'null'],
+        description: 'Send it as `cursor` for the next page. null: this is the last one.',
+        examples: [null],
+      }),
+    },
+    title === undefined ? {} : { title: `${title}Page` },
+  )
 }
 
 /** The query fields that every list has. */

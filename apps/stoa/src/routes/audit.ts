@@ -5,17 +5,23 @@ import { Type } from 'typebox'
 const AuditEvent = Type.Object(
   {
     id: Type.Integer({ description: 'Unique in the installation.' }),
-    type: Type.String({ description: 'What happened: `link.created`.' }),
+    type: Type.String({ description: 'What happened.', examples: ['link.created'] }),
     version: Type.Integer({ description: 'Version of the shape of `data`.' }),
-    subjects: Type.Array(Type.String(), { description: 'What it happened to, `kind:id`, the main one first.' }),
+    subjects: Type.Array(Type.String(), {
+      description: 'What it happened to, `kind:id`, the main one first.',
+      examples: [['link:019b76da-a800-7000-8000-000000000001']],
+    }),
     actor: Type.Object(
-      { type: OneOf(['anonymous', 'apiKey', 'user', 'system']), id: Type.String() },
+      {
+        type: OneOf(['anonymous', 'apiKey', 'user', 'system'], { examples: ['apiKey'] }),
+        id: Type.String({ examples: ['019b76da-a800-7000-8000-000000000002'] }),
+      },
       { description: 'Who did it.' },
     ),
-    requestId: Type.String(),
-    traceId: Nullable(Type.String()),
+    requestId: Type.String({ examples: ['019b76da-a800-7000-8000-000000000003'] }),
+    traceId: Nullable(Type.String({ examples: ['0af7651916cd43dd8448eb211c80319c'] })),
     at: Timestamp,
-    data: Type.Object({}, { additionalProperties: true }),
+    data: Type.Object({}, { additionalProperties: true, examples: [{ code: 'k3Xw9Qz' }] }),
   },
   { title: 'AuditEvent' },
 )

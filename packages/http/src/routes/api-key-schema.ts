@@ -3,7 +3,12 @@ import { Id, Nullable, Timestamp, TimestampInput } from '../fields.ts'
 import { SCOPE_PATTERN } from '../scopes.ts'
 
 /** The name of a key, for people. */
-export const Name = Type.String({ minLength: 1, maxLength: 100, description: 'For people: where the key is used.' })
+export const Name = Type.String({
+  minLength: 1,
+  maxLength: 100,
+  description: 'For people: where the key is used.',
+  examples: ['Shop till'],
+})
 
 /** What a key may do. */
 export const Scopes = Type.Array(Type.String({ pattern: SCOPE_PATTERN, maxLength: 100 }), {
@@ -11,25 +16,32 @@ export const Scopes = Type.Array(Type.String({ pattern: SCOPE_PATTERN, maxLength
   maxItems: 50,
   uniqueItems: true,
   description: 'Permissions, and wildcards over them: `links:read`, `links:*`, `*`. At most what the caller may do.',
+  examples: [['links:read', 'links:write']],
 })
 
 /** When a key ends; null: never. */
-export const ExpiresAt = Nullable(TimestampInput)
+export const ExpiresAt = Nullable({ ...TimestampInput, examples: ['2027-01-01T00:00:00.000Z'] })
 
 /** A key as the API shows it. */
 export const ApiKey = Type.Object(
   {
     id: Id,
-    name: Type.String(),
-    prefix: Type.String({ description: 'How the key begins, to tell it from others.' }),
-    scopes: Type.Array(Type.String()),
-    expiresAt: Nullable(Timestamp),
-    revokedAt: Nullable(Timestamp),
+    name: Type.String({ examples: ['Shop till'] }),
+    prefix: Type.String({
+      description: 'How the key begins, to tell it from others.',
+      examples: ['stoa_0123456789ABCDEF'],
+    }),
+    scopes: Type.Array(Type.String(), { examples: [['links:read', 'links:write']] }),
+    expiresAt: Type.Unsafe<Date | null>({ ...Nullable(Timestamp), examples: ['2027-01-01T00:00:00.000Z'] }),
+    revokedAt: Type.Unsafe<Date | null>({ ...Nullable(Timestamp), examples: [null] }),
     lastUsedAt: Type.Unsafe<Date | null>({ ...Nullable(Timestamp), description: 'To the minute.' }),
-    createdBy: Type.String({ description: 'Who made it: `apiKey:<id>`, `user:<id>` or `system:<reason>`.' }),
+    createdBy: Type.String({
+      description: 'Who made it: `apiKey:<id>`, `user:<id>` or `system:<reason>`.',
+      examples: ['system:first start'],
+    }),
     createdAt: Timestamp,
     updatedAt: Timestamp,
-    version: Type.Integer(),
+    version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag is made of it.' }),
   },
   { title: 'ApiKey' },
 )

@@ -19,7 +19,13 @@ export const createApiKey = (keys: ApiKeys) =>
       body: Type.Object({ name: Name, scopes: Scopes, expiresAt: Type.Optional(ExpiresAt) }, { title: 'NewApiKey' }),
       response: {
         201: Type.Object(
-          { apiKey: ApiKey, key: Type.String({ description: 'The secret. It is not shown again.' }) },
+          {
+            apiKey: ApiKey,
+            key: Type.String({
+              description: 'The secret. It is not shown again.',
+              examples: ['stoa_0123456789ABCDEF_0123456789ABCDEF0123456789ABCDEF'],
+            }),
+          },
           { title: 'CreatedApiKey' },
         ),
       },

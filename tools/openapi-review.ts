@@ -1,0 +1,188 @@
+// What an OpenAPI document of ours has to be besides up to date: valid (the meta-schema of 3.1 and JSON Schema 2020-12), whole
+// (every operation is named, grouped, described, guarded or listed as public, with its problems), and shown by examples that fit.
+
+import { validate } from '@scalar/openapi-validator'
+import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+
+type Json = Readonly<Record<string, unknown>>
+
+/** A document, as far as this file looks at it. */
+export interface ApiDocument extends Json {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+}
+
+interface Operation extends Json {
+  readonly operationId?: string
+  readonly parameters?: readonly Json[]
+  readonly responses?: Readonly<Record<string, Json>>
+}
+
+/** Operations that need no credentials: operationId → why. One per line: `followLink — reason`; `#` begins a comment. */
+export function publicOperations(text: string): ReadonlyMap<string, string> {
+  const listed = new Map<string, string>()
+  for (const line of text.split('\n').map((raw) => raw.trim())) {
+    if (line === '' || line.startsWith('#')) continue
+    const [, operationId, reason] = /^(\w+) — (\S.*)$/.exec(line) ?? []
+    if (operationId === undefined || reason === undefined) throw new Error(`'${line}' is not 'operationId — reason'`)
+    if (listed.has(operationId)) throw new Error(`${operationId} is listed twice`)
+    listed.set(operationId, reason)
+  }
+  return listed
+}
+
+/** What is wrong with a document, one sentence each. */
+export function openApiProblems(document: ApiDocument, listed: ReadonlyMap<string, string>): readonly string[] {
+  const { errors = [] } = validate(document as Record<string, unknown>)
+  if (errors.length > 0) return errors.map(({ path, message }) => `${String(path)}: ${message}`)
+  const schemas = new SchemaReview(document)
+  const problems = schemas.components()
+  const named = new Set<string>()
+  for (const [path, methods] of Object.entries(document.paths)) {
+    for (const [method, operation] of Object.entries(methods)) {
+      const name = operation.operationId ?? `${method.toUpperCase()} ${path}`
+      if (named.has(name)) problems.push(`${name}: another operation has this operationId`)
+      named.add(name)
+      const found = [
+        ...declarationProblems(operation, listed.has(name)),
+        ...parameterProblems(document, path, operation),
+        ...answerProblems(document, method, operation),
+        ...schemas.operation(path, method, operation),
+      ]
+      problems.push(...found.map((problem) => `${name}: ${problem}`))
+    }
+  }
+  const stale = [...listed.keys()].filter((name) => !named.has(name))
+  return [...problems, ...stale.map((name) => `${name}: listed as public, and there is no such operation`)]
+}
+
+function declarationProblems(operation: Operation, isListed: boolean): string[] {
+  const problems: string[] = []
+  const { operationId, summary, tags, security } = operation
+  if (operationId === undefined) problems.push('it has no operationId')
+  if (typeof summary !== 'string' || summary.trim() === '') problems.push('it has no summary')
+  if (!Array.isArray(tags) || tags.length === 0) problems.push('it has no tag')
+  if (!Array.isArray(security)) problems.push('it does not say whether it needs credentials')
+  else if (security.length === 0 && !isListed) problems.push('it is public, and not on the list of public operations')
+  else if (security.length > 0 && isListed) problems.push('it is listed as public, and needs credentials')
+  return problems
+}
+
+function parameterProblems(document: ApiDocument, path: string, { parameters = [] }: Operation): string[] {
+  const inPath = parameters.map((item) => resolved(document, item)).filter((item) => item.in === 'path')
+  const declared = inPath.map((item) => String(item.name))
+  const meant = [...path.matchAll(/\{([^}]+)\}/g)].map(([, name]) => String(name))
+  return [
+    ...meant.filter((name) => !declared.includes(name)).map((name) => `the parameter {${name}} is not declared`),
+    ...declared.filter((name) => !meant.includes(name)).map((name) => `its path has no {${name}}`),
+  ]
+}
+
+/** Statuses that an operation of this kind has to document. */
+function expectedProblems(method: string, { security, requestBody }: Operation): number[] {
+  const guarded = Array.isArray(security) && security.length > 0
+  return [
+    400,
+    ...(guarded ? [401, 403] : []),
+    ...(guarded && method !== 'get' ? [409] : []),
+    ...(requestBody === undefined ? [] : [413, 415, 422]),
+    429,
+    500,
+    503,
+  ]
+}
+
+function answerProblems(document: ApiDocument, method: string, operation: Operation): string[] {
+  const { responses = {} } = operation
+  const problems: string[] = []
+  const statuses = Object.keys(responses).map(Number)
+  if (!statuses.some((status) => status >= 200 && status < 400)) problems.push('no success is documented')
+  const missing = expectedProblems(method, operation).filter((status) => !statuses.includes(status))
+  if (missing.length > 0) problems.push(`these problems are not documented: ${missing.join(', ')}`)
+  for (const [status, answer] of Object.entries(responses)) {
+    const { content } = resolved(document, answer)
+    if (Number(status) >= 400 && (content as Json | undefined)?.['application/problem+json'] === undefined)
+      problems.push(`${status} is not application/problem+json`)
+  }
+  return problems
+}
+
+/** Schemas compile, and examples fit them. */
+class SchemaReview {
+  readonly #document: ApiDocument
+  readonly #ajv: Ajv2020
+
+  constructor(document: ApiDocument) {
+    this.#document = document
+    this.#ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true })
+    addFormats.default(this.#ajv)
+    // Schemas refer to each other through the whole document, so that is what Ajv gets.
+    this.#ajv.addVocabulary(Object.keys(document))
+    this.#ajv.addSchema(document as AnySchema, DOCUMENT, undefined, false)
+  }
+
+  components(): string[] {
+    const { schemas = {} } = (this.#document.components ?? {}) as { schemas?: Json }
+    return Object.keys(schemas).flatMap((name) => {
+      const flaw = this.#flaw(['components', 'schemas', name], [])
+      return flaw === null ? [] : [`the schema ${name}: ${flaw}`]
+    })
+  }
+
+  operation(path: string, method: string, { requestBody, responses = {} }: Operation): string[] {
+    const here = ['paths', path, method]
+    return [
+      ...(requestBody === undefined ? [] : this.#body('its body', [...here, 'requestBody'], requestBody as Json)),
+      ...Object.entries(responses).flatMap(([status, answer]) =>
+        this.#body(status, [...here, 'responses', status], answer),
+      ),
+    ]
+  }
+
+  #body(what: string, at: readonly string[], holder: Json): string[] {
+    const place = typeof holder.$ref === 'string' ? segments(holder.$ref) : at
+    const { content = {} } = resolved(this.#document, holder) as { content?: Readonly<Record<string, Json>> }
+    return Object.entries(content).flatMap(([mediaType, media]) => {
+      if (media.schema === undefined) return [`${what}: ${mediaType} has no schema`]
+      const examples = examplesOf(media)
+      if (examples.length === 0 && /[/+]json$/.test(mediaType)) return [`${what}: ${mediaType} has no example`]
+      const flaw = this.#flaw([...place, 'content', mediaType, 'schema'], examples)
+      return flaw === null ? [] : [`${what}: ${flaw}`]
+    })
+  }
+
+  #flaw(at: readonly string[], examples: readonly unknown[]): string | null {
+    const pointer = at.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')
+    try {
+      const fits = this.#ajv.compile({ $ref: `${DOCUMENT}#/${pointer}` })
+      for (const example of examples) {
+        if (!fits(example)) return `the example does not fit: ${this.#ajv.errorsText(fits.errors, { dataVar: '' })}`
+      }
+      return null
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+}
+
+const DOCUMENT = 'openapi'
+
+function examplesOf({ example, examples = {} }: Json): unknown[] {
+  const several = Object.values(examples as Readonly<Record<string, Json>>).map(({ value }) => value)
+  return example === undefined ? several : [example, ...several]
+}
+
+/** What a reference within the document stands for. */
+function resolved(document: ApiDocument, item: Json): Json {
+  if (typeof item.$ref !== 'string') return item
+  let here: unknown = document
+  for (const part of segments(item.$ref)) here = (here as Json | undefined)?.[part]
+  return (here ?? {}) as Json
+}
+
+function segments(reference: string): string[] {
+  return reference
+    .slice(2)
+    .split('/')
+    .map((part) => decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~'))
+}
