@@ -99,6 +99,15 @@ interface Shared {
 }
 
 async function startProcess(shared: Shared, resources: Resources): Promise<Suite> {
+  try {
+    return await openProcess(shared, resources)
+  } catch (error) {
+    await resources[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function openProcess(shared: Shared, resources: Resources): Promise<Suite> {
   const { db, clock, tenants, config } = shared
   const deps = { log: silentLogger, clock }
   const hints = resources.use(processHints(), 'hints')
