@@ -6,7 +6,7 @@ import { join } from 'node:path'
 const ROOT = join(import.meta.dirname, '..')
 
 /** The npm scripts, in order. The tests come last, so that their summary is the last line. */
-const STEPS = ['lint', 'typecheck', 'boundaries', 'sizes', 'configuration', 'schema', 'test']
+const STEPS = ['lint', 'typecheck', 'boundaries', 'sizes', 'configuration', 'schema', 'openapi', 'errors', 'test']
 
 for (const step of STEPS) {
   const begun = performance.now()

@@ -63,14 +63,38 @@ describe('the error codes', () => {
     ])
   })
 
-  it('make a page with one table per owner, in the order of the status', () => {
-    const status = ({ kind }: { kind: string }) => ({ rate_limited: 429, not_found: 404 })[kind] ?? 409
-    const page = renderErrorPage(TABLES, status)
+  it('of our own failures are not told to callers, and so not in the OpenAPI document', () => {
+    const row = (code: string) => ({ code, kind: 'internal', message: 'x' })
+    const ours = { ...TABLES, secrets: { internal: row('internal'), secret_wrong: row('secret_wrong') } }
+    const declared = [...DECLARED, { code: 'internal', place: 'c.ts:1' }, { code: 'secret_wrong', place: 'c.ts:2' }]
+    const codes = ['rate_limited', 'not_found', 'slug_taken', 'internal']
+    assert.deepEqual(errorProblems(declared, ours, document(...codes)), [])
+    assert.deepEqual(errorProblems(declared, ours, document(...codes, 'secret_wrong')), [
+      'openapi/stoa.json offers the code secret_wrong, which no error table has',
+    ])
+  })
+
+  it('may stand in a schema of their own in the OpenAPI document', () => {
+    const properties = { code: { $ref: '#/components/schemas/ErrorCode' }, requestId: { type: 'string' } }
+    const schemas = { ErrorCode: { enum: ['a', 'b'] }, Problem: { properties } }
+    assert.deepEqual(openApiCodes({ components: { schemas } }), ['a', 'b'])
+  })
+
+  it('make a page with one table per owner, in the order of the status, and one of what callers are not told', () => {
+    const tables = {
+      ...TABLES,
+      secrets: { secret_wrong: { code: 'secret_wrong', kind: 'internal', message: 'This | that.' } },
+    }
+    const page = renderErrorPage(tables, ({ kind, retryable }) => ({
+      status: { rate_limited: 429, not_found: 404 }[kind] ?? 409,
+      retryable: retryable ?? kind === 'rate_limited',
+    }))
     assert.match(
       page,
       /## kernel\n\n.*\n.*\n\| `not_found` \| 404 \| no \| There is nothing here\. \|\n\| `rate_limited` \| 429 \| yes \|/,
     )
     assert.match(page, /## links\n\n.*\n.*\n\| `slug_taken` \| 409 \| yes \|/)
-    assert.ok(page.endsWith('|\n'))
+    assert.doesNotMatch(page, /## secrets/)
+    assert.match(page, /## In logs[\s\S]*\n\| code \| meaning \|\n.*\n\| `secret_wrong` \| This \\\| that\. \|\n$/)
   })
 })

@@ -26,7 +26,7 @@ export {
   type PageRequest,
   type SortOf,
 } from './pagination.ts'
-export { type Problem, problemOf, statusOf } from './problem.ts'
+export { type Problem, problemOf, statusOf, statusOfError } from './problem.ts'
 export { protocolErrors } from './protocol-errors.ts'
 export { type Buckets, memoryBuckets } from './rate-limit.ts'
 export {

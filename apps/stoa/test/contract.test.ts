@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { describe, it } from 'node:test'
+import { contract } from '../src/contract.ts'
+import { call, newInstallation } from './program.ts'
+
+describe('the contract', () => {
+  it('is the document that a running program serves, on PostgreSQL too, and the one that is committed', async () => {
+    await using installation = await newInstallation('postgres')
+    const { url } = await installation.up()
+    const served = await call(`${url}/openapi.json`, null)
+    assert.deepEqual(served.body, await contract())
+    const committed = await readFile(new URL('../../../openapi/stoa.json', import.meta.url), 'utf8')
+    assert.deepEqual(JSON.parse(committed), served.body)
+  })
+
+  it('is made again the same: nothing in it depends on the day, the folder or chance', async () => {
+    const [one, other] = [await contract(), await contract()]
+    assert.equal(JSON.stringify(one), JSON.stringify(other))
+  })
+})
