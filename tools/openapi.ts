@@ -9,6 +9,6 @@ import { openApiProblems, publicOperations } from './openapi-review.ts'
 const ROOT = join(import.meta.dirname, '..')
 
 const document = await contract()
-const listed = publicOperations(readFileSync(join(ROOT, 'openapi/public-operations.txt'), 'utf8'))
+const listed = publicOperations(readFileSync(join(ROOT, 'apps/stoa/public-operations.txt'), 'utf8'))
 const file = { path: 'openapi/stoa.json', expected: `${JSON.stringify(document, null, 2)}\n`, script: 'openapi:write' }
 process.exitCode = settle(ROOT, file, openApiProblems(document, listed))
