@@ -46,6 +46,8 @@ async function run(context: BenchContext): Promise<readonly Row[]> {
   }
   context.say(`full load, ${EVENTS_PER_TRANSACTION} events per transaction`)
   const full = await both({ eventsPerTransaction: EVENTS_PER_TRANSACTION, rate: null })
+  context.say('full load, one event per transaction')
+  const single = await both({ eventsPerTransaction: 1, rate: null })
   context.say(`${STEADY_RATE} events/s`)
   const steady = await both({ eventsPerTransaction: EVENTS_PER_TRANSACTION, rate: STEADY_RATE })
 
@@ -62,11 +64,31 @@ async function run(context: BenchContext): Promise<readonly Row[]> {
       target: { of: 'value', atLeast: 8_000 },
     }),
     row(compared(`CPU of writer, reader and database, ${load}`, 'µs/event', full, (o) => o.cpuUs)),
+    row(
+      compared(
+        `appended, ${LANES} concurrent transactions of 1 event, a reader following`,
+        'events/s',
+        single,
+        (o) => o.eventsPerSecond,
+      ),
+    ),
     row({
-      ...compared(`lag p99 at ${STEADY_RATE} events/s`, 'ms', steady, (o) => o.lagP99Ms),
+      ...compared(
+        `lag p99 at ${STEADY_RATE} events/s, in transactions of ${EVENTS_PER_TRANSACTION}`,
+        'ms',
+        steady,
+        (o) => o.lagP99Ms,
+      ),
       target: { of: 'value', atMost: 50 },
     }),
-    row(compared(`lag p50 at ${STEADY_RATE} events/s`, 'ms', steady, (o) => o.lagP50Ms)),
+    row(
+      compared(
+        `lag p50 at ${STEADY_RATE} events/s, in transactions of ${EVENTS_PER_TRANSACTION}`,
+        'ms',
+        steady,
+        (o) => o.lagP50Ms,
+      ),
+    ),
     row(compared('lag p99 at full load', 'ms', full, (o) => o.lagP99Ms)),
     row(compared('lag p50 at full load', 'ms', full, (o) => o.lagP50Ms)),
     row({

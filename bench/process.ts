@@ -7,6 +7,7 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 
 /** `sysconf(_SC_CLK_TCK)`: 100 on every Linux that Node runs on. */
 const MS_PER_TICK = 10
@@ -28,6 +29,36 @@ export function cpuMs(pid: number | null): number {
     }
   }
   return ticks * MS_PER_TICK
+}
+
+/**
+ * What share of the machine's cores other processes use (0–1), from this call until the returned function is called. Work that the kernel does in threads of
+ * its own, the disk's for instance, counts as somebody else's.
+ */
+export function watchOthers(): () => number {
+  const look = () => ({ busy: busyMs(), own: familyMs(process.pid), at: performance.now() })
+  const before = look()
+  return () => {
+    const after = look()
+    const others = after.busy - before.busy - (after.own - before.own)
+    return Math.max(0, others / ((after.at - before.at) * availableParallelism()))
+  }
+}
+
+/** CPU time of all cores since the machine started that was not idle, what the host took away included. */
+function busyMs(): number {
+  const [user, nice, system, , , irq, softirq, steal] = readFileSync('/proc/stat', 'utf8')
+    .split('\n', 1)
+    .flatMap((line) => line.trim().split(/\s+/).slice(1).map(Number))
+  return [user, nice, system, irq, softirq, steal].reduce<number>((sum, ticks) => sum + (ticks ?? 0), 0) * MS_PER_TICK
+}
+
+function familyMs(pid: number): number {
+  try {
+    return ticksOf(pid) * MS_PER_TICK + childrenOf(pid).reduce((sum, child) => sum + familyMs(child), 0)
+  } catch {
+    return 0
+  }
 }
 
 /** Resident memory of one process, in MB of 10⁶ bytes. */

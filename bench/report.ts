@@ -23,12 +23,14 @@ export interface Machine {
   readonly memoryGb: number
   readonly os: string
   readonly node: string
-  /** The average of the last minute before the benchmark began: a busy machine measures its other work too. */
+  /** The average of the last minute before the benchmark began. */
   readonly load: number
+  /** The share of the cores that other processes used meanwhile, 0–1: numbers of a busy machine are not worth keeping. */
+  readonly others: number
 }
 
 /** This machine, now. */
-export function thisMachine(): Machine {
+export function thisMachine(): Omit<Machine, 'others'> {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),

@@ -8,12 +8,14 @@ import { parseArgs } from 'node:util'
 import { type Bench, openServers } from './harness.ts'
 import { http } from './http.ts'
 import { journal } from './journal.ts'
+import { watchOthers } from './process.ts'
 import { commit, table, thisMachine, writeResults } from './report.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const BENCHES: readonly Bench[] = [http, journal]
 const RUNS_WORTH_KEEPING = 5
-const BUSY_LOAD = 0.5
+/** A share of all cores. */
+const BUSY = 0.1
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
 
@@ -26,14 +28,17 @@ try {
 }
 
 async function measure(bench: Bench, runs: number, seconds: number): Promise<void> {
-  const machine = thisMachine()
-  if (machine.load > BUSY_LOAD)
-    console.error(`The machine is busy (load ${machine.load}): these numbers are not worth keeping.`)
+  const before = thisMachine()
+  const othersSince = watchOthers()
   const say = (line: string) => console.error(`${bench.name}: ${line}`)
   await using servers = openServers()
   const { postgres, redis } = servers
   const rows = await bench.run({ runs, seconds, say, postgres, redis })
+  const machine = { ...before, others: Number(othersSince().toFixed(3)) }
   console.log(`\n${table(rows)}\n`)
+  if (machine.others > BUSY) {
+    say(`others used ${Math.round(machine.others * 100)} % of the cores meanwhile: these numbers are not worth keeping`)
+  }
   if (runs < RUNS_WORTH_KEEPING) return say(`not written: ${RUNS_WORTH_KEEPING} runs or more are`)
   const command = `npm run bench -- ${bench.name} --runs=${runs} --seconds=${seconds}`
   const date = new Date().toISOString()
