@@ -110,25 +110,30 @@ function functionSizes(source: Source, exempt: ReadonlySet<number>): readonly Si
   return sizes
 }
 
-function describeSizes(name: string, sizes: readonly Size[], aim: number): readonly string[] {
+/** The report: the longest of each sort, and then one line that sums it up. */
+export function reportSizes({ files, functions }: Sizes): readonly string[] {
+  const sorts = [
+    describeSizes('files', files, LIMITS.file.aim),
+    describeSizes('functions', functions, LIMITS.function.aim),
+  ]
+  return [...sorts.flatMap(({ longest }) => longest), sorts.map(({ summary }) => summary).join('; ')]
+}
+
+function describeSizes(name: string, sizes: readonly Size[], aim: number) {
   const sorted = [...sizes].sort((a, b) => a.lines - b.lines)
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]?.lines ?? 0
   const p90 = at(0.9)
-  const verdict = p90 <= aim ? '' : ` — over the aim of ${aim}`
+  const verdict = p90 <= aim ? '' : ` (over the aim of ${aim})`
   const longest = sorted
     .slice(-3)
     .reverse()
-    .map(({ place, lines }) => `${lines} ${place}`)
-  return [
-    `sizes: ${sizes.length} ${name}: p50 ${at(0.5)}, p90 ${p90}${verdict}, max ${at(1)} lines`,
-    ...longest.map((line) => `       ${line}`),
-  ]
+    .map(({ place, lines }) => `${String(lines).padStart(4)} ${place}`)
+  return { longest, summary: `${sizes.length} ${name}: p50 ${at(0.5)}, p90 ${p90}${verdict}, max ${at(1)} lines` }
 }
 
 if (import.meta.main) {
   const sizes = measure(join(import.meta.dirname, '..'))
-  for (const line of describeSizes('files', sizes.files, LIMITS.file.aim)) console.log(line)
-  for (const line of describeSizes('functions', sizes.functions, LIMITS.function.aim)) console.log(line)
+  for (const line of reportSizes(sizes)) console.log(line)
   const over = tooLong(sizes)
   for (const line of over) console.error(`too long: ${line}`)
   process.exitCode = over.length === 0 ? 0 : 1

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { measure, tooLong } from '../sizes.ts'
+import { measure, reportSizes, tooLong } from '../sizes.ts'
 import { temporaryFolder } from './repository.ts'
 
 const lines = (count: number, line = '  step()') => `${line}\n`.repeat(count)
@@ -56,5 +56,15 @@ describe('sizes', () => {
 
   it('leaves migrations out', () => {
     assert.deepEqual(sizesOf('packages/db/src/migrations/0001.ts', lines(900)).files, [])
+  })
+
+  it('are reported with the longest, and summed up in the last line', () => {
+    const sizes = sizesOf('packages/db/src/a.ts', `${lines(350)}function f() {\n${lines(10)}}\n`)
+    const report = reportSizes(sizes)
+    assert.ok(report.includes(' 362 packages/db/src/a.ts'))
+    assert.equal(
+      report.at(-1),
+      '1 files: p50 362, p90 362 (over the aim of 300), max 362 lines; 1 functions: p50 12, p90 12, max 12 lines',
+    )
   })
 })
