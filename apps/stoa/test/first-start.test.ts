@@ -91,7 +91,7 @@ for (const { durability, engine, name, says, settings } of PLACES) {
       assert.doesNotMatch(second.stdout, /first start:/)
       const again = await paste(installation, second.curl, { STOA_KEY: key })
       assert.notEqual(again.id, link.id)
-      const client = second.client(key)
+      const client = second.client()
       const { body: kept } = await client.got<{ total: object }>(`/api/v1/links/${link.id}/clicks`)
       assert.deepEqual(kept.total, counted.body.total)
       assert.equal((await client.send('GET', new URL(link.shortUrl).pathname)).status, 302)

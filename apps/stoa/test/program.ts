@@ -33,8 +33,10 @@ export interface Installation extends AsyncDisposable {
   /** `STOA_DATA`; PGlite is in `db` there. */
   readonly dataDir: string
   readonly settings: Settings
-  /** Starts a command, without waiting for anything. The last word may have blanks: give it in `more`. */
-  start(words: string, settings?: Settings): Running
+  /** The key of the first start; null before. */
+  readonly key: string | null
+  /** Starts a command, without waiting for anything. Words with blanks in them come in a list. */
+  start(words: string | readonly string[], settings?: Settings): Running
   /** Runs a command to its end. */
   run(words: string | readonly string[], settings?: Settings): Promise<Finished>
   /** `stoa up`, until it is ready. */
@@ -54,11 +56,11 @@ export interface Finished {
 /** A program that is ready. */
 export interface Up extends Running {
   readonly url: string
-  /** The key of the first start; null on later ones. */
+  /** The key that it printed: null unless this is the first start. */
   readonly key: string | null
   /** The curl line of the banner. */
   readonly curl: string
-  /** A client with this key. Default: the key of the first start. */
+  /** A client with this key; null: without. Default: the key of the first start. */
   client(key?: string | null): TestClient
   /** Asks it to stop and waits. @returns the exit code */
   stop(): Promise<number | string>
@@ -88,18 +90,27 @@ export async function newInstallation(engine: Engine, options: InstallationOptio
   }
   const start = (words: string | readonly string[], more: Settings = {}) =>
     startProcess(process.execPath, [MAIN, ...(typeof words === 'string' ? words.split(' ') : words)], more)
+  let key: string | null = null
+  const ready = async (starting: Running) => {
+    const up = await whenReady(starting, () => key)
+    key ??= up.key
+    return up
+  }
   return {
     folder,
     dataDir: place.dataDir,
     settings,
+    get key() {
+      return key
+    },
     start,
     async run(words, more) {
       const one = start(words, more)
       const code = await one.exit
       return { code, stdout: one.stdout, stderr: one.stderr }
     },
-    up: (more) => whenReady(start('up', more)),
-    npmStart: (more = {}) => whenReady(startProcess('npm', ['start'], more, { cwd: REPOSITORY, group: true })),
+    up: (more) => ready(start('up', more)),
+    npmStart: (more = {}) => ready(startProcess('npm', ['start'], more, { cwd: REPOSITORY, group: true })),
     async [Symbol.asyncDispose]() {
       await Promise.all(running.map((one) => one[Symbol.asyncDispose]()))
       await place[Symbol.asyncDispose]()
@@ -108,7 +119,7 @@ export async function newInstallation(engine: Engine, options: InstallationOptio
   }
 }
 
-async function whenReady(running: Running): Promise<Up> {
+async function whenReady(running: Running, ownerKey: () => string | null): Promise<Up> {
   const [, url = ''] = await running.printed(/Address {2,}(\S+)[\s\S]*Ctrl-C stops\./)
   const key = /stoa_[0-9A-Za-z]{16}_[0-9A-Za-z]{32}/.exec(running.stdout)?.[0] ?? null
   const curl = /^ *(curl .*)$/m.exec(running.stdout)?.[1] ?? ''
@@ -116,7 +127,7 @@ async function whenReady(running: Running): Promise<Up> {
     running.kill('SIGINT')
     return await running.exit
   }
-  const client = (own: string | null = key) => new TestClient(url, own)
+  const client = (own: string | null = ownerKey()) => new TestClient(url, own)
   return Object.defineProperties({ url, key, curl, client, stop }, Object.getOwnPropertyDescriptors(running)) as Up
 }
 

@@ -99,7 +99,9 @@ function watch(child: ChildProcess, keeper: Keeper | null): Running {
     printed: (pattern) => seen('stdout', pattern),
     logged: (pattern) => seen('stderr', pattern),
     kill: (signal) => void child.kill(signal),
-    press: (signal) => void process.kill(-(child.pid as number), signal),
+    press(signal) {
+      if (ended === null) process.kill(-(child.pid as number), signal)
+    },
     async [Symbol.asyncDispose]() {
       if (keeper) await keeper.end()
       else if (ended === null) child.kill('SIGKILL')

@@ -18,15 +18,15 @@ const DRAFT = '.new-'
  * @throws DataFolderError when it holds something else than a database, or cannot be read or written
  */
 export async function ensureFolder(dataDir: string): Promise<void> {
-  const entries = await readdir(dataDir)
+  const place = resolve(dataDir)
+  await removeDrafts(place)
+  const entries = await readdir(place)
   if (entries.includes('PG_VERSION')) return
   if (entries.length > 0) {
     throw new DataFolderError(
       `The data folder ${dataDir} holds no database, but it is not empty (it has ${entries.slice(0, 3).join(', ')}). Choose another folder, or empty it.`,
     )
   }
-  const place = resolve(dataDir)
-  await removeDrafts(place)
   const draft = await mkdtemp(`${place}${DRAFT}`)
   try {
     await initdb(draft)
@@ -43,10 +43,10 @@ export async function ensureFolder(dataDir: string): Promise<void> {
 /** What starts left behind that were killed while they made the folder. */
 async function removeDrafts(place: string): Promise<void> {
   const parent = dirname(place)
-  const drafts = (await readdir(parent)).filter((name) => name.startsWith(`${basename(place)}${DRAFT}`))
-  // A process that is about to see that nobody waits for it any more may still write there.
+  const drafts = (await readdir(parent).catch(() => [])).filter((name) => name.startsWith(`${basename(place)}${DRAFT}`))
+  // Whoever made one may not have seen yet that nobody waits for it any more, and still write there; then the next start finds the rest.
   const patient = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }
-  await Promise.all(drafts.map((name) => rm(join(parent, name), patient)))
+  await Promise.allSettled(drafts.map((name) => rm(join(parent, name), patient)))
 }
 
 function initdb(dataDir: string): Promise<void> {

@@ -7,6 +7,7 @@
  * The root hook does what every answer needs and nothing else. What depends on the route (the guard, the serialiser, the meter) is made once per
  * route at start, so that a request runs through closures that already know.
  */
+import { ServerResponse } from 'node:http'
 import type { Database } from '@stoa/db'
 import { type Clock, type ErrorSpec, type Logger, StoaError } from '@stoa/kernel'
 import { type Health, type Metrics, readTraceparent } from '@stoa/telemetry'
@@ -83,11 +84,11 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   checkUnique(deps.routes)
   checkErrorCodes(deps.routes, deps.errors)
   const headers = answerHeaders(config.hstsSeconds)
-  const app = fastifyOf(config, deps, headers)
+  const state = { draining: false }
+  const app = fastifyOf(config, deps, headers, state)
   const endpoints = collectEndpoints(app)
   const load = new LoadGuard(config, config.measureLoad)
   const idempotency = idempotencyOf(deps)
-  const state = { draining: false }
   const guard = new Guard({
     schemes: deps.schemes,
     buckets: deps.buckets ?? memoryBuckets(deps.clock),
@@ -101,7 +102,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   useValidation(app)
   useRequestExtras(app, createCursors(deps.secret('http/cursors', 32)))
   if (deps.tracing?.enabled) useSpans(app)
-  app.addHook('onRequest', rootHook(config, deps, headers, state))
+  app.addHook('onRequest', rootHook(config, deps, headers))
   app.addHook('onResponse', onResponse(config, meterOf('*', 'unknown')))
   if (config.corsOrigins.length > 0) await useCors(app, config.corsOrigins)
   useProblems(app, new FailureLog(deps.log, deps.clock), (request, reply, done) =>
@@ -152,7 +153,11 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
 
 const noMeter: RouteMeter = { observe: () => undefined }
 
-function fastifyOf(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders): FastifyInstance {
+interface DrainState {
+  readonly draining: boolean
+}
+
+function fastifyOf(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders, state: DrainState): FastifyInstance {
   return Fastify({
     bodyLimit: config.bodyLimitBytes,
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
@@ -165,10 +170,21 @@ function fastifyOf(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders): 
       maxHeaderSize: config.maxHeaderBytes,
       headersTimeout: config.headersTimeoutMs,
       connectionsCheckingInterval: 1000,
+      ServerResponse: responseOf(state),
     },
     frameworkErrors: frameworkErrors(headers) as never,
     clientErrorHandler: (error, socket) => answerClientError(deps.clock, error, socket),
   })
+}
+
+/** What is answered during a drain closes its connection and says so, also when the request came before. */
+function responseOf(state: DrainState): typeof ServerResponse {
+  return class extends ServerResponse {
+    override writeHead(...parameters: unknown[]): this {
+      if (state.draining) this.shouldKeepAlive = false
+      return super.writeHead(...(parameters as Parameters<ServerResponse['writeHead']>))
+    }
+  } as typeof ServerResponse
 }
 
 function idempotencyOf(deps: HttpDeps): Idempotency | null {
@@ -179,7 +195,7 @@ function idempotencyOf(deps: HttpDeps): Idempotency | null {
 }
 
 /** What every request gets: its context, and the headers of its answer. */
-function rootHook(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders, state: { readonly draining: boolean }) {
+function rootHook(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders) {
   const traced = deps.tracing?.enabled === true
   return function prepare(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
     const { traceparent } = request.headers
@@ -188,7 +204,6 @@ function rootHook(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders, st
       (traceparent === undefined ? null : (readTraceparent(traceparent)?.traceId ?? null))
     request.ctx = new RequestCtx(deps.log, deps.clock, request.id, traceId, reply.raw)
     writeAnswerHeaders(headers, request, reply)
-    if (state.draining) reply.header('connection', 'close')
     const flaw = addressFlaw(request.url, config.maxUrlBytes)
     if (flaw) done(flaw)
     else if (traced) enterSpan(request, done)

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { engines } from '@stoa/testkit'
+import { closed, openRequest } from './open-request.ts'
+import { eventually, type Installation, newInstallation, type Up } from './program.ts'
+
+for (const engine of engines) {
+  describe(`the program on ${engine}, asked to stop`, () => {
+    let installation: Installation
+    const acknowledged: string[] = []
+    before(async () => {
+      installation = await newInstallation(engine)
+    })
+    after(() => installation[Symbol.asyncDispose]())
+
+    /** A start, which finds everything that was acknowledged before. */
+    async function start(settings: Record<string, string> = {}): Promise<Up> {
+      const up = await installation.up(settings)
+      for (const id of acknowledged) await up.client().got(`/api/v1/links/${id}`)
+      return up
+    }
+
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      it(`by ${signal} finishes what it has begun, takes nothing new, and ends with 0`, async () => {
+        const up = await start()
+        const open = await openRequest(up, installation)
+        up.kill(signal)
+        await eventually(() => closed(up.url), Boolean)
+        assert.equal(up.ended, null)
+        const { connection, id, status } = await open.finish()
+        assert.deepEqual([status, connection], [201, 'close'])
+        assert.equal(await up.exit, 0)
+        assert.match(up.stderr, /"msg":"stopped"/)
+        acknowledged.push(id)
+      })
+    }
+
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      it(`by a second ${signal} stops at once with ${code}`, async () => {
+        const up = await start({ STOA_DRAIN_TIMEOUT_MS: '600000' })
+        const { body } = await up.client().created<{ id: string }>('/api/v1/links', { target: 'https://example.com/' })
+        acknowledged.push(body.id)
+        const open = await openRequest(up, installation)
+        up.kill(signal)
+        await up.logged(/"msg":"stopping"/)
+        up.kill(signal)
+        assert.equal(await up.exit, code)
+        assert.match(up.stderr, /stoa: stopped at once\n/)
+        await open.cut
+      })
+    }
+
+    it('cuts a request that does not finish in time, and ends with 0', async () => {
+      const up = await start({ STOA_DRAIN_TIMEOUT_MS: '100' })
+      const open = await openRequest(up, installation)
+      up.kill('SIGINT')
+      await open.cut
+      assert.equal(await up.exit, 0)
+      assert.match(up.stderr, /requests did not finish in time/)
+    })
+
+    it('says that it is not ready, and goes on answering, for as long as a load balancer needs to notice', async () => {
+      const up = await start({ STOA_DRAIN_DELAY_MS: '60000' })
+      up.kill('SIGTERM')
+      await eventually(
+        () => up.client(null).send('GET', '/health/ready'),
+        ({ status }) => status === 503,
+      )
+      await up.client().created('/api/v1/links', { target: 'https://example.com/' })
+      up.kill('SIGTERM')
+      assert.equal(await up.exit, 143)
+    })
+  })
+}
