@@ -16,17 +16,22 @@
  * to live (is stale for as long).
  */
 import { type CacheClock, monotonicClock } from './clock.ts'
+import type { EntryHead } from './codec.ts'
 import { checkEntry, checkTags, type EntryOptions, isDueEarly } from './entry-options.ts'
 import { Flights } from './flights.ts'
-import { type CacheScope, memoryId } from './keys.ts'
+import { type CacheScope, type EntryNames, entryNames, memoryId } from './keys.ts'
 import { type Loaded, type Loading, Loads } from './load.ts'
 import { LocalStore } from './local-store.ts'
 import type { MemoryUsage, MemoryValue } from './memory-level.ts'
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { type Asked, RedisLevel, type Turn } from './redis-level.ts'
+import type { RedisClient } from './redis-line.ts'
 import type { CacheSignal, Outcome } from './signals.ts'
 
 /** What the cache stands on; all of it is optional. */
 export interface CacheDeps {
+  /** What processes share. Default: every process has its memory alone. */
+  readonly redis?: RedisClient
   /** Default: time since the process started. */
   readonly clock?: CacheClock
   /** Told what happens. It must be quick; what it throws is ignored. */
@@ -51,6 +56,11 @@ export type OutcomeCounts = Readonly<Record<Outcome, number>>
 /** Reads `wrap` and `lookup` take: how to get the value of a key. */
 type Load<T> = (loading: Loading) => Promise<T>
 
+/** A value, and as what it is kept. */
+interface Got extends Found<unknown> {
+  readonly kept: MemoryValue | null
+}
+
 interface Request {
   readonly scope: CacheScope
   readonly id: string
@@ -71,8 +81,9 @@ export class Cache implements AsyncDisposable {
   readonly #bypass: ((scope: CacheScope) => boolean) | undefined
   readonly #random: () => number
   readonly #local: LocalStore
-  readonly #flights: Flights<Found<unknown>>
+  readonly #flights: Flights<Got>
   readonly #loads: Loads
+  readonly #redis: RedisLevel | null
   readonly #counts: Record<Outcome, number> = { hit: 0, miss: 0, stale: 0, bypass: 0 }
 
   constructor(options: ResolvedOptions, deps: CacheDeps) {
@@ -84,6 +95,7 @@ export class Cache implements AsyncDisposable {
     this.#local = new LocalStore(options.memoryBytes)
     this.#flights = new Flights(this.#local.log)
     this.#loads = new Loads(options, this.#clock, this.#observe)
+    this.#redis = deps.redis ? new RedisLevel(deps.redis, options, this.#clock, this.#observe) : null
   }
 
   /** How full the memory is. */
@@ -112,37 +124,52 @@ export class Cache implements AsyncDisposable {
   async lookup<T>(scope: CacheScope, key: string, options: EntryOptions<T>, load: Load<T>): Promise<Found<T>> {
     const id = memoryId(scope.tenant.id, options.version ?? 0, key)
     const request = { scope, id, key, options, load, background: false } as Request
-    const found = this.#bypass?.(scope)
+    const got = this.#bypass?.(scope)
       ? await this.#passBy(request)
       : (this.#kept(request) ?? (await this.#get(request)))
-    this.#counts[found.outcome]++
-    this.#observe({ kind: 'answered', outcome: found.outcome })
-    return found as Found<T>
+    const { ageMs, outcome, value } = got
+    this.#counts[outcome]++
+    this.#observe({ kind: 'answered', outcome })
+    return { value: value as T, outcome, ageMs }
   }
 
   /**
    * Drops what depends on any of the tags: nobody who asks from now on is given it, and nothing that is on its way can be stored. In this process that
-   * is done when the call returns.
+   * is done when the call returns; in Redis when the promise resolves, or, if Redis does not answer in time, as soon as it does.
+   * Other processes keep what is in their memory until they are told: see `dropFromJournal`, and until then no longer than its time to live.
    *
    * @throws TypeError when they are not tags
    */
-  drop(scope: CacheScope, tags: readonly string[]): void {
+  drop(scope: CacheScope, tags: readonly string[]): Promise<void> {
     checkTags(tags)
-    this.#local.drop(scope.tenant.id, tags)
+    return this.#drop(scope.tenant.id, tags)
   }
 
-  /** Drops everything of the tenant. */
-  clear(scope: CacheScope): void {
+  /** Drops everything of the tenant, as {@link Cache.drop} does. */
+  async clear(scope: CacheScope): Promise<void> {
     this.#local.clear(scope.tenant.id)
+    await this.#redis?.drop(scope.tenant.id, null)
   }
 
-  /** Ends what the cache does by itself. Callers who wait are still answered. */
+  /** Resolves when what was loaded has been stored. */
+  async settled(): Promise<void> {
+    await this.#redis?.settled()
+  }
+
+  /** Ends what the cache does by itself. The Redis client is its owner's to close. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#redis?.[Symbol.asyncDispose]()
     this.#loads.close()
   }
 
+  async #drop(tenantId: string, tags: readonly string[]): Promise<void> {
+    if (tags.length === 0) return
+    this.#local.drop(tenantId, tags)
+    await this.#redis?.drop(tenantId, tags)
+  }
+
   /** What memory has, unless it is out of date. */
-  #kept(request: Request): Found<unknown> | undefined {
+  #kept(request: Request): Got | undefined {
     const kept = this.#local.memory.get(request.id)
     if (kept === undefined) return undefined
     const now = this.#clock.now()
@@ -150,53 +177,124 @@ export class Cache implements AsyncDisposable {
     if (outcome === null) return undefined
     const { earlyRefresh } = this.#options
     if (outcome === 'stale' || isDueEarly(kept, now, earlyRefresh, this.#random)) this.#refresh(request, kept, now)
-    return { value: kept.value, outcome, ageMs: now - kept.loadedAt }
+    return { value: kept.value, outcome, ageMs: now - kept.loadedAt, kept }
   }
 
-  async #passBy({ load }: Request): Promise<Found<unknown>> {
+  async #passBy({ load }: Request): Promise<Got> {
     const value = await load({ signal: new AbortController().signal })
-    return { value, outcome: 'bypass', ageMs: 0 }
+    return { value, outcome: 'bypass', ageMs: 0, kept: null }
   }
 
-  #get(request: Request): Promise<Found<unknown>> {
+  async #get(request: Request): Promise<Got> {
     const { id, key, options, scope } = request
     checkEntry(key, options, this.#options)
     scope.signal?.throwIfAborted()
-    return abortable(this.#flights.joinable(id) ?? this.#begin(request), scope.signal)
+    const got = await abortable(this.#flights.joinable(id) ?? this.#begin(request), scope.signal)
+    if (got.outcome === 'stale' && got.kept) this.#refresh(request, got.kept, this.#clock.now())
+    return got
   }
 
-  #begin(request: Request): Promise<Found<unknown>> {
-    const { id, options, scope } = request
+  #begin(request: Request): Promise<Got> {
+    return this.#beginWith(request, (begun) => this.#fly(request, begun))
+  }
+
+  #beginWith({ id, options, scope }: Request, fly: (begun: number) => Promise<Got>): Promise<Got> {
     const known = typeof options.tags === 'function' ? null : options.tags
-    return this.#flights.begin(id, this.#local.watched(scope.tenant.id, known), (begun) => this.#fly(request, begun))
+    return this.#flights.begin(id, this.#local.watched(scope.tenant.id, known), fly)
+  }
+
+  async #fly(request: Request, begun: number): Promise<Got> {
+    if (this.#redis === null) return await this.#load(request, begun, null)
+    let asked = begun
+    const answer = await this.#ask(this.#redis, request, null, () => {
+      asked = this.#local.log.now
+    })
+    if (answer.kind !== 'held') return await this.#load(request, asked, answer.kind === 'turn' ? answer.turn : null)
+    return this.#take(request, answer, asked)
+  }
+
+  #ask(redis: RedisLevel, request: Request, known: string | null, asking: () => void): Promise<Asked> {
+    const { options, scope } = request
+    const tags = typeof options.tags === 'function' ? [] : options.tags
+    return redis.ask({
+      tenantId: scope.tenant.id,
+      names: this.#names(request),
+      tags,
+      known,
+      asking,
+      believes: () => true,
+    })
+  }
+
+  /** Keeps in memory what Redis had. */
+  #take({ id, scope }: Request, held: Asked & { kind: 'held' }, asked: number): Got {
+    const { ageMs, head, value } = held
+    const now = this.#clock.now()
+    const content = this.#loads.storable(value)
+    const loadedAt = now - ageMs
+    const kept = keptOf(value, loadedAt, head, held.id)
+    const tenantId = scope.tenant.id
+    if (content && !this.#local.keep(tenantId, id, head.tags, content.bytes, kept, asked)) {
+      this.#observe({ kind: 'refused', by: 'memory' })
+    }
+    return { value, outcome: ageMs < head.freshMs ? 'hit' : 'stale', ageMs, kept }
   }
 
   /** Gets anew in the background what is kept. */
   #refresh(request: Request, kept: MemoryValue, now: number): void {
     if (now < kept.refreshAfter || this.#flights.has(request.id)) return
     kept.refreshAfter = now + REFRESH_PAUSE_MS
-    void this.#begin({ ...request, background: true })
+    const background = { ...request, background: true }
+    if (this.#redis === null) void this.#begin(background)
+    else void this.#refreshShared(this.#redis, background, kept.origin)
   }
 
-  async #fly(request: Request, begun: number): Promise<Found<unknown>> {
-    const { background, load, options } = request
-    const loaded = await this.#loads.run(load, options, background)
-    this.#keep(request, loaded, begun)
-    return { value: loaded.value, outcome: 'miss', ageMs: 0 }
-  }
-
-  #keep({ id, scope }: Request, { content, spentMs, terms, value }: Loaded, begun: number): void {
-    const tenantId = scope.tenant.id
-    const { freshMs, staleMs, tags } = terms
-    if (content === null) {
-      if (!this.#local.droppedSince(tenantId, tags, begun)) this.#local.memory.remove(id)
+  /** Another process may be doing it, or have done it. */
+  async #refreshShared(redis: RedisLevel, request: Request, known: string): Promise<void> {
+    let asked = 0
+    const answer = await this.#ask(redis, request, known, () => {
+      asked = this.#local.log.now
+    })
+    if (answer.kind === 'held') this.#take(request, answer, asked)
+    if (answer.kind !== 'turn') return
+    if (this.#flights.has(request.id)) {
+      if (answer.turn) redis.release(this.#names(request), answer.turn, false)
       return
     }
-    const loadedAt = this.#clock.now()
-    const freshUntil = loadedAt + freshMs
-    const kept = { value, loadedAt, freshUntil, staleUntil: freshUntil + staleMs, spentMs, refreshAfter: 0 }
-    if (!this.#local.keep(tenantId, id, tags, content.bytes, kept, begun))
+    void this.#beginWith(request, (begun) => this.#load(request, begun, answer.turn))
+  }
+
+  async #load(request: Request, begun: number, turn: Turn | null): Promise<Got> {
+    const { background, load, options } = request
+    try {
+      const loaded = await this.#loads.run(load, options, background)
+      this.#keep(request, loaded, begun, turn)
+      return { value: loaded.value, outcome: 'miss', ageMs: 0, kept: null }
+    } catch (error) {
+      if (turn) this.#redis?.release(this.#names(request), turn, false)
+      throw error
+    }
+  }
+
+  #keep(request: Request, { content, spentMs, terms, value }: Loaded, begun: number, turn: Turn | null): void {
+    const { id, scope } = request
+    const tenantId = scope.tenant.id
+    const head = { ...terms, spentMs }
+    if (content === null) {
+      if (!this.#local.droppedSince(tenantId, terms.tags, begun)) this.#local.memory.remove(id)
+      if (turn) this.#redis?.release(this.#names(request), turn, true)
+      return
+    }
+    const kept = keptOf(value, this.#clock.now(), head, turn?.id ?? '')
+    if (!this.#local.keep(tenantId, id, terms.tags, content.bytes, kept, begun)) {
       this.#observe({ kind: 'refused', by: 'memory' })
+    }
+    if (turn) this.#redis?.store(this.#names(request), turn, value, content, head)
+  }
+
+  #names({ key, options, scope }: Request): EntryNames {
+    const { redis, schema } = this.#options
+    return entryNames(redis.prefix, schema, scope.tenant.id, options.version ?? 0, key)
   }
 }
 
@@ -207,6 +305,16 @@ export class Cache implements AsyncDisposable {
  */
 export function createCache(options: CacheOptions = {}, deps: CacheDeps = {}): Cache {
   return new Cache(resolveOptions(options), deps)
+}
+
+function keptOf(
+  value: unknown,
+  loadedAt: number,
+  { freshMs, spentMs, staleMs }: Pick<EntryHead, 'freshMs' | 'spentMs' | 'staleMs'>,
+  origin: string,
+): MemoryValue {
+  const freshUntil = loadedAt + freshMs
+  return { value, loadedAt, freshUntil, staleUntil: freshUntil + staleMs, spentMs, origin, refreshAfter: 0 }
 }
 
 /** What a kept value is at a time; null when it is of no use, which it is too when the clock stands before its loading. */

@@ -20,6 +20,8 @@ export interface MemoryValue {
   readonly staleUntil: number
   /** How long loading took, in milliseconds. */
   readonly spentMs: number
+  /** Its id in Redis; empty when it is not known to be there. */
+  readonly origin: string
   /** No refresh is tried before. */
   refreshAfter: number
 }

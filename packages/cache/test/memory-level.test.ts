@@ -17,6 +17,7 @@ const kept = (value: unknown): MemoryValue => ({
   freshUntil: 1,
   staleUntil: 1,
   spentMs: 0,
+  origin: '',
   refreshAfter: 0,
 })
 
