@@ -45,6 +45,35 @@ export function rateLimitFields(name: string, limit: Limit, decision: Decision):
   }
 }
 
+const policyFields = new WeakMap<Limit, Map<string, string>>()
+
+/** {@link policyField}, made once for a limit that does not change. */
+export function policyFieldOf(name: string, limit: Limit): string {
+  let byName = policyFields.get(limit)
+  if (byName === undefined) {
+    byName = new Map()
+    policyFields.set(limit, byName)
+  }
+  let field = byName.get(name)
+  if (field === undefined) {
+    field = policyField(name, limit)
+    byName.set(name, field)
+  }
+  return field
+}
+
+const quotedNames = new Map<string, string>()
+
+/** {@link limitField} for the name of a policy, of which there are few. */
+export function limitFieldOf(name: string, decision: Decision): string {
+  let start = quotedNames.get(name)
+  if (start === undefined) {
+    start = `${quoted(name)};r=`
+    quotedNames.set(name, start)
+  }
+  return `${start}${decision.remaining};t=${Math.ceil(decision.resetAfterMs / 1000)}`
+}
+
 /** A string of RFC 9651. */
 function quoted(name: string): string {
   if (!/^[\x20-\x7e]+$/.test(name)) throw new TypeError('the name of a policy must be printable ASCII')

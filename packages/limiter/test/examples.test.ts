@@ -1,16 +1,53 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const folder = new URL('../examples/', import.meta.url)
+const pathOf = (file: string) => fileURLToPath(new URL(file, folder))
+const servers = ['express.ts', 'fastify.ts']
 
 describe('examples', () => {
-  for (const file of readdirSync(folder)) {
+  for (const file of readdirSync(folder).filter((name) => !servers.includes(name))) {
     it(`${file} runs and says ok`, () => {
-      const output = execFileSync(process.execPath, [fileURLToPath(new URL(file, folder))], { encoding: 'utf8' })
+      const output = execFileSync(process.execPath, [pathOf(file)], { encoding: 'utf8' })
       assert.match(output, /^ok$/m)
     })
   }
+
+  for (const file of servers) {
+    it(`${file} is in the README as it is, serves 100 requests and refuses the next`, async () => {
+      const source = readFileSync(pathOf(file), 'utf8')
+      assert.ok(readFileSync(new URL('../README.md', import.meta.url), 'utf8').includes(source.trimEnd()))
+      const child = spawn(process.execPath, [pathOf(file)], {
+        env: { ...process.env, PORT: '0' },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      try {
+        const url = `http://localhost:${await portOf(child.stdout)}/`
+        const statuses: number[] = []
+        for (let turn = 0; turn < 110 && !statuses.includes(429); turn++) {
+          const answer = await fetch(url)
+          statuses.push(answer.status)
+          assert.match(answer.headers.get('ratelimit-policy') ?? '', /;q=100;w=60$/)
+          await answer.arrayBuffer()
+        }
+        assert.equal(statuses.at(-1), 429)
+        assert.ok(statuses.length > 100)
+      } finally {
+        child.kill()
+      }
+    })
+  }
 })
+
+async function portOf(output: NodeJS.ReadableStream): Promise<number> {
+  let text = ''
+  for await (const chunk of output) {
+    text += String(chunk)
+    const port = /(?:port: |:)(\d+)\s/.exec(text)
+    if (port) return Number(port[1])
+  }
+  throw new Error(`it ended: ${text}`)
+}

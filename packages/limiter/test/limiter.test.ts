@@ -269,6 +269,17 @@ describe('a refusal', () => {
     assert.equal(shadow.counts.shadowRefused, 2)
   })
 
+  it('of each of 10,000 distinct keys takes no more memory than it may', async () => {
+    const { limiter, api } = setup(1000)
+    await Promise.all(Array.from({ length: 10_000 }, (_, key) => api.take(`caller ${key}`, { cost: 11 })))
+    assert.equal(limiter.sizes.remembered, 0, 'what can never pass is not remembered')
+    for (let key = 0; key < 10_000; key++) {
+      await api.take(`caller ${key}`, { cost: 10 })
+      await api.take(`caller ${key}`)
+    }
+    assert.equal(limiter.sizes.remembered, 1000)
+  })
+
   it('is one of maxRemembered: the oldest is forgotten first, and 0 remembers none', async () => {
     const { limiter, api, store } = setup(3)
     for (const key of ['a', 'b', 'c', 'd']) {

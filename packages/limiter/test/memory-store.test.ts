@@ -37,6 +37,15 @@ describe('MemoryStore', () => {
     }
   })
 
+  it('takes a million distinct keys, also long ones, and keeps no more than its size', () => {
+    const store = createMemoryStore({ maxBuckets: 10_000 })
+    const tail = 'x'.repeat(300)
+    for (let caller = 0; caller < 1_000_000; caller++) {
+      takeToken(store, caller % 100 === 0 ? `${caller}${tail}` : String(caller), limit, 1, caller / 10)
+    }
+    assert.equal(store.size, 10_000)
+  })
+
   it('drops idle callers before it forgets a busy one: a flood of new keys does not free who is refused', () => {
     const { take } = setup(16)
     take('greedy', 0, 10)
