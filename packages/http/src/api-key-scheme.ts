@@ -19,6 +19,7 @@ import { type ApiKeyLookup, apiKeysByPrefix } from './api-key-store.ts'
 import { digestOf, isToken, prefixOf, storedHash, TOKEN_START } from './api-key-token.ts'
 import { type ApiKeyUses, USE_RESOLUTION_MS } from './api-key-use.ts'
 import { type AuthScheme, bearerToken, type Credentials, type Principal } from './auth.ts'
+import { callerNetwork } from './caller-network.ts'
 import type { Buckets } from './rate-limit.ts'
 
 /** How long a key is believed without asking again, in milliseconds. */
@@ -108,7 +109,8 @@ export class ApiKeyScheme implements AuthScheme {
 
   async #ask(token: string, digest: string, ip: string): Promise<Principal> {
     const { buckets } = this.#deps
-    const guesses = await buckets.take(`guesses ${ip}`, GUESSES, 0)
+    const guesser = `guesses ${callerNetwork(ip)}`
+    const guesses = await buckets.take(guesser, GUESSES, 0)
     if (guesses.remaining < 1) throw new StoaError(errors.rate_limited, { retryAfterSeconds: 1 })
     let asked = this.#asking.get(digest)
     if (asked === undefined) {
@@ -116,7 +118,7 @@ export class ApiKeyScheme implements AuthScheme {
       this.#asking.set(digest, asked)
     }
     const known = await asked
-    if (known.principal === null) await buckets.take(`guesses ${ip}`, GUESSES, 1)
+    if (known.principal === null) await buckets.take(guesser, GUESSES, 1)
     return this.#judge(known)
   }
 

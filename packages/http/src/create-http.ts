@@ -15,6 +15,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { onResponse } from './access-log.ts'
 import { answerClientError, FailureLog, frameworkErrors, useProblems } from './answers.ts'
 import type { AuthScheme } from './auth.ts'
+import { useCrossOrigin } from './cors.ts'
 import { createCursors } from './cursor.ts'
 import { serveDocs } from './docs-page.ts'
 import { drain } from './drain.ts'
@@ -104,7 +105,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   if (deps.tracing?.enabled) useSpans(app)
   app.addHook('onRequest', rootHook(config, deps, headers))
   app.addHook('onResponse', onResponse(config, meterOf('*', 'unknown')))
-  if (config.corsOrigins.length > 0) await useCors(app, config.corsOrigins)
+  useCrossOrigin(app, config.corsOrigins)
   useProblems(app, new FailureLog(deps.log, deps.clock), (request, reply, done) =>
     guard.anonymous(request, reply, done),
   )
@@ -214,32 +215,4 @@ function rootHook(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders) {
 function addressFlaw(url: string, maxBytes: number): StoaError | null {
   if (url.length > maxBytes) return new StoaError(protocolErrors.uri_too_long)
   return checkUrlText(url)
-}
-
-async function useCors(app: FastifyInstance, origins: readonly string[]): Promise<void> {
-  const { default: cors } = await import('@fastify/cors')
-  await app.register(cors, {
-    origin: origins.includes('*') ? '*' : [...origins],
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    allowedHeaders: [
-      'authorization',
-      'content-type',
-      'idempotency-key',
-      'if-match',
-      'if-none-match',
-      'traceparent',
-      'x-api-key',
-      'x-request-id',
-    ],
-    exposedHeaders: [
-      'etag',
-      'idempotent-replayed',
-      'location',
-      'ratelimit',
-      'ratelimit-policy',
-      'retry-after',
-      'x-request-id',
-    ],
-    maxAge: 600,
-  })
 }

@@ -3,13 +3,14 @@
  *
  *   overloaded?  → who is asking → their bucket → the permission → the precondition
  *
- * and only then the body is read and validated. A caller without (valid) credentials takes from the bucket of its address, so guessing keys
+ * and only then the body is read and validated. A caller without (valid) credentials takes from the bucket of its network, so guessing keys
  * is as limited as anything else. It runs on callbacks: with a cached key and buckets in memory, a request passes without one promise.
  */
 import { errors, requirePermission, StoaError } from '@stoa/kernel'
 import type { RouteMetrics } from '@stoa/telemetry'
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { type AuthScheme, authenticate, type Principal, unknownCaller } from './auth.ts'
+import { callerNetwork } from './caller-network.ts'
 import { type LoadGuard, overloadedError } from './load.ts'
 import { type Buckets, judge, type Policy, policyOf } from './rate-limit.ts'
 import type { RateLimit, Route } from './route.ts'
@@ -56,13 +57,13 @@ export class Guard {
 
   /** Takes from the bucket of the caller's address, as for a route that does not exist. */
   anonymous(request: FastifyRequest, reply: FastifyReply, done: Done): void {
-    this.#take(this.#anonymous, request.ip, reply, done)
+    this.#take(this.#anonymous, callerNetwork(request.ip), reply, done)
   }
 
   #public(policy: Policy): Pass {
     return (request, reply, done) => {
       if (this.#isOverloaded(done)) return
-      this.#take(policy, request.ip, reply, done)
+      this.#take(policy, callerNetwork(request.ip), reply, done)
     }
   }
 
@@ -123,7 +124,7 @@ export class Guard {
       return
     }
     reply.header('www-authenticate', this.#deps.schemes.map((scheme) => scheme.challenge).join(', '))
-    this.#take(this.#anonymous, request.ip, reply, (limited) => done(limited ?? error))
+    this.#take(this.#anonymous, callerNetwork(request.ip), reply, (limited) => done(limited ?? error))
   }
 
   #take(policy: Policy, key: string, reply: FastifyReply, done: Done): void {
