@@ -35,15 +35,17 @@ export function serveSystem(app: FastifyInstance, deps: SystemRoutesDeps): void 
   })
   if (metrics === null) return
   app.get('/metrics', { onRequest: measured('/metrics') }, async (request, reply) => {
-    requireToken(request, deps.metricsToken)
+    requireToken(request, reply, deps.metricsToken)
     metrics.httpInFlight.set(deps.inFlight())
     return reply.header('content-type', metrics.contentType).send(await metrics.text())
   })
 }
 
-function requireToken(request: FastifyRequest, token: string | null): void {
+function requireToken(request: FastifyRequest, reply: FastifyReply, token: string | null): void {
   if (token === null) return
   const given = bearerToken(request.headers)
   const digest = (text: string) => hash('sha256', text, 'buffer')
-  if (given === null || !timingSafeEqual(digest(given), digest(token))) throw new StoaError(errors.unauthenticated)
+  if (given !== null && timingSafeEqual(digest(given), digest(token))) return
+  reply.header('www-authenticate', 'Bearer realm="metrics"')
+  throw new StoaError(errors.unauthenticated)
 }

@@ -138,6 +138,6 @@ export async function send(http: Http, key: string | null, request: InjectOption
     status: response.statusCode,
     headers: response.headers as Record<string, string>,
     text: response.body,
-    body: json ? response.json() : undefined,
+    body: json && response.body !== '' ? response.json() : undefined,
   }
 }
