@@ -9,8 +9,6 @@ export interface DrainDeps {
   readonly health?: Health
 }
 
-const IDLE_CHECK_MS = 20
-
 /**
  * Stops an application in order: not ready from now on, and answers close their connections; after `drainDelayMs` no new connections; requests that
  * are running may finish within `drainTimeoutMs`, then their connections are cut. Never throws.
@@ -33,14 +31,11 @@ export async function drain(
     },
     () => undefined,
   )
-  // Closing ends the connections that are idle now. One whose request ends later waits for the next request, and would be waited for.
-  const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_CHECK_MS)
   try {
     await app.close()
   } catch (err) {
     deps.log.error({ err }, 'the HTTP server did not close cleanly')
   } finally {
-    clearInterval(idle)
     done.abort()
     await deadline
   }
