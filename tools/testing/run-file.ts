@@ -12,7 +12,7 @@ const SPOILT = 'something else wrote over the results of the tests'
 const SPOILT_DETAIL = 'fork() hands on the options of the test runner: give the child `execArgv: []`'
 
 /** A test that did not pass, or what went wrong with the file as a whole. */
-export interface Failure {
+interface Failure {
   /** `suite › test`, or a sentence on the file. */
   readonly name: string
   readonly place: string

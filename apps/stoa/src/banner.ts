@@ -18,7 +18,7 @@ export interface BannerFacts {
 }
 
 /** Where the `curl` line takes the key from when it is not printed any more. */
-export const KEY_VARIABLE = 'STOA_KEY'
+const KEY_VARIABLE = 'STOA_KEY'
 
 /** What is printed when the program is ready. Every line that begins with `curl` works when pasted into a POSIX shell. */
 export function banner(facts: BannerFacts): string {

@@ -8,7 +8,7 @@ import { asSentence, Refusal } from './failure.ts'
 import type { Program } from './program.ts'
 
 /** An option of a command. */
-export interface CommandOption {
+interface CommandOption {
   readonly type: 'string' | 'boolean'
   /** It may be given several times. */
   readonly multiple?: true
@@ -19,7 +19,7 @@ export interface CommandOption {
 }
 
 /** What the words of the command line say. */
-export interface CommandInput {
+interface CommandInput {
   /** The required arguments, by name. */
   readonly args: Readonly<Record<string, string>>
   /** True for each switch that is set. */
@@ -189,7 +189,7 @@ function helpOf(command: Command): string {
 }
 
 /** Two columns, indented by two. */
-export function columns(rows: readonly (readonly [string, string])[]): string[] {
+function columns(rows: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...rows.map(([left]) => left.length))
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd())
 }

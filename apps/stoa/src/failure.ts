@@ -66,7 +66,7 @@ export function listenFailure(error: Error, { http: { host, port } }: Pick<Confi
 }
 
 /** A database that cannot be used; null when the error is another one. */
-export function databaseFailure(error: unknown, { database }: Pick<Config, 'database'>): string | null {
+function databaseFailure(error: unknown, { database }: Pick<Config, 'database'>): string | null {
   if (database === null || !(error instanceof Error)) return null
   const place = placeOf(database.url)
   if (error instanceof DatabaseError) {

@@ -16,7 +16,7 @@ const REPOSITORY = join(import.meta.dirname, '../../..')
 const MAIN = join(import.meta.dirname, '..', manifest.bin.stoa)
 
 /** Environment variables. */
-export type Settings = Readonly<Record<string, string>>
+type Settings = Readonly<Record<string, string>>
 
 /** How an installation begins. */
 export interface InstallationOptions {
@@ -46,7 +46,7 @@ export interface Installation extends AsyncDisposable {
 }
 
 /** A command that has ended. */
-export interface Finished {
+interface Finished {
   /** The exit code, or the name of the signal. */
   readonly code: number | string
   readonly stdout: string
@@ -54,7 +54,7 @@ export interface Finished {
 }
 
 /** A program that is ready. */
-export interface Up extends Running {
+interface Up extends Running {
   readonly url: string
   /** The key that it printed: null unless this is the first start. */
   readonly key: string | null
@@ -157,7 +157,7 @@ async function emptyDatabase(): Promise<{ readonly url: string } & AsyncDisposab
 }
 
 /** Runs SQL in a PostgreSQL database, as an administrator. */
-export async function execute(url: string, sql: string): Promise<void> {
+async function execute(url: string, sql: string): Promise<void> {
   await using server = await openPostgres({ url, poolSize: 1 }, { log: silentLogger, clock: systemClock })
   await server.admin((session) => session.exec(sql))
 }

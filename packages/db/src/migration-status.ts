@@ -51,7 +51,7 @@ export function plannedMigrations(sets: readonly MigrationSet[]): PlannedMigrati
 }
 
 /** SHA-256 of the text that runs, in hex. */
-export function migrationChecksum(migration: Migration): string {
+function migrationChecksum(migration: Migration): string {
   return createHash('sha256').update(migration.up).digest('hex')
 }
 

@@ -82,7 +82,7 @@ export async function tenantList(
 }
 
 /** The name of the schema of a tenant that has one of its own. Slugs have no underscore, so no two share a schema. */
-export function tenantSchema(slug: string): string {
+function tenantSchema(slug: string): string {
   return TENANT_SCHEMA_PREFIX + slug.replaceAll('-', '_')
 }
 

@@ -6,7 +6,7 @@ import { openPglite, openPostgres } from '../src/index.ts'
 export const deps = { log: silentLogger, clock: systemClock }
 
 /** The server that the test runner started. */
-export function serverUrl(): string {
+function serverUrl(): string {
   const url = process.env.STOA_TEST_DATABASE_URL
   if (!url) throw new Error('STOA_TEST_DATABASE_URL is not set: run the tests by `npm test`')
   return url
@@ -48,7 +48,7 @@ export async function openBareDatabase(
   })
 }
 
-export const SCHEMA = `
+const SCHEMA = `
   do $$ begin create role stoa_app nologin; exception when duplicate_object or unique_violation then null; end $$;
   do $$ begin create role stoa_system nologin; exception when duplicate_object or unique_violation then null; end $$;
   create schema stoa; create schema stoa_pool; create schema stoa_t_acme;

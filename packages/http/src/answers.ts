@@ -48,7 +48,7 @@ export function pathOf(url: string): string {
 }
 
 /** Answers with a problem. */
-export function sendProblem(error: StoaError, request: FastifyRequest, reply: FastifyReply): void {
+function sendProblem(error: StoaError, request: FastifyRequest, reply: FastifyReply): void {
   reply.code(statusOfError(error)).header('content-type', PROBLEM_TYPE)
   reply.removeHeader('etag').removeHeader('location')
   const retryAfter = retryAfterOf(error)

@@ -23,11 +23,11 @@ import { callerNetwork } from './caller-network.ts'
 import type { Buckets } from './rate-limit.ts'
 
 /** How long a key is believed without asking again, in milliseconds. */
-export const TTL_MS = 10_000
+const TTL_MS = 10_000
 /** How long a wrong key is refused without asking again, in milliseconds. */
-export const NEGATIVE_TTL_MS = 5_000
+const NEGATIVE_TTL_MS = 5_000
 /** Keys kept in memory, good and bad together. */
-export const MAX_KEYS = 10_000
+const MAX_KEYS = 10_000
 /** Wrong keys that one address may present before it is refused unheard. */
 const GUESSES = { capacity: 30, refillPerSecond: 1 }
 

@@ -12,7 +12,7 @@ const TOKEN = /^stoa_[0-9A-Za-z]{16}_[0-9A-Za-z]{32}$/
 /** How every key begins, so that scanners of leaked secrets find them. */
 export const TOKEN_START = 'stoa_'
 /** The length of a key in characters. */
-export const TOKEN_LENGTH = TOKEN_START.length + NAME_LENGTH + 1 + SECRET_LENGTH
+const TOKEN_LENGTH = TOKEN_START.length + NAME_LENGTH + 1 + SECRET_LENGTH
 
 /** A new key. */
 export function mintToken(): string {

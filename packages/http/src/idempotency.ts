@@ -38,7 +38,7 @@ import type { Answer } from './staged-reply.ts'
 /** How long an answer is kept, in milliseconds: 24 hours. */
 export const KEPT_MS = 24 * 60 * 60 * 1000
 /** How often old answers are swept, in milliseconds. */
-export const SWEEP_INTERVAL_MS = 60_000
+const SWEEP_INTERVAL_MS = 60_000
 const SWEEP_BATCH = 1000
 const REPEATED_HEADERS = ['content-type', 'etag', 'location'] as const
 /** 1–255 visible ASCII characters. */

@@ -10,13 +10,13 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { protocolErrors } from './protocol-errors.ts'
 
 /** The deepest nesting of objects and arrays that is read. */
-export const MAX_JSON_DEPTH = 32
+const MAX_JSON_DEPTH = 32
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 /** Whether objects and arrays nest deeper than `max`. Brackets inside strings do not count. */
-export function nestsDeeper(bytes: Uint8Array, max: number): boolean {
+function nestsDeeper(bytes: Uint8Array, max: number): boolean {
   let depth = 0
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at]
@@ -39,7 +39,7 @@ function endOfString(bytes: Uint8Array, from: number): number {
 }
 
 /** Where text holds NUL or a lone surrogate, as fields at fault; at most one. */
-export function unsafeText(value: unknown, pointer: string): FieldError | null {
+function unsafeText(value: unknown, pointer: string): FieldError | null {
   if (typeof value === 'string') return isUnsafe(value) ? fieldError(pointer) : null
   if (typeof value !== 'object' || value === null) return null
   for (const [key, item] of Object.entries(value)) {

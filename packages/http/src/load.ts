@@ -25,7 +25,7 @@ export interface LoadLimits {
 }
 
 /** How often the event loop and the memory are looked at, in milliseconds. */
-export const SAMPLE_INTERVAL_MS = 250
+const SAMPLE_INTERVAL_MS = 250
 
 /** Watches the load of the process. */
 export class LoadGuard implements Disposable {

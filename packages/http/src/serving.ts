@@ -52,7 +52,7 @@ function withListQuery(querystring: TSchema | undefined, route: Route): TSchema 
 }
 
 /** The handler of a route. */
-export function handlerOf(route: Route, deps: ServingDeps): RouteHandlerMethod {
+function handlerOf(route: Route, deps: ServingDeps): RouteHandlerMethod {
   if (!isMutating(route)) return readingHandler(route, deps.load)
   if (route.permission === null) return readingHandler(route, deps.load)
   if (deps.db === null || deps.idempotency === null) {

@@ -53,7 +53,7 @@ export type Handle = (events: readonly JournalEvent[], signal: AbortSignal, tx: 
 /** Hinted when events were committed. */
 export const EVENTS_TOPIC = 'journal.events'
 /** Hinted when a durable reader was given back. */
-export const READERS_TOPIC = 'journal.readers'
+const READERS_TOPIC = 'journal.readers'
 
 /** Runs until disposed. */
 export class DurableReader implements AsyncDisposable {

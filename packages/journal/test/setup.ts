@@ -148,7 +148,7 @@ export const advanceTo = (clock: TestClock, iso: string): Promise<void> => clock
 export const clockAt = (iso: string): TestClock => new TestClock(Date.parse(iso))
 
 /** Waits for signals of the journal. */
-export class Observed {
+class Observed {
   readonly all: JournalSignal[] = []
   readonly #waiting = new Set<() => void>()
 

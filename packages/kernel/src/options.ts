@@ -43,12 +43,12 @@ export interface EnumOption extends Common<string> {
 }
 
 /** A function; see {@link functionOption} for its type. */
-export interface FunctionOption<F = (...args: never[]) => unknown> extends Common<F> {
+interface FunctionOption<F = (...args: never[]) => unknown> extends Common<F> {
   readonly type: 'function'
 }
 
 /** An object other than null (an array counts); see {@link objectOption} for its type. It is passed through as it is, not copied. */
-export interface ObjectOption<T extends object = object> extends Common<T> {
+interface ObjectOption<T extends object = object> extends Common<T> {
   readonly type: 'object'
 }
 
@@ -282,7 +282,7 @@ function wrongWord(entry: EnumOption, value: unknown): Wrong | null {
 const SHOWN_LETTERS = 60
 
 /** A value for an error message: short, on one line, without the credentials of a URL. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   if (typeof value === 'string') {
     const safe = value.replace(/\/\/[^/@\s]*@/g, '//***@')
     return JSON.stringify(safe.length > SHOWN_LETTERS ? `${safe.slice(0, SHOWN_LETTERS)}…` : safe)

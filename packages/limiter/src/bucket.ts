@@ -99,7 +99,7 @@ export function see(bucket: Bucket, nowMs: number): void {
 }
 
 /** How many tokens the bucket held when it last saw the time. */
-export function tokensOf(bucket: Bucket): number {
+function tokensOf(bucket: Bucket): number {
   return Math.min(bucket.capacity, bucket.tokens + (bucket.seenMs - bucket.spentMs) * bucket.perMs)
 }
 

@@ -7,7 +7,7 @@
  */
 
 /** How many label combinations a metric keeps apart. */
-export const MAX_SERIES = 2000
+const MAX_SERIES = 2000
 
 /** One printed value. */
 export interface Sample {

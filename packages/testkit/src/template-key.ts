@@ -13,10 +13,12 @@ export async function templateKey(sets: readonly MigrationSet[]): Promise<string
   return hash.digest('hex').slice(0, 16)
 }
 
+/** A dependency of `@stoa/db` and not of this package: there may be another one where tests are. */
+const PGLITE = '@electric-sql/pglite'
+
 /** The version of the PGlite that `@stoa/db` opens. */
 export async function pgliteVersion(): Promise<string> {
-  const require = createRequire(import.meta.resolve('@stoa/db'))
-  const entry = require.resolve('@electric-sql/pglite')
+  const entry = createRequire(import.meta.resolve('@stoa/db')).resolve(PGLITE)
   const { version } = JSON.parse(await readFile(join(dirname(entry), '..', 'package.json'), 'utf8')) as {
     version: string
   }

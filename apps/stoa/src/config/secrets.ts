@@ -22,7 +22,7 @@ export const secretErrors = defineErrors({
 })
 
 /** The least length, in characters. */
-export const MIN_SECRET_LENGTH = 32
+const MIN_SECRET_LENGTH = 32
 
 /** The secret of an installation. */
 export interface InstallationSecret {

@@ -16,7 +16,7 @@ export interface ServerFacts {
 }
 
 /** One of the two roles. */
-export interface RoleFacts {
+interface RoleFacts {
   readonly name: string
   /** Superuser or BYPASSRLS: row level security does not hold for it. */
   readonly seesAll: boolean

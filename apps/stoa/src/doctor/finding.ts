@@ -1,5 +1,5 @@
 /** How good something is. `fail`: Stoa does not start, or does harm; `warn`: it works, and somebody should know. */
-export type Level = 'ok' | 'warn' | 'fail'
+type Level = 'ok' | 'warn' | 'fail'
 
 /** What the doctor found about one thing. */
 export interface Finding {

@@ -1,4 +1,4 @@
-import { type Static, Type } from 'typebox'
+import { Type } from 'typebox'
 import { Id, Nullable, Timestamp, TimestampInput } from '../fields.ts'
 import { SCOPE_PATTERN } from '../scopes.ts'
 
@@ -45,9 +45,6 @@ export const ApiKey = Type.Object(
   },
   { title: 'ApiKey' },
 )
-
-/** A key as its store knows it. */
-export type ApiKeyView = Static<typeof ApiKey>
 
 /** A time of a request. */
 export function dateOf(text: string | null): Date | null

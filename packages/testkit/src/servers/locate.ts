@@ -4,7 +4,7 @@ import { type Machine, pathFolders, programInPath } from './machine.ts'
 export const OLDEST_POSTGRES = 15
 
 /** A folder that holds `postgres` and `initdb`, and their major version. */
-export interface PostgresPrograms {
+interface PostgresPrograms {
   readonly folder: string
   readonly version: number
 }
