@@ -54,7 +54,7 @@ interface Finished {
 }
 
 /** A program that is ready. */
-interface Up extends Running {
+export interface Up extends Running {
   readonly url: string
   /** The key that it printed: null unless this is the first start. */
   readonly key: string | null

@@ -12,7 +12,7 @@ export interface RedisClient {
 }
 
 /** Redis is being left alone. */
-export class RedisAway extends Error {
+class RedisAway extends Error {
   override readonly name = 'RedisAway'
 }
 

@@ -18,7 +18,7 @@ export interface Content {
 export type Unstorable = 'too_big' | 'not_data'
 
 /** How deep a value may be nested. */
-export const MAX_DEPTH = 100
+const MAX_DEPTH = 100
 
 const WIDE = /[\u0100-\uffff]/
 const COSTS = { text: 24, number: 8, object: 56, property: 16, array: 32, item: 8, date: 96, bytes: 120, pair: 48 }

@@ -13,7 +13,7 @@ import {
 import { ASK, CLEAR, DROP, RELEASE, STORE } from '../src/redis-scripts.ts'
 
 /** What the cache asks of Redis, by name. */
-export type Step = 'ask' | 'store' | 'release' | 'drop' | 'clear'
+type Step = 'ask' | 'store' | 'release' | 'drop' | 'clear'
 
 const STEPS = new Map<unknown, Step>()
 for (const [step, { sha, text }] of Object.entries({
@@ -28,7 +28,7 @@ for (const [step, { sha, text }] of Object.entries({
 }
 
 /** A client whose commands can be held up, changed or lost on their way. */
-export class Wire implements RedisClient {
+class Wire implements RedisClient {
   readonly client: Redis
   /** Every command that Redis has done. */
   readonly steps: Step[] = []

@@ -50,9 +50,9 @@ export interface PageRequest<Sort extends string = string> {
 }
 
 /** Rows of a page when the caller names no `limit`. */
-export const DEFAULT_LIMIT = 20
+const DEFAULT_LIMIT = 20
 /** The most rows of a page. */
-export const MAX_LIMIT = 100
+const MAX_LIMIT = 100
 
 /** The schema of a {@link Page} of these items. When they have the title `Link`, it has the title `LinkPage`. */
 export function PageOf<T extends TSchema>(item: T) {

@@ -29,7 +29,7 @@ export interface Problem {
 }
 
 /** The HTTP status of a kind of error. */
-export function statusOf(kind: ErrorKind): number {
+function statusOf(kind: ErrorKind): number {
   switch (kind) {
     case 'malformed':
       return 400

@@ -13,13 +13,13 @@ export { createMetrics, type Metrics, type MetricsOptions, type RouteMetrics } f
 export type { LineWriter } from './pretty.ts'
 export { isSecretName, REDACTED, redact, redactText } from './redaction.ts'
 export {
-  Counter,
+  type Counter,
   type CounterChild,
   type CounterSpec,
-  Gauge,
+  type Gauge,
   type GaugeChild,
   type GaugeSpec,
-  Histogram,
+  type Histogram,
   type HistogramChild,
   type HistogramSpec,
   type MetricSpec,
