@@ -24,7 +24,7 @@ export interface FollowingRow extends EventRow {
 const COLUMNS =
   'e.id, e.xid, e.tenant_id, e.type, e.version, e.subjects, e.data, e.actor_type, e.actor_id, e.request_id, e.trace_id, e.at'
 
-/** Adds an event; xid and id are the database's to choose. `data` is JSON text. */
+/** Adds an event; xid and id are the database's to choose, and the xid is given back. `data` is JSON text. */
 export const eventAppended = statement<
   [
     tenantId: string,
@@ -38,9 +38,10 @@ export const eventAppended = statement<
     requestId: string,
     traceId: string | null,
   ],
-  never
+  { xid: string }
 >(`insert into stoa.events (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id, trace_id)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+returning xid`)
 
 /**
  * What follows a position, in the order of the journal. The horizon is no condition but a column: rows behind it come last, the reader cuts
@@ -53,6 +54,26 @@ from stoa.events e
 where (e.xid, e.id) > ($1::xid8, $2::bigint)
 order by e.xid, e.id
 limit $3`,
+)
+
+/** A row of a look; without an event it only says what can be seen. */
+export type SeenRow = { readonly snapshot: string } & (EventRow | { readonly id: null })
+
+/**
+ * What can be seen now and could not be seen in an earlier snapshot, behind a place (for the first page: before the oldest transaction that was in flight
+ * in that snapshot), and the present snapshot. Nothing of it is held back by a transaction that stays open: that one only makes the stretch longer that is
+ * looked through.
+ */
+export const eventsUnseen = statement<[earlier: string, xid: string, id: string, limit: number], SeenRow>(
+  `select s.snapshot::text as snapshot, ${COLUMNS}
+from (select pg_current_snapshot() as snapshot) s
+left join lateral (
+  select * from stoa.events
+  where (xid, id) > ($2::xid8, $3::bigint) and not pg_visible_in_snapshot(xid, $1::pg_snapshot)
+  order by xid, id
+  limit $4
+) e on true
+order by e.xid, e.id`,
 )
 
 /** The oldest transaction in flight: whatever is not read yet by now is behind it. */

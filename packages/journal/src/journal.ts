@@ -1,6 +1,7 @@
 import type { Database, Tx } from '@stoa/db'
 import { type BaseCtx, type Clock, type Ctx, type Logger, resolveOptions, StoaError, systemCtx } from '@stoa/kernel'
 import { type AuditFilter, type AuditPage, auditTrail } from './audit.ts'
+import { type Commit, Commits } from './commits.ts'
 import { journalErrors } from './errors.ts'
 import type { EventDefinition, EventInput, JournalEvent } from './event.ts'
 import { eventAppended } from './event-store.ts'
@@ -10,11 +11,19 @@ import { type Maintenance, type MaintenanceOptions, maintain } from './maintenan
 import { ensurePartitions, type PartitionReport, type RetentionReport, retain } from './partitions.ts'
 import { type Position, startPosition } from './position.ts'
 import { DurableReader, EVENTS_TOPIC, type Handle, type ReaderDeps } from './reader.ts'
-import { READER_OPTIONS, type ReaderOptions, TAIL_OPTIONS, type TailOptions } from './reader-options.ts'
+import {
+  READER_OPTIONS,
+  type ReaderOptions,
+  TAIL_OPTIONS,
+  type TailOptions,
+  WATCH_OPTIONS,
+  type WatchOptions,
+} from './reader-options.ts'
 import { type ReaderRow, readerForgotten, readerList } from './reader-store.ts'
 import { createEventRegistry } from './registry.ts'
 import type { JournalSignal } from './signals.ts'
 import { LiveTail } from './tail.ts'
+import { LiveWatch, type Watch, type WatchHandler } from './watch.ts'
 
 /** What the journal stands on. */
 export interface JournalDeps {
@@ -84,6 +93,16 @@ export interface Journal {
   reader(options: ReaderOptions & { readonly transactional: true }, handle: TransactionalHandler): AsyncDisposable
   /** Starts a live tail: every event from now on, in memory, in this process. Dispose to stop. */
   tail(options: TailOptions, handle: EventHandler): Tail
+  /**
+   * Starts a watch: every event as soon as it can be seen, in memory, in this process. Unlike a tail it is held back by no open transaction, and for that
+   * it keeps no order between transactions, and may give an event again. For who drops what it knows of a thing: caches.
+   */
+  watch(options: WatchOptions, handle: WatchHandler): Watch
+  /**
+   * Calls `listener` for each transaction of this process that appended something, once its COMMIT is acknowledged and before whoever ran it goes on.
+   * It must be quick; a crash loses it.
+   */
+  committed(listener: (commit: Commit) => void): Disposable
   /** The tenant's audit trail. See {@link AuditFilter}. @throws StoaError `forbidden`, `validation_failed`, `invalid_cursor` */
   audit(ctx: Ctx, filter: AuditFilter): Promise<AuditPage>
   /** All durable readers, by name. */
@@ -111,8 +130,7 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
   const feed = new Feed(db, ctxOf('journal'), registry)
   hints.subscribe(EVENTS_TOPIC, () => feed.hinted())
   const readerDeps = (name: string): ReaderDeps => ({ db, hints, feed, observe, ctx: ctxOf(`reader:${name}`) })
-  const hinted = new WeakSet<Tx>()
-  const hint = () => hints.publish(EVENTS_TOPIC)
+  const commits = new Commits(() => hints.publish(EVENTS_TOPIC))
 
   return Object.freeze<Journal>({
     events: registry.definitions,
@@ -126,10 +144,19 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
       const { actor, requestId, tenant, traceId } = ctx
       const at = new Date(ctx.clock.now())
       const { subjects, type, version } = event
-      tx.later(eventAppended(tenant.id, at, version, type, subjects, data, actor.type, actor.id, requestId, traceId))
-      if (hinted.has(tx)) return
-      hinted.add(tx)
-      tx.afterCommit(hint)
+      const query = eventAppended(
+        tenant.id,
+        at,
+        version,
+        type,
+        subjects,
+        data,
+        actor.type,
+        actor.id,
+        requestId,
+        traceId,
+      )
+      commits.append(tx, { tenantId: tenant.id, type, subjects }, query)
     },
     async read(_ctx, after, limit) {
       if (!Number.isInteger(limit) || limit < 1 || limit > 5_000) throw new RangeError('limit must be 1 to 5000')
@@ -162,6 +189,11 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
       })
       return new LiveTail(readerDeps(resolved.name), resolved, handle)
     },
+    watch(input, handle) {
+      const resolved = resolveOptions(WATCH_OPTIONS, input, { name: 'journal.watch' })
+      return new LiveWatch({ db, hints, registry, ctx: ctxOf(`watch:${resolved.name}`) }, resolved, handle)
+    },
+    committed: (listener) => commits.listen(listener),
     audit: (ctx, filter) => auditTrail(db, registry, ctx, filter),
     async readers(ctx) {
       const rows = await db.systemRead(ctx, (tx) => tx.many(readerList()))

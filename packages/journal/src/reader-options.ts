@@ -19,6 +19,13 @@ const common = {
 /** The options of a live tail; see {@link TailOptions}. */
 export const TAIL_OPTIONS = common
 
+/** The options of a watch; see {@link WatchOptions}. */
+export const WATCH_OPTIONS = {
+  name: common.name,
+  batchSize: common.batchSize,
+  pollMs: common.pollMs,
+} as const satisfies OptionsSpec
+
 /** The options of a durable reader; see {@link ReaderOptions}. */
 export const READER_OPTIONS = {
   ...common,
@@ -40,6 +47,12 @@ export const READER_OPTIONS = {
  */
 export type TailOptions = OptionsInput<typeof TAIL_OPTIONS>
 export type ResolvedTailOptions = Resolved<typeof TAIL_OPTIONS>
+
+/**
+ * How a watch looks: `name`, `batchSize` and `pollMs` of {@link TailOptions}.
+ */
+export type WatchOptions = OptionsInput<typeof WATCH_OPTIONS>
+export type ResolvedWatchOptions = Resolved<typeof WATCH_OPTIONS>
 
 /**
  * How a durable reader reads: as {@link TailOptions}, and

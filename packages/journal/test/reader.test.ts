@@ -245,7 +245,7 @@ for (const engine of engines) {
       await advanceTo(clock, '2026-11-20T10:00:01Z')
       await failed(2)
       await asleep()
-      await advanceTo(clock, '2026-11-20T10:00:01.900Z')
+      await advanceTo(clock, '2026-11-20T10:00:01.450Z')
       assert.equal(attempts, 2, 'the second wait is at least a second')
       await advanceTo(clock, '2026-11-20T10:00:03Z')
       await bench.observed.until((signal) => signal.kind === 'delivered')
