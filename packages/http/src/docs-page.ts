@@ -28,6 +28,8 @@ const PAGE_POLICY = [
 
 /** Nothing is loaded from elsewhere, nothing is sent elsewhere. */
 const PAGE_SETTINGS = {
+  servers: [{ url: '/' }],
+  defaultOpenAllTags: true,
   withDefaultFonts: false,
   telemetry: false,
   hideClientButton: true,
