@@ -29,6 +29,7 @@ import { errorTables, events, migrationSets, modules, permissions } from './mani
 import { databaseCheck, databaseMetrics, journalMetrics, logMetrics, traceSql } from './observe.ts'
 import { openDatabase } from './open-database.ts'
 import { openHints } from './open-hints.ts'
+import { openLimits } from './open-limits.ts'
 import { listAuditEvents } from './routes/audit.ts'
 import { VERSION } from './version.ts'
 
@@ -124,7 +125,8 @@ export async function compose(config: Config, ground: Ground, resources: Resourc
   logMetrics(metrics, log)
   const journal = await openJournal(config, db, metrics, ground, resources)
   const own = { db, journal, clock, log, secret }
-  const apiKeys = resources.use(createApiKeys({ ...own, permissions: Object.keys(permissions) }), 'API keys')
+  const limits = await openLimits(config, ground, resources)
+  const apiKeys = resources.use(createApiKeys({ ...own, ...limits, permissions: Object.keys(permissions) }), 'API keys')
   let url = config.publicUrl ?? ''
   const rooms = await openRooms(resources, (module) =>
     roomColumns(module, config, { ...own, metrics, health }, () => url),
@@ -133,6 +135,7 @@ export async function compose(config: Config, ground: Ground, resources: Resourc
     { ...config.http, title: 'Stoa', version: VERSION },
     {
       ...own,
+      ...limits,
       routes: routesOf(journal, apiKeys, rooms),
       schemes: [apiKeys.scheme],
       health,

@@ -4,6 +4,7 @@ import type { Database } from '@stoa/db'
 import { type AuthScheme, createHttp, httpMigrations } from '@stoa/http'
 import { createJournal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
 import { type Clock, Resources, silentLogger, systemClock, systemCtx, type Tenant } from '@stoa/kernel'
+import { createMemoryStore } from '@stoa/limiter'
 import { createHealth, createMetrics, type Health, type Metrics } from '@stoa/telemetry'
 import { createTestTenants, type Engine, engines, openTestDatabase, type TestTenants } from '@stoa/testkit'
 import { linksModule } from '../src/module.ts'
@@ -141,7 +142,7 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
         routes: room.routes,
         errors: [linksModule.errors],
         schemes: [scheme(tenants)],
-        buckets: { take: () => plenty },
+        limitStore: unlimited,
       },
     ),
     'http',
@@ -168,7 +169,9 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
   }
 }
 
-const plenty = { allowed: true, remaining: 1000, limit: 1000, resetAfterMs: 0, retryAfterMs: 0 }
+let hours = 0
+/** Buckets that are always full: an hour goes by before each take. */
+const unlimited = createMemoryStore({ clock: () => (hours += 3_600_000) })
 
 /** `Bearer <tenant> <permission> …` */
 function scheme(tenants: Suite['tenants']): AuthScheme {

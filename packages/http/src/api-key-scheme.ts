@@ -14,13 +14,12 @@ import { timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Database } from '@stoa/db'
 import { type BaseCtx, type Clock, errors, StoaError } from '@stoa/kernel'
+import { callerOf, type Policy } from '@stoa/limiter'
 import { LRUCache } from 'lru-cache'
 import { type ApiKeyLookup, apiKeysByPrefix } from './api-key-store.ts'
 import { digestOf, isToken, prefixOf, storedHash, TOKEN_START } from './api-key-token.ts'
 import { type ApiKeyUses, USE_RESOLUTION_MS } from './api-key-use.ts'
 import { type AuthScheme, bearerToken, type Credentials, type Principal } from './auth.ts'
-import { callerNetwork } from './caller-network.ts'
-import type { Buckets } from './rate-limit.ts'
 
 /** How long a key is believed without asking again, in milliseconds. */
 const TTL_MS = 10_000
@@ -29,7 +28,7 @@ const NEGATIVE_TTL_MS = 5_000
 /** Keys kept in memory, good and bad together. */
 const MAX_KEYS = 10_000
 /** Wrong keys that one address may present before it is refused unheard. */
-const GUESSES = { capacity: 30, refillPerSecond: 1 }
+export const GUESSES = { capacity: 30, refillPerSecond: 1 }
 
 /** What the scheme stands on. */
 export interface ApiKeySchemeDeps {
@@ -38,7 +37,8 @@ export interface ApiKeySchemeDeps {
   /** A context of the system, for the look-up. */
   readonly ctx: BaseCtx
   readonly secret: Buffer
-  readonly buckets: Buckets
+  /** Wrong keys by address, within {@link GUESSES}. */
+  readonly guesses: Policy
   readonly uses: ApiKeyUses
 }
 
@@ -108,17 +108,18 @@ export class ApiKeyScheme implements AuthScheme {
   }
 
   async #ask(token: string, digest: string, ip: string): Promise<Principal> {
-    const { buckets } = this.#deps
-    const guesser = `guesses ${callerNetwork(ip)}`
-    const guesses = await buckets.take(guesser, GUESSES, 0)
-    if (guesses.remaining < 1) throw new StoaError(errors.rate_limited, { retryAfterSeconds: 1 })
+    const { guesses } = this.#deps
+    const caller = callerOf(ip)
+    const { strictest } = await guesses.take(caller, { cost: 0 })
+    if (strictest.decision !== null && strictest.decision.remaining < 1)
+      throw new StoaError(errors.rate_limited, { retryAfterSeconds: 1 })
     let asked = this.#asking.get(digest)
     if (asked === undefined) {
       asked = this.#lookUp(token, digest).finally(() => this.#asking.delete(digest))
       this.#asking.set(digest, asked)
     }
     const known = await asked
-    if (known.principal === null) await buckets.take(guesser, GUESSES, 1)
+    if (known.principal === null) await guesses.take(caller)
     return this.#judge(known)
   }
 

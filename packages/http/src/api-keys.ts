@@ -5,9 +5,10 @@
 import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
 import { type Clock, type Ctx, errors, type Logger, newId, requirePermission, StoaError, systemCtx } from '@stoa/kernel'
+import type { Store } from '@stoa/limiter'
 import { apiKeyErrors } from './api-key-errors.ts'
 import { apiKeyCreated, apiKeyRevokedEvent, apiKeySubject, apiKeyUpdated } from './api-key-events.ts'
-import { ApiKeyScheme } from './api-key-scheme.ts'
+import { ApiKeyScheme, GUESSES } from './api-key-scheme.ts'
 import {
   type ApiKeyRow,
   apiKeyAdded,
@@ -22,7 +23,7 @@ import { ApiKeyUses } from './api-key-use.ts'
 import type { AuthScheme } from './auth.ts'
 import type { IfMatch } from './etag.ts'
 import type { Page, PageRequest } from './pagination.ts'
-import { type Buckets, memoryBuckets } from './rate-limit.ts'
+import { openLimiter } from './rate-limit.ts'
 import type { Route } from './route.ts'
 import { apiKeyRoutes } from './routes/index.ts'
 import { checkScopesExist, checkScopesHeld } from './scopes.ts'
@@ -41,8 +42,8 @@ export interface ApiKeysDeps {
   readonly log: Logger
   /** A secret of this installation for a purpose; the same on every node and across restarts. */
   readonly secret: (purpose: string, bytes?: number) => Buffer
-  /** Counts wrong keys by address. Default: buckets in this process. */
-  readonly buckets?: Buckets
+  /** Where wrong keys are counted, by address. Default: in this process. */
+  readonly limitStore?: Store
   /** Every permission of this installation. */
   readonly permissions: readonly string[]
 }
@@ -80,7 +81,7 @@ export class ApiKeys implements AsyncDisposable {
     this.#uses = new ApiKeyUses(deps)
     this.#scheme = new ApiKeyScheme({
       ...deps,
-      buckets: deps.buckets ?? memoryBuckets(deps.clock),
+      guesses: openLimiter(deps).policy('guesses', GUESSES),
       secret: this.#secret,
       uses: this.#uses,
       ctx: systemCtx(deps, 'api key look-up'),

@@ -10,6 +10,7 @@
 import { ServerResponse } from 'node:http'
 import type { Database } from '@stoa/db'
 import { type Clock, type ErrorSpec, type Logger, StoaError } from '@stoa/kernel'
+import type { Store } from '@stoa/limiter'
 import { type Health, type Metrics, readTraceparent } from '@stoa/telemetry'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { onResponse } from './access-log.ts'
@@ -28,7 +29,7 @@ import { LoadGuard } from './load.ts'
 import { checkErrorCodes } from './openapi.ts'
 import { type HttpConfig, type HttpOptions, resolveHttpOptions } from './options.ts'
 import { protocolErrors } from './protocol-errors.ts'
-import { type Buckets, memoryBuckets } from './rate-limit.ts'
+import { Limits, openLimiter } from './rate-limit.ts'
 import { RequestCtx } from './request-ctx.ts'
 import { useRequestExtras } from './request-extras.ts'
 import { requestIds } from './request-id.ts'
@@ -48,8 +49,8 @@ export interface HttpDeps {
   readonly schemes: readonly AuthScheme[]
   /** A secret of this installation for a purpose; the same on every node and across restarts. */
   readonly secret: (purpose: string, bytes?: number) => Buffer
-  /** Where callers' buckets are. Default: in this process. */
-  readonly buckets?: Buckets
+  /** Where callers' buckets are. Default: in this process, and then each node counts for itself. */
+  readonly limitStore?: Store
   /** Needed as soon as a route with a permission writes. */
   readonly db?: Database
   readonly health?: Health
@@ -90,13 +91,8 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   const endpoints = collectEndpoints(app)
   const load = new LoadGuard(config, config.measureLoad)
   const idempotency = idempotencyOf(deps)
-  const guard = new Guard({
-    schemes: deps.schemes,
-    buckets: deps.buckets ?? memoryBuckets(deps.clock),
-    load,
-    rateLimit: config.rateLimit,
-    anonymousRateLimit: config.anonymousRateLimit,
-  })
+  const limiter = openLimiter(deps)
+  const guard = new Guard({ schemes: deps.schemes, limits: new Limits(limiter, config), load })
   const meterOf = (method: string, url: string): RouteMeter => deps.metrics?.httpRoute(method, url) ?? noMeter
 
   useJsonBodies(app)
@@ -119,7 +115,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   if (config.docs) {
     const { title, version } = config
     const { routes, schemes, errors = [] } = deps
-    serveDocs(app, { title, version, routes, schemes, errors }, (url) => meterOf('GET', url))
+    serveDocs(app, { title, version, routes, schemes, errors, limits: config }, (url) => meterOf('GET', url))
   }
   const serving: ServingDeps = { db: deps.db ?? null, idempotency, load }
   for (const route of deps.routes) serve(app, route, serving, guard.of(route, meterOf(route.method, route.url)))
@@ -148,6 +144,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
       await drainOnce()
       load[Symbol.dispose]()
       await idempotency?.[Symbol.asyncDispose]()
+      await limiter[Symbol.asyncDispose]()
     },
   }
 }

@@ -7,21 +7,19 @@
  * is as limited as anything else. It runs on callbacks: with a cached key and buckets in memory, a request passes without one promise.
  */
 import { errors, requirePermission, StoaError } from '@stoa/kernel'
+import type { Answer, Policy } from '@stoa/limiter'
 import type { RouteMetrics } from '@stoa/telemetry'
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { type AuthScheme, authenticate, type Principal, unknownCaller } from './auth.ts'
-import { callerNetwork } from './caller-network.ts'
 import { type LoadGuard, overloadedError } from './load.ts'
-import { type Buckets, judge, type Policy, policyOf } from './rate-limit.ts'
-import type { RateLimit, Route } from './route.ts'
+import { judge, type Limits } from './rate-limit.ts'
+import type { Route } from './route.ts'
 
 /** What the guards of all routes share. */
 export interface GuardDeps {
   readonly schemes: readonly AuthScheme[]
-  readonly buckets: Buckets
+  readonly limits: Limits
   readonly load: LoadGuard
-  readonly rateLimit: RateLimit
-  readonly anonymousRateLimit: RateLimit
 }
 
 type Done = (error?: Error) => void
@@ -33,22 +31,16 @@ export type RouteMeter = RouteMetrics
 /** Makes the guards of routes. */
 export class Guard {
   readonly #deps: GuardDeps
-  readonly #shared: Policy
-  readonly #anonymous: Policy
-  /** Principals with a limit of their own, as policies. */
-  readonly #special = new WeakMap<RateLimit, Policy>()
 
   constructor(deps: GuardDeps) {
     this.#deps = deps
-    this.#shared = policyOf('default', deps.rateLimit)
-    this.#anonymous = policyOf('anonymous', deps.anonymousRateLimit)
   }
 
   /** The `onRequest` hook of a route. `measured` is where the route is counted. */
   of(route: Route, measured: RouteMeter): onRequestHookHandler {
-    const own = route.rateLimit ? policyOf(route.operationId, route.rateLimit) : null
+    const own = this.#deps.limits.own(route)
     const { permission } = route
-    const pass = permission === null ? this.#public(own ?? this.#anonymous) : this.#private(route, permission, own)
+    const pass = permission === null ? this.#public(own) : this.#private(route, permission, own)
     return function guard(request, reply, done) {
       request.meter = measured
       pass(request, reply, done)
@@ -57,13 +49,13 @@ export class Guard {
 
   /** Takes from the bucket of the caller's address, as for a route that does not exist. */
   anonymous(request: FastifyRequest, reply: FastifyReply, done: Done): void {
-    this.#take(this.#anonymous, callerNetwork(request.ip), reply, done)
+    this.#takeUnknown(null, request, reply, done)
   }
 
-  #public(policy: Policy): Pass {
+  #public(own: Policy | null): Pass {
     return (request, reply, done) => {
       if (this.#isOverloaded(done)) return
-      this.#take(policy, callerNetwork(request.ip), reply, done)
+      this.#takeUnknown(own, request, reply, done)
     }
   }
 
@@ -71,10 +63,8 @@ export class Guard {
     const needsMatch = route.updates === 'if-match'
     const admit = (principal: Principal, request: FastifyRequest, reply: FastifyReply, done: Done): void => {
       request.ctx.identify(principal.actor, principal.tenant, principal.permissions)
-      const policy = own ?? this.#policyOf(principal)
-      this.#take(policy, principal.limitKey, reply, (refused) => {
-        done(refused ?? refusal(request, permission, needsMatch))
-      })
+      const answer = this.#deps.limits.takeKnown(principal, own)
+      settle(answer, reply, (refused) => done(refused ?? refusal(request, permission, needsMatch)))
     }
     const decide = (principal: Principal | null, request: FastifyRequest, reply: FastifyReply, done: Done): void => {
       if (principal) admit(principal, request, reply, done)
@@ -107,16 +97,6 @@ export class Guard {
     return true
   }
 
-  #policyOf({ rateLimit }: Principal): Policy {
-    if (rateLimit === undefined) return this.#shared
-    let policy = this.#special.get(rateLimit)
-    if (!policy) {
-      policy = policyOf('default', rateLimit)
-      this.#special.set(rateLimit, policy)
-    }
-    return policy
-  }
-
   /** Wrong credentials cost a token of the address; when it has none left, it is told that instead. */
   #refuse(error: unknown, request: FastifyRequest, reply: FastifyReply, done: Done): void {
     if (!(error instanceof StoaError && error.kind === 'unauthenticated')) {
@@ -124,19 +104,22 @@ export class Guard {
       return
     }
     reply.header('www-authenticate', this.#deps.schemes.map((scheme) => scheme.challenge).join(', '))
-    this.#take(this.#anonymous, callerNetwork(request.ip), reply, (limited) => done(limited ?? error))
+    this.#takeUnknown(null, request, reply, (limited) => done(limited ?? error))
   }
 
-  #take(policy: Policy, key: string, reply: FastifyReply, done: Done): void {
-    const decision = this.#deps.buckets.take(policy.keyStart + key, policy)
-    if (!(decision instanceof Promise)) {
-      const refused = judge(decision, policy, reply)
-      if (refused) done(refused)
-      else done()
-      return
-    }
-    decision.then((late) => judge(late, policy, reply)).then((refused) => (refused ? done(refused) : done()), done)
+  #takeUnknown(own: Policy | null, request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    settle(this.#deps.limits.takeUnknown(request.ip, own), reply, done)
   }
+}
+
+function settle(answer: Answer | Promise<Answer>, reply: FastifyReply, done: Done): void {
+  if (answer instanceof Promise) {
+    answer.then((late) => judge(late, reply)).then((refused) => (refused ? done(refused) : done()), done)
+    return
+  }
+  const refused = judge(answer, reply)
+  if (refused) done(refused)
+  else done()
 }
 
 function refusal(request: FastifyRequest, permission: string, needsMatch: boolean): Error | undefined {

@@ -10,8 +10,10 @@ import { apiKeyErrors } from './api-key-errors.ts'
 import type { AuthScheme } from './auth.ts'
 import { exampleOf } from './openapi-examples.ts'
 import { components, type JsonObject, problemResponse, successHeaders } from './openapi-parts.ts'
+import { resolveHttpOptions } from './options.ts'
 import { statusOfError } from './problem.ts'
 import { protocolErrors } from './protocol-errors.ts'
+import { type StandardLimits, shownLimits } from './rate-limit.ts'
 import { isMutating, type Route, successStatuses } from './route.ts'
 import { fastifySchema } from './serving.ts'
 
@@ -25,6 +27,8 @@ export interface OpenApiSpec {
   readonly schemes: readonly Pick<AuthScheme, 'name' | 'openapi'>[]
   /** Error tables of the modules; the ground's and the protocol's are there always. */
   readonly errors?: readonly Readonly<Record<string, ErrorSpec>>[]
+  /** What holds for routes without a limit of their own. Default: the options' defaults. */
+  readonly limits?: StandardLimits
 }
 
 /** An OpenAPI 3.1 document. */
@@ -109,12 +113,12 @@ async function drafted(spec: OpenApiSpec): Promise<OpenApiDocument> {
 function complete(
   operation: JsonObject,
   route: Route,
-  { schemes }: OpenApiSpec,
+  { schemes, limits = resolveHttpOptions({}) }: OpenApiSpec,
   codes: ReadonlyMap<string, ErrorSpec>,
 ): void {
   operation.security = route.permission === null ? [] : schemes.map(({ name }) => ({ [name]: [] }))
   if (route.permission !== null) operation['x-permission'] = route.permission
-  if (route.rateLimit) operation['x-rate-limit'] = { ...route.rateLimit }
+  operation['x-rate-limit'] = shownLimits(route, limits)
   const parameters = ((operation.parameters ?? []) as JsonObject[]).map(optionalWithDefault)
   if (isMutating(route) && route.permission !== null) parameters.push(parameter('IdempotencyKey'))
   if (route.updates === 'if-match') parameters.push(parameter('IfMatch'))

@@ -55,6 +55,8 @@ const SPEC = {
   hstsSeconds: { type: 'integer', min: 0, max: 63_072_000, default: 0 },
   /** The bucket of each caller for all operations without a limit of their own. */
   rateLimit: list<RateLimit>({ capacity: 600, refillPerSecond: 100 }),
+  /** The bucket of all callers of a tenant together. */
+  tenantRateLimit: list<RateLimit>({ capacity: 6000, refillPerSecond: 1000 }),
   /** The bucket of each address for what comes without credentials, or with wrong ones. */
   anonymousRateLimit: list<RateLimit>({ capacity: 120, refillPerSecond: 20 }),
   /** Requests in their handlers at once: 503 beyond. 0: no limit. */
@@ -86,6 +88,7 @@ const RELATIONS: readonly Relation<typeof SPEC>[] = [
   (o) => (o.headersTimeoutMs <= o.requestTimeoutMs ? null : 'headersTimeoutMs must not be above requestTimeoutMs'),
   (o) => (o.maxUrlBytes < o.maxHeaderBytes ? null : 'maxUrlBytes must be below maxHeaderBytes'),
   (o) => bucketFlaw('rateLimit', o.rateLimit),
+  (o) => bucketFlaw('tenantRateLimit', o.tenantRateLimit),
   (o) => bucketFlaw('anonymousRateLimit', o.anonymousRateLimit),
 ]
 

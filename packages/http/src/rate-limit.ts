@@ -1,62 +1,124 @@
 /*
- * Who is let in how often. Each caller has one bucket for all operations, and one more for each operation that declares a limit of its own;
- * a caller without credentials is its address. Answers say how it stands (draft-ietf-httpapi-ratelimit-headers): the policy, what is
- * left, and when the bucket is full again.
+ * Who is let in how often. A caller with credentials passes two buckets at once: its own (for all operations, or for one that declares a limit)
+ * and its tenant's. One without passes its address's. Answers say how the buckets stand (draft-ietf-httpapi-ratelimit-headers).
+ *
+ * Every policy is `local` to a failure of its store: without Redis, each process counts for itself, and no request fails for it.
  */
-import { type Clock, errors, StoaError } from '@stoa/kernel'
-import { createMemoryStore, type Decision, type Limit, policyField, retryAfterSeconds, takeToken } from '@stoa/limiter'
-import type { RateLimit } from './route.ts'
+import { type Clock, errors, type Logger, StoaError } from '@stoa/kernel'
+import {
+  type Answer,
+  callerOf,
+  createLimiter,
+  createMemoryStore,
+  type Limiter,
+  type Policy,
+  retryAfterSeconds,
+  type Store,
+  writeRateLimitFields,
+} from '@stoa/limiter'
+import type { Principal } from './auth.ts'
+import type { RateLimit, Route } from './route.ts'
 
-/** Token buckets by key. */
-export interface Buckets {
-  /**
-   * Takes `cost` tokens, or none. A cost of 0 only looks. The decision is read at once: it may be the same object at the next take.
-   */
-  take(key: string, limit: Limit, cost?: number): Readonly<Decision> | Promise<Readonly<Decision>>
+/** Limits that hold where a route says nothing else. */
+export interface StandardLimits {
+  /** Of each caller, for all operations without a limit of their own. */
+  readonly rateLimit: RateLimit
+  /** Of all callers of a tenant together. */
+  readonly tenantRateLimit: RateLimit
+  /** Of each address, for what comes without credentials, or with wrong ones. */
+  readonly anonymousRateLimit: RateLimit
 }
 
-/** Buckets in this process: with several nodes behind one address, each node counts for itself. */
-export function memoryBuckets(clock: Clock): Buckets {
-  const store = createMemoryStore()
-  const answer: Decision = { allowed: false, remaining: 0, limit: 0, resetAfterMs: 0, retryAfterMs: 0 }
-  return { take: (key, limit, cost = 1) => takeToken(store, key, limit, cost, clock.now(), answer) }
+/** One limit of an operation, as its documentation shows it. */
+export interface ShownLimit extends RateLimit {
+  /** As in the header fields: `default`, `tenant`, `anonymous`, or the operation's id. */
+  readonly policy: string
+  /** Whose bucket it is. */
+  readonly per: 'key' | 'tenant' | 'address'
 }
 
-/** Where the headers go. */
+/** The limits of an operation. */
+export function shownLimits(route: Route, standard: StandardLimits): ShownLimit[] {
+  const shown = (policy: string, per: ShownLimit['per'], { capacity, refillPerSecond }: RateLimit): ShownLimit => {
+    return { policy, per, capacity, refillPerSecond }
+  }
+  if (route.permission === null) {
+    const { operationId, rateLimit } = route
+    return [
+      rateLimit ? shown(operationId, 'address', rateLimit) : shown('anonymous', 'address', standard.anonymousRateLimit),
+    ]
+  }
+  const own = route.rateLimit
+    ? shown(route.operationId, 'key', route.rateLimit)
+    : shown('default', 'key', standard.rateLimit)
+  return [own, shown('tenant', 'tenant', standard.tenantRateLimit)]
+}
+
+/** A limiter on a store, or on buckets in this process: then each node counts for itself. */
+export function openLimiter(deps: {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly limitStore?: Store
+}): Limiter {
+  const store = deps.limitStore ?? createMemoryStore({ clock: () => deps.clock.now() })
+  return createLimiter({
+    store,
+    onStoreFailure: (err) =>
+      deps.log.warn({ err }, 'the store of the limits failed: they hold in each process by itself'),
+  })
+}
+
+/** A node may take this part of a bucket in advance where the buckets are elsewhere. */
+const LEASED_PART = 1 / 60
+
+/** The limits of routes. */
+export class Limits {
+  readonly #limiter: Limiter
+  readonly #standard: Policy
+  readonly #tenant: Policy
+  readonly #anonymous: Policy
+
+  constructor(limiter: Limiter, { rateLimit, tenantRateLimit, anonymousRateLimit }: StandardLimits) {
+    this.#limiter = limiter
+    this.#standard = limiter.policy('default', leased(rateLimit))
+    this.#tenant = limiter.policy('tenant', leased(tenantRateLimit))
+    this.#anonymous = limiter.policy('anonymous', anonymousRateLimit)
+  }
+
+  /** The policy of a route with a limit of its own; null when it has none. */
+  own(route: Route): Policy | null {
+    return route.rateLimit ? this.#limiter.policy(route.operationId, route.rateLimit) : null
+  }
+
+  /** Takes for a caller with credentials, who has `own` for this operation. */
+  takeKnown(principal: Principal, own: Policy | null): Answer | Promise<Answer> {
+    const { limitKey, rateLimit, tenant } = principal
+    const caller = own ?? this.#standard
+    const limit = own === null && rateLimit !== undefined ? { limit: rateLimit } : undefined
+    return this.#limiter.take([caller.of(limitKey, limit), this.#tenant.of(tenant.id)])
+  }
+
+  /** Takes for whoever calls from an address. */
+  takeUnknown(address: string, own: Policy | null): Answer | Promise<Answer> {
+    return (own ?? this.#anonymous).take(callerOf(address))
+  }
+}
+
+function leased({ capacity, refillPerSecond }: RateLimit) {
+  return { capacity, refillPerSecond, leaseTokens: Math.floor(capacity * LEASED_PART) }
+}
+
+/** Where the header fields go. */
 export interface HeaderSink {
   header(name: string, value: string): unknown
 }
 
-/** A limit with what is constant about it already written. */
-export interface Policy extends RateLimit {
-  /** `default`, `anonymous`, or the operation's id. */
-  readonly name: string
-  /** Begins the keys of its buckets. */
-  readonly keyStart: string
-  readonly policyHeader: string
-  readonly limitHeaderStart: string
-}
-
-/** @param name `default`, `anonymous`, or the operation's id */
-export function policyOf(name: string, { capacity, refillPerSecond }: RateLimit): Policy {
-  return {
-    name,
-    capacity,
-    refillPerSecond,
-    keyStart: `${name} `,
-    policyHeader: policyField(name, { capacity, refillPerSecond }),
-    limitHeaderStart: `"${name}";r=`,
-  }
-}
-
-/** Writes how a bucket stands, and gives the refusal when it is empty. */
-export function judge(decision: Readonly<Decision>, policy: Policy, reply: HeaderSink): StoaError | null {
-  const resetSeconds = Math.ceil(decision.resetAfterMs / 1000)
-  reply.header('ratelimit-policy', policy.policyHeader)
-  reply.header('ratelimit', `${policy.limitHeaderStart}${decision.remaining};t=${resetSeconds}`)
-  if (decision.allowed) return null
+/** Writes how the buckets stand, and gives the refusal when one is empty. */
+export function judge(answer: Answer, reply: HeaderSink): StoaError | null {
+  writeRateLimitFields(answer, (name, value) => reply.header(name, value))
+  if (answer.allowed) return null
   return new StoaError(errors.rate_limited, {
-    retryAfterSeconds: retryAfterSeconds(decision) ?? 1,
-    context: { policy: policy.name },
+    retryAfterSeconds: retryAfterSeconds(answer) ?? 1,
+    context: { policy: answer.strictest.policy.name },
   })
 }

@@ -97,7 +97,7 @@ export interface RouteSpec<
    * neither a transaction nor an idempotency key.
    */
   readonly permission: P
-  /** A bucket of its own for each caller of this operation. Default: the bucket that all operations share. */
+  /** A bucket of its own for each caller of this operation, beside the tenant's. Default: the bucket that all operations share. */
   readonly rateLimit?: RateLimit
   /** Body limit in bytes. Default: the assembly's (1 MiB). */
   readonly bodyLimitBytes?: number

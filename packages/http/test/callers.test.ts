@@ -151,8 +151,8 @@ describe('a bucket', () => {
     await using app = await setup({ rateLimit })
     for (let left = 2; left >= 0; left--) {
       const { status, headers } = await app.as('ann', '/shared')
-      assert.deepEqual([status, headers['ratelimit-policy']], [204, '"default";q=3;w=6'])
-      assert.match(headers.ratelimit ?? '', new RegExp(`^"default";r=${left};t=\\d+$`))
+      assert.deepEqual([status, headers['ratelimit-policy']], [204, '"default";q=3;w=6, "tenant";q=6000;w=6'])
+      assert.match(headers.ratelimit ?? '', new RegExp(`^"default";r=${left};t=\\d+, "tenant";r=\\d+;t=1$`))
     }
     const refused = await app.as('ann', '/shared')
     assert.deepEqual([refused.status, refused.body.code], [429, 'rate_limited'])
@@ -172,7 +172,7 @@ describe('a bucket', () => {
 
   test('of an operation that has its own leaves the shared one alone', async () => {
     await using app = await setup({ rateLimit })
-    assert.equal((await app.as('ann', '/special')).headers['ratelimit-policy'], '"special";q=2;w=4')
+    assert.equal((await app.as('ann', '/special')).headers['ratelimit-policy'], '"special";q=2;w=4, "tenant";q=6000;w=6')
     assert.equal((await app.as('ann', '/special')).status, 204)
     assert.equal((await app.as('ann', '/special')).status, 429)
     assert.match((await app.as('ann', '/shared')).headers.ratelimit ?? '', /^"default";r=2;/)
@@ -180,7 +180,7 @@ describe('a bucket', () => {
 
   test('has the size that the caller was given', async () => {
     await using app = await setup({ rateLimit })
-    assert.equal((await app.as('big', '/shared')).headers['ratelimit-policy'], '"default";q=50;w=50')
+    assert.equal((await app.as('big', '/shared')).headers['ratelimit-policy'], '"default";q=50;w=50, "tenant";q=6000;w=6')
   })
 
   test('of an address is for everybody without credentials there, and for what does not exist', async () => {

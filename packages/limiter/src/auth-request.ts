@@ -6,7 +6,7 @@
  * the others hand on what they get, and 429 is the one for them. The header fields are on every answer, for the proxy to hand on.
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
-import { Gate, type GateOptions, writeFields } from './gate.ts'
+import { Gate, type GateOptions, writeRateLimitFields } from './gate.ts'
 import { originOf } from './node-http.ts'
 import { refusalOf } from './problem.ts'
 
@@ -48,7 +48,7 @@ export function checkEndpoint(
   const gate = new Gate<CheckedRequest>('checkEndpoint', others, ({ raw }) => originOf(raw))
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const given = await gate.check(checkedOf(request))
-    if (given !== null) writeFields(given, (name, value) => response.setHeader(name, value))
+    if (given !== null) writeRateLimitFields(given, (name, value) => response.setHeader(name, value))
     if (given === null || given.allowed) {
       response.writeHead(204).end()
       return

@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Answer } from './answer.ts'
-import { Gate, type GateOptions, limiterOf, type Origin, writeFields } from './gate.ts'
+import { Gate, type GateOptions, limiterOf, type Origin, writeRateLimitFields } from './gate.ts'
 import { refusalOf } from './problem.ts'
 
 /** What is used of Fastify's request. */
@@ -96,7 +96,7 @@ Object.assign(fastifyRateLimit, {
 function hookOf<R extends FastifyRequestLike>(gate: Gate<R>): Hook {
   const finish = (answer: Answer, request: FastifyRequestLike, reply: ReplyLike, done: Done): void => {
     ;(request as { rateLimit?: Answer }).rateLimit = answer
-    writeFields(answer, (name, value) => reply.header(name, value))
+    writeRateLimitFields(answer, (name, value) => reply.header(name, value))
     if (answer.allowed) {
       done()
       return

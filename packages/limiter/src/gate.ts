@@ -99,7 +99,7 @@ export function limiterOf(where: string, { limiter, store }: Pick<GateOptions<ne
 }
 
 /** Writes the header fields that say how the limits stand. Shadows are not told. */
-export function writeFields(answer: Answer, write: (name: string, value: string) => void): void {
+export function writeRateLimitFields(answer: Answer, write: (name: string, value: string) => void): void {
   const { layers } = answer
   const [only] = layers
   if (only !== undefined && layers.length === 1) {

@@ -1,5 +1,5 @@
 /* For Hono 4, on Node or anywhere else that has `node:crypto` and `node:net`. */
-import { Gate, type GateOptions, type Origin, writeFields } from './gate.ts'
+import { Gate, type GateOptions, type Origin, writeRateLimitFields } from './gate.ts'
 import { refusalOf } from './problem.ts'
 
 /** What is used of Hono's context. */
@@ -45,12 +45,12 @@ export function honoRateLimit<C extends HonoContextLike = HonoContextLike>(
     if (!answer.allowed) {
       const { status, body } = refusalOf(answer)
       const headers = new Headers({ 'Content-Type': 'application/problem+json' })
-      writeFields(answer, (name, value) => headers.set(name, value))
+      writeRateLimitFields(answer, (name, value) => headers.set(name, value))
       return new Response(body, { status, headers })
     }
     await next()
     // Afterwards, because a handler that makes its own Response would leave them out.
-    writeFields(answer, (name, value) => context.header(name, value))
+    writeRateLimitFields(answer, (name, value) => context.header(name, value))
     return undefined
   }
 }

@@ -9,7 +9,7 @@ export {
   type FastifyRouteLimit,
   fastifyRateLimit,
 } from './fastify.ts'
-export { answerOf, type GateOptions } from './gate.ts'
+export { answerOf, type GateOptions, writeRateLimitFields } from './gate.ts'
 export { limitField, policyField, rateLimitFields, retryAfterSeconds } from './headers.ts'
 export { type HonoContextLike, type HonoRateLimit, type HonoRateLimitOptions, honoRateLimit } from './hono.ts'
 export type { Layer, LayersDecision, Store } from './layers.ts'

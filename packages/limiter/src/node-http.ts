@@ -1,7 +1,7 @@
 /* For `node:http`, and everything whose request and response are its own. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Answer } from './answer.ts'
-import { Gate, type GateOptions, type Origin, writeFields } from './gate.ts'
+import { Gate, type GateOptions, type Origin, writeRateLimitFields } from './gate.ts'
 import { refusalOf } from './problem.ts'
 
 /** Asks about a request. False: it was refused, and is answered. */
@@ -26,7 +26,7 @@ export function nodeRateLimit(options: GateOptions<IncomingMessage>): NodeRateLi
 /** Writes the fields, and the refusal when it is one. */
 export function answerNode(answer: Answer, request: IncomingMessage, response: ServerResponse): boolean {
   ;(request as { rateLimit?: Answer }).rateLimit = answer
-  writeFields(answer, (name, value) => response.setHeader(name, value))
+  writeRateLimitFields(answer, (name, value) => response.setHeader(name, value))
   if (answer.allowed) return true
   const { status, body } = refusalOf(answer)
   response.statusCode = status
