@@ -172,7 +172,10 @@ describe('a bucket', () => {
 
   test('of an operation that has its own leaves the shared one alone', async () => {
     await using app = await setup({ rateLimit })
-    assert.equal((await app.as('ann', '/special')).headers['ratelimit-policy'], '"special";q=2;w=4, "tenant";q=6000;w=6')
+    assert.equal(
+      (await app.as('ann', '/special')).headers['ratelimit-policy'],
+      '"special";q=2;w=4, "tenant";q=6000;w=6',
+    )
     assert.equal((await app.as('ann', '/special')).status, 204)
     assert.equal((await app.as('ann', '/special')).status, 429)
     assert.match((await app.as('ann', '/shared')).headers.ratelimit ?? '', /^"default";r=2;/)
@@ -180,7 +183,10 @@ describe('a bucket', () => {
 
   test('has the size that the caller was given', async () => {
     await using app = await setup({ rateLimit })
-    assert.equal((await app.as('big', '/shared')).headers['ratelimit-policy'], '"default";q=50;w=50, "tenant";q=6000;w=6')
+    assert.equal(
+      (await app.as('big', '/shared')).headers['ratelimit-policy'],
+      '"default";q=50;w=50, "tenant";q=6000;w=6',
+    )
   })
 
   test('of an address is for everybody without credentials there, and for what does not exist', async () => {
