@@ -80,6 +80,9 @@ function databaseFailure(error: unknown, { database }: Pick<Config, 'database'>)
         return `The database at ${place} has no connection left: ${error.message}. Lower STOA_DATABASE_POOL_SIZE, or raise its max_connections.`
       case '42501':
         return `The login of DATABASE_URL lacks a right at ${place}: ${error.message}. 'npx stoa doctor' says which.`
+      case '42P05':
+      case '26000':
+        return `The pooler at ${place} does not keep prepared statements apart. Set STOA_DATABASE_PREPARED=false, and STOA_DATABASE_DIRECT_URL to the database itself.`
       default:
         return /^(08|57P0)/.test(error.sqlState) ? unreachable(place, error.message) : null
     }
