@@ -77,7 +77,7 @@ export async function startStoa(config: Config, deps: StartDeps, options: StartO
 
 async function start(config: Config, deps: StartDeps, options: StartOptions, resources: Resources): Promise<Stoa> {
   const { log, clock } = deps
-  if (config.http.port !== 0) await checkPort(config.http.host, config.http.port)
+  await checkPort(config.http.host, config.http.port)
   const tracing = resources.use(await startTracing(config.tracing, { serviceVersion: VERSION, log }), 'tracing')
   const instrument = tracing.enabled && { instrument: traceSql }
   const db = resources.use(await openDatabase(config, { log, clock, ...instrument }), 'database')

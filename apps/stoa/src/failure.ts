@@ -2,7 +2,7 @@
  * Why the program could not start, or a command could not be done: a line for people, which says what to do. The stack is for mistakes of
  * the program alone; what is wrong with a machine or a setting has none.
  */
-import { DatabaseError, DataFolderError } from '@stoa/db'
+import { DatabaseError, DataFolderError, migrationErrors } from '@stoa/db'
 import { errors, StoaError } from '@stoa/kernel'
 import type { Config } from './config/config.ts'
 
@@ -39,8 +39,11 @@ export function failureOf(thrown: unknown, config: Config | null): Failure {
 function expected(thrown: unknown, config: Config | null): string | null {
   if (thrown instanceof Refusal || thrown instanceof DataFolderError) return thrown.message
   if (thrown instanceof StoaError) {
+    // It has the statements that help.
+    if (thrown.code === migrationErrors.database_rights_missing.code) return thrown.message
     const database = config && databaseFailure(thrown.cause, config)
     if (database) return database
+    if (thrown.code === migrationErrors.schema_behind.code) return `${thrown.message} 'npx stoa migrate' runs them.`
     return thrown.code === errors.internal.code ? null : thrown.message
   }
   if (config === null || !(thrown instanceof Error)) return null
@@ -49,8 +52,10 @@ function expected(thrown: unknown, config: Config | null): string | null {
 
 /** A port that cannot be had; null when the error is another one. */
 export function listenFailure(error: Error, { http: { host, port } }: Pick<Config, 'http'>): string | null {
-  const { code, syscall } = error as NodeJS.ErrnoException
-  if (syscall !== 'listen' && syscall !== 'bind' && syscall !== 'getaddrinfo') return null
+  const { code, hostname, syscall } = error as NodeJS.ErrnoException & { readonly hostname?: string }
+  // Other servers' names are looked up too.
+  const isOurs = syscall === 'listen' || syscall === 'bind' || (syscall === 'getaddrinfo' && hostname === host)
+  if (!isOurs) return null
   switch (code) {
     case 'EADDRINUSE':
       return `Port ${port} on ${host} is in use by another program. Choose one by PORT=${port + 1 > 65_535 ? 3000 : port + 1}, or PORT=0 for any free one.`
@@ -87,6 +92,9 @@ function databaseFailure(error: unknown, { database }: Pick<Config, 'database'>)
         return /^(08|57P0)/.test(error.sqlState) ? unreachable(place, error.message) : null
     }
   }
+  if (/SASL.*password must be/.test(error.message)) {
+    return `The database at ${place} refuses the login: it asks for a password. Put one into DATABASE_URL.`
+  }
   const reason = reasonOf(error)
   return reason === null ? null : unreachable(place, reason)
 }
@@ -96,7 +104,7 @@ function unreachable(place: string, reason: string): string {
 }
 
 const NETWORK =
-  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT|ENOTFOUND|EAI_AGAIN|terminated|timeout|SSL/i
+  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT|ENOTFOUND|EAI_AGAIN|terminated|timeout|SSL|certificate/i
 
 function reasonOf(error: Error): string | null {
   const inner = error instanceof AggregateError ? error.errors.filter((one) => one instanceof Error) : [error]

@@ -30,7 +30,7 @@ export async function openSecret(
   const kept = known ?? (await secretFingerprint(db, ctx))
   if (kept !== secret.fingerprint) {
     throw new StoaError(secretErrors.secret_wrong, {
-      message: `The database was made with another secret than ${secret.source} holds: set the right one. Nothing was changed.`,
+      message: `The database was made with another secret than ${secret.source} holds: set the right one.`,
     })
   }
   return secret

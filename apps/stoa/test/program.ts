@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openPostgres } from '@stoa/db'
+import { openPglite, openPostgres } from '@stoa/db'
 import { silentLogger, systemClock } from '@stoa/kernel'
 import { type Engine, TestClient, testPlace, testServerUrl } from '@stoa/testkit'
 import manifest from '../package.json' with { type: 'json' }
@@ -37,16 +37,18 @@ export interface Installation extends AsyncDisposable {
   readonly key: string | null
   /** Starts a command, without waiting for anything. Words with blanks in them come in a list. */
   start(words: string | readonly string[], settings?: Settings): Running
-  /** Runs a command to its end. */
-  run(words: string | readonly string[], settings?: Settings): Promise<Finished>
+  /** Runs a command to its end. `by` is put before it: a program that starts others, with its options. */
+  run(words: string | readonly string[], settings?: Settings, by?: readonly string[]): Promise<Finished>
   /** `stoa up`, until it is ready. */
   up(settings?: Settings): Promise<Up>
   /** `npm start` in a process group of its own, until it is ready. */
   npmStart(settings?: Settings): Promise<Up>
+  /** Runs SQL in its database, as an administrator. On PGlite the program must not run meanwhile. */
+  execute(sql: string): Promise<void>
 }
 
 /** A command that has ended. */
-interface Finished {
+export interface Finished {
   /** The exit code, or the name of the signal. */
   readonly code: number | string
   readonly stdout: string
@@ -88,8 +90,10 @@ export async function newInstallation(engine: Engine, options: InstallationOptio
     running.push(one)
     return one
   }
-  const start = (words: string | readonly string[], more: Settings = {}) =>
-    startProcess(process.execPath, [MAIN, ...(typeof words === 'string' ? words.split(' ') : words)], more)
+  const start = (words: string | readonly string[], more: Settings = {}, by: readonly string[] = []) => {
+    const line = [...by, process.execPath, MAIN, ...(typeof words === 'string' ? words.split(' ') : words)]
+    return startProcess(line[0] as string, line.slice(1), more)
+  }
   let key: string | null = null
   const ready = async (starting: Running) => {
     const up = await whenReady(starting, () => key)
@@ -104,13 +108,14 @@ export async function newInstallation(engine: Engine, options: InstallationOptio
       return key
     },
     start,
-    async run(words, more) {
-      const one = start(words, more)
+    async run(words, more, by) {
+      const one = start(words, more, by)
       const code = await one.exit
       return { code, stdout: one.stdout, stderr: one.stderr }
     },
     up: (more) => ready(start('up', more)),
     npmStart: (more = {}) => ready(startProcess('npm', ['start'], more, { cwd: REPOSITORY, group: true })),
+    execute: (sql) => execute(place.databaseUrl, place.dataDir, sql),
     async [Symbol.asyncDispose]() {
       await Promise.all(running.map((one) => one[Symbol.asyncDispose]()))
       await place[Symbol.asyncDispose]()
@@ -147,19 +152,26 @@ async function emptyPlace(engine: Engine) {
 
 async function emptyDatabase(): Promise<{ readonly url: string } & AsyncDisposable> {
   const name = `stoa_program_${randomBytes(6).toString('hex')}`
-  await execute(testServerUrl(), `create database ${name}`)
+  await executeAt(testServerUrl(), `create database ${name}`)
   const url = new URL(testServerUrl())
   url.pathname = `/${name}`
   return {
     url: url.href,
-    [Symbol.asyncDispose]: () => execute(testServerUrl(), `drop database ${name} with (force)`),
+    [Symbol.asyncDispose]: () => executeAt(testServerUrl(), `drop database ${name} with (force)`),
   }
 }
 
+async function execute(url: string | null, dataDir: string, sql: string): Promise<void> {
+  const deps = { log: silentLogger, clock: systemClock }
+  await using db = await (url === null
+    ? openPglite({ dataDir: join(dataDir, 'db') }, deps)
+    : openPostgres({ url, poolSize: 1 }, deps))
+  await db.admin((session) => session.exec(sql))
+}
+
 /** Runs SQL in a PostgreSQL database, as an administrator. */
-async function execute(url: string, sql: string): Promise<void> {
-  await using server = await openPostgres({ url, poolSize: 1 }, { log: silentLogger, clock: systemClock })
-  await server.admin((session) => session.exec(sql))
+export async function executeAt(url: string, sql: string): Promise<void> {
+  await execute(url, '', sql)
 }
 
 /**

@@ -39,7 +39,10 @@ export async function openPglite(options: PgliteOptionsInput, deps: DatabaseDeps
   } catch (cause) {
     await lock?.[Symbol.asyncDispose]()
     if (dataDir === null || cause instanceof DataFolderError) throw cause
-    throw new DataFolderError(`The data folder ${dataDir} cannot be opened as a database: ${textOf(cause)}`, { cause })
+    throw new DataFolderError(
+      `The data folder ${dataDir} cannot be opened as a database: ${textOf(cause)}. If it can be read and written, it is damaged: put it back from a backup.`,
+      { cause },
+    )
   }
 }
 
