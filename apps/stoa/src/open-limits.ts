@@ -1,11 +1,12 @@
 import type { Logger, Resources } from '@stoa/kernel'
 import { createRedisStore, type Store } from '@stoa/limiter'
 import type { Config } from './config/config.ts'
+import type { InstallationSecret } from './config/secrets.ts'
 
 /** Where limits are counted: in Redis for all processes, when there is one; else in each process by itself. */
 export async function openLimits(
   { redisUrl }: Pick<Config, 'redisUrl'>,
-  { log }: { readonly log: Logger },
+  { log, secret }: { readonly log: Logger; readonly secret: InstallationSecret['derive'] },
   resources: Resources,
 ): Promise<{ readonly limitStore?: Store }> {
   if (redisUrl === null) return {}
@@ -17,5 +18,7 @@ export async function openLimits(
   })
   redis.on('error', (err) => log.warn({ err }, 'Redis: the connection for limits is in trouble'))
   resources.add('limits', () => redis.disconnect())
-  return { limitStore: createRedisStore(redis, { prefix: 'stoa:limits' }) }
+  // Installations that share a Redis do not share callers, who are addresses too.
+  const installation = secret('limits/prefix', 9).toString('base64url')
+  return { limitStore: createRedisStore(redis, { prefix: `stoa:limits:${installation}` }) }
 }

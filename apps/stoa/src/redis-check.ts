@@ -5,17 +5,22 @@ import { Redis } from 'ioredis'
 const PING_TIMEOUT_MS = 1_000
 
 /**
- * Adds Redis to the readiness report. It is never the reason not to be ready: without hints, other processes find out by polling.
+ * Adds Redis to the readiness report. It is never the reason not to be ready: without hints, other processes find out by polling, and limits are
+ * counted in each.
  */
 export function redisCheck(health: Health, url: string, resources: Resources): void {
   const redis = connectForPing(url)
   resources.add('Redis check', () => redis.disconnect())
   health.add('redis', async () => {
-    const durability = 'hints only: nothing that matters is kept there'
+    const durability = 'hints and rate limits: nothing that must last is kept there'
     const answer = await redis.ping().catch(() => null)
     return answer === 'PONG'
       ? { ok: true, durability }
-      : { ok: true, durability, detail: 'cannot be reached: other processes are seen by polling' }
+      : {
+          ok: true,
+          durability,
+          detail: 'cannot be reached: other processes are seen by polling, and limits hold in each process by itself',
+        }
   })
 }
 

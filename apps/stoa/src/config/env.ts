@@ -77,7 +77,7 @@ export const VARIABLES = {
     secret: true,
     pattern: /^rediss?:\/\/./,
     patternHint: 'a URL such as redis://:password@host:6379',
-    doc: 'Redis or Valkey for hints between processes. Stoa keeps working, more slowly, while it is away.',
+    doc: 'Redis or Valkey for hints and rate limits between processes. Stoa keeps working while it is away: others notice changes later, and each process counts its limits for itself.',
     defaultDoc: 'in process with PGlite, LISTEN/NOTIFY with PostgreSQL',
   },
   STOA_SECRET: {
