@@ -12,6 +12,7 @@ const unitMs = { hour: 3_600_000, day: 86_400_000 } as const
 /** How far back a series goes that names no beginning, in points. */
 const defaultPoints = { hour: 24, day: 30 } as const
 
+/** Which part of a link's clicks is asked for. */
 export interface ClickReportInput {
   readonly id: string
   readonly unit: 'hour' | 'day'

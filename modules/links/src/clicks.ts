@@ -31,6 +31,7 @@ export interface Click {
   readonly referrerHost: string | null
 }
 
+/** What {@link Clicks} works with. */
 export interface ClicksOptions {
   /** How many clicks may be held in memory. */
   readonly buffer: number
@@ -62,6 +63,7 @@ const PAUSE_MAX_MS = 5_000
 /** At most one line in the log about drops in this time. */
 const COMPLAINT_MS = 10_000
 
+/** The clicks of this process that are not written yet. */
 export class Clicks implements AsyncDisposable {
   readonly #options: ClicksOptions
   readonly #refusals = new Map<string, number>()

@@ -37,6 +37,7 @@ export interface DestinationsOptions {
 const nowhere = Symbol('nowhere')
 const shape = new RegExp(`^[A-Za-z0-9_-]{1,${SLUG_MAX}}$`)
 
+/** Where the codes lead that this process was asked for last. */
 export class Destinations {
   readonly #known: LRUCache<string, Destination | typeof nowhere>
   readonly #loading = new Map<string, Promise<Destination | null>>()

@@ -26,6 +26,7 @@ import { type TargetRules, targetVerdict } from './target-url.ts'
 /** The short host of links that have none of their own: the installation's, whatever it is called today. */
 export const DEFAULT_HOST = ''
 
+/** What the verbs stand on. */
 export interface LinksDeps {
   readonly db: Database
   readonly journal: Journal
@@ -40,6 +41,7 @@ export interface LinksDeps {
 /** What to list; see {@link LinkFilter}. */
 export type LinkListInput = Omit<LinkFilter, 'now'>
 
+/** A change to a link, by somebody who says which version is meant. */
 export interface LinkUpdate {
   readonly id: string
   /** Throws `precondition_failed` when the version is not one that the caller has seen. */
@@ -47,6 +49,7 @@ export interface LinkUpdate {
   readonly change: LinkChange
 }
 
+/** The verbs of short links. */
 export class Links {
   readonly #deps: LinksDeps
 

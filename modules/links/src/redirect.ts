@@ -22,6 +22,7 @@ export interface Visit {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
+/** What following a link takes. */
 export interface RedirectsDeps {
   readonly destinations: Destinations
   readonly clicks: Clicks
@@ -34,6 +35,7 @@ const USER_AGENT_MAX = 512
 const REFERRER_MAX = 2048
 const HOST_NAME_MAX = 253
 
+/** Follows short links. */
 export class Redirects {
   readonly #deps: RedirectsDeps
 

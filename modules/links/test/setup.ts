@@ -156,7 +156,7 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
         authorization: `Bearer ${tenant.slug} ${permissions.join(' ') || 'links:read links:write'}`,
       }),
     async events(matches, count) {
-      const deadline = AbortSignal.timeout(15_000)
+      const deadline = AbortSignal.timeout(60_000)
       for (;;) {
         const matching = seen.filter(matches)
         if (matching.length >= count) return matching

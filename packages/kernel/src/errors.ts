@@ -90,16 +90,13 @@ export const errors = defineErrors({
   forbidden: { kind: 'forbidden', message: 'You are not allowed to do this.' },
   not_found: { kind: 'not_found', message: 'There is nothing here.' },
   method_not_allowed: { kind: 'method_not_allowed', message: 'This method is not supported here.' },
-  not_acceptable: { kind: 'not_acceptable', message: 'None of the accepted media types can be produced.' },
   request_timeout: { kind: 'timeout', message: 'The request took too long to arrive.' },
   conflict: { kind: 'conflict', message: 'The request contradicts the present state.' },
-  already_exists: { kind: 'conflict', message: 'Something with this name exists already.' },
   idempotency_in_progress: {
     kind: 'conflict',
     message: 'A request with this idempotency key is still running.',
     retryable: true,
   },
-  gone: { kind: 'gone', message: 'This is no longer available.' },
   precondition_failed: { kind: 'precondition_failed', message: 'It was changed in the meantime. Read it again.' },
   payload_too_large: { kind: 'too_large', message: 'The request body is too large.' },
   unsupported_media_type: {

@@ -54,7 +54,7 @@ describe('StoaError', () => {
       fields: [{ pointer: '/body/target', code: 'invalid_url', message: 'must be an http or https address' }],
       retryAfterSeconds: 2,
     })
-    assert.deepEqual(Object.keys(new StoaError(errors.gone).toJSON()), ['code', 'message', 'retryable'])
+    assert.deepEqual(Object.keys(new StoaError(errors.conflict).toJSON()), ['code', 'message', 'retryable'])
   })
 
   it('rounds the wait up to whole seconds, never below zero, and ignores one that is not a number', () => {
@@ -111,7 +111,7 @@ describe('asStoaError', () => {
 describe('isError', () => {
   it('tells by the code', () => {
     assert.ok(isError(new StoaError(errors.conflict), errors.conflict))
-    assert.ok(!isError(new StoaError(errors.conflict), errors.gone))
+    assert.ok(!isError(new StoaError(errors.conflict), errors.not_found))
     assert.ok(!isError({ code: 'conflict' }, errors.conflict))
   })
 })

@@ -29,6 +29,7 @@ export interface LineBufferOptions {
   readonly maxBufferedBytes: number
 }
 
+/** Lines that wait for a file descriptor. */
 export class LineBuffer implements LineWriter {
   readonly #fd: number
   readonly #options: LineBufferOptions

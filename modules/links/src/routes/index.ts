@@ -11,6 +11,7 @@ import { listLinks } from './list-links.ts'
 import { restoreLink } from './restore-link.ts'
 import { updateLink } from './update-link.ts'
 
+/** What the routes call. */
 export interface LinkRoutesDeps {
   readonly links: Links
   readonly redirects: Redirects
