@@ -8,11 +8,12 @@ import { parseArgs } from 'node:util'
 import { type Bench, openServers } from './harness.ts'
 import { http } from './http.ts'
 import { journal } from './journal.ts'
+import { limiter } from './limiter.ts'
 import { watchOthers } from './process.ts'
 import { commit, table, thisMachine, writeResults } from './report.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const BENCHES: readonly Bench[] = [http, journal]
+const BENCHES: readonly Bench[] = [http, journal, limiter]
 const RUNS_WORTH_KEEPING = 5
 /** A share of all cores. */
 const BUSY = 0.1
