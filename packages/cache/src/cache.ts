@@ -17,16 +17,18 @@
  */
 import { type CacheClock, monotonicClock } from './clock.ts'
 import type { EntryHead } from './codec.ts'
-import { checkEntry, checkTags, type EntryOptions, isDueEarly } from './entry-options.ts'
+import { checkDropped, checkEntry, type EntryOptions, isDueEarly, termsOf } from './entry-options.ts'
 import { Flights } from './flights.ts'
 import { type CacheScope, type EntryNames, entryNames, memoryId } from './keys.ts'
 import { type Loaded, type Loading, Loads } from './load.ts'
 import { LocalStore } from './local-store.ts'
 import type { MemoryUsage, MemoryValue } from './memory-level.ts'
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts'
-import { type Asked, RedisLevel, type Turn } from './redis-level.ts'
+import { type Asked, type DropDetails, RedisLevel, type Turn } from './redis-level.ts'
 import type { RedisClient } from './redis-line.ts'
 import type { CacheSignal, Outcome } from './signals.ts'
+import type { Witness } from './witness.ts'
+import { type Writer, Writers } from './writers.ts'
 
 /** What the cache stands on; all of it is optional. */
 export interface CacheDeps {
@@ -70,6 +72,15 @@ interface Request {
   readonly background: boolean
 }
 
+/** When a load began. */
+interface Moment {
+  /** By the drop log. */
+  readonly begun: number
+  /** By the witness. */
+  readonly seen: string | undefined
+  readonly turn: Turn | null
+}
+
 /** After a refresh in the background began, the next one waits at least this long, whether it succeeds or not. */
 const REFRESH_PAUSE_MS = 1_000
 
@@ -84,6 +95,8 @@ export class Cache implements AsyncDisposable {
   readonly #flights: Flights<Got>
   readonly #loads: Loads
   readonly #redis: RedisLevel | null
+  readonly #writers = new Writers()
+  #witness: Witness | null = null
   readonly #counts: Record<Outcome, number> = { hit: 0, miss: 0, stale: 0, bypass: 0 }
 
   constructor(options: ResolvedOptions, deps: CacheDeps) {
@@ -101,6 +114,16 @@ export class Cache implements AsyncDisposable {
   /** How full the memory is. */
   get memory(): MemoryUsage {
     return this.#local.memory.usage
+  }
+
+  /** Whether other processes share it, by Redis. */
+  get isShared(): boolean {
+    return this.#redis !== null
+  }
+
+  /** The longest life of an entry, in milliseconds. */
+  get maxTtlMs(): number {
+    return this.#options.maxTtlMs
   }
 
   /** How often each outcome was given since the start. */
@@ -122,8 +145,7 @@ export class Cache implements AsyncDisposable {
 
   /** As {@link Cache.wrap}, and how the value came. */
   async lookup<T>(scope: CacheScope, key: string, options: EntryOptions<T>, load: Load<T>): Promise<Found<T>> {
-    const id = memoryId(scope.tenant.id, options.version ?? 0, key)
-    const request = { scope, id, key, options, load, background: false } as Request
+    const request = this.#request(scope, key, options, load)
     const got = this.#bypass?.(scope)
       ? await this.#passBy(request)
       : (this.#kept(request) ?? (await this.#get(request)))
@@ -134,21 +156,87 @@ export class Cache implements AsyncDisposable {
   }
 
   /**
+   * Writes, and keeps what the write gives back: whoever asks next need not load. Everything that carries one of the tags is dropped first, in
+   * any case; the value is kept only if nobody else dropped one of them while the write was under way, because then it may be outdated already.
+   *
+   * @param write makes the change, commits it, and gives what a load would give from then on
+   * @throws what `write` throws; TypeError, RangeError for options out of range
+   */
+  async through<T>(scope: CacheScope, key: string, options: EntryOptions<T>, write: () => Promise<T>): Promise<T> {
+    checkEntry(key, options, this.#options)
+    const request = this.#request(scope, key, options, write)
+    const tags = typeof options.tags === 'function' ? null : options.tags
+    const idle = (await this.#redis?.turn(this.#names(request))) ?? null
+    const tenantId = scope.tenant.id
+    const writer = { tenantId, tags: tags && new Set(tags), spoiled: false, idle, turn: Promise.resolve(idle) }
+    try {
+      return await this.#writers.run(writer, write, (value) => this.#keepWritten(request, writer, value))
+    } catch (error) {
+      // It may have been committed all the same.
+      if (tags) void this.#drop(tenantId, tags)
+      throw error
+    }
+  }
+
+  /**
    * Drops what depends on any of the tags: nobody who asks from now on is given it, and nothing that is on its way can be stored. In this process that
    * is done when the call returns; in Redis when the promise resolves, or, if Redis does not answer in time, as soon as it does.
    * Other processes keep what is in their memory until they are told: see `dropFromJournal`, and until then no longer than its time to live.
    *
+   * @param commit names what was committed, so that {@link Cache.repair} knows that it was dropped
    * @throws TypeError when they are not tags
    */
-  drop(scope: CacheScope, tags: readonly string[]): Promise<void> {
-    checkTags(tags)
-    return this.#drop(scope.tenant.id, tags)
+  drop(scope: CacheScope, tags: readonly string[], commit?: string): Promise<void> {
+    checkDropped(tags)
+    return this.#drop(scope.tenant.id, tags, commit)
+  }
+
+  /** Drops tags in the memory of this process alone: another process has changed something, and told Redis. @throws TypeError when they are not tags */
+  dropHere(scope: CacheScope, tags: readonly string[]): void {
+    checkDropped(tags)
+    this.#writers.dropped(scope.tenant.id, tags)
+    this.#local.drop(scope.tenant.id, tags)
+  }
+
+  /**
+   * Drops the tags of a commit in Redis, unless its own process did.
+   *
+   * @throws when Redis does not confirm it; TypeError when they are not tags
+   */
+  async repair(scope: CacheScope, tags: readonly string[], commit: string): Promise<void> {
+    checkDropped(tags)
+    await this.#redis?.repair(scope.tenant.id, tags, commit)
   }
 
   /** Drops everything of the tenant, as {@link Cache.drop} does. */
   async clear(scope: CacheScope): Promise<void> {
-    this.#local.clear(scope.tenant.id)
+    this.clearHere(scope)
     await this.#redis?.drop(scope.tenant.id, null)
+  }
+
+  /** Drops everything of the tenant in the memory of this process alone. */
+  clearHere(scope: CacheScope): void {
+    const { id } = scope.tenant
+    this.#writers.dropped(id, null)
+    this.#local.clear(id)
+  }
+
+  /**
+   * From now on the witness is asked about whatever comes from Redis. What is in memory is forgotten: nobody was asked about that.
+   *
+   * @returns takes the witness away again
+   * @throws Error when there is one
+   */
+  attach(witness: Witness): Disposable {
+    if (this.#witness) throw new Error('the cache has a witness')
+    this.#witness = witness
+    this.#local.clearAll()
+    return {
+      [Symbol.dispose]: () => {
+        this.#witness = null
+        this.#local.clearAll()
+      },
+    }
   }
 
   /** Resolves when what was loaded has been stored. */
@@ -162,10 +250,41 @@ export class Cache implements AsyncDisposable {
     this.#loads.close()
   }
 
-  async #drop(tenantId: string, tags: readonly string[]): Promise<void> {
-    if (tags.length === 0) return
+  async #drop(tenantId: string, tags: readonly string[], mark?: string): Promise<void> {
+    const own = this.#writers.own
+    if (own?.tenantId !== tenantId) await this.#dropTags(tenantId, tags, { mark })
+    // Tags that are known only from the value cannot be watched over from the commit on, so Redis is not given the value then.
+    else await this.#dropOwn(own, [...new Set([...tags, ...(own.tags ?? [])])], own.tags ? own.idle : null, mark)
+  }
+
+  #dropOwn(own: Writer, tags: readonly string[], turn: Turn | null, mark?: string): Promise<unknown> {
+    own.idle = null
+    own.turn = this.#dropTags(own.tenantId, tags, { mark, turn })
+    return own.turn
+  }
+
+  async #dropTags(tenantId: string, tags: readonly string[], details: DropDetails): Promise<Turn | null> {
+    if (tags.length === 0) return null
+    this.#writers.dropped(tenantId, tags)
     this.#local.drop(tenantId, tags)
-    await this.#redis?.drop(tenantId, tags)
+    return (await this.#redis?.drop(tenantId, tags, details)) ?? null
+  }
+
+  /** Keeps what a write gave back, inside of the write. */
+  async #keepWritten(request: Request, writer: Writer, value: unknown): Promise<void> {
+    const terms = termsOf(value, request.options, this.#options)
+    await this.#dropOwn(writer, terms.tags, await writer.turn)
+    if (writer.spoiled || terms.freshMs <= 0) return
+    const turn = await writer.turn
+    const content = this.#loads.storable(value)
+    if (content === null || writer.spoiled) return
+    const seen = this.#witness?.seen()
+    this.#keep(request, { value, spentMs: 0, terms, content }, { begun: this.#local.log.now, seen, turn })
+  }
+
+  #request<T>(scope: CacheScope, key: string, options: EntryOptions<T>, load: Load<T>): Request {
+    const id = memoryId(scope.tenant.id, options.version ?? 0, key)
+    return { scope, id, key, options: options as EntryOptions<unknown>, load, background: false }
   }
 
   /** What memory has, unless it is out of date. */
@@ -194,35 +313,31 @@ export class Cache implements AsyncDisposable {
     return got
   }
 
-  #begin(request: Request): Promise<Got> {
-    return this.#beginWith(request, (begun) => this.#fly(request, begun))
-  }
-
-  #beginWith({ id, options, scope }: Request, fly: (begun: number) => Promise<Got>): Promise<Got> {
+  #begin(request: Request, fly = () => this.#fly(request)): Promise<Got> {
+    const { id, options, scope } = request
     const known = typeof options.tags === 'function' ? null : options.tags
     return this.#flights.begin(id, this.#local.watched(scope.tenant.id, known), fly)
   }
 
-  async #fly(request: Request, begun: number): Promise<Got> {
-    if (this.#redis === null) return await this.#load(request, begun, null)
-    let asked = begun
-    const answer = await this.#ask(this.#redis, request, null, () => {
-      asked = this.#local.log.now
-    })
-    if (answer.kind !== 'held') return await this.#load(request, asked, answer.kind === 'turn' ? answer.turn : null)
-    return this.#take(request, answer, asked)
+  async #fly(request: Request): Promise<Got> {
+    if (this.#redis === null) return await this.#load(request, null)
+    const asked = { begun: 0 }
+    const answer = await this.#ask(this.#redis, request, null, asked)
+    if (answer.kind === 'held') return this.#take(request, answer, asked.begun)
+    return await this.#load(request, answer.kind === 'turn' ? answer.turn : null)
   }
 
-  #ask(redis: RedisLevel, request: Request, known: string | null, asking: () => void): Promise<Asked> {
+  #ask(redis: RedisLevel, request: Request, known: string | null, asked: { begun: number }): Promise<Asked> {
     const { options, scope } = request
-    const tags = typeof options.tags === 'function' ? [] : options.tags
     return redis.ask({
       tenantId: scope.tenant.id,
       names: this.#names(request),
-      tags,
+      tags: typeof options.tags === 'function' ? [] : options.tags,
       known,
-      asking,
-      believes: () => true,
+      asking: () => {
+        asked.begun = this.#local.log.now
+      },
+      believes: (tenantId, { seen, tags }) => this.#witness?.believes(tenantId, tags, seen) ?? true,
     })
   }
 
@@ -246,29 +361,25 @@ export class Cache implements AsyncDisposable {
     kept.refreshAfter = now + REFRESH_PAUSE_MS
     const background = { ...request, background: true }
     if (this.#redis === null) void this.#begin(background)
-    else void this.#refreshShared(this.#redis, background, kept.origin)
+    else void this.#refreshShared(this.#redis, background, kept.origin).catch(() => undefined)
   }
 
   /** Another process may be doing it, or have done it. */
   async #refreshShared(redis: RedisLevel, request: Request, known: string): Promise<void> {
-    let asked = 0
-    const answer = await this.#ask(redis, request, known, () => {
-      asked = this.#local.log.now
-    })
-    if (answer.kind === 'held') this.#take(request, answer, asked)
+    const asked = { begun: 0 }
+    const answer = await this.#ask(redis, request, known, asked)
+    if (answer.kind === 'held') this.#take(request, answer, asked.begun)
     if (answer.kind !== 'turn') return
-    if (this.#flights.has(request.id)) {
-      if (answer.turn) redis.release(this.#names(request), answer.turn, false)
-      return
-    }
-    void this.#beginWith(request, (begun) => this.#load(request, begun, answer.turn))
+    if (!this.#flights.has(request.id)) void this.#begin(request, () => this.#load(request, answer.turn))
+    else if (answer.turn) redis.release(this.#names(request), answer.turn, false)
   }
 
-  async #load(request: Request, begun: number, turn: Turn | null): Promise<Got> {
+  async #load(request: Request, turn: Turn | null): Promise<Got> {
     const { background, load, options } = request
+    const moment = { begun: this.#local.log.now, seen: this.#witness?.seen(), turn }
     try {
       const loaded = await this.#loads.run(load, options, background)
-      this.#keep(request, loaded, begun, turn)
+      this.#keep(request, loaded, moment)
       return { value: loaded.value, outcome: 'miss', ageMs: 0, kept: null }
     } catch (error) {
       if (turn) this.#redis?.release(this.#names(request), turn, false)
@@ -276,15 +387,15 @@ export class Cache implements AsyncDisposable {
     }
   }
 
-  #keep(request: Request, { content, spentMs, terms, value }: Loaded, begun: number, turn: Turn | null): void {
+  #keep(request: Request, { content, spentMs, terms, value }: Loaded, { begun, seen, turn }: Moment): void {
     const { id, scope } = request
     const tenantId = scope.tenant.id
-    const head = { ...terms, spentMs }
     if (content === null) {
       if (!this.#local.droppedSince(tenantId, terms.tags, begun)) this.#local.memory.remove(id)
       if (turn) this.#redis?.release(this.#names(request), turn, true)
       return
     }
+    const head = { ...terms, spentMs, ...(seen !== undefined && { seen }) }
     const kept = keptOf(value, this.#clock.now(), head, turn?.id ?? '')
     if (!this.#local.keep(tenantId, id, terms.tags, content.bytes, kept, begun)) {
       this.#observe({ kind: 'refused', by: 'memory' })

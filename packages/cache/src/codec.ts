@@ -20,10 +20,8 @@ export interface EntryHead {
   readonly freshMs: number
   readonly staleMs: number
   readonly spentMs: number
-  /** The journal's place that the load had seen; absent without a journal. */
-  readonly seen?: number
-  /** Later commits that the load had seen too, because its own process made them. */
-  readonly also?: readonly number[]
+  /** What the load was sure to see, in the words of the witness; absent without one. */
+  readonly seen?: string
 }
 
 /** How values become bytes. */
@@ -122,10 +120,11 @@ function decodeValue(kind: number, plain: Buffer): unknown {
 }
 
 function checkedHead(head: unknown): EntryHead {
-  const { also = [], freshMs, seen = 0, spentMs, staleMs, tags } = head as EntryHead
-  const numbers = [freshMs, spentMs, staleMs, seen, ...also]
+  const { freshMs, seen = '', spentMs, staleMs, tags } = head as EntryHead
+  const numbers = [freshMs, spentMs, staleMs]
   const good =
-    numbers.every((one) => typeof one === 'number' && one >= 0) && tags.every((tag) => typeof tag === 'string')
+    numbers.every((one) => typeof one === 'number' && one >= 0) &&
+    [seen, ...tags].every((text) => typeof text === 'string')
   if (!good) throw new Undecodable('an entry with a damaged head')
   return head as EntryHead
 }

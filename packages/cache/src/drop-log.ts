@@ -30,6 +30,12 @@ export class DropLog {
     this.#floor = value[1]
   }
 
+  /** Notes that everything is dropped now. */
+  noteAll(): void {
+    this.#floor = ++this.#now
+    this.#last.clear()
+  }
+
   /** Whether the tag was, or may have been, dropped after `moment`. */
   droppedSince(tag: string, moment: number): boolean {
     const last = this.#last.get(tag)

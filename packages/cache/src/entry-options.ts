@@ -67,8 +67,13 @@ function checkLife(name: string, ms: number, min: number, max: number): void {
   throw new RangeError(`${name} must be from ${min} to ${max} milliseconds (got ${String(ms)})`)
 }
 
-/** @throws TypeError when they are not tags */
-export function checkTags(tags: readonly string[]): void {
+/** Any number of tags. @throws TypeError when they are not tags */
+export function checkDropped(tags: readonly string[]): void {
+  if (Array.isArray(tags) && tags.every((tag) => typeof tag === 'string' && tag !== '')) return
+  throw new TypeError('what is dropped is an array of tags, which are not empty')
+}
+
+function checkTags(tags: readonly string[]): void {
   if (!Array.isArray(tags) || tags.length > MAX_TAGS)
     throw new TypeError(`tags must be an array of at most ${MAX_TAGS}`)
   for (const tag of tags) {

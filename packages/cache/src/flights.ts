@@ -38,10 +38,10 @@ export class Flights<T> {
     return flight.outcome
   }
 
-  /** Begins a flight, in the place of an outdated one. `fly` is given the moment of its beginning by the drop log. */
-  begin(id: string, tags: readonly string[], fly: (begun: number) => Promise<T>): Promise<T> {
+  /** Begins a flight, in the place of an outdated one. */
+  begin(id: string, tags: readonly string[], fly: () => Promise<T>): Promise<T> {
     const begun = this.#log.now
-    const outcome = fly(begun).finally(() => {
+    const outcome = fly().finally(() => {
       if (this.#flights.get(id) === flight) this.#flights.delete(id)
     })
     const flight: Flight<T> = { begun, tags, outcome }

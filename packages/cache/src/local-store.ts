@@ -37,6 +37,12 @@ export class LocalStore {
     this.drop(tenantId, [WHOLE_TENANT])
   }
 
+  /** Drops everything of all tenants. */
+  clearAll(): void {
+    this.log.noteAll()
+    this.memory.clear()
+  }
+
   /** Whether any of the tags was, or may have been, dropped since the moment. */
   droppedSince(tenantId: string, tags: readonly string[], moment: number): boolean {
     return this.watched(tenantId, tags).some((name) => this.log.droppedSince(name, moment))

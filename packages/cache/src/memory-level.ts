@@ -117,6 +117,11 @@ export class MemoryLevel {
     if (entry) this.#remove(entry)
   }
 
+  /** Forgets all entries. */
+  clear(): void {
+    for (const entry of this.#entries.values()) this.#remove(entry)
+  }
+
   /** Every entry that carries the tag is gone. */
   drop(tag: string): void {
     const state = this.#tags.get(tag)

@@ -35,12 +35,10 @@ export type Asked =
   /** Another process is loading; only told to who does not wait. */
   | { readonly kind: 'busy' }
 
-/** A drop, as other parts of the cache see it. */
+/** How a drop is made. */
 export interface DropDetails {
-  /** The commit that it belongs to: the number of its transaction. */
-  readonly mark?: number | undefined
-  /** Do nothing when the commit's drop has arrived before. */
-  readonly once?: boolean
+  /** The commit that it belongs to. It is noted, so that {@link RedisLevel.repair} knows. */
+  readonly mark?: string | undefined
   /** The turn of a write that is under way: see {@link RedisLevel.drop}. */
   readonly turn?: Turn | null
 }
@@ -168,6 +166,17 @@ export class RedisLevel implements AsyncDisposable {
     return turn
   }
 
+  /**
+   * Drops the tags of a commit, or some of them, unless its drop has arrived with its mark.
+   *
+   * @throws RedisAway, RedisTimeout, or what the client rejects with
+   */
+  async repair(tenantId: string, tags: readonly string[], mark: string): Promise<void> {
+    for (let at = 0; at < tags.length; at += TAGS_AT_ONCE) {
+      await this.#runDrop(tenantId, [mark, 1, '', ...tags.slice(at, at + TAGS_AT_ONCE)])
+    }
+  }
+
   /** Resolves when everything that was begun has been sent or given up. */
   async settled(): Promise<void> {
     while (this.#working.size > 0) await Promise.allSettled(this.#working)
@@ -233,40 +242,40 @@ export class RedisLevel implements AsyncDisposable {
     else if (stored === -1) this.#observe({ kind: 'redis_failed', error: new Error('Redis has no room') })
   }
 
-  async #send(ticket: Ticket, details: DropDetails): Promise<Turn | null> {
+  async #send(ticket: Ticket, { mark = '', turn = null }: DropDetails): Promise<Turn | null> {
     const { tags, tenantId } = ticket
-    const { prefix, maxDrops } = this.#options.redis
-    const keys = [dropsName(prefix, tenantId)]
     try {
-      if (tags === null) {
-        await this.#line.run(CLEAR, keys, [])
-        this.#unconfirmed.confirm(ticket)
-        return null
-      }
-      let reply: unknown[] = []
-      const { mark, once = false, turn = null } = details
-      for (let at = 0; at === 0 || at < tags.length; at += TAGS_AT_ONCE) {
-        const some = tags.slice(at, at + TAGS_AT_ONCE)
-        const since = turn !== null && tags.length <= TAGS_AT_ONCE ? turn.since : ''
-        // The mark says that all tags were dropped, so it comes with the last ones.
-        const isLast = at + TAGS_AT_ONCE >= tags.length
-        const about = [isLast ? (mark ?? '') : '', once && isLast && at === 0 ? 1 : 0, since]
-        reply = (await this.#line.run(DROP, keys, [
-          newEpoch(),
-          this.#dropsLifeMs,
-          maxDrops,
-          ...about,
-          ...some,
-        ])) as unknown[]
-      }
+      if (tags === null) await this.#line.run(CLEAR, [this.#dropsOf(tenantId)], [])
+      const next = tags && (await this.#dropTags(tenantId, tags, mark, turn))
       this.#unconfirmed.confirm(ticket)
-      const [epoch, now, clean] = reply
-      if (turn === null || clean !== 1 || String(epoch) !== turn.epoch) return null
-      return { ...turn, since: String(now) }
+      return next
     } catch {
       this.#unconfirmed.fail(ticket)
       return null
     }
+  }
+
+  async #dropTags(tenantId: string, tags: readonly string[], mark: string, turn: Turn | null): Promise<Turn | null> {
+    const since = tags.length <= TAGS_AT_ONCE ? (turn?.since ?? '') : ''
+    let reply: readonly unknown[] = []
+    for (let at = 0; at < tags.length; at += TAGS_AT_ONCE) {
+      // The mark says that all tags were dropped, so it comes with the last ones.
+      const isLast = at + TAGS_AT_ONCE >= tags.length
+      const some = tags.slice(at, at + TAGS_AT_ONCE)
+      reply = await this.#runDrop(tenantId, [isLast ? mark : '', 0, since, ...some])
+    }
+    const [epoch, now, clean] = reply
+    return turn !== null && clean === 1 && String(epoch) === turn.epoch ? { ...turn, since: String(now) } : null
+  }
+
+  async #runDrop(tenantId: string, about: readonly (string | number)[]): Promise<readonly unknown[]> {
+    const { maxDrops } = this.#options.redis
+    const args = [newEpoch(), this.#dropsLifeMs, maxDrops, ...about]
+    return (await this.#line.run(DROP, [this.#dropsOf(tenantId)], args)) as readonly unknown[]
+  }
+
+  #dropsOf(tenantId: string): string {
+    return dropsName(this.#options.redis.prefix, tenantId)
   }
 
   /** Sends failed drops again, now and then, until none is left. */

@@ -119,7 +119,8 @@ return 0
 `)
 
 /**
- * KEYS drops. ARGV an epoch, life of the drops, how many tags to remember, mark or '', 1 when a known mark means that there is nothing to do, moment since which
+ * KEYS drops. ARGV an epoch, life of the drops, how many tags to remember, mark or '', 1 when the mark is to be looked for and not
+ * to be set (a mark that is found means that there is nothing to do), moment since which
  * nothing should have been dropped or '', tags …
  *
  * epoch, moment after the drop, and whether nothing was dropped since the given moment. When there is no room to note the drop, everything of the tenant is.
@@ -140,7 +141,7 @@ if failed(redis.pcall('ZADD', drops, -now, '!now')) then
   redis.call('UNLINK', drops)
   return {'', '0', 0}
 end
-if ARGV[4] ~= '' then redis.call('ZADD', drops, now, '#' .. ARGV[4]) end
+if ARGV[4] ~= '' and ARGV[5] ~= '1' then redis.call('ZADD', drops, now, '#' .. ARGV[4]) end
 for _, tag in ipairs(tags) do redis.call('ZADD', drops, now, '=' .. tag) end
 local over = redis.call('ZCARD', drops) - tonumber(ARGV[3])
 if over > 0 then

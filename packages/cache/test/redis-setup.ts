@@ -65,6 +65,8 @@ export interface Installation extends AsyncDisposable {
   readonly prefix: string
   readonly redis: Redis
   start(options?: CacheOptions, deps?: CacheDeps): Process
+  /** A cache that knows no Redis. */
+  startAlone(options?: CacheOptions, deps?: CacheDeps): Cache
   /** Resolves when every process has stored and dropped what it began to. */
   settled(): Promise<void>
 }
@@ -103,6 +105,7 @@ export async function install(url = testRedisUrl()): Promise<Installation> {
       processes.push(started)
       return started
     },
+    startAlone: (options = {}, deps = {}) => createCache(options, { random: () => 0, ...deps }),
     async settled() {
       for (const { cache } of processes) await cache.settled()
     },

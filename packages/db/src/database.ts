@@ -71,6 +71,8 @@ export interface Database extends AsyncDisposable {
   check(): Promise<DatabaseCheck>
   /** How busy the connections are. */
   usage(): WireUsage
+  /** Whether the caller is inside of an open transaction, and so would read what nobody else can see yet. */
+  inTransaction(): boolean
 }
 
 /** How often a transaction runs at most when others get in its way. */
@@ -183,6 +185,10 @@ export class WireDatabase implements Database {
 
   usage(): WireUsage {
     return this.#wire.usage()
+  }
+
+  inTransaction(): boolean {
+    return this.#guard.isOpen
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

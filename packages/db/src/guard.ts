@@ -28,6 +28,11 @@ export class TransactionGuard {
     return this.#context.run({ tx, role, openedAt }, fn)
   }
 
+  /** Whether a transaction is open in the present asynchronous context. */
+  get isOpen(): boolean {
+    return this.#context.getStore()?.tx.ended === false
+  }
+
   /**
    * The open transaction, when it is of the same role and tenant; null when none is open.
    *

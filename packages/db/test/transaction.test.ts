@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { after, before, describe, test } from 'node:test'
 import { type Ctx, newId, StoaError, systemCtx, type Tenant, tenantCtx } from '@stoa/kernel'
 import {
@@ -55,6 +56,19 @@ for (const engine of engines) {
       (id: number, body = 'x') =>
       (tx: Tx) =>
         tx.run(insertNote(ctx.tenant.id, id, body))
+
+    test('whoever is inside of a transaction can know it, and only as long as it is open', async () => {
+      fresh()
+      const later = Promise.withResolvers<() => boolean>()
+      assert.equal(db.inTransaction(), false)
+      await db.transaction(ctx, async (tx) => {
+        await put(100)(tx)
+        assert.equal(db.inTransaction(), true)
+        later.resolve(AsyncLocalStorage.bind(() => db.inTransaction()))
+      })
+      assert.equal(db.inTransaction(), false)
+      assert.equal((await later.promise)(), false)
+    })
 
     test('a committed write is there, a rolled back one is not', async () => {
       fresh()

@@ -1,0 +1,253 @@
+/*
+ * Every write appends events, and an event names its subjects: they are the tags. So nobody has to think of the cache when he writes.
+ *
+ *   commit in this process ─► its tags are dropped, here and in Redis, before the caller of the transaction goes on
+ *   commit elsewhere       ─► hint ─► watch ─► its tags are dropped here; without the hint, at the next look (500 ms)
+ *   rollback               ─► nothing: it appended nothing
+ *
+ * Redis. Whoever commits drops there too; but it may crash first, or Redis may forget what it confirmed. So this process believes an entry of Redis only when its
+ * load had seen every change that this process knows of. The load says what it had seen: the snapshot of its process's last look, and the commits that its process
+ * made since. Freshness therefore depends on nothing but this process's own look into the journal.
+ *
+ * A process that has just started knows nothing of what was changed before. A durable reader, one for all processes, repeats in Redis the drops that did not
+ * arrive; its cursor says up to where that is done, and what lies behind it the new process does itself before it believes Redis at all.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Cache } from './cache.ts'
+import { ChangeLog } from './change-log.ts'
+import { checkDropped } from './entry-options.ts'
+import { memoryTag } from './keys.ts'
+import { Snapshot } from './snapshot.ts'
+import type { Witness } from './witness.ts'
+
+/** An event, as far as the cache is concerned. */
+export interface SourceEvent {
+  readonly tenantId: string
+  readonly type: string
+  readonly subjects: readonly string[]
+}
+
+/** An event that was read: `position` begins with the number of its transaction and a dot. */
+export interface ReadEvent extends SourceEvent {
+  readonly position: string
+  readonly at: Date
+}
+
+/** The parts of `@stoa/journal` that are needed. `C` is the context in which it is read. */
+export interface JournalSource<C> {
+  committed(
+    listener: (commit: { readonly transaction: string; readonly events: readonly SourceEvent[] }) => void,
+  ): Disposable
+  watch(
+    options: { readonly name: string; readonly pollMs: number },
+    handle: (events: readonly ReadEvent[], snapshot: string | null) => void,
+  ): AsyncDisposable & { readonly ready: Promise<string> }
+  reader(
+    options: { readonly name: string; readonly from: 'now' },
+    handle: (events: readonly ReadEvent[], signal: AbortSignal) => Promise<void>,
+  ): AsyncDisposable
+  readers(ctx: C): Promise<readonly { readonly name: string; readonly position: string }[]>
+  read(
+    ctx: C,
+    after: string | null,
+    limit: number,
+  ): Promise<{ readonly events: readonly ReadEvent[]; readonly position: string }>
+}
+
+/** Options of {@link dropFromJournal}. */
+export interface JournalDropsOptions<C> {
+  /** In which the journal is read. */
+  readonly ctx: C
+  /** Of the watch and the durable reader. All processes that share a Redis give the same. Default `cache`. */
+  readonly name?: string
+  /** How often to look without a hint, and so how stale the memory of this process can be, in milliseconds. 10 – 60 000; default 500. */
+  readonly pollMs?: number
+  /** The tags of an event; when it throws, everything of the tenant is dropped. Default: its subjects, and their kinds: `link:7` and `link`. Lists are cached under the kind. */
+  readonly tagsOf?: (event: SourceEvent) => readonly string[]
+}
+
+/** Drops that come from the journal, until disposed. */
+export interface JournalDrops extends AsyncDisposable {
+  /** Resolves when no change that is committed from then on can be missed. Before it does, nothing should be cached. */
+  readonly ready: Promise<void>
+  /** Resolves when this process believes Redis. It does not have to be waited for. */
+  readonly trusting: Promise<void>
+}
+
+/** Changed things that are remembered, about 250 bytes each. */
+const REMEMBERED_TAGS = 50_000
+/** Own commits that a load names as seen; of more than that it names the last ones. */
+const NAMED_COMMITS = 100
+const CATCH_UP_EVENTS = 500
+const CATCH_UP_RETRY_MS = 500
+/** Names everything of a tenant. */
+const WHOLE = ''
+
+/** The subjects of an event and their kinds. */
+export function subjectTags({ subjects }: SourceEvent): readonly string[] {
+  const kinds = subjects
+    .filter((subject) => subject.includes(':'))
+    .map((subject) => subject.slice(0, subject.indexOf(':')))
+  return [...new Set([...subjects, ...kinds])].filter((tag) => tag !== '')
+}
+
+/**
+ * Lets the journal drop what changes. One per cache.
+ *
+ * @throws Error when the cache has a witness
+ */
+export function dropFromJournal<C>(
+  cache: Cache,
+  journal: JournalSource<C>,
+  options: JournalDropsOptions<C>,
+): JournalDrops {
+  return new Dropping(cache, journal, options)
+}
+
+class Dropping<C> implements JournalDrops, Witness {
+  readonly ready: Promise<void>
+  readonly trusting: Promise<void>
+  readonly #cache: Cache
+  readonly #journal: JournalSource<C>
+  readonly #options: Required<JournalDropsOptions<C>>
+  readonly #changes = new ChangeLog(REMEMBERED_TAGS)
+  /** Commits of this process that its last look did not show. */
+  readonly #own = new Set<number>()
+  readonly #closing = new AbortController()
+  readonly #held: (Disposable | AsyncDisposable)[] = []
+  #snapshot: Snapshot | null = null
+  #seen: string | null = null
+  #trusts = false
+
+  constructor(cache: Cache, journal: JournalSource<C>, options: JournalDropsOptions<C>) {
+    this.#cache = cache
+    this.#journal = journal
+    this.#options = { name: 'cache', pollMs: 500, tagsOf: subjectTags, ...options }
+    const { name, pollMs } = this.#options
+    this.#held.push(cache.attach(this))
+    this.#held.push(journal.committed((commit) => this.#committed(commit)))
+    const watch = journal.watch({ name, pollMs }, (events, snapshot) => this.#look(events, snapshot))
+    this.#held.push(watch)
+    this.ready = watch.ready.then((snapshot) => {
+      this.#snapshot ??= new Snapshot(snapshot)
+      this.#seen = null
+    })
+    this.trusting = this.ready.then(() => this.#trust())
+    for (const one of [this.ready, this.trusting]) one.catch(() => undefined)
+  }
+
+  seen(): string {
+    if (this.#snapshot === null) return ''
+    this.#seen ??= `${this.#snapshot.text} ${[...this.#own].slice(-NAMED_COMMITS).join(',')}`
+    return this.#seen
+  }
+
+  believes(tenantId: string, tags: readonly string[], seen: string | undefined): boolean {
+    if (!this.#trusts || !seen) return false
+    try {
+      const [text = '', also = ''] = seen.split(' ')
+      const snapshot = text === this.#snapshot?.text ? this.#snapshot : new Snapshot(text)
+      const named = new Set(also === '' ? [] : also.split(',').map(Number))
+      return [WHOLE, ...tags].every((tag) => this.#changes.allSeen(memoryTag(tenantId, tag), snapshot, named))
+    } catch {
+      return false
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    for (const held of this.#held.splice(0).reverse()) {
+      if (Symbol.asyncDispose in held) await held[Symbol.asyncDispose]()
+      else held[Symbol.dispose]()
+    }
+    await this.trusting.catch(() => undefined)
+  }
+
+  /** Runs before whoever committed goes on. */
+  #committed({ events, transaction }: { readonly transaction: string; readonly events: readonly SourceEvent[] }): void {
+    this.#own.add(Number(transaction))
+    this.#seen = null
+    for (const [tenantId, ofTenant] of Map.groupBy(events, (event) => event.tenantId)) {
+      const scope = { tenant: { id: tenantId } }
+      const tags = this.#note(tenantId, ofTenant, Number(transaction))
+      void (tags ? this.#cache.drop(scope, tags, transaction) : this.#cache.clear(scope))
+    }
+  }
+
+  #look(events: readonly ReadEvent[], snapshot: string | null): void {
+    for (const event of events) {
+      const transaction = transactionOf(event)
+      // Those of this process were dropped when they were committed.
+      if (this.#own.has(transaction)) continue
+      const scope = { tenant: { id: event.tenantId } }
+      const tags = this.#note(event.tenantId, [event], transaction)
+      if (tags) this.#cache.dropHere(scope, tags)
+      else this.#cache.clearHere(scope)
+    }
+    if (snapshot === null || snapshot === this.#snapshot?.text) return
+    this.#snapshot = new Snapshot(snapshot)
+    this.#seen = null
+    for (const transaction of this.#own) if (this.#snapshot.shows(transaction)) this.#own.delete(transaction)
+  }
+
+  /** Makes sure that Redis knows what was changed before this process began, and keeps doing so for all. */
+  async #trust(): Promise<void> {
+    if (!this.#cache.isShared) return
+    const { ctx, name } = this.#options
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      try {
+        const known = (await this.#journal.readers(ctx)).find((reader) => reader.name === name)
+        if (known) await this.#catchUp(known.position)
+        break
+      } catch {
+        await delay(CATCH_UP_RETRY_MS, undefined, { signal }).catch(() => undefined)
+      }
+    }
+    if (signal.aborted) return
+    this.#held.push(this.#journal.reader({ name, from: 'now' }, (events) => this.#repair(events)))
+    this.#trusts = true
+  }
+
+  async #catchUp(position: string): Promise<void> {
+    for (let place = position; !this.#closing.signal.aborted; ) {
+      const page = await this.#journal.read(this.#options.ctx, place, CATCH_UP_EVENTS)
+      await this.#repair(page.events)
+      if (page.events.length === 0) return
+      place = page.position
+    }
+  }
+
+  async #repair(events: readonly ReadEvent[]): Promise<void> {
+    const oldest = Date.now() - 2 * this.#cache.maxTtlMs
+    for (const event of events) {
+      // What could be outdated by it has expired by now.
+      if (event.at.getTime() < oldest) continue
+      const scope = { tenant: { id: event.tenantId } }
+      const tags = this.#tagsOf([event])
+      if (tags) await this.#cache.repair(scope, tags, String(transactionOf(event)))
+      else await this.#cache.clear(scope)
+    }
+  }
+
+  /** Notes what the transaction changed. @returns its tags; null: everything of the tenant */
+  #note(tenantId: string, events: readonly SourceEvent[], transaction: number): readonly string[] | null {
+    const tags = this.#tagsOf(events)
+    for (const tag of tags ?? [WHOLE]) this.#changes.note(memoryTag(tenantId, tag), transaction)
+    return tags
+  }
+
+  #tagsOf(events: readonly SourceEvent[]): readonly string[] | null {
+    try {
+      const tags = [...new Set(events.flatMap((event) => this.#options.tagsOf(event)))]
+      checkDropped(tags)
+      return tags
+    } catch {
+      return null
+    }
+  }
+}
+
+function transactionOf({ position }: ReadEvent): number {
+  return Number(position.slice(0, position.indexOf('.')))
+}
