@@ -8,7 +8,7 @@ describeEverywhere('counting clicks', (place) => {
     const { client, suite, tenant } = place()
     const link = await seedLink(client)
     const follow = (headers: Record<string, string> = browser, method = 'GET') =>
-      suite.anyone.send(method, `/l/${link.code}`, undefined, headers)
+      suite.anyone.send(method, `/l/${link.code}`, { headers })
     const writes = (count: number) =>
       suite.events((event) => event.type === 'clicks.recorded' && event.tenantId === tenant.id, count)
     const earlier = (await writes(0)).length

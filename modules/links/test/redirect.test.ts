@@ -19,7 +19,7 @@ describeEverywhere('following links', (place) => {
     assert.equal(answer.headers.get('location'), target)
     assert.equal(answer.headers.get('cache-control'), 'private, max-age=0')
     assert.equal(answer.headers.get('referrer-policy'), 'strict-origin-when-cross-origin')
-    assert.equal(answer.body, '')
+    assert.equal(answer.body, null)
   })
 
   it('works by HEAD too', async () => {

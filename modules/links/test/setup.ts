@@ -6,47 +6,28 @@ import { createJournal, type JournalEvent, journalMigrations, processHints } fro
 import { type Clock, Resources, silentLogger, systemClock, systemCtx, type Tenant } from '@stoa/kernel'
 import { createMemoryStore } from '@stoa/limiter'
 import { createHealth, createMetrics, type Health, type Metrics } from '@stoa/telemetry'
-import { createTestTenants, type Engine, engines, openTestDatabase, type TestTenants } from '@stoa/testkit'
+import { createTestTenants, type Engine, engines, openTestDatabase, TestClient, type TestTenants } from '@stoa/testkit'
 import { linksModule } from '../src/module.ts'
 
 /** The tenants that every story is told for: one in the pool, one with a schema of its own. */
 const told = ['pooled', 'placed'] as const
 
-interface Answer {
-  status: number
-  headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects.
-  body: any
-}
-class Client {
-  readonly #base: () => string
-  readonly #headers: Record<string, string>
-  constructor(base: () => string, headers: Record<string, string>) {
-    this.#base = base
-    this.#headers = headers
+// biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects.
+type Body = any
+type HeaderValues = Record<string, string>
+
+class Client extends TestClient {
+  get(path: string, headers: HeaderValues = {}) {
+    return this.send<Body>('GET', path, { headers })
   }
-  async send(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-    const response = await fetch(this.#base() + path, {
-      method,
-      redirect: 'manual',
-      headers: { ...this.#headers, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    })
-    const text = await response.text()
-    const json = /json/.test(response.headers.get('content-type') ?? '')
-    return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text }
+  post(path: string, body?: unknown, headers: HeaderValues = {}) {
+    return this.send<Body>('POST', path, { body, headers })
   }
-  get(path: string, headers?: Record<string, string>) {
-    return this.send('GET', path, undefined, headers)
+  patch(path: string, body?: unknown, headers: HeaderValues = {}) {
+    return this.send<Body>('PATCH', path, { body, headers })
   }
-  post(path: string, body?: unknown, headers?: Record<string, string>) {
-    return this.send('POST', path, body, headers)
-  }
-  patch(path: string, body?: unknown, headers?: Record<string, string>) {
-    return this.send('PATCH', path, body, headers)
-  }
-  delete(path: string, headers?: Record<string, string>) {
-    return this.send('DELETE', path, undefined, headers)
+  delete(path: string, headers: HeaderValues = {}) {
+    return this.send<Body>('DELETE', path, { headers })
   }
 }
 
@@ -150,11 +131,9 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
   url = await http.listen()
   return {
     ...{ db, clock, tenants, url, metrics, health },
-    anyone: new Client(() => url, {}),
+    anyone: new Client(url, null),
     as: (tenant, ...permissions) =>
-      new Client(() => url, {
-        authorization: `Bearer ${tenant.slug} ${permissions.join(' ') || 'links:read links:write'}`,
-      }),
+      new Client(url, `${tenant.slug} ${permissions.join(' ') || 'links:read links:write'}`),
     async events(matches, count) {
       const deadline = AbortSignal.timeout(60_000)
       for (;;) {
