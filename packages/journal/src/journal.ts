@@ -158,17 +158,7 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
       )
       commits.append(tx, { tenantId: tenant.id, type, subjects }, query)
     },
-    async read(_ctx, after, limit) {
-      if (!Number.isInteger(limit) || limit < 1 || limit > 5_000) throw new RangeError('limit must be 1 to 5000')
-      const events: JournalEvent[] = []
-      let position = (after ?? startPosition) as Position
-      for (let more = true; more && events.length < limit; ) {
-        const page = await feed.page(position, limit - events.length)
-        events.push(...page.events)
-        ;({ more, position } = page)
-      }
-      return { events, position }
-    },
+    read: (_ctx, after, limit) => readFrom(feed, after, limit),
     reader(input: ReaderOptions, handle: EventHandler | TransactionalHandler) {
       const resolved = resolveOptions(READER_OPTIONS, input, {
         name: 'journal.reader',
@@ -204,6 +194,18 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
     retain: (ctx, months) => retain(db, ctx, months),
     maintain: (settings) => maintain(db, ctxOf('journal.maintenance'), settings),
   })
+}
+
+async function readFrom(feed: Feed, after: string | null, limit: number): ReturnType<Journal['read']> {
+  if (!Number.isInteger(limit) || limit < 1 || limit > 5_000) throw new RangeError('limit must be 1 to 5000')
+  const events: JournalEvent[] = []
+  let position = (after ?? startPosition) as Position
+  for (let more = true; more && events.length < limit; ) {
+    const page = await feed.page(position, limit - events.length)
+    events.push(...page.events)
+    ;({ more, position } = page)
+  }
+  return { events, position }
 }
 
 function statusOf(row: ReaderRow): ReaderStatus {
