@@ -50,16 +50,26 @@ export interface Settler {
 export class GivenAnswer implements Answer {
   readonly allowed: boolean
   readonly retryAfterMs: number
-  readonly layers: readonly LayerAnswer[]
   readonly strictest: LayerAnswer
+  readonly #layers: readonly LayerAnswer[] | null
   readonly #settler: Settler
 
-  constructor(allowed: boolean, layers: readonly LayerAnswer[], settler: Settler, retryAfterMs: number | null = null) {
+  constructor(
+    allowed: boolean,
+    given: LayerAnswer | readonly LayerAnswer[],
+    settler: Settler,
+    retryAfterMs: number | null = null,
+  ) {
+    const layers = 'length' in given ? given : null
     this.allowed = allowed
-    this.layers = layers
+    this.#layers = layers
     this.#settler = settler
-    this.strictest = layers.length === 1 ? (layers[0] as LayerAnswer) : strictestOf(allowed, layers)
+    this.strictest = layers === null ? (given as LayerAnswer) : strictestOf(allowed, layers)
     this.retryAfterMs = allowed ? 0 : (retryAfterMs ?? this.strictest.decision?.retryAfterMs ?? 0)
+  }
+
+  get layers(): readonly LayerAnswer[] {
+    return this.#layers ?? [this.strictest]
   }
 
   refund(): Promise<boolean> {

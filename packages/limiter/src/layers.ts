@@ -6,8 +6,10 @@ import { checkLimit, checkSettlement, checkTake, type Decision, type Limit } fro
 
 /** One of several limits that a call must pass. */
 export interface Layer extends Limit {
-  /** Who is limited, by what: `login:203.0.113.7`. Each layer has its own. */
+  /** Who is limited: `203.0.113.7`. */
   readonly key: string
+  /** By what: `login`. Policy and key together name the bucket, and each layer has its own. Default: none. */
+  readonly policy?: string
   /** Tokens, 0 or more; 0 only looks, and is refused in debt alone. Default 1. */
   readonly cost?: number
   /** Takes whole tokens beyond the cost, to this many in all, as far as there are some: a lease. Default: the cost alone. */
@@ -50,7 +52,8 @@ export function checkLayers(layers: readonly Layer[], nowMs: number, settles: bo
   }
   for (const [index, layer] of layers.entries()) {
     for (let other = 0; other < index; other++) {
-      if (layers[other]?.key === layer.key) throw new RangeError('two layers must not share a key')
+      const { key, policy } = layers[other] as Layer
+      if (key === layer.key && policy === layer.policy) throw new RangeError('two layers must not share policy and key')
     }
     if (typeof layer.key !== 'string') throw new RangeError('the key of a layer must be a string')
     if (settles) checkSettlement(layer.cost ?? 1, nowMs)
@@ -58,6 +61,11 @@ export function checkLayers(layers: readonly Layer[], nowMs: number, settles: bo
     if (Number.isNaN(layer.upTo)) throw new RangeError('upTo must be a number')
     checkLimit(layer)
   }
+}
+
+/** The whole name of a bucket. */
+export function bucketName({ policy, key }: Pick<Layer, 'policy' | 'key'>): string {
+  return policy === undefined ? key : `${policy} ${key}`
 }
 
 /** Puts the layers' answers together. */

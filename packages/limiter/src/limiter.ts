@@ -6,15 +6,24 @@
  * Only the third one waits. A call of several layers is all or nothing through all of these: a lease is put back when the store refuses.
  */
 import { type Answer, GivenAnswer, type LayerAnswer } from './answer.ts'
-import { checkSettlement, checkTake, type Decision } from './bucket.ts'
+import { checkSettlement, checkTake, type Decision, type Limit } from './bucket.ts'
+import { boundedKey } from './bucket-key.ts'
 import { Denials } from './denials.ts'
-import { checkLayers, type Layer, type LayersDecision, MAX_LAYERS, type Store } from './layers.ts'
+import {
+  blankDecision,
+  bucketName,
+  checkLayers,
+  type Layer,
+  type LayersDecision,
+  MAX_LAYERS,
+  type Store,
+} from './layers.ts'
 import { Leases } from './leases.ts'
 import { createMemoryStore, MemoryStore } from './memory-store.ts'
 import { checkWhole, refuseUnknown } from './options.ts'
 import { type Ask, Policy, type PolicySettings, type Taker } from './policy.ts'
 import { type CircuitState, StoreGuard } from './store-guard.ts'
-import { takeToken } from './take.ts'
+import { takeFrom } from './take.ts'
 import { answerWithoutStore } from './without-store.ts'
 
 /** Options of {@link createLimiter}. */
@@ -107,19 +116,26 @@ export class Limiter implements Taker, AsyncDisposable {
     )
   }
 
-  /** Takes from one policy; see {@link Policy.take}. */
-  takeOne(ask: Ask): Answer | Promise<Answer> {
-    const { policy, cost, limit } = ask
+  /** Takes from one policy; see {@link Policy.take}. With buckets in this process it makes two objects and asks nobody twice. */
+  takeOne(policy: Policy, key: string, cost: number, limit: Limit): Answer | Promise<Answer> {
     const { shadow, leaseTokens } = policy.settings
-    if (shadow) return this.take([ask])
-    const key = bucketOf(ask)
-    if (this.#memory !== null) {
-      const decision = takeToken(this.#memory, key, limit, cost)
-      return this.#answer(decision.allowed, [{ ...ask, decision, source: 'store' }])
+    if (this.#memory !== null && !shadow) {
+      const nowMs = this.#memory.now()
+      checkTake(cost, nowMs)
+      const bucket = this.#memory.bucket(key, limit, nowMs, policy.name)
+      const decision = takeFrom(bucket, cost, nowMs, blankDecision())
+      if (decision.allowed) policy.counts.allowed += 1
+      else policy.counts.refused += 1
+      const layer: LayerAnswer = { policy, key, cost, limit, decision, source: 'store' }
+      return new GivenAnswer(decision.allowed, layer, this)
     }
+    const ask = { policy, key: boundedKey(key), cost, limit }
+    if (shadow) return this.take([ask])
     checkTake(cost, 0)
-    if (leaseTokens > 0 && cost > 0 && this.#leases.pays(key, cost))
-      return this.#answer(true, [this.#fromLease(ask, key)])
+    const name = bucketOf(ask)
+    if (leaseTokens > 0 && cost > 0 && this.#leases.pays(name, cost)) {
+      return this.#answer(true, [this.#fromLease(ask, name)])
+    }
     return this.#attempt([ask], this.#clock() + this.#timeoutMs)
   }
 
@@ -127,7 +143,7 @@ export class Limiter implements Taker, AsyncDisposable {
   async settle(ask: Ask, tokens: number): Promise<boolean> {
     checkSettlement(tokens, 0)
     const layer = { ...layerOf(ask), cost: tokens }
-    this.#denials.forget(layer.key)
+    this.#denials.forget(bucketOf(ask))
     if (this.#memory !== null) {
       this.#memory.settle([layer])
       return true
@@ -247,7 +263,14 @@ export class Limiter implements Taker, AsyncDisposable {
   #layer({ ask, key, leases, missing }: Part): Layer {
     const { capacity, refillPerSecond } = ask.limit
     const { leaseTokens, shadow } = ask.policy.settings
-    const layer = { key, capacity, refillPerSecond, cost: missing, ...(shadow && { shadow }) }
+    const layer = {
+      policy: ask.policy.name,
+      key: ask.key,
+      capacity,
+      refillPerSecond,
+      cost: missing,
+      ...(shadow && { shadow }),
+    }
     if (!leases) return layer
     const wanted = this.#leases.begin(key, ask)
     return { ...layer, upTo: missing + wanted + Math.min(leaseTokens, capacity) }
@@ -324,14 +347,14 @@ interface Part {
 
 /** The key of a bucket: policies do not share theirs. */
 function bucketOf({ policy, key }: Ask): string {
-  return `${policy.name} ${key}`
+  return bucketName({ policy: policy.name, key })
 }
 
 function layerOf(ask: Ask): Layer {
   const { cost, limit, policy } = ask
   const { capacity, refillPerSecond } = limit
   const { shadow } = policy.settings
-  return { key: bucketOf(ask), capacity, refillPerSecond, cost, ...(shadow && { shadow }) }
+  return { policy: policy.name, key: ask.key, capacity, refillPerSecond, cost, ...(shadow && { shadow }) }
 }
 
 /**

@@ -1,9 +1,6 @@
-/*
- * Buckets in this process. A caller that does nothing is a full bucket, and a full bucket is the same as none: it can be dropped without
- * letting anybody through. So when the store is full, each new key looks at a few others in turn and drops the full ones; when none of
- * those is full, the one that would be full soonest. A flood of new keys therefore pushes out idle callers first; what it can win is a fresh
- * bucket for somebody who was nearly full anyway.
- */
+/* Buckets in this process: what takes from them is done before the next one begins, so nothing needs to be locked. */
+
+import { BoundedBuckets } from './bounded-buckets.ts'
 import {
   type Bucket,
   beyond,
@@ -11,7 +8,6 @@ import {
   checkLimit,
   type Decision,
   decide,
-  fullAfterMs,
   fullBucket,
   type Limit,
   pays,
@@ -42,9 +38,6 @@ export interface MemoryStoreOptions {
   readonly clock?: () => number
 }
 
-/** How many buckets are looked at to make room for one. */
-const LOOK_AT = 8
-
 const MAX_BUCKETS = 10_000_000
 
 /** The smallest store has room for the layers of one take. */
@@ -52,15 +45,12 @@ const MIN_BUCKETS = MAX_LAYERS
 
 /** Buckets of one process, by key. */
 export class MemoryStore implements Store {
-  readonly #buckets = new Map<string, Bucket>()
-  readonly #maxBuckets: number
+  readonly #buckets: BoundedBuckets
   readonly #clock: () => number
-  #next: MapIterator<[string, Bucket]>
 
   constructor(maxBuckets: number, clock: () => number) {
-    this.#maxBuckets = maxBuckets
+    this.#buckets = new BoundedBuckets(maxBuckets)
     this.#clock = clock
-    this.#next = this.#buckets.entries()
   }
 
   /** The time in milliseconds by which it counts. */
@@ -106,9 +96,9 @@ export class MemoryStore implements Store {
    *
    * @throws RangeError when the limit makes no sense
    */
-  bucket(key: string, limit: Limit, nowMs: number): Bucket {
+  bucket(key: string, limit: Limit, nowMs: number, policy = ''): Bucket {
     const kept = boundedKey(key)
-    const known = this.#buckets.get(kept)
+    const known = this.#buckets.get(policy, kept)
     if (known) see(known, nowMs)
     if (known && known.capacity === limit.capacity && known.perMs === limit.refillPerSecond / 1000) return known
     checkLimit(limit)
@@ -116,61 +106,28 @@ export class MemoryStore implements Store {
       changeLimit(known, limit)
       return known
     }
-    if (this.#buckets.size >= this.#maxBuckets) this.#makeRoom(nowMs)
+    this.#buckets.makeRoom(1, nowMs)
     const made = fullBucket(limit, nowMs)
-    this.#buckets.set(kept, made)
+    this.#buckets.add(policy, kept, made)
     return made
   }
 
   /** Forgets a caller, whose bucket is full then. */
-  forget(key: string): void {
-    this.#buckets.delete(boundedKey(key))
+  forget(key: string, policy = ''): void {
+    this.#buckets.delete(policy, boundedKey(key))
   }
 
   /** Drops all full buckets, which changes nothing for anybody. Returns how many. */
   sweep(nowMs: number): number {
-    const before = this.#buckets.size
-    for (const [key, bucket] of this.#buckets) {
-      if (fullAfterMs(bucket, nowMs) === 0) this.#buckets.delete(key)
-    }
-    return before - this.#buckets.size
+    return this.#buckets.sweep(nowMs)
   }
 
   /** Makes room for all of them first, so that none pushes out another. */
   #bucketsOf(layers: readonly Layer[], nowMs: number): Bucket[] {
-    const unknown = layers.filter((layer) => !this.#buckets.has(boundedKey(layer.key))).length
-    while (this.#buckets.size + unknown > this.#maxBuckets) this.#makeRoom(nowMs)
-    return layers.map((layer) => this.bucket(layer.key, layer, nowMs))
-  }
-
-  #makeRoom(nowMs: number): void {
-    let nearest: string | null = null
-    let nearestMs = Number.POSITIVE_INFINITY
-    let dropped = 0
-    const looks = Math.min(LOOK_AT, this.#buckets.size)
-    for (let look = 0; look < looks; look++) {
-      const [key, bucket] = this.#following()
-      const waitMs = fullAfterMs(bucket, nowMs)
-      if (waitMs === 0) {
-        this.#buckets.delete(key)
-        dropped += 1
-      } else if (waitMs < nearestMs) {
-        nearest = key
-        nearestMs = waitMs
-      }
-    }
-    if (dropped === 0 && nearest !== null) this.#buckets.delete(nearest)
-  }
-
-  /** The next bucket in turn; after the last one comes the first. There must be one. */
-  #following(): [string, Bucket] {
-    let step = this.#next.next()
-    if (step.done) {
-      this.#next = this.#buckets.entries()
-      step = this.#next.next()
-    }
-    if (step.done) throw new Error('the store is empty')
-    return step.value
+    let unknown = 0
+    for (const { key, policy = '' } of layers) if (!this.#buckets.get(policy, boundedKey(key))) unknown += 1
+    if (unknown > 0) this.#buckets.makeRoom(unknown, nowMs)
+    return layers.map((layer) => this.bucket(layer.key, layer, nowMs, layer.policy))
   }
 }
 

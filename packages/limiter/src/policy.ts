@@ -50,7 +50,7 @@ export interface Ask {
 
 /** What a policy needs of its limiter. */
 export interface Taker {
-  takeOne(ask: Ask): Answer | Promise<Answer>
+  takeOne(policy: Policy, key: string, cost: number, limit: Limit): Answer | Promise<Answer>
   settle(ask: Ask, tokens: number): Promise<boolean>
 }
 
@@ -99,7 +99,7 @@ export class Policy {
    * @throws RangeError (or rejects) when cost or limit make no sense; never because of the store
    */
   take(key: string, options?: TakeOptions): Answer | Promise<Answer> {
-    return this.#taker.takeOne(this.of(key, options))
+    return this.#taker.takeOne(this, key, options?.cost ?? 1, this.#limit(options))
   }
 
   /** Gives tokens back, up to the capacity. False when the store could not be asked. @throws RangeError for a negative number */

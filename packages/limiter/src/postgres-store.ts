@@ -3,7 +3,15 @@
  */
 import { type Bucket, type Decision, decide } from './bucket.ts'
 import { portableKey } from './bucket-key.ts'
-import { blankDecision, checkLayers, type Layer, type LayersDecision, layersDecision, type Store } from './layers.ts'
+import {
+  blankDecision,
+  bucketName,
+  checkLayers,
+  type Layer,
+  type LayersDecision,
+  layersDecision,
+  type Store,
+} from './layers.ts'
 import { checkWhole, refuseUnknown } from './options.ts'
 import { postgresSchema, sweepFull, takeOne, takeSeveral } from './postgres-schema.ts'
 
@@ -104,14 +112,22 @@ export class PostgresStore implements Store {
   }
 
   #askOne(layer: Layer, settles: boolean): Promise<readonly Row[]> {
-    const { key, capacity, refillPerSecond, cost = 1, upTo = 0 } = layer
-    const values = [portableKey(key), capacity, refillPerSecond / 1000, cost, upTo, settles, this.#clock()]
+    const { capacity, refillPerSecond, cost = 1, upTo = 0 } = layer
+    const values = [
+      portableKey(bucketName(layer)),
+      capacity,
+      refillPerSecond / 1000,
+      cost,
+      upTo,
+      settles,
+      this.#clock(),
+    ]
     return this.#query('limiter_take_one', this.#one, values)
   }
 
   #askSeveral(layers: readonly Layer[], settles: boolean): Promise<readonly Row[]> {
     return this.#query('limiter_take_several', this.#several, [
-      layers.map(({ key }) => portableKey(key)),
+      layers.map((layer) => portableKey(bucketName(layer))),
       layers.map(({ capacity }) => capacity),
       layers.map(({ refillPerSecond }) => refillPerSecond / 1000),
       layers.map(({ cost = 1 }) => cost),

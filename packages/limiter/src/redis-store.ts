@@ -10,7 +10,7 @@
  */
 import type { Decision } from './bucket.ts'
 import { portableKey } from './bucket-key.ts'
-import { checkLayers, type Layer, type LayersDecision, layersDecision, type Store } from './layers.ts'
+import { bucketName, checkLayers, type Layer, type LayersDecision, layersDecision, type Store } from './layers.ts'
 import { checkWhole, refuseUnknown } from './options.ts'
 import { ANSWER_FIELDS, SETTLES, TAKE_SCRIPT, TAKE_SCRIPT_SHA } from './redis-script.ts'
 
@@ -30,7 +30,7 @@ export interface RedisStoreOptions {
    * On a Cluster: which keys go together. Keys with the same answer share a slot, and the layers of one take must have the same answer: by
    * tenant, say. Default: all keys share one slot, which is right for every take and uses one node of the Cluster.
    */
-  readonly slotOf?: (key: string) => string
+  readonly slotOf?: (key: string, policy?: string) => string
   /**
    * How long a bucket stays after it is full, in milliseconds. A server whose clock goes back by less fills no bucket twice. Costs memory for
    * idle callers. 1 – 86 400 000; default 10 000.
@@ -64,7 +64,7 @@ interface Call {
 export class RedisStore implements Store {
   readonly #client: RedisClient
   readonly #prefix: string
-  readonly #slotOf: ((key: string) => string) | null
+  readonly #slotOf: ((key: string, policy?: string) => string) | null
   readonly #keepMs: number
   readonly #clock: (() => number) | null
   /** By slot. */
@@ -120,7 +120,7 @@ export class RedisStore implements Store {
   /** What begins the keys of a take: a hash tag is never empty, because an empty one counts as none. */
   #slot(layers: readonly Layer[]): string {
     if (this.#slotOf === null) return `{${this.#prefix}}:`
-    const [first, ...others] = layers.map((layer) => this.#slotOf?.(layer.key) ?? '')
+    const [first, ...others] = layers.map((layer) => this.#slotOf?.(layer.key, layer.policy) ?? '')
     for (const other of others) {
       if (other !== first)
         throw new RangeError(`slotOf gives the layers of one take different slots: '${first}', '${other}'`)
@@ -147,14 +147,14 @@ export class RedisStore implements Store {
 function append(call: Call, start: string, layers: readonly Layer[], settles: boolean): void {
   const [only] = layers
   if (only && layers.length === 1 && !settles && (only.cost ?? 1) === 1 && only.upTo === undefined && !only.shadow) {
-    call.keys.push(start + portableKey(only.key))
+    call.keys.push(start + portableKey(bucketName(only)))
     call.takes.push(limitOf(call, only))
     return
   }
   call.takes.push(-layers.length - (settles ? SETTLES : 0))
   for (const layer of layers) {
     const { cost = 1, upTo = 0, shadow } = layer
-    call.keys.push(start + portableKey(layer.key))
+    call.keys.push(start + portableKey(bucketName(layer)))
     call.takes.push(limitOf(call, layer), cost, upTo, shadow ? 1 : 0)
   }
 }

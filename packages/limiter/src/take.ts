@@ -1,4 +1,4 @@
-import { checkTake, type Decision, decide, type Limit, pays, spend } from './bucket.ts'
+import { type Bucket, checkTake, type Decision, decide, type Limit, pays, spend } from './bucket.ts'
 import { blankDecision, type Layer, type LayersDecision } from './layers.ts'
 import type { MemoryStore } from './memory-store.ts'
 
@@ -20,7 +20,11 @@ export function takeToken(
   into: Decision = blankDecision(),
 ): Decision {
   checkTake(cost, nowMs)
-  const bucket = store.bucket(key, limit, nowMs)
+  return takeFrom(store.bucket(key, limit, nowMs), cost, nowMs, into)
+}
+
+/** Takes out of one bucket, or not; cost and time are checked. */
+export function takeFrom(bucket: Bucket, cost: number, nowMs: number, into: Decision): Decision {
   const allowed = pays(bucket, cost)
   if (allowed) spend(bucket, cost)
   return decide(bucket, allowed, cost, nowMs, into)

@@ -32,5 +32,5 @@ export function answerWithoutStore(
 
 function localLayer({ policy, key, cost, limit }: Ask) {
   const { capacity, refillPerSecond } = limit
-  return { key: `${policy.name} ${key}`, capacity, refillPerSecond, cost, shadow: policy.settings.shadow }
+  return { policy: policy.name, key, capacity, refillPerSecond, cost, shadow: policy.settings.shadow }
 }

@@ -169,6 +169,6 @@ describe('a lease', () => {
     const api = limiter.policy('api', { capacity: 10, refillPerSecond: 1, leaseTokens: 5 })
     for (const key of ['a', 'b', 'c']) await api.take(key)
     assert.equal(limiter.sizes.leases, 2)
-    assert.equal(store.settled[0]?.[0]?.key, 'api a')
+    assert.deepEqual([store.settled[0]?.[0]?.policy, store.settled[0]?.[0]?.key], ['api', 'a'])
   })
 })
