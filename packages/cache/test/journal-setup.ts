@@ -36,7 +36,7 @@ on conflict (tenant_id, id) do update set value = excluded.value`,
 )
 
 /** A process of the installation: its own connections, journal and cache. */
-export interface Node extends AsyncDisposable {
+interface Node extends AsyncDisposable {
   readonly db: Database
   readonly journal: Journal
   readonly process: Process
@@ -59,7 +59,7 @@ export interface World extends AsyncDisposable {
   start(options?: NodeOptions): Promise<Node>
 }
 
-export interface NodeOptions {
+interface NodeOptions {
   readonly hints?: Hints
   readonly pollMs?: number
   readonly shared?: boolean
