@@ -50,7 +50,10 @@ const SYNC = serialize.sync()
 
 /** The prepared statements of one connection. */
 export class PreparedStatements {
-  readonly #byKey = new Map<string, PreparedStatement>()
+  /** By plan key, then by text: joining the two would copy and hash the text of every statement that is sent. */
+  readonly #byPlan = new Map<string, Map<string, PreparedStatement>>()
+  /** How to forget each, the oldest first. */
+  readonly #ages = new Map<PreparedStatement, () => void>()
   readonly #enabled: boolean
   #counter = 0
 
@@ -59,24 +62,30 @@ export class PreparedStatements {
     this.#enabled = enabled
   }
 
-  find(statement: BatchStatement, evicted: string[]): PreparedStatement {
+  find({ planKey, sql }: BatchStatement, evicted: string[]): PreparedStatement {
     if (!this.#enabled) return { name: '', parsed: false, decode: null }
-    const key = `${statement.planKey}\0${statement.sql}`
-    const known = this.#byKey.get(key)
+    const known = this.#byPlan.get(planKey)?.get(sql)
     if (known) return known
-    if (this.#byKey.size >= MAX_PREPARED) this.#evictOldest(evicted)
+    if (this.#ages.size >= MAX_PREPARED) this.#evictOldest(evicted)
+    const ofPlan = this.#byPlan.get(planKey) ?? new Map<string, PreparedStatement>()
     const fresh: PreparedStatement = { name: `s${++this.#counter}`, parsed: false, decode: null }
-    this.#byKey.set(key, fresh)
+    this.#byPlan.set(planKey, ofPlan.set(sql, fresh))
+    this.#ages.set(fresh, () => {
+      ofPlan.delete(sql)
+      if (ofPlan.size === 0) this.#byPlan.delete(planKey)
+    })
     return fresh
   }
 
   clear(): void {
-    this.#byKey.clear()
+    this.#byPlan.clear()
+    this.#ages.clear()
   }
 
   #evictOldest(evicted: string[]): void {
-    for (const [key, oldest] of this.#byKey) {
-      this.#byKey.delete(key)
+    for (const [oldest, forget] of this.#ages) {
+      this.#ages.delete(oldest)
+      forget()
       if (oldest.parsed) evicted.push(oldest.name)
       return
     }
