@@ -10,11 +10,13 @@ export interface ApiHarvest {
   readonly pages: ReadonlyMap<string, ApiCall>
   /** Every text that was sent or came back, times aside. */
   readonly values: ReadonlySet<string>
-  /** A few of each field. */
+  /** One of each field. */
   readonly samples: readonly string[]
+  /** One UUID of each field, and those that were made for a call. */
+  readonly ids: readonly string[]
 }
 
-const SAMPLES_OF_A_FIELD = 2
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const TIME = /^\d{4}-\d\d-\d\dT/
 
 /**
@@ -51,7 +53,13 @@ export async function harvestOf(
     await succeeded(caller, operation, second)
     pages.set(operation.id, second)
   }
-  return { calls: done, pages, values: basket.values, samples: basket.samples() }
+  return {
+    calls: done,
+    pages,
+    values: basket.values,
+    samples: basket.samples,
+    ids: idsOf([...done.values()], basket.samples),
+  }
 }
 
 /** A call of the operation that succeeds. @throws Error when there is none for it */
@@ -59,6 +67,11 @@ export async function callOf(calls: ApiCalls, { id }: ApiOperation, caller: Test
   const prepare = calls[id]
   if (prepare === undefined) throw new Error(`there is no call of ${id}: say how it is called with success`)
   return await prepare(caller)
+}
+
+function idsOf(calls: readonly ApiCall[], samples: readonly string[]): string[] {
+  const texts = [...calls.flatMap(({ params = {} }) => Object.values(params)), ...samples]
+  return [...new Set(texts)].filter((text) => UUID.test(text))
 }
 
 function isList({ parameters }: ApiOperation): boolean {
@@ -90,7 +103,7 @@ async function mustReplay(caller: TestClient, operation: ApiOperation, call: Api
 
 class Basket {
   readonly values = new Set<string>()
-  readonly #byField = new Map<string, Set<string>>()
+  readonly #byField = new Map<string, string>()
 
   take(field: string, value: unknown): void {
     if (typeof value === 'string') this.#keep(field, value)
@@ -103,11 +116,10 @@ class Basket {
   #keep(field: string, value: string): void {
     if (TIME.test(value)) return
     this.values.add(value)
-    const known = this.#byField.get(field) ?? new Set()
-    this.#byField.set(field, known.add(value))
+    if (!this.#byField.has(field)) this.#byField.set(field, value)
   }
 
-  samples(): string[] {
-    return [...new Set([...this.#byField.values()].flatMap((values) => [...values].slice(0, SAMPLES_OF_A_FIELD)))]
+  get samples(): string[] {
+    return [...new Set(this.#byField.values())]
   }
 }

@@ -8,6 +8,7 @@ export interface JsonSchema {
   readonly type?: string | readonly string[]
   readonly format?: string
   readonly enum?: readonly unknown[]
+  readonly const?: unknown
   readonly minLength?: number
   readonly maxLength?: number
   readonly pattern?: string

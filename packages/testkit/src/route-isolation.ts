@@ -13,7 +13,14 @@
 import type { Database } from '@stoa/db'
 import type { Tenant } from '@stoa/kernel'
 import { type ApiHarvest, callOf, harvestOf, withHeader, withQuery } from './api-harvest.ts'
-import { type ApiCall, type ApiCalls, type ApiOperation, apiOperations, callOperation } from './api-operations.ts'
+import {
+  type ApiCall,
+  type ApiCalls,
+  type ApiOperation,
+  apiOperations,
+  callOperation,
+  type JsonSchema,
+} from './api-operations.ts'
 import { fitting, stringPlaces } from './schema-places.ts'
 import { rowDifferences, type TenantRowsOptions, tenantRows } from './tenant-rows.ts'
 import type { TestAnswer, TestClient } from './test-client.ts'
@@ -61,14 +68,17 @@ export async function tryRouteIsolation(options: RouteIsolationOptions): Promise
   const isSecret = (value: string) => value.length >= SHORTEST_SECRET && !own.values.has(value)
   const secrets = [...theirs.values, victim.id].filter(isSecret)
   if (secrets.length < operations.length) throw new Error('the victim has too little that could be betrayed')
-  const texts = [...theirs.samples, victim.id].filter(isSecret)
+  const texts = {
+    samples: [...theirs.samples, victim.id].filter(isSecret),
+    ids: [...theirs.ids, victim.id].filter(isSecret),
+  }
   const before = await tenantRows(db(), victim, options)
   const intruder = new Intruder(calls, asIntruder, secrets)
   // What the intruder writes holds what it knows of the victim, and it may read that again: so it reads first.
   const reads = operations.filter(({ method }) => method === 'GET')
   const writes = operations.filter(({ method }) => method !== 'GET')
   for (const operation of [...reads, ...writes]) {
-    for (const attack of attacks(operation, theirs, texts, victim)) await intruder.try(operation, attack)
+    await intruder.tryAll(operation, attacks(operation, theirs, texts, victim))
   }
   const after = await tenantRows(db(), victim, options)
   const changes = rowDifferences(before, after).map((difference) => `rows of the other tenant changed: ${difference}`)
@@ -89,7 +99,14 @@ interface Attack {
   readonly status: number | null
 }
 
-function attacks(operation: ApiOperation, theirs: ApiHarvest, texts: readonly string[], victim: Tenant): Attack[] {
+/** What of the victim is put into places: ids where an id belongs, one value of each kind where any text does. */
+interface Texts {
+  readonly samples: readonly string[]
+  readonly ids: readonly string[]
+}
+
+function attacks(operation: ApiOperation, theirs: ApiHarvest, { samples, ids }: Texts, victim: Tenant): Attack[] {
+  const textsFor = (schema: JsonSchema) => fitting(schema, schema.format === 'uuid' ? ids : samples)
   const { id, parameters, body } = operation
   const call = theirs.calls.get(id) as ApiCall
   const page = theirs.pages.get(id)
@@ -107,7 +124,7 @@ function attacks(operation: ApiOperation, theirs: ApiHarvest, texts: readonly st
     found.push({ what: 'Idempotency-Key', of: (own) => withHeader(own, 'idempotency-key', key), status: null })
   }
   for (const { name, in: place, schema } of parameters) {
-    for (const text of place === 'header' ? [] : fitting(schema, texts)) {
+    for (const text of place === 'header' || name === 'cursor' ? [] : textsFor(schema)) {
       found.push(
         place === 'path'
           ? { what: `path ${name}`, of: (own) => ({ ...own, params: { ...own.params, [name]: text } }), status: 404 }
@@ -123,7 +140,7 @@ function attacks(operation: ApiOperation, theirs: ApiHarvest, texts: readonly st
   })
   found.push(inBody('tenantId', (own) => ({ ...own, tenantId: victim.id })))
   for (const { path, schema, put } of stringPlaces(body)) {
-    for (const text of fitting(schema, texts)) found.push(inBody(path.join('.'), (own) => put({ ...own }, text)))
+    for (const text of textsFor(schema)) found.push(inBody(path.join('.'), (own) => put({ ...own }, text)))
   }
   return found
 }
@@ -135,7 +152,6 @@ class Intruder {
   readonly #calls: ApiCalls
   readonly #newClient: () => Promise<TestClient>
   readonly #secrets: readonly string[]
-  #client: TestClient | null = null
 
   constructor(calls: ApiCalls, newClient: () => Promise<TestClient>, secrets: readonly string[]) {
     this.#calls = calls
@@ -147,13 +163,26 @@ class Intruder {
     return [...this.#problems]
   }
 
-  async try(operation: ApiOperation, { what, of, status }: Attack): Promise<void> {
-    if (this.#client === null || this.sent % ATTACKS_OF_A_CLIENT === 0) this.#client = await this.#newClient()
-    const call = of(await callOf(this.#calls, operation, this.#client))
-    const answer = await callOperation(this.#client, operation, call)
+  /** Tries them some at a time, each time with another key: an Idempotency-Key is known for the API key that used it. */
+  async tryAll(operation: ApiOperation, [first, ...others]: readonly Attack[]): Promise<void> {
+    const groups = first === undefined ? [] : [[first]]
+    for (let index = 0; index < others.length; index += ATTACKS_OF_A_CLIENT) {
+      groups.push(others.slice(index, index + ATTACKS_OF_A_CLIENT))
+    }
+    for (const group of groups) {
+      const client = await this.#newClient()
+      // Reading changes nothing, so one call serves as the start of all; what was carried out may not succeed a second time.
+      const shared = operation.method === 'GET' ? await callOf(this.#calls, operation, client) : null
+      await Promise.all(group.map((attack) => this.#try(operation, attack, client, shared)))
+    }
+  }
+
+  async #try(operation: ApiOperation, attack: Attack, client: TestClient, shared: ApiCall | null): Promise<void> {
+    const call = attack.of(shared ?? (await callOf(this.#calls, operation, client)))
+    const answer = await callOperation(client, operation, call)
     this.sent += 1
-    const problem = this.#problemOf(call, answer, status)
-    if (problem !== null) this.#problems.add(`${operation.id}, ${what}: ${problem}`)
+    const problem = this.#problemOf(call, answer, attack.status)
+    if (problem !== null) this.#problems.add(`${operation.id}, ${attack.what}: ${problem}`)
   }
 
   #problemOf(call: ApiCall, answer: TestAnswer, status: number | null): string | null {

@@ -45,8 +45,8 @@ export function fitting(schema: JsonSchema, texts: readonly string[]): string[] 
   if (schema.anyOf) return [...new Set(schema.anyOf.flatMap((branch) => fitting(branch, texts)))]
   if (isA('array', schema)) return schema.items ? fitting(schema.items, texts) : []
   if (!isA('string', schema)) return []
-  const { format, minLength = 0, maxLength = Number.POSITIVE_INFINITY, pattern, enum: allowed } = schema
-  if (format === 'date-time' || allowed !== undefined) return []
+  const { format, minLength = 0, maxLength = Number.POSITIVE_INFINITY, pattern, enum: allowed, const: fixed } = schema
+  if (format === 'date-time' || allowed !== undefined || fixed !== undefined) return []
   return texts.filter(
     (text) =>
       text.length >= minLength &&
