@@ -117,7 +117,7 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
   await room.ready?.()
   const http = resources.use(
     await createHttp(
-      { port: 0 },
+      { port: 0, maxEventLoopDelayMs: 0 },
       {
         ...{ ...deps, db, secret, metrics, health },
         routes: room.routes,

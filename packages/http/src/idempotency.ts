@@ -20,27 +20,15 @@
  *
  * A key belongs to who used it (the API key or user) in one tenant. Answers are kept 24 hours, and those that hold a secret are encrypted.
  */
-import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
-import { type Database, isUniqueViolation, type Tx } from '@stoa/db'
+import { type Database, isUniqueViolation } from '@stoa/db'
 import { type Clock, type Ctx, errors, isError, type Logger, StoaError, systemCtx } from '@stoa/kernel'
-import {
-  type Claim,
-  claimKey,
-  forgetKey,
-  gateKey,
-  type KeptAnswer,
-  keepAnswer,
-  sweepKeys,
-} from './idempotency-store.ts'
-import { canonical } from './pagination.ts'
+import { sweepKeys } from './idempotency-store.ts'
+import { inProgress, KEPT_MS, type KeyedRequest, KeySlot } from './key-slot.ts'
 import type { Answer } from './staged-reply.ts'
 
-/** How long an answer is kept, in milliseconds: 24 hours. */
-export const KEPT_MS = 24 * 60 * 60 * 1000
 /** How often old answers are swept, in milliseconds. */
 const SWEEP_INTERVAL_MS = 60_000
 const SWEEP_BATCH = 1000
-const REPEATED_HEADERS = ['content-type', 'etag', 'location'] as const
 /** 1–255 visible ASCII characters. */
 const KEY = /^[\x21-\x7e]{1,255}$/
 
@@ -53,17 +41,6 @@ export interface IdempotencyDeps {
   readonly secret: Buffer
 }
 
-/** A mutating request with a key. */
-export interface KeyedRequest {
-  readonly key: string
-  readonly method: string
-  /** Path with query, as it was sent. */
-  readonly url: string
-  readonly body: unknown
-  /** The answer holds a secret. */
-  readonly secret: boolean
-}
-
 /**
  * Reads the header.
  *
@@ -73,6 +50,9 @@ export function idempotencyKeyOf(header: string | string[]): string {
   if (typeof header === 'string' && KEY.test(header)) return header
   throw new StoaError(errors.invalid_request, { message: 'Idempotency-Key is not 1–255 visible ASCII characters.' })
 }
+
+/** Ends a transaction whose work is not wanted; it reaches nobody. */
+class Unwanted extends Error {}
 
 /** Carries requests with a key out once. */
 export class Idempotency implements AsyncDisposable {
@@ -92,100 +72,50 @@ export class Idempotency implements AsyncDisposable {
    * @throws StoaError `idempotency_in_progress`, `idempotency_key_reused`, or whatever `perform` throws
    */
   async run(ctx: Ctx, request: KeyedRequest, perform: () => Promise<Answer>): Promise<Answer> {
-    const scope = `${ctx.actor.type}:${ctx.actor.id}`
-    const name = `${ctx.tenant.id} ${scope} ${request.key}`
-    if (this.#running.has(name)) throw inProgress()
-    this.#running.add(name)
+    const slot = new KeySlot(ctx, request, this.#deps)
+    if (this.#running.has(slot.name)) throw inProgress()
+    this.#running.add(slot.name)
     try {
-      return (
-        (await this.#performAhead(ctx, scope, request, perform)) ?? (await this.#askFirst(ctx, scope, request, perform))
-      )
+      return (await this.#performAhead(ctx, slot, perform)) ?? (await this.#claimFirst(ctx, slot, perform))
     } catch (error) {
       if (!isUniqueViolation(error, 'idempotency_keys_pkey')) throw error
-      return await this.#askFirst(ctx, scope, request, perform)
+      return await this.#claimFirst(ctx, slot, perform)
     } finally {
-      this.#running.delete(name)
+      this.#running.delete(slot.name)
     }
   }
 
-  /** Claims the key along with the first statement of `perform`; null when that left the claim unknown, and nothing was done. */
-  async #performAhead(
-    ctx: Ctx,
-    scope: string,
-    request: KeyedRequest,
-    perform: () => Promise<Answer>,
-  ): Promise<Answer | null> {
-    const asked: { claim: Claim | null; kept: Answer | null } = { claim: null, kept: null }
+  /** Claims along with the first statement of `perform`; null when that left the claim unknown, and nothing was done. */
+  async #performAhead(ctx: Ctx, slot: KeySlot, perform: () => Promise<Answer>): Promise<Answer | null> {
+    const claim: { known: boolean; kept: Answer | null } = { known: false, kept: null }
     try {
       return await this.#deps.db.transaction(ctx, async (tx) => {
-        asked.claim = null
-        const fingerprint = fingerprintOf(request)
-        gateKey(tx, ctx.tenant.id, scope, request.key, (claim) => {
-          asked.claim = claim
-          asked.kept = this.#judge(tx, scope, request, fingerprint, claim)
-          if (asked.kept) throw new Error('this request was answered before')
+        claim.known = false
+        slot.claimAlong(tx, (found) => {
+          claim.known = true
+          claim.kept = slot.read(tx, found)
+          if (claim.kept) throw new Unwanted()
         })
         const answer = await perform()
-        if (!asked.claim) throw new Error('nothing was asked of the database')
-        this.#keep(tx, scope, request, fingerprint, answer)
+        if (!claim.known) throw new Unwanted()
+        slot.keep(tx, answer)
         return answer
       })
     } catch (error) {
-      if (asked.kept) return asked.kept
-      if (asked.claim || isError(error, errors.unavailable)) throw error
+      if (claim.kept) return claim.kept
+      if (claim.known || isError(error, errors.unavailable)) throw error
       return null
     }
   }
 
-  #askFirst(ctx: Ctx, scope: string, request: KeyedRequest, perform: () => Promise<Answer>): Promise<Answer> {
+  #claimFirst(ctx: Ctx, slot: KeySlot, perform: () => Promise<Answer>): Promise<Answer> {
     return this.#deps.db.transaction(ctx, async (tx) => {
-      const fingerprint = fingerprintOf(request)
-      const claim = await claimKey(tx, ctx.tenant.id, scope, request.key)
-      const kept = this.#judge(tx, scope, request, fingerprint, claim)
+      const kept = await slot.claim(tx)
       if (kept) return kept
       const answer = await perform()
-      this.#keep(tx, scope, request, fingerprint, answer)
+      slot.keep(tx, answer)
       return answer
     })
-  }
-
-  /** The answer that was kept; null when the key is ours, and free. @throws StoaError when it is neither */
-  #judge(tx: Tx, scope: string, request: KeyedRequest, fingerprint: Buffer, claim: Claim): Answer | null {
-    if (!claim.claimed) throw inProgress()
-    if (!isKept(claim)) return null
-    if (claim.createdAt.getTime() > this.#deps.clock.now() - KEPT_MS)
-      return this.#replay(claim, fingerprint, name(request, scope))
-    forgetKey(tx, tx.tenantId as string, scope, request.key)
-    return null
-  }
-
-  #keep(tx: Tx, scope: string, request: KeyedRequest, fingerprint: Buffer, answer: Answer): void {
-    const kept = this.#kept(answer, request, fingerprint, name(request, scope))
-    keepAnswer(tx, tx.tenantId as string, scope, request.key, kept)
-  }
-
-  #kept(answer: Answer, request: KeyedRequest, fingerprint: Buffer, aad: string): KeptAnswer {
-    const plain = answer.body === null ? null : Buffer.from(answer.body)
-    return {
-      fingerprint,
-      status: answer.status,
-      headers: Object.fromEntries(
-        REPEATED_HEADERS.flatMap((header) => {
-          const value = answer.headers[header]
-          return value === undefined ? [] : [[header, value]]
-        }),
-      ),
-      body: plain && request.secret ? seal(this.#deps.secret, plain, aad) : plain,
-      sealed: plain !== null && request.secret,
-      createdAt: new Date(this.#deps.clock.now()),
-    }
-  }
-
-  #replay(found: KeptAnswer, fingerprint: Buffer, aad: string): Answer {
-    if (!fingerprint.equals(found.fingerprint)) throw new StoaError(errors.idempotency_key_reused)
-    const { status, headers, sealed } = found
-    const body = found.body && sealed ? unseal(this.#deps.secret, found.body, aad) : found.body
-    return { status, headers, body, replayed: true }
   }
 
   /** Forgets the answers of all tenants that are older than 24 hours. Gives how many. */
@@ -217,36 +147,4 @@ export class Idempotency implements AsyncDisposable {
     this.#stop.abort()
     await this.#sweeping
   }
-}
-
-function inProgress(): StoaError {
-  return new StoaError(errors.idempotency_in_progress, { retryAfterSeconds: 1 })
-}
-
-function name(request: KeyedRequest, scope: string): string {
-  return `${scope} ${request.key}`
-}
-
-function isKept(found: { readonly createdAt: Date | null }): found is KeptAnswer {
-  return found.createdAt !== null
-}
-
-function fingerprintOf({ method, url, body }: KeyedRequest): Buffer {
-  return hash('sha256', `${method} ${url}\n${body === undefined ? '' : canonical(body)}`, 'buffer')
-}
-
-const IV_BYTES = 12
-const TAG_BYTES = 16
-
-function seal(secret: Buffer, plain: Buffer, aad: string): Buffer {
-  const iv = randomBytes(IV_BYTES)
-  const cipher = createCipheriv('aes-256-gcm', secret, iv).setAAD(Buffer.from(aad))
-  const sealed = Buffer.concat([cipher.update(plain), cipher.final()])
-  return Buffer.concat([iv, cipher.getAuthTag(), sealed])
-}
-
-function unseal(secret: Buffer, sealed: Buffer, aad: string): Buffer {
-  const decipher = createDecipheriv('aes-256-gcm', secret, sealed.subarray(0, IV_BYTES)).setAAD(Buffer.from(aad))
-  decipher.setAuthTag(sealed.subarray(IV_BYTES, IV_BYTES + TAG_BYTES))
-  return Buffer.concat([decipher.update(sealed.subarray(IV_BYTES + TAG_BYTES)), decipher.final()])
 }

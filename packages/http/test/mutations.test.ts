@@ -4,8 +4,9 @@ import { statement, type TenantRecord } from '@stoa/db'
 import { errors, newId, StoaError, silentLogger } from '@stoa/kernel'
 import { engines, TestClock } from '@stoa/testkit'
 import { Type } from 'typebox'
-import { Idempotency, KEPT_MS } from '../src/idempotency.ts'
+import { Idempotency } from '../src/idempotency.ts'
 import { defineRoute, etag, IdParams, type Route } from '../src/index.ts'
+import { KEPT_MS } from '../src/key-slot.ts'
 import {
   type Answer,
   type HttpDatabase,

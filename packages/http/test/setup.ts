@@ -25,6 +25,8 @@ import {
   type Route,
 } from '../src/index.ts'
 
+/** A machine that is busy with other tests is no overload. */
+const QUIET = { port: 0, maxEventLoopDelayMs: 0 }
 const deps = { log: silentLogger, clock: systemClock }
 
 /** The same on every node of a test. */
@@ -71,7 +73,7 @@ export function openApp(
   options: HttpOptions = {},
   more: Partial<HttpDeps> = {},
 ): Promise<Http> {
-  return createHttp({ port: 0, ...options }, { ...deps, routes, schemes: [], secret: testSecret, ...more })
+  return createHttp({ ...QUIET, ...options }, { ...deps, routes, schemes: [], secret: testSecret, ...more })
 }
 
 export interface Node extends AsyncDisposable {
@@ -110,7 +112,7 @@ export async function openNode({ db }: HttpDatabase, made: NodeOptions = {}): Pr
   const keys = createApiKeys({ db, journal, clock, log, secret: testSecret, permissions })
   const routes = [...keys.routes, ...(made.routes?.({ db, journal }) ?? [])]
   const http = await createHttp(
-    { port: 0, rateLimit: { capacity: 10_000, refillPerSecond: 10_000 }, ...options },
+    { ...QUIET, rateLimit: { capacity: 10_000, refillPerSecond: 10_000 }, ...options },
     { db, clock, log, routes, schemes: [keys.scheme], secret: testSecret },
   )
   return {
