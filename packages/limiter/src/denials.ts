@@ -38,6 +38,7 @@ export class Denials {
 
   /** The refusal that a call would get, when that is known; else null. */
   of(key: string, cost: number, limit: Limit, nowMs: number): Decision | null {
+    if (this.#denials.size === 0) return null
     const denial = this.#denials.get(key)
     if (denial === undefined) return null
     const { capacity, refillPerSecond } = limit

@@ -97,14 +97,8 @@ function hookOf<R extends FastifyRequestLike>(gate: Gate<R>): Hook {
   const finish = (answer: Answer, request: FastifyRequestLike, reply: ReplyLike, done: Done): void => {
     ;(request as { rateLimit?: Answer }).rateLimit = answer
     writeRateLimitFields(answer, (name, value) => reply.header(name, value))
-    if (answer.allowed) {
-      done()
-      return
-    }
-    const { status, body } = refusalOf(answer)
-    reply.code(status)
-    reply.header('Content-Type', 'application/problem+json')
-    reply.send(body)
+    if (answer.allowed) done()
+    else refuse(answer, reply)
   }
   return function rateLimit(request, reply, done) {
     let answer: Answer | Promise<Answer> | null
@@ -118,6 +112,13 @@ function hookOf<R extends FastifyRequestLike>(gate: Gate<R>): Hook {
     else if (answer instanceof Promise) answer.then((late) => finish(late, request, reply, done)).catch(done)
     else finish(answer, request, reply, done)
   }
+}
+
+function refuse(answer: Answer, reply: ReplyLike): void {
+  const { status, body } = refusalOf(answer)
+  reply.code(status)
+  reply.header('Content-Type', 'application/problem+json')
+  reply.send(body)
 }
 
 function originOf({ ip, raw, headers }: FastifyRequestLike): Origin {

@@ -133,9 +133,8 @@ export class Limiter implements Taker, AsyncDisposable {
     if (shadow) return this.take([ask])
     checkTake(cost, 0)
     const name = bucketOf(ask)
-    if (leaseTokens > 0 && cost > 0 && this.#leases.pays(name, cost)) {
-      return this.#answer(true, [this.#fromLease(ask, name)])
-    }
+    if (leaseTokens === 0) return this.#askAlone(ask, name)
+    if (cost > 0 && this.#leases.pays(name, cost)) return this.#answer(true, this.#fromLease(ask, name))
     return this.#attempt([ask], this.#clock() + this.#timeoutMs)
   }
 
@@ -173,6 +172,27 @@ export class Limiter implements Taker, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#leases.close()
     await Promise.all(this.#giving)
+  }
+
+  /** {@link #attempt} for one policy without leases, which needs none of its lists. */
+  #askAlone(ask: Ask, name: string): Answer | Promise<Answer> {
+    const askedMs = this.#clock()
+    const denial = this.#denials.of(name, ask.cost, ask.limit, askedMs)
+    if (denial !== null) return this.#answer(false, { ...ask, decision: denial, source: 'remembered' })
+    const layers = [layerOf(ask)]
+    return this.#guard
+      .call(() => this.#store.take(layers), this.#timeoutMs)
+      .then(
+        (decided) => {
+          const decision = decided.layers[0] as Decision
+          if (!decided.allowed) this.#denials.note(name, ask.cost, ask.limit, decision, askedMs)
+          return this.#answer(decided.allowed, { ...ask, decision, source: 'store' })
+        },
+        (error) => {
+          if (error instanceof RangeError) throw error
+          return this.#withoutStore([ask])
+        },
+      )
   }
 
   /** Answers from what this node knows, else asks the store. */
@@ -309,7 +329,7 @@ export class Limiter implements Taker, AsyncDisposable {
     )
   }
 
-  #answer(allowed: boolean, layers: readonly LayerAnswer[]): Answer {
+  #answer(allowed: boolean, layers: LayerAnswer | readonly LayerAnswer[]): Answer {
     return this.#count(new GivenAnswer(allowed, layers, this))
   }
 

@@ -9,6 +9,8 @@
  * which is the safe side. While the circuit is open the store is not asked; half open, one call at a time tries.
  */
 
+import { Deadlines } from './deadlines.ts'
+
 /** Why the store was not asked, or did not answer in time. */
 export class StoreUnavailableError extends Error {
   override readonly name = 'StoreUnavailableError'
@@ -28,6 +30,7 @@ export type CircuitState = 'closed' | 'open' | 'half open'
 /** Calls a store, within a time limit and through a circuit breaker. */
 export class StoreGuard {
   readonly #options: StoreGuardOptions
+  readonly #deadlines = new Deadlines()
   #failed = 0
   #openUntilMs = 0
   #trying = false
@@ -63,44 +66,37 @@ export class StoreGuard {
     const tries = this.#failed >= this.#options.failures
     if (tries) this.#trying = true
     return new Promise<T>((resolve, reject) => {
-      let done = false
-      const settle = (error: unknown, failed: boolean): void => {
-        done = true
-        clearTimeout(timer)
+      const end = (error: unknown, failed: boolean): void => {
+        call.done = true
+        this.#deadlines.finish()
         if (tries) this.#trying = false
-        this.#count(error, failed)
-      }
-      const late = (): void => {
-        if (done) return
-        const error = new StoreUnavailableError(`the store did not answer within ${Math.ceil(timeoutMs)} ms`)
-        settle(error, true)
-        reject(error)
-      }
-      // When this process was busy, the answer may be there already: the loop reads it before it comes to `late`.
-      const timer = setTimeout(() => setImmediate(late), Math.max(1, timeoutMs))
-      const succeed = (answer: T): void => {
-        if (done) return
-        settle(null, false)
-        resolve(answer)
+        if (failed) this.#fail(error)
       }
       const fail = (error: unknown): void => {
-        if (done) return
-        settle(error, !(error instanceof RangeError))
+        if (call.done) return
+        end(error, !(error instanceof RangeError))
         reject(error)
       }
+      const succeed = (answer: T): void => {
+        if (call.done) return
+        end(null, false)
+        this.#failed = 0
+        resolve(answer)
+      }
+      const late = () => fail(new StoreUnavailableError(`the store did not answer within ${Math.ceil(timeoutMs)} ms`))
+      const call = { done: false, late }
+      this.#deadlines.add(call, Math.max(1, timeoutMs))
       try {
-        Promise.resolve(ask()).then(succeed, fail)
+        const answer = ask()
+        if (answer instanceof Promise) answer.then(succeed, fail)
+        else succeed(answer)
       } catch (error) {
         fail(error)
       }
     })
   }
 
-  #count(error: unknown, failed: boolean): void {
-    if (!failed) {
-      if (error === null) this.#failed = 0
-      return
-    }
+  #fail(error: unknown): void {
     this.#failed += 1
     if (this.#failed >= this.#options.failures) this.#openUntilMs = this.#options.clock() + this.#options.coolMs
     this.#options.onFailure(error)
