@@ -38,7 +38,7 @@ export interface LimiterOptions {
   readonly breakerCoolMs?: number
   /** Refusals that are remembered, about 200 bytes each plus the key. 0: none. 0 – 10 000 000; default 100 000. */
   readonly maxRemembered?: number
-  /** Keys with leases, about 250 bytes each plus the key. 1 – 10 000 000; default 100 000. */
+  /** Keys with leases, about 400 bytes each plus the key. 1 – 10 000 000; default 100 000. */
   readonly maxLeases?: number
   /** Buckets in this process while the store cannot be asked. 16 – 10 000 000; default 100 000. */
   readonly maxLocalBuckets?: number

@@ -28,7 +28,7 @@ export interface RedisStoreOptions {
   readonly prefix?: string
   /**
    * On a Cluster: which keys go together. Keys with the same answer share a slot, and the layers of one take must have the same answer: by
-   * tenant, say. Default: all keys share one slot, which is right for every take and uses one node of the Cluster.
+   * tenant, say. The policy is `Layer.policy`, by which a limiter tells its buckets apart. Default: all keys share one slot, which is right for every take and uses one node of the Cluster.
    */
   readonly slotOf?: (key: string, policy?: string) => string
   /**
@@ -40,7 +40,7 @@ export interface RedisStoreOptions {
   readonly clock?: () => number
 }
 
-/** Takes of one call; more begin another. A script holds up the server for about 2 µs per layer. */
+/** Takes of one call; more begin another. A script holds up everybody else on the server as long as it runs. */
 const MAX_LAYERS_PER_CALL = 256
 const LOST = new Set(['reconnecting', 'close', 'end'])
 
