@@ -35,9 +35,9 @@ export async function crashStory(engine: Engine, kills: readonly Moment[]): Prom
     }
     const last = await installation.up()
     await holds(installation, last.pid)
-    await writers.repeat(last.client())
-    await writers.settle(last.client())
-    await writers.check(last.client())
+    await writers.repeat(last)
+    await writers.settle(last)
+    await writers.check(last)
     assert.ok(writers.broken > 0, 'no write was ever cut')
     assert.equal(await last.stop(), 0)
   } catch (cause) {
@@ -58,7 +58,7 @@ async function killUnderLoad(up: Up, writers: Writers, moments: string[]): Promi
     killed = true
   }
   let kill: Promise<void> | undefined
-  await writers.write(up.client(), () => {
+  await writers.write(up, () => {
     if (writers.acknowledged >= enough) kill ??= killing()
     return killed
   })

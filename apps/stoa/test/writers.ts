@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { systemClock } from '@stoa/kernel'
 import type { TestAnswer, TestClient } from '@stoa/testkit'
-import { eventually } from './program.ts'
+import { eventually, type Up } from './program.ts'
 
 interface Link {
   readonly id: string
@@ -18,8 +18,8 @@ interface Event {
   readonly subjects: readonly string[]
 }
 
-/** An answer that says "not now, come again". */
-export type Refusal = TestAnswer
+/** How many write at once. */
+const LANES = 8
 
 /** The book, and the callers. */
 export class Writers {
@@ -27,34 +27,26 @@ export class Writers {
   readonly #acknowledged = new Map<string, Link>()
   /** Keys that were sent, and have no answer. */
   readonly #open = new Set<string>()
-  readonly #lanes: number
+  /** Their own API key, so that nobody else meets their rate limit. */
+  #key: string | undefined
   /** Every 503, 409 and 429 that came instead of an answer. */
-  readonly refusals: Refusal[] = []
+  readonly refusals: TestAnswer[] = []
   /** How many writes broke without an answer. */
   broken = 0
   #next = 0
-
-  /** @param lanes how many write at once */
-  constructor(lanes = 8) {
-    this.#lanes = lanes
-  }
 
   /** How many writes were acknowledged. */
   get acknowledged(): number {
     return this.#acknowledged.size
   }
 
-  /** How many writes are without an answer. */
-  get open(): number {
-    return this.#open.size
-  }
-
   /**
    * Writes with all lanes until the program is gone or `enough` says so; what is open from before comes first.
    *
-   * @param client of a program; a broken connection ends the writing
+   * @param up a program; a broken connection ends the writing
    */
-  async write(client: TestClient, enough: () => boolean): Promise<void> {
+  async write(up: Up, enough: () => boolean): Promise<void> {
+    const client = await this.#client(up)
     const again = [...this.#open]
     const lane = async () => {
       while (!enough()) {
@@ -62,16 +54,18 @@ export class Writers {
         if (!(await this.#send(client, key, enough))) return
       }
     }
-    await Promise.all(Array.from({ length: this.#lanes }, lane))
+    await Promise.all(Array.from({ length: LANES }, lane))
   }
 
   /** Sends what is open until it is answered. */
-  async settle(client: TestClient): Promise<void> {
+  async settle(up: Up): Promise<void> {
+    const client = await this.#client(up)
     await Promise.all([...this.#open].map((key) => this.#send(client, key, () => false)))
   }
 
   /** Sends once more what was acknowledged last: the same answers come back. */
-  async repeat(client: TestClient): Promise<void> {
+  async repeat(up: Up): Promise<void> {
+    const client = await this.#client(up)
     for (const [key, link] of [...this.#acknowledged].slice(-3)) {
       const { body, headers, status } = await this.#ask(client, key)
       assert.deepEqual([status, (body as Link).id], [201, link.id])
@@ -102,8 +96,14 @@ export class Writers {
       assert.ok(seconds >= 1, `no Retry-After with ${status} ${JSON.stringify(body)}`)
       if (enough()) return false
       // A server that is back sooner than it said is asked sooner: the test has no second to give away.
-      await systemClock.sleep(status === 429 ? seconds * 1_000 : 50)
+      await systemClock.sleep(status === 429 ? seconds * 1_000 : 100)
     }
+  }
+
+  async #client(up: Up): Promise<TestClient> {
+    const request = { name: 'writers', scopes: ['links:*'] }
+    this.#key ??= (await up.client().created<{ key: string }>('/api/v1/api-keys', request)).body.key
+    return up.client(this.#key)
   }
 
   #ask(client: TestClient, key: string): Promise<TestAnswer> {
@@ -112,8 +112,9 @@ export class Writers {
   }
 
   /** What the API shows is what was acknowledged: each write once, with one event, and nothing else. Nothing may be open. */
-  async check(client: TestClient): Promise<void> {
+  async check(up: Up): Promise<void> {
     assert.equal(this.#open.size, 0)
+    const client = up.client()
     const links = await all<Link>(client, '/api/v1/links?')
     const written = [...this.#acknowledged].map(([key, { id }]) => `https://example.com/${key} ${id}`)
     assert.deepEqual(links.map(({ id, target }) => `${target} ${id}`).sort(), written.sort())
@@ -128,16 +129,59 @@ export class Writers {
   }
 }
 
+/**
+ * Writes without end while something happens; then what was left open is settled, and the book is checked. The program survives, and no connection
+ * to it breaks.
+ *
+ * @param events what happens; `progress` resolves when fifty more writes are acknowledged
+ */
+export async function underLoad(up: Up, writers: Writers, events: (progress: () => Promise<void>) => Promise<void>) {
+  let over = false
+  const writing = writers.write(up, () => over)
+  const progress = async () => {
+    const enough = writers.acknowledged + 50
+    await eventually(
+      async () => writers.acknowledged,
+      (count) => count >= enough,
+    )
+  }
+  try {
+    await progress()
+    await events(progress)
+    await progress()
+  } finally {
+    over = true
+    await writing
+  }
+  assert.equal(up.ended, null)
+  assert.equal(writers.broken, 0)
+  await writers.settle(up)
+  await writers.check(up)
+}
+
 /** Every page of a list. */
 async function all<T>(client: TestClient, path: string): Promise<T[]> {
   const found: T[] = []
   let cursor: string | null = null
   do {
-    const page: { body: { data: T[]; nextCursor: string | null } } = await client.got(
-      `${path}limit=100${cursor === null ? '' : `&cursor=${cursor}`}`,
-    )
-    found.push(...page.body.data)
-    cursor = page.body.nextCursor
+    const page: Page<T> = await pageOf<T>(client, `${path}limit=100${cursor === null ? '' : `&cursor=${cursor}`}`)
+    found.push(...page.data)
+    cursor = page.nextCursor
   } while (cursor !== null)
   return found
+}
+
+interface Page<T> {
+  readonly data: T[]
+  readonly nextCursor: string | null
+}
+
+/** A page, as soon as the rate limit lets it through. */
+async function pageOf<T>(client: TestClient, path: string): Promise<Page<T>> {
+  for (;;) {
+    const { body, headers, status } = await client.send<Page<T>>('GET', path)
+    if (status === 200) return body
+    assert.equal(status, 429, JSON.stringify(body))
+    await systemClock.sleep(Number(headers.get('retry-after')) * 1_000)
+  }
 }

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { startRedis } from '@stoa/testkit/servers'
+import { eventually, newInstallation, type Up } from './program.ts'
+import { underLoad, Writers } from './writers.ts'
+
+interface Ready {
+  readonly checks: { readonly redis: { readonly ok: boolean; readonly detail?: string } }
+}
+
+interface NewKey {
+  readonly apiKey: { readonly id: string }
+  readonly key: string
+}
+
+describe('Redis that goes away', () => {
+  it('fails no request, now or at a start; a key that one process revokes is refused by the other all the same', async () => {
+    await using redis = await startRedis()
+    await using installation = await newInstallation('postgres', { settings: { REDIS_URL: redis.url } })
+    const one = await installation.up()
+    const redisOf = async (up: Up) => (await up.client(null).got<Ready>('/health/ready')).body.checks.redis
+    const writers = new Writers()
+    await underLoad(one, writers, async (progress) => {
+      await redis.kill()
+      await progress()
+      await eventually(
+        () => redisOf(one),
+        (redis) => redis.detail !== undefined,
+      )
+
+      const other = await installation.up()
+      const key = { name: 'short-lived', scopes: ['links:read'] }
+      const { body: made } = await one.client().created<NewKey>('/api/v1/api-keys', key)
+      await other.client(made.key).got('/api/v1/links')
+      const { status } = await one.client().send('DELETE', `/api/v1/api-keys/${made.apiKey.id}`)
+      assert.equal(status, 204)
+      await eventually(
+        () => other.client(made.key).send('GET', '/api/v1/links'),
+        (answer) => answer.status === 401,
+      )
+
+      await redis.restart()
+      for (const up of [one, other])
+        await eventually(
+          () => redisOf(up),
+          (redis) => redis.detail === undefined,
+        )
+      assert.equal(await other.stop(), 0)
+    })
+    assert.deepEqual(
+      writers.refusals.filter(({ status }) => status !== 429),
+      [],
+    )
+    assert.equal(await one.stop(), 0)
+  })
+})
