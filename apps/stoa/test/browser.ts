@@ -3,21 +3,11 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
-
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome']
+import { join } from 'node:path'
 
 const PATIENCE_MS = 45_000
-
-/** The Chromium of this machine; null when there is none. */
-export function findBrowser(): string | null {
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  const found = folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find((path) => existsSync(path))
-  return found ?? null
-}
 
 /** A page that is open. */
 export interface OpenPage {

@@ -1,24 +1,24 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Suite } from '@stoa/testkit'
+import { provideBrowser } from '@stoa/testkit/servers'
 import type { Stoa } from '../src/compose.ts'
-import { findBrowser, openBrowser } from './browser.ts'
+import { openBrowser } from './browser.ts'
 import { documentOf, startProgram } from './suite.ts'
 
 type Paths = Readonly<Record<string, Readonly<Record<string, { readonly summary: string }>>>>
 
-const browser = findBrowser()
-const skip = browser === null ? 'there is no Chromium on this machine' : false
-
-describe('the page about the API, in a browser', { skip }, () => {
+describe('the page about the API, in a browser', () => {
   let suite: Suite<Stoa>
+  let browser: string
   before(async () => {
+    browser = await provideBrowser()
     suite = await startProgram('pglite')
   })
   after(() => suite?.[Symbol.asyncDispose]())
 
   const open = async () => {
-    const page = await openBrowser(browser as string)
+    const page = await openBrowser(browser)
     await page.open(`${suite.program.url}/docs`)
     await page.until(`/curl http/.test(document.body.innerText)`)
     return page

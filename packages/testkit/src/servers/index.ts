@@ -1,3 +1,4 @@
+export { provideBrowser } from './browser.ts'
 export type { EngineServer, PostgresOptions, PostgresServer, RedisOptions, RedisServer } from './engine.ts'
 export type { Engine } from './install.ts'
 export type { CommandOptions, CommandResult, Machine } from './machine.ts'

@@ -3,7 +3,14 @@ import { type Machine, programInPath } from './machine.ts'
 /** The engines that tests run against. */
 export type Engine = 'postgres' | 'redis'
 
-const DEBIAN_PACKAGES: Record<Engine, string> = { postgres: 'postgresql', redis: 'redis-server' }
+/** What can be installed. */
+export type Installable = Engine | 'chromium'
+
+const DEBIAN_PACKAGES: Record<Installable, string> = {
+  postgres: 'postgresql',
+  redis: 'redis-server',
+  chromium: 'chromium',
+}
 const SERVICE_POLICY = '/usr/sbin/policy-rc.d'
 
 /** True where {@link installWithApt} may be tried: apt-get in PATH, and root. */
@@ -12,15 +19,15 @@ export function canInstallWithApt(machine: Machine): boolean {
 }
 
 /**
- * Installs the server programs by apt-get, without starting any system service.
+ * Installs programs by apt-get, without starting any system service.
  * Returns null when it worked, else the last lines of what apt-get said.
  */
 export async function installWithApt(
   machine: Machine,
-  engines: readonly Engine[],
+  programs: readonly Installable[],
   say: (line: string) => void,
 ): Promise<string | null> {
-  const packages = engines.map((engine) => DEBIAN_PACKAGES[engine])
+  const packages = programs.map((program) => DEBIAN_PACKAGES[program])
   say(`installing ${packages.join(' and ')} by apt-get (this happens once)`)
   const env = { DEBIAN_FRONTEND: 'noninteractive' }
   const wait = ['-q', '-o', 'DPkg::Lock::Timeout=180']
