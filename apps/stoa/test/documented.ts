@@ -6,10 +6,15 @@ import addFormats from 'ajv-formats'
 const ajv = new Ajv.default({ strict: false, allErrors: true })
 addFormats.default(ajv)
 
-/** The answer is one that the document describes: status, media type, and every field. */
+const PROMISED = ['etag', 'location', 'retry-after', 'x-request-id'] as const
+
+/** The answer is one that the document describes: status, headers, media type, and every field. */
 export function assertDocumented(operation: ApiOperation, { status, headers, body }: TestAnswer): void {
   const documented = operation.responses[status]
   assert.ok(documented, `${operation.id} answered ${status}, which the document does not know: ${JSON.stringify(body)}`)
+  const carried = PROMISED.filter((name) => headers.has(name))
+  const unknown = carried.filter((name) => !operation.headers[status]?.includes(name))
+  assert.deepEqual(unknown, [], `${operation.id} answered ${status} with headers that the document does not know`)
   const [type = ''] = (headers.get('content-type') ?? '').split(';')
   if (body === null) return
   const schema = documented[type]

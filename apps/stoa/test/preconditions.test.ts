@@ -74,6 +74,22 @@ for (const engine of engines) {
       assert.deepEqual(await outcome({ headers: { 'if-match': '*' } }), [200])
     })
 
+    each('who has the present version is told so, and nothing else', 'If-None-Match', async (operation) => {
+      const { call, send } = await ready(operation)
+      const { status, headers, body } = await send(call)
+      const tag = headers.get('etag') ?? ''
+      assert.equal(status, 200)
+      assert.match(tag, /^"\d+"$/)
+      for (const condition of [tag, `W/${tag}`, `"x", ${tag}`, '*']) {
+        const again = await send({ headers: { 'if-none-match': condition } })
+        assert.deepEqual([again.status, again.body, again.headers.get('etag')], [304, null, tag], condition)
+      }
+      for (const condition of ['"x"', 'nonsense', `${tag}x`]) {
+        const other = await send({ headers: { 'if-none-match': condition } })
+        assert.deepEqual([other.status, other.body], [200, body], condition)
+      }
+    })
+
     each(
       'a request is carried out once under its key, however often it is sent',
       'Idempotency-Key',

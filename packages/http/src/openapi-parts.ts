@@ -2,7 +2,7 @@
  * The parts of the OpenAPI document that operations share.
  */
 import { STATUS_CODES } from 'node:http'
-import type { ErrorSpec } from '@stoa/kernel'
+import { type ErrorSpec, StoaError } from '@stoa/kernel'
 import { titleOf } from './problem.ts'
 import type { Route } from './route.ts'
 
@@ -73,8 +73,37 @@ export const components = {
       schema: text,
       example: '"3"',
     },
+    IfNoneMatch: {
+      name: 'If-None-Match',
+      in: 'header',
+      required: false,
+      description: 'The `ETag` that the caller has: 304 without a body when it is the present one.',
+      schema: text,
+      example: '"3"',
+    },
   },
 } as const
+
+/** Whether an answer with this schema shows one resource that has versions, and so carries its entity tag. */
+export function isVersioned(schema: unknown): boolean {
+  const fields = propertiesOf(schema)
+  return 'version' in fields || Object.values(fields).some((field) => 'version' in propertiesOf(field))
+}
+
+function propertiesOf(schema: unknown): JsonObject {
+  return ((schema as { readonly properties?: JsonObject } | undefined)?.properties ?? {}) as JsonObject
+}
+
+/** The response for whoever has the present version. */
+export const notModified: JsonObject = {
+  description: 'The caller has the present version.',
+  headers: references([
+    ['X-Request-Id', 'RequestId'],
+    ['RateLimit', 'RateLimit'],
+    ['RateLimit-Policy', 'RateLimitPolicy'],
+    ['ETag', 'ETag'],
+  ]),
+}
 
 /** The headers of a success. */
 export function successHeaders(route: Route, status: number): JsonObject {
@@ -84,7 +113,7 @@ export function successHeaders(route: Route, status: number): JsonObject {
     ['RateLimit-Policy', 'RateLimitPolicy'],
   ]
   if (status === 201 || (status >= 300 && status !== 304)) names.push(['Location', 'Location'])
-  if (route.updates === 'if-match') names.push(['ETag', 'ETag'])
+  if (isVersioned(route.schema.response[status])) names.push(['ETag', 'ETag'])
   if (route.method !== 'GET' && route.permission !== null) names.push(['Idempotent-Replayed', 'IdempotentReplayed'])
   return references(names)
 }
@@ -92,7 +121,8 @@ export function successHeaders(route: Route, status: number): JsonObject {
 /** The response for these errors of one status. */
 export function problemResponse(status: number, specs: readonly ErrorSpec[]) {
   const names: [header: string, component: string][] = [['X-Request-Id', 'RequestId']]
-  if (status === 429 || status === 503) names.push(['Retry-After', 'RetryAfter'])
+  if (specs.some((spec) => new StoaError(spec).retryable)) names.push(['Retry-After', 'RetryAfter'])
+  if (status === 429) names.push(['RateLimit', 'RateLimit'], ['RateLimit-Policy', 'RateLimitPolicy'])
   const enumerated = { type: 'object', properties: { code: { type: 'string', enum: specs.map(({ code }) => code) } } }
   return {
     description:

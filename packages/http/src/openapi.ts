@@ -9,7 +9,14 @@ import Fastify from 'fastify'
 import { apiKeyErrors } from './api-key-errors.ts'
 import type { AuthScheme } from './auth.ts'
 import { exampleOf } from './openapi-examples.ts'
-import { components, type JsonObject, problemResponse, successHeaders } from './openapi-parts.ts'
+import {
+  components,
+  isVersioned,
+  type JsonObject,
+  notModified,
+  problemResponse,
+  successHeaders,
+} from './openapi-parts.ts'
 import { resolveHttpOptions } from './options.ts'
 import { statusOfError } from './problem.ts'
 import { protocolErrors } from './protocol-errors.ts'
@@ -122,12 +129,15 @@ function complete(
   const parameters = ((operation.parameters ?? []) as JsonObject[]).map(optionalWithDefault)
   if (isMutating(route) && route.permission !== null) parameters.push(parameter('IdempotencyKey'))
   if (route.updates === 'if-match') parameters.push(parameter('IfMatch'))
+  const conditional = route.method === 'GET' && isVersioned(route.schema.response[200])
+  if (conditional) parameters.push(parameter('IfNoneMatch'))
   if (parameters.length > 0) operation.parameters = parameters
   const responses = operation.responses as Record<string, JsonObject>
   for (const [status, response] of Object.entries(responses)) {
     if (response.description === 'Default Response') response.description = STATUS_CODES[status] ?? 'The answer.'
     response.headers = { ...successHeaders(route, Number(status)), ...(response.headers as JsonObject | undefined) }
   }
+  if (conditional) responses[304] ??= notModified
   for (const [status, specs] of problemsOf(route, codes)) {
     const { headers, content, description } = problemResponse(status, specs)
     const own = responses[status]

@@ -38,6 +38,8 @@ export interface ApiOperation {
   readonly body: JsonSchema | null
   /** Status → media type → schema. */
   readonly responses: Readonly<Record<string, Readonly<Record<string, JsonSchema>>>>
+  /** Status → names of headers, in lower case. */
+  readonly headers: Readonly<Record<string, readonly string[]>>
 }
 
 /** One call of an operation. */
@@ -74,7 +76,7 @@ function operationOf(document: object, method: string, path: string, raw: Json):
     readonly 'x-permission'?: string
     readonly parameters?: readonly ApiParameter[]
     readonly requestBody?: { readonly content?: Content }
-    readonly responses: Readonly<Record<string, { readonly content?: Content }>>
+    readonly responses: Readonly<Record<string, { readonly content?: Content; readonly headers?: Json }>>
   }
   const { operationId: id, security = [], parameters = [], requestBody, responses } = operation
   const permission = operation['x-permission'] ?? null
@@ -84,12 +86,13 @@ function operationOf(document: object, method: string, path: string, raw: Json):
   }
   const schemas = (content: Content = {}) =>
     Object.fromEntries(Object.entries(content).map(([type, { schema = {} }]) => [type, schema]))
+  const each = <T>(of: (response: (typeof responses)[string]) => T) =>
+    Object.fromEntries(Object.entries(responses).map(([status, response]) => [status, of(response)]))
   return {
     ...{ id, method, path, permission, parameters },
     body: schemas(requestBody?.content)['application/json'] ?? null,
-    responses: Object.fromEntries(
-      Object.entries(responses).map(([status, response]) => [status, schemas(response.content)]),
-    ),
+    responses: each(({ content }) => schemas(content)),
+    headers: each(({ headers = {} }) => Object.keys(headers).map((name) => name.toLowerCase())),
   }
 }
 
