@@ -128,19 +128,23 @@ export class RedisStore implements Store {
     return `${this.#prefix}{_${portableKey(first ?? '').replaceAll('}', '_')}}:`
   }
 
-  #send(call: Call): void {
+  async #send(call: Call): Promise<void> {
     const { keys, limits, takes, waiting } = call
     const parameters = [...keys, this.#clock?.() ?? '', this.#keepMs, limits.length / 2, ...limits, ...takes]
-    this.#client
-      .evalsha(TAKE_SCRIPT_SHA, keys.length, ...parameters)
-      .catch((error: unknown) => {
-        if (!isUnknownScript(error)) throw error
-        return this.#client.eval(TAKE_SCRIPT, keys.length, ...parameters)
-      })
-      .then((answer) => deliver(waiting, answer))
-      .catch((error: unknown) => {
-        for (const { reject } of waiting) reject(error)
-      })
+    try {
+      deliver(waiting, await this.#run(keys.length, parameters))
+    } catch (error) {
+      for (const { reject } of waiting) reject(error)
+    }
+  }
+
+  async #run(keyCount: number, parameters: (string | number)[]): Promise<unknown> {
+    try {
+      return await this.#client.evalsha(TAKE_SCRIPT_SHA, keyCount, ...parameters)
+    } catch (error) {
+      if (!isUnknownScript(error)) throw error
+      return await this.#client.eval(TAKE_SCRIPT, keyCount, ...parameters)
+    }
   }
 }
 

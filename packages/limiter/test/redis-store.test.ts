@@ -121,6 +121,16 @@ describe('the redis store on one server', () => {
     await assert.rejects(createRedisStore(odd).take([{ key: 'ada', ...limit }]), /another answer than expected/)
   })
 
+  it('rejects when the client throws instead of answering', async () => {
+    const broken: RedisClient = {
+      evalsha() {
+        throw new Error('closed')
+      },
+      eval: async () => 'OK',
+    }
+    await assert.rejects(createRedisStore(broken).take([{ key: 'ada', ...limit }]), /closed/)
+  })
+
   it('fails at once while the connection is being made again', async () => {
     const lost: RedisClient = { status: 'reconnecting', evalsha: async () => [], eval: async () => [] }
     await assert.rejects(
