@@ -145,7 +145,7 @@ function unknownOption(command: Command, rawName: string, known: readonly string
 
 function misuse(command: Command, what: string): Refusal {
   const end = /[.?!]$/.test(what) ? '' : '.'
-  return new Refusal(`stoa ${command.name}: ${what}${end} Usage: ${usageOf(command)}`, 2)
+  return new Refusal(`${command.name}: ${what}${end} Usage: ${usageOf(command)}`, 2)
 }
 
 function usageOf(command: Command): string {

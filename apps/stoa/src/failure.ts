@@ -44,10 +44,16 @@ function expected(thrown: unknown, config: Config | null): string | null {
     const database = config && databaseFailure(thrown.cause, config)
     if (database) return database
     if (thrown.code === migrationErrors.schema_behind.code) return `${thrown.message} 'npx stoa migrate' runs them.`
+    if (thrown.code === errors.validation_failed.code) return `${thrown.message} ${flawsOf(thrown)}`.trim()
     return thrown.code === errors.internal.code ? null : thrown.message
   }
   if (config === null || !(thrown instanceof Error)) return null
   return listenFailure(thrown, config) ?? databaseFailure(thrown, config)
+}
+
+/** `/body/scopes/0` → `scopes/0: there is no such permission.` */
+function flawsOf({ fields = [] }: StoaError): string {
+  return fields.map(({ message, pointer }) => `${pointer.replace(/^\/body\//, '')}: ${message}.`).join(' ')
 }
 
 /** A port that cannot be had; null when the error is another one. */

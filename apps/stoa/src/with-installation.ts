@@ -55,6 +55,6 @@ export async function tenantOf({ db, ctx }: Installation, slug: string): Promise
   if (tenant) return tenantCtx(ctx, tenant)
   const slugs = (await tenantList(db, ctx, { limit: 1_000 })).map((one) => one.slug)
   throw new Refusal(
-    `${asSentence(`There is no tenant '${slug}'${didYouMean(slug, slugs)}`)} 'stoa tenant list' shows them.`,
+    `${asSentence(`There is no tenant '${slug}'${didYouMean(slug, slugs)}`)} 'npx stoa tenant list' shows them.`,
   )
 }

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openPglite, openPostgres } from '@stoa/db'
+import { type AdminSession, openPglite, openPostgres } from '@stoa/db'
 import { silentLogger, systemClock } from '@stoa/kernel'
 import { type Engine, TestClient, testPlace, testServerUrl } from '@stoa/testkit'
 import manifest from '../package.json' with { type: 'json' }
@@ -43,8 +43,8 @@ export interface Installation extends AsyncDisposable {
   up(settings?: Settings): Promise<Up>
   /** `npm start` in a process group of its own, until it is ready. */
   npmStart(settings?: Settings): Promise<Up>
-  /** Runs SQL in its database, as an administrator. On PGlite the program must not run meanwhile. */
-  execute(sql: string): Promise<void>
+  /** Works in its database as an administrator. On PGlite the program must not run meanwhile. */
+  admin<T>(work: (session: AdminSession) => Promise<T>): Promise<T>
 }
 
 /** A command that has ended. */
@@ -115,7 +115,7 @@ export async function newInstallation(engine: Engine, options: InstallationOptio
     },
     up: (more) => ready(start('up', more)),
     npmStart: (more = {}) => ready(startProcess('npm', ['start'], more, { cwd: REPOSITORY, group: true })),
-    execute: (sql) => execute(place.databaseUrl, place.dataDir, sql),
+    admin: (work) => administer(place.databaseUrl, place.dataDir, work),
     async [Symbol.asyncDispose]() {
       await Promise.all(running.map((one) => one[Symbol.asyncDispose]()))
       await place[Symbol.asyncDispose]()
@@ -161,17 +161,21 @@ async function emptyDatabase(): Promise<{ readonly url: string } & AsyncDisposab
   }
 }
 
-async function execute(url: string | null, dataDir: string, sql: string): Promise<void> {
+async function administer<T>(
+  url: string | null,
+  dataDir: string,
+  work: (session: AdminSession) => Promise<T>,
+): Promise<T> {
   const deps = { log: silentLogger, clock: systemClock }
   await using db = await (url === null
     ? openPglite({ dataDir: join(dataDir, 'db') }, deps)
     : openPostgres({ url, poolSize: 1 }, deps))
-  await db.admin((session) => session.exec(sql))
+  return await db.admin(work)
 }
 
 /** Runs SQL in a PostgreSQL database, as an administrator. */
 export async function executeAt(url: string, sql: string): Promise<void> {
-  await execute(url, '', sql)
+  await administer(url, '', (session) => session.exec(sql))
 }
 
 /**

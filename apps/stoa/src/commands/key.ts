@@ -1,4 +1,4 @@
-import { isId } from '@stoa/kernel'
+import { errors, isError, isId } from '@stoa/kernel'
 import type { Command } from '../command-line.ts'
 import { Refusal } from '../failure.ts'
 import { firstKeys } from '../key-page.ts'
@@ -28,11 +28,13 @@ export const keyCreate: Command = {
     .join('\n')}`,
   async run(program, { values }) {
     const days = daysOf(values.expires?.[0])
+    const name = values.name?.[0] as string
+    if (name.length > MAX_NAME_LENGTH) throw new Refusal(`--name has at most ${MAX_NAME_LENGTH} characters.`, 2)
     return await withApiKeys(program, async (installation) => {
       const own = await tenantOf(installation, values.tenant?.[0] as string)
       const expiresAt = days === null ? null : new Date(own.clock.now() + days * 86_400_000)
       const { apiKey, token } = await installation.apiKeys.create(own, {
-        name: values.name?.[0] as string,
+        name,
         scopes: values.scope ?? [],
         expiresAt,
       })
@@ -42,6 +44,9 @@ export const keyCreate: Command = {
     })
   },
 }
+
+/** As in the API. */
+const MAX_NAME_LENGTH = 100
 
 function daysOf(text: string | undefined): number | null {
   if (text === undefined) return null
@@ -82,10 +87,13 @@ export const keyRevoke: Command = {
   options: { tenant },
   async run(program, { args, values }) {
     const id = args.id as string
-    if (!isId(id)) throw new Refusal(`'${id}' is not the id of a key: 'stoa key list' shows ids.`, 2)
+    if (!isId(id)) throw new Refusal(`'${id}' is not the id of a key: 'npx stoa key list' shows ids.`, 2)
     return await withApiKeys(program, async (installation) => {
       const own = await tenantOf(installation, values.tenant?.[0] as string)
-      await installation.apiKeys.revoke(own, id)
+      await installation.apiKeys.revoke(own, id).catch((error: unknown) => {
+        if (!isError(error, errors.not_found)) throw error
+        throw new Refusal(`The tenant '${own.tenant.slug}' has no key ${id}: 'npx stoa key list' shows its keys.`)
+      })
       program.print(`Revoked ${id}.`)
       return 0
     })

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import {
   APP_ROLE,
   type Database,
@@ -26,7 +26,7 @@ const { fail, ok, warn } = findings('Database')
 
 /** The database: reachable, recent, with the right roles and schema, and made with this secret. */
 export async function databaseFindings(config: Config, log: Logger = silentLogger): Promise<Finding[]> {
-  if (config.database === null && !(await stat(pgliteFolder(config)).catch(() => null))) {
+  if (config.database === null && (await isNew(pgliteFolder(config)))) {
     return [ok('PGlite; its folder is made at the first start.'), durabilityFinding(config, null)]
   }
   const deps = { log, clock: systemClock }
@@ -35,6 +35,15 @@ export async function databaseFindings(config: Config, log: Logger = silentLogge
     return await lookInside(config, db, systemCtx(deps, 'doctor'))
   } catch (error) {
     return [whyClosed(error, config)]
+  }
+}
+
+/** Opening such a folder would make a database in it. */
+async function isNew(folder: string): Promise<boolean> {
+  try {
+    return (await readdir(folder)).length === 0
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT'
   }
 }
 
