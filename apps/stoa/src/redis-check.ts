@@ -45,10 +45,16 @@ function connectForPing(url: string): Redis {
  */
 export async function pingRedis(url: string): Promise<void> {
   const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 3_000 })
-  redis.on('error', () => undefined)
+  // What the driver throws says only that there is no connection; this says why.
+  let reason: unknown
+  redis.on('error', (error) => {
+    reason = error
+  })
   try {
     await redis.connect()
     await redis.ping()
+  } catch (error) {
+    throw reason ?? error
   } finally {
     redis.disconnect()
   }

@@ -65,12 +65,15 @@ async function lookInside(config: Config, db: Database, ctx: BaseCtx): Promise<F
   const status = await migrationStatus(db, migrationSets)
   const check = await db.check()
   const isNew = status.missing.some((ref) => ref.owner === 'db')
+  const login = db.engine === 'postgres' ? loginFindings(config, facts, isNew) : []
+  // The fingerprint is read as a role that the login may lack.
+  const isReadable = status.missing.length === 0 && login.every(({ level }) => level !== 'fail')
   return [
     versionFinding(db.engine, facts),
-    ...(db.engine === 'postgres' ? loginFindings(config, facts, isNew) : []),
+    ...login,
     ...schemaFindings(status, isNew),
     ...(isNew ? [] : await rowFindings(db)),
-    ...(status.missing.length > 0 ? [] : [await fingerprintFinding(config, db, ctx)]),
+    ...(isReadable ? [await fingerprintFinding(config, db, ctx)] : []),
     skewFinding(skewMs),
     durabilityFinding(config, check.durability),
   ]

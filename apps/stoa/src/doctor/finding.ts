@@ -21,8 +21,8 @@ export function findings(about: string) {
   }
 }
 
-/** The message of anything thrown, on one line. */
+/** The message of anything thrown, on one line, without a full stop at its end. */
 export function reasonOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message || thrown.name : String(thrown)
-  return text.split('\n')[0] as string
+  return (text.split('\n')[0] as string).replace(/\.$/, '')
 }
