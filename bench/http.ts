@@ -42,7 +42,6 @@ async function withDatabase(context: BenchContext): Promise<readonly Row[]> {
   const databaseUrl = await newDatabase(postgres.url, 'program')
   const open = (kind: Opening['kind']) => openServer({ kind, databaseUrl, keys: CALLERS }, context, postgres)
   await using subject = await open('stoa')
-  const atRest = subject.residentMb()
   await using peer = await open('bare')
   const id = await newLink(subject)
 
@@ -70,12 +69,6 @@ async function withDatabase(context: BenchContext): Promise<readonly Row[]> {
   return [
     ...costs('GET /api/v1/links/{id} with a key', get, 2),
     ...costs('POST /api/v1/links with a key and an Idempotency-Key: link, code, event, answer kept', post, 2.5),
-    row({
-      name: 'resident memory of the program on PostgreSQL, at rest',
-      unit: 'MB',
-      subject: [atRest],
-      target: { of: 'value', atMost: 150 },
-    }),
     row({
       name: 'resident memory of the program on PostgreSQL, after all of this',
       unit: 'MB',
