@@ -12,6 +12,15 @@ create sequence stoa.link_code_numbers as bigint start 0 increment 1000 minvalue
 grant usage on sequence stoa.link_code_numbers to stoa_app;
 grant usage on sequence stoa.link_code_numbers to stoa_system;
 
+CREATE OR REPLACE FUNCTION stoa.idempotency_key_taken()
+ RETURNS boolean
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception using errcode = 'ST409', message = 'the idempotency key is in use, or was answered';
+end
+$function$;
+
 create table stoa.api_keys (
   tenant_id uuid not null,
   id uuid not null,

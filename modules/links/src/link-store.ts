@@ -1,4 +1,4 @@
-import { queryBuilder, statement, type Tx } from '@stoa/db'
+import { isUniqueViolation, queryBuilder, statement, type Tx } from '@stoa/db'
 import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
 
 /** A row of `links`. */
@@ -28,40 +28,61 @@ export async function nextCodeNumber(tx: Tx): Promise<number> {
 const codeNumber = statement<[], { number: number }>(`select nextval('link_code_numbers') as number`)
 
 /**
- * Claims the code in the directory and, if it was free, adds the link; one statement, so one round trip. False when the
- * code is taken: another transaction that is about to claim it is waited for first.
+ * Adds a link under a code that its maker chose, if it was free: claims the code in the directory first. One statement, so one round trip. False when
+ * the code is taken: another transaction that is about to claim it is waited for first.
  */
-export async function insertLink(tx: Tx, tenantId: string, link: LinkRow): Promise<boolean> {
-  const inserted = await tx.run(
-    linkInsertion(
-      tenantId,
-      link.id,
-      link.host,
-      link.code,
-      link.target,
-      link.title,
-      link.tags,
-      link.expiresAt,
-      link.version,
-      link.createdAt,
-      link.createdBy,
-    ),
-  )
-  return inserted === 1
+export async function claimLink(tx: Tx, tenantId: string, link: LinkRow): Promise<boolean> {
+  return (await tx.run(linkClaim(...insertionOf(tenantId, link)))) === 1
 }
-const linkInsertion = statement<
-  [string, string, string, string, string, string | null, readonly string[], Date | null, number, Date, string],
-  never
->(`
+
+/** Adds a link under a generated code, along with the commit. Should somebody have chosen that very code, the transaction runs again with the next one. */
+export function addLink(tx: Tx, tenantId: string, link: LinkRow): void {
+  tx.later(codeAddition(link.host, link.code, tenantId, link.id), { retryOn: isCodeTaken })
+  tx.later(linkAddition(...insertionOf(tenantId, link)))
+}
+
+const isCodeTaken = (error: unknown) => isUniqueViolation(error, 'link_codes_pkey')
+
+type Insertion = [
+  tenantId: string,
+  id: string,
+  host: string,
+  code: string,
+  target: string,
+  title: string | null,
+  tags: readonly string[],
+  expiresAt: Date | null,
+  version: number,
+  at: Date,
+  createdBy: string,
+]
+
+function insertionOf(tenantId: string, link: LinkRow): Insertion {
+  const { code, createdAt, createdBy, expiresAt, host, id, tags, target, title, version } = link
+  return [tenantId, id, host, code, target, title, tags, expiresAt, version, createdAt, createdBy]
+}
+
+const inserted =
+  'tenant_id, id, host, code, target, title, tags, expires_at, version, created_at, updated_at, created_by'
+
+const linkClaim = statement<Insertion, never>(`
 with claimed as (
   insert into link_codes (host, code, tenant_id, link_id)
   values ($3, $4, $1, $2)
   on conflict (host, code) do nothing
   returning tenant_id, link_id, host, code
 )
-insert into links (tenant_id, id, host, code, target, title, tags, expires_at, version, created_at, updated_at, created_by)
+insert into links (${inserted})
 select tenant_id, link_id, host, code, $5::text, $6::text, $7::text[], $8::timestamptz, $9::integer, $10::timestamptz, $10::timestamptz, $11::text
 from claimed`)
+
+const codeAddition = statement<[host: string, code: string, tenantId: string, linkId: string], never>(
+  'insert into link_codes (host, code, tenant_id, link_id) values ($1, $2, $3, $4)',
+)
+
+const linkAddition = statement<Insertion, never>(
+  `insert into links (${inserted}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)`,
+)
 
 /** The link, or undefined. */
 export function linkRow(tx: Tx, tenantId: string, id: string): Promise<LinkRow | undefined> {

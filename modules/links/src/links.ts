@@ -10,7 +10,8 @@ import type { Link, LinkChange, NewLink } from './contract.ts'
 import { linkErrors } from './errors.ts'
 import { linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
 import {
-  insertLink,
+  addLink,
+  claimLink,
   type LinkFilter,
   type LinkRow,
   linkRow,
@@ -152,17 +153,16 @@ export class Links {
     throw refusal(linkErrors.target_refused, '/body/target', verdict.reason, verdict.message)
   }
 
-  /** A generated code may meet a custom slug that looks like it; then the next number takes its place. */
+  /** A generated code may meet a custom slug that looks like it; then all of this runs again and the next number takes its place. */
   async #generate(ctx: Ctx, tx: Tx, draft: Omit<LinkRow, 'code'>): Promise<LinkRow> {
-    for (;;) {
-      const row = { ...draft, code: await this.#deps.codes.next(() => nextCodeNumber(tx)) }
-      if (await insertLink(tx, ctx.tenant.id, row)) return row
-    }
+    const row = { ...draft, code: await this.#deps.codes.next(() => nextCodeNumber(tx)) }
+    addLink(tx, ctx.tenant.id, row)
+    return row
   }
 
   async #claim(ctx: Ctx, tx: Tx, draft: Omit<LinkRow, 'code'>, slug: string): Promise<LinkRow> {
     const row = { ...draft, code: slug }
-    if (await insertLink(tx, ctx.tenant.id, row)) return row
+    if (await claimLink(tx, ctx.tenant.id, row)) return row
     throw refusal(linkErrors.slug_taken, '/body/slug', 'taken', linkErrors.slug_taken.message)
   }
 

@@ -127,10 +127,12 @@ export class WireDatabase implements Database {
     const joined = this.#guard.joinable(role, frame.tenantId)
     if (joined) return fn(joined)
     for (let attempt = 1; ; attempt++) {
+      const tx = new OpenTransaction(frame, this.#acquire, begin)
       try {
-        return await this.#attempt(new OpenTransaction(frame, this.#acquire, begin), role, fn)
+        return await this.#attempt(tx, role, fn)
       } catch (error) {
-        if (attempt >= MAX_ATTEMPTS || !(isRetryable(error) || isStalePlan(error))) throw publicError(error)
+        const passes = isRetryable(error) || isStalePlan(error) || tx.retriesOn(error)
+        if (attempt >= MAX_ATTEMPTS || !passes) throw publicError(error)
         await this.#deps.clock.sleep(5 * 2 ** attempt * (0.5 + Math.random()))
       }
     }

@@ -23,16 +23,19 @@ export interface Tx {
   run(query: Query<unknown>): Promise<number>
   /**
    * Sends a statement along with the next one, or with the COMMIT: it costs no round trip, and its failure fails the transaction. For writes
-   * whose outcome nobody needs: events, jobs, idempotency records.
+   * whose outcome nobody needs to wait for: events, jobs, idempotency records.
    */
-  later(query: Query<unknown>): void
-  /**
-   * Sends a question along in front of the next statement: it costs no round trip. `check` gets its first row before anybody gets a result of
-   * that flush; when it throws, the transaction fails with what it throws, and with it all that left in the same flush.
-   */
-  gate<Row>(query: Query<Row>, check: (row: Row) => void): void
+  later<Row>(query: Query<Row>, options?: LaterOptions<Row>): void
   /** Calls `fn` once the COMMIT is acknowledged. For hints inside this process alone: a crash loses it. */
   afterCommit(fn: () => void): void
+}
+
+/** What a statement may say that is sent along. */
+export interface LaterOptions<Row> {
+  /** Gets the first row as soon as it is known, before anybody gets a result of the same flush. By then the transaction may be committed. */
+  readonly seen?: (row: Row) => void
+  /** Failures after which the whole transaction runs again, because it will choose another value: a number, a code. */
+  readonly retryOn?: (error: unknown) => boolean
 }
 
 /** What every statement of a transaction is wrapped in. */
@@ -60,8 +63,7 @@ abstract class FramedTx implements Tx {
   }
 
   protected abstract execute(statement: BatchStatement): Promise<StatementResult>
-  abstract later(query: Query<unknown>): void
-  abstract gate<Row>(query: Query<Row>, check: (row: Row) => void): void
+  abstract later<Row>(query: Query<Row>, options?: LaterOptions<Row>): void
   abstract afterCommit(fn: () => void): void
 
   async many<Row>(query: Query<Row>): Promise<Row[]> {
@@ -119,10 +121,6 @@ export class StatementReads extends FramedTx {
     throw new TypeError('a read writes nothing: use db.transaction')
   }
 
-  gate(): void {
-    throw new TypeError('each statement of a read stands alone: use db.transaction')
-  }
-
   afterCommit(fn: () => void): void {
     fn()
   }
@@ -153,7 +151,6 @@ export class StatementReads extends FramedTx {
 
 interface Waiting {
   readonly statement: BatchStatement
-  /** @throws what fails the whole flush */
   resolve(result: StatementResult): void
   reject(error: unknown): void
 }
@@ -170,6 +167,7 @@ export class OpenTransaction extends FramedTx {
   readonly #acquire: () => Promise<WireConnection>
   readonly #begin: Begin
   readonly #callbacks: (() => void)[] = []
+  readonly #retryOn: ((error: unknown) => boolean)[] = []
   #connection: WireConnection | null = null
   #queue: Waiting[] = []
   #awaited = false
@@ -189,18 +187,16 @@ export class OpenTransaction extends FramedTx {
     return this.#ended
   }
 
-  later(query: Query<unknown>): void {
+  later<Row>(query: Query<Row>, { retryOn, seen }: LaterOptions<Row> = {}): void {
     this.#assertOpen()
-    this.#queue.push({ statement: this.prepare(query), resolve: ignore, reject: ignore })
+    if (retryOn) this.#retryOn.push(retryOn)
+    const resolve = seen ? ({ rows }: StatementResult) => seen(rows[0] as Row) : ignore
+    this.#queue.push({ statement: this.prepare(query), resolve, reject: ignore })
   }
 
-  gate<Row>(query: Query<Row>, check: (row: Row) => void): void {
-    this.#assertOpen()
-    this.#queue.push({
-      statement: this.prepare(query),
-      resolve: ({ rows }) => check(rows[0] as Row),
-      reject: ignore,
-    })
+  /** Whether one of its statements asked to run again after such a failure. */
+  retriesOn(error: unknown): boolean {
+    return this.#retryOn.some((asked) => asked(error))
   }
 
   afterCommit(fn: () => void): void {

@@ -189,28 +189,42 @@ for (const engine of engines) {
       assert.equal((await db.read(ctx, (tx) => tx.many(allNotes()))).length, 1)
     })
 
-    test('a gate is asked in the flush of the next statement, and when it closes nobody gets a result of it', async () => {
+    test('what is sent along shows its row before anybody gets a result of that flush, and with the commit as well', async () => {
       fresh()
       const seen: unknown[] = []
       await db.transaction(ctx, async (tx) => {
-        tx.gate(allTrue(), (row) => seen.push(row))
+        tx.later(allTrue(), { seen: (row) => seen.push(row) })
         await put(1)(tx)
         seen.push('written')
+        tx.later(allTrue(), { seen: (row) => seen.push(row) })
+        tx.afterCommit(() => seen.push('committed'))
       })
-      assert.deepEqual(seen, [{ ok: true }, 'written'])
-      const reached: string[] = []
+      assert.deepEqual(seen, [{ ok: true }, 'written', { ok: true }, 'committed'])
+    })
+
+    test('a transaction runs again after a failure that what it sent along asked for, and only then', async () => {
+      fresh()
+      await db.transaction(ctx, put(1))
+      const tried: number[] = []
+      const retryOn = (error: unknown) => isUniqueViolation(error, 'notes_pkey')
+      const insertFrom = (first: number, asked: { retryOn?: typeof retryOn }) =>
+        db.transaction(ctx, async (tx) => {
+          const id = first + tried.length
+          tried.push(id)
+          tx.later(insertNote(ctx.tenant.id, id, 'numbered'), asked)
+        })
+      await insertFrom(1, { retryOn })
+      assert.deepEqual(tried.splice(0), [1, 2])
+      await assert.rejects(insertFrom(1, {}), retryOn)
+      assert.deepEqual(tried.splice(0), [1])
       await assert.rejects(
         db.transaction(ctx, async (tx) => {
-          tx.gate(allTrue(), () => {
-            throw new Error('closed')
-          })
-          await put(2)(tx)
-          reached.push('the result')
+          tried.push(0)
+          tx.later(insertNote(ctx.tenant.id, 1, 'taken for ever'), { retryOn })
         }),
-        /^Error: closed$/,
+        retryOn,
       )
-      assert.deepEqual(reached, [])
-      assert.equal((await db.read(ctx, (tx) => tx.many(allNotes()))).length, 1)
+      assert.equal(tried.length, 5)
     })
 
     test('an error that the function swallows still rolls everything back', async () => {

@@ -1,4 +1,4 @@
-import { statement, type Tx } from '@stoa/db'
+import { sqlState, statement, type Tx } from '@stoa/db'
 
 /** What is kept of an answered request. */
 export interface KeptAnswer {
@@ -26,13 +26,33 @@ const claim = statement<[lock: string, tenantId: string, scope: string, key: str
 
 /** Locks the key until the end of the transaction, and reads what was kept under it. */
 export function claimKey(tx: Tx, tenantId: string, scope: string, key: string): Promise<Claim> {
-  return tx.one(claim(`idempotency ${tenantId} ${scope} ${key}`, tenantId, scope, key))
+  return tx.one(claim(lockOf(tenantId, scope, key), tenantId, scope, key))
 }
 
-/** The same along with the next statement; see `Tx.gate`. */
-export function gateKey(tx: Tx, tenantId: string, scope: string, key: string, check: (claim: Claim) => void): void {
-  tx.gate(claim(`idempotency ${tenantId} ${scope} ${key}`, tenantId, scope, key), check)
+const KEY_TAKEN = 'ST409'
+const assertFree = statement<[lock: string, tenantId: string, scope: string, key: string], { free: boolean }>(
+  `select case
+    when pg_try_advisory_xact_lock(hashtextextended($1, 0)) and not exists (
+      select from stoa.idempotency_keys where tenant_id = $2 and scope = $3 and key = $4)
+    then true
+    else stoa.idempotency_key_taken()
+  end as free`,
+)
+
+/**
+ * Locks the key along with the next statement or the commit, and fails the transaction when it is not free ({@link isKeyTaken}).
+ * `claimed` is called when it is.
+ */
+export function claimFreeKey(tx: Tx, tenantId: string, scope: string, key: string, claimed: () => void): void {
+  tx.later(assertFree(lockOf(tenantId, scope, key), tenantId, scope, key), { seen: claimed })
 }
+
+/** Whether a transaction failed because {@link claimFreeKey} found its key taken. */
+export function isKeyTaken(error: unknown): boolean {
+  return sqlState(error) === KEY_TAKEN
+}
+
+const lockOf = (tenantId: string, scope: string, key: string) => `idempotency ${tenantId} ${scope} ${key}`
 
 const keep = statement<unknown[], never>(
   `insert into stoa.idempotency_keys (tenant_id, scope, key, fingerprint, status, headers, body, sealed, created_at)

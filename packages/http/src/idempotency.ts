@@ -1,9 +1,9 @@
 /*
  * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a mutating request that is sent again with the same key is carried out once.
  *
- *   first time        claim (advisory lock + look-up) in the same flush as the handler's first statement → handler → keep the answer, in the
- *                     same commit
- *   sent again later  the claim finds the answer: it is sent again, with `Idempotent-Replayed: true`
+ *   first time        claim (advisory lock + look-up) → handler → keep the answer, in the same commit; a handler that waits for no result
+ *                     costs one round trip with all of this
+ *   sent again later  the key is not free: the kept answer is sent again, with `Idempotent-Replayed: true`
  *   sent twice now    the second one gets 409 idempotency_in_progress with Retry-After: from this process's own list when both are here, from
  *                     the lock when the first one runs elsewhere
  *   another request   the fingerprint (method, path with query, body) differs: 422 idempotency_key_reused
@@ -14,15 +14,15 @@
  * though one exists, the handler runs, and the primary key refuses the second row: the transaction is rolled back and the request starts
  * over, which finds the answer. So the key, not the lock, is what promises "once"; the lock spares the work.
  *
- * The handler begins before the claim is known, but it sees no result before: its first statement and the claim are one round trip, and a claim that
- * fails rolls that statement back. When the flush fails, or the handler ends without a statement, nothing is known of the claim: then the request
- * starts over and asks first.
+ * The handler begins before the claim is known, but it sees no result before: the claim leaves in front of its first statement, and where the key is not
+ * free it raises an error in the database, which undoes all that left with it. Then, and when the handler refuses before anything is known of
+ * the key, the request starts over and asks first.
  *
  * A key belongs to who used it (the API key or user) in one tenant. Answers are kept 24 hours, and those that hold a secret are encrypted.
  */
 import { type Database, isUniqueViolation } from '@stoa/db'
 import { type Clock, type Ctx, errors, isError, type Logger, StoaError, systemCtx } from '@stoa/kernel'
-import { sweepKeys } from './idempotency-store.ts'
+import { isKeyTaken, sweepKeys } from './idempotency-store.ts'
 import { inProgress, KEPT_MS, type KeyedRequest, KeySlot } from './key-slot.ts'
 import type { Answer } from './staged-reply.ts'
 
@@ -50,9 +50,6 @@ export function idempotencyKeyOf(header: string | string[]): string {
   if (typeof header === 'string' && KEY.test(header)) return header
   throw new StoaError(errors.invalid_request, { message: 'Idempotency-Key is not 1–255 visible ASCII characters.' })
 }
-
-/** Ends a transaction whose work is not wanted; it reaches nobody. */
-class Unwanted extends Error {}
 
 /** Carries requests with a key out once. */
 export class Idempotency implements AsyncDisposable {
@@ -85,25 +82,21 @@ export class Idempotency implements AsyncDisposable {
     }
   }
 
-  /** Claims along with the first statement of `perform`; null when that left the claim unknown, and nothing was done. */
+  /** Claims along with what `perform` sends; null when the key was not free or is not known to be, and nothing was done. */
   async #performAhead(ctx: Ctx, slot: KeySlot, perform: () => Promise<Answer>): Promise<Answer | null> {
-    const claim: { known: boolean; kept: Answer | null } = { known: false, kept: null }
+    let claimed = false
     try {
       return await this.#deps.db.transaction(ctx, async (tx) => {
-        claim.known = false
-        slot.claimAlong(tx, (found) => {
-          claim.known = true
-          claim.kept = slot.read(tx, found)
-          if (claim.kept) throw new Unwanted()
+        claimed = false
+        slot.claimAlong(tx, () => {
+          claimed = true
         })
         const answer = await perform()
-        if (!claim.known) throw new Unwanted()
         slot.keep(tx, answer)
         return answer
       })
     } catch (error) {
-      if (claim.kept) return claim.kept
-      if (claim.known || isError(error, errors.unavailable)) throw error
+      if (!isKeyTaken(error) && (claimed || isError(error, errors.unavailable))) throw error
       return null
     }
   }

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Tx } from '@stoa/db'
 import { type Clock, type Ctx, errors, StoaError } from '@stoa/kernel'
-import { type Claim, claimKey, forgetKey, gateKey, type KeptAnswer, keepAnswer } from './idempotency-store.ts'
+import { type Claim, claimFreeKey, claimKey, forgetKey, type KeptAnswer, keepAnswer } from './idempotency-store.ts'
 import { canonical } from './pagination.ts'
 import { seal, unseal } from './seal.ts'
 import type { Answer } from './staged-reply.ts'
@@ -40,14 +40,14 @@ export class KeySlot {
     this.name = `${this.#tenantId} ${this.#scope} ${request.key}`
   }
 
-  /** Claims it until the end of the transaction. @returns what was kept there @throws StoaError as {@link read} */
+  /** Claims it until the end of the transaction. @returns what was kept there @throws StoaError `idempotency_in_progress` or `idempotency_key_reused` */
   async claim(tx: Tx): Promise<Answer | null> {
-    return this.read(tx, await claimKey(tx, this.#tenantId, this.#scope, this.#request.key))
+    return this.#read(tx, await claimKey(tx, this.#tenantId, this.#scope, this.#request.key))
   }
 
-  /** Claims it along with the next statement, see `Tx.gate`. */
-  claimAlong(tx: Tx, check: (claim: Claim) => void): void {
-    gateKey(tx, this.#tenantId, this.#scope, this.#request.key, check)
+  /** Claims it along with the next statement or the commit; the transaction fails (`isKeyTaken`) when it is not free. */
+  claimAlong(tx: Tx, claimed: () => void): void {
+    claimFreeKey(tx, this.#tenantId, this.#scope, this.#request.key, claimed)
   }
 
   /**
@@ -55,7 +55,7 @@ export class KeySlot {
    *
    * @throws StoaError `idempotency_in_progress` or `idempotency_key_reused`
    */
-  read(tx: Tx, claim: Claim): Answer | null {
+  #read(tx: Tx, claim: Claim): Answer | null {
     if (!claim.claimed) throw inProgress()
     if (!isKept(claim)) return null
     if (claim.createdAt.getTime() > this.#deps.clock.now() - KEPT_MS) return this.#replay(claim)

@@ -35,9 +35,10 @@ export class Commits {
   append(tx: Tx, event: CommittedEvent, query: PreparedQuery<{ xid: string }>): void {
     const draft = this.#draft(tx)
     draft.events.push(event)
-    tx.gate(query, ({ xid }) => {
+    const seen = ({ xid }: { xid: string }) => {
       draft.transaction = xid
-    })
+    }
+    tx.later(query, { seen })
   }
 
   listen(listener: (commit: Commit) => void): Disposable {

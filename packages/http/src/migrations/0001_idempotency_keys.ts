@@ -19,5 +19,10 @@ create table idempotency_keys (
   primary key (tenant_id, scope, key)
 );
 create index idempotency_keys_created_at on idempotency_keys (created_at);
-${tenantTable('idempotency_keys', { app: 'select,insert,delete', system: 'select,update,delete' })}`,
+${tenantTable('idempotency_keys', { app: 'select,insert,delete', system: 'select,update,delete' })}
+create function idempotency_key_taken() returns boolean language plpgsql as $$
+begin
+  raise exception using errcode = 'ST409', message = 'the idempotency key is in use, or was answered';
+end
+$$;`,
 }
