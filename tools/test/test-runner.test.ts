@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import { matching, testFiles } from '../testing/discover.ts'
 import { createReport } from '../testing/report.ts'
 import { type FileResult, runFile } from '../testing/run-file.ts'
@@ -26,6 +27,15 @@ async function run(
   })
 }
 
+/** A run that its time limit ends, once it has come so far: a machine that needs longer for that gets longer. */
+async function runTooLong(body: string, hasComeSoFar: (result: FileResult) => boolean): Promise<FileResult> {
+  for (let seconds = 3; ; seconds *= 3) {
+    const result = await run(body, { timeoutMs: seconds * 1_000 })
+    assert.ok(names(result).includes(`the file did not end within ${seconds} s`), inspect(result))
+    if (hasComeSoFar(result) || seconds > 30) return result
+  }
+}
+
 /** Waits until a process has ended; one that nobody has collected yet (a zombie) counts as ended. */
 async function gone(pid: number): Promise<void> {
   const state = () => {
@@ -37,7 +47,7 @@ async function gone(pid: number): Promise<void> {
     return stat.slice(stat.lastIndexOf(')') + 2)
   }
   for (let waited = 0; state() !== '' && !state().startsWith('Z'); waited += 50) {
-    assert.ok(waited < 10_000, `process ${pid} still runs`)
+    assert.ok(waited < 60_000, `process ${pid} still runs`)
     await delay(50)
   }
 }
@@ -89,26 +99,26 @@ describe('a test file', () => {
   })
 
   it('is ended when it takes too long, and the test in progress is named', async () => {
-    const result = await run(
+    const result = await runTooLong(
       `test('first', () => {})\ndescribe('suite', () => { it('hangs', () => new Promise(() => setInterval(() => {}, 1000))) })`,
-      { timeoutMs: 3_000 },
+      ({ passed }) => passed === 1,
     )
     assert.equal(result.passed, 1)
-    assert.deepEqual(names(result), ['the file did not end within 3 s'])
+    assert.equal(result.failures.length, 1)
     assert.equal(result.failures[0]?.detail, 'in progress: suite › hangs')
   })
 
   it('is ended even when it blocks the event loop, and so is what it started', async () => {
-    const result = await run(
+    const result = await runTooLong(
       `import { spawn } from 'node:child_process'
        test('blocks', () => {
          const child = spawn('sleep', ['100'], { stdio: 'inherit' })
          process.stdout.write('started ' + child.pid)
          for (;;) ;
        })`,
-      { timeoutMs: 3_000 },
+      ({ output }) => output.startsWith('started'),
     )
-    assert.deepEqual(names(result), ['the file did not end within 3 s'])
+    assert.equal(result.failures.length, 1)
     const pid = Number(/started (\d+)/.exec(result.output)?.[1])
     assert.ok(pid > 0, result.output)
     await gone(pid)

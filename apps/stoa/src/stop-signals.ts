@@ -6,13 +6,14 @@
  *
  * npm stands between a terminal and us, and changes that twice:
  *
- *   one more within 400 ms    → may be the first one again: the terminal signals the whole process group, and npm passes its own copy on
+ *   one more within 2 s       → may be the first one again: the terminal signals the whole process group, and npm passes its own copy on, as soon
+ *                               as a busy machine lets it
  *   the parent is gone        → as the first: npm runs a script in a shell; a SIGTERM to npm ends npm and the shell, and never reaches us. We
  *                               would keep the port and the data folder, and nobody would know by whom.
  */
 import { constants } from 'node:os'
 
-const SAME_PRESS_MS = 400
+const SAME_PRESS_MS = 2_000
 const PARENT_CHECK_MS = 250
 
 /** Waits for signals; disposing restores what they do by default. */

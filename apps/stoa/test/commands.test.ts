@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { engines } from '@stoa/testkit'
-import { eventually, type Installation, newInstallation, type Up } from './program.ts'
+import { engines, eventually } from '@stoa/testkit'
+import { type Installation, newInstallation, type Up } from './program.ts'
 import { refused } from './refusal.ts'
 
 interface Link {

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { chmod, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { describe, it } from 'node:test'
-import { type TestClient, testRedisUrl } from '@stoa/testkit'
-import { eventually, type Installation, newInstallation } from './program.ts'
+import { eventually, type TestClient, testRedisUrl } from '@stoa/testkit'
+import { type Installation, newInstallation } from './program.ts'
 
 const BROWSER = {
   accept: 'text/html,application/xhtml+xml',

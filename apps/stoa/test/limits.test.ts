@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { systemClock } from '@stoa/kernel'
 import { createLogger } from '@stoa/telemetry'
-import { testPlace } from '@stoa/testkit'
+import { eventually, testPlace } from '@stoa/testkit'
 import { startRedis } from '@stoa/testkit/servers'
+import { Redis } from 'ioredis'
 import { startStoa } from '../src/compose.ts'
 import { configOf } from '../src/config/config.ts'
 import { readEnvironment } from '../src/config/env.ts'
@@ -16,35 +17,57 @@ async function setup(redisUrl: string | null) {
   const start = async () => {
     const env = {
       ...{ STOA_DATA: place.dataDir, PORT: '0', STOA_LOG_LEVEL: 'silent', DATABASE_URL: place.databaseUrl ?? '' },
+      STOA_TRUSTED_PROXIES: '127.0.0.1',
       ...(redisUrl !== null && { REDIS_URL: redisUrl }),
     }
     const config = configOf(readEnvironment(env), {}, false)
-    const http = { ...config.http, anonymousRateLimit: { capacity: 30, refillPerSecond: 0.001 } }
+    const http = {
+      ...config.http,
+      anonymousRateLimit: { capacity: 30, refillPerSecond: 0.001 },
+      // A machine that is busy with other tests is no reason to refuse a request.
+      maxEventLoopDelayMs: 0,
+    }
     const program = await startStoa({ ...config, http }, { log: createLogger({ level: 'silent' }), clock: systemClock })
     opening.use(program)
     return program.url
   }
   const urls = [await start(), await start()] as const
   const stack = opening.move()
-  /** Statuses of requests without a key, by both in turn. */
+  const askAs = async (address: string, url: string) => {
+    const answer = await fetch(`${url}/api/v1/links`, { headers: { 'x-forwarded-for': address } })
+    await answer.arrayBuffer()
+    return answer.status
+  }
+  /** Statuses of requests without a key from one address, by both in turn. */
   const ask = async (count: number) => {
     const statuses: number[] = []
-    for (let turn = 0; turn < count; turn++) {
-      const answer = await fetch(`${urls[turn % 2]}/api/v1/links`)
-      await answer.arrayBuffer()
-      statuses.push(answer.status)
-    }
+    for (let turn = 0; turn < count; turn++) statuses.push(await askAs('203.0.113.7', urls[turn % 2] as string))
     return statuses
   }
-  return { ask, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  /** Waits until each of the two counts in Redis: they connect in the background. */
+  const countsIn = async (redis: Redis) => {
+    let callers = 0
+    for (const url of urls) {
+      const buckets = await redis.dbsize()
+      await eventually(async () => {
+        await askAs(`198.51.100.${callers++ % 250}`, url)
+        return (await redis.dbsize()) > buckets
+      })
+    }
+  }
+  return { ask, countsIn, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
 
 describe('limits of two processes', () => {
   it('are one limit where there is Redis, and hold while it is away', async () => {
     await using redis = await startRedis()
     await using installation = await setup(redis.url)
+    const client = new Redis(redis.url)
+    client.on('error', () => undefined)
+    await installation.countsIn(client)
+    client.disconnect()
     const passed = (await installation.ask(80)).filter((status) => status === 401).length
-    // The connections are made in the background; what comes before them is counted in the processes.
+    // An answer that a busy machine brings too late is given by the process, which then counts that one by itself.
     assert.ok(passed >= 30 && passed < 60, String(passed))
     await redis.kill()
     const away = await installation.ask(20)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { eventually } from '@stoa/testkit'
 import { closed, openRequest } from './open-request.ts'
-import { eventually, type Installation, newInstallation } from './program.ts'
+import { type Installation, newInstallation } from './program.ts'
 
 /*
  * A terminal sends Ctrl-C to every process of the group: npm, its shell, and the program. The end of the command is the end of all three, because

@@ -177,18 +177,3 @@ async function administer<T>(
 export async function executeAt(url: string, sql: string): Promise<void> {
   await administer(url, '', (session) => session.exec(sql))
 }
-
-/**
- * Asks again until the answer is as wanted.
- *
- * @throws after a minute, with the last answer
- */
-export async function eventually<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean): Promise<T> {
-  const deadline = Date.now() + 60_000
-  for (;;) {
-    const answer = await ask()
-    if (wanted(answer)) return answer
-    if (Date.now() > deadline) throw new Error(`not as wanted: ${JSON.stringify(answer)}`)
-    await systemClock.sleep(20)
-  }
-}

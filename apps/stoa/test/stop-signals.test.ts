@@ -46,6 +46,12 @@ describe('signals to stop', () => {
     assert.deepEqual(signals.codes, [])
     signals.press(2000)
     assert.deepEqual(signals.codes, [130])
+    using busy = setup({ byNpm: true })
+    busy.press(1000)
+    busy.press(2900)
+    assert.deepEqual(busy.codes, [], 'npm had to wait for its turn')
+    busy.press(2905)
+    assert.deepEqual(busy.codes, [130])
   })
 
   it('under npm, quick presses are not taken for echoes for ever: the third signal stops at once', () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { engines } from '@stoa/testkit'
+import { engines, eventually } from '@stoa/testkit'
 import { closed, openRequest } from './open-request.ts'
-import { eventually, type Installation, newInstallation, type Up } from './program.ts'
+import { type Installation, newInstallation, type Up } from './program.ts'
 
 for (const engine of engines) {
   describe(`the program on ${engine}, asked to stop`, () => {

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import { systemClock } from '@stoa/kernel'
-import type { TestAnswer, TestClient } from '@stoa/testkit'
-import { eventually, type Up } from './program.ts'
+import { eventually, type TestAnswer, type TestClient } from '@stoa/testkit'
+import type { Up } from './program.ts'
 
 interface Link {
   readonly id: string
@@ -16,6 +16,11 @@ interface Link {
 interface Event {
   readonly id: number
   readonly subjects: readonly string[]
+}
+
+/** Whether it is the refusal of a program that got no processor for long: the machine has other work, and that is no fault. */
+export function isOverloaded(body: unknown): boolean {
+  return (body as { readonly code?: string } | null)?.code === 'overloaded'
 }
 
 /** How many write at once. */

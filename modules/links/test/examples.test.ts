@@ -12,7 +12,7 @@ for (const engine of engines) {
     const example = fileURLToPath(new URL('../examples/short-link.ts', import.meta.url))
     const { stdout } = await promisify(execFile)(process.execPath, [example], {
       env: { ...process.env, STOA_URL: suite.url, STOA_KEY: 'pooled links:read links:write' },
-      timeout: 30_000,
+      timeout: 120_000,
     })
     assert.deepEqual(stdout.trim().split('\n'), [
       '7 characters lead to https://example.com/spring',

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { eventually } from '@stoa/testkit'
 import { seedLink } from '../src/testing.ts'
 import { browser, describeEverywhere } from './setup.ts'
+
+/** What another process remembers it believes for 30 s. */
+const BEFORE_IT_FORGETS_MS = 20_000
 
 describeEverywhere('following links', (place) => {
   async function setup(over: object = {}) {
@@ -113,18 +117,15 @@ describeEverywhere('following links', (place) => {
     assert.equal((await follow({ ...browser, referer: '\u00ff\u00fe', accept: '\u00ff;;;,,,q=' })).status, 302)
   })
 
-  it('is the same in another process within a second of the change', async () => {
+  it('is the same in another process soon after the change, long before that forgets by itself', async () => {
     const { suite, client, link, follow, target } = await setup()
     await using other = await suite.second()
     const there = () => other.anyone.get(`/l/${link.code}`)
     assert.equal((await there()).headers.get('location'), target)
     assert.equal((await follow()).status, 302)
     await client.post(`/api/v1/links/${link.id}/archival`)
-    const changedAt = performance.now()
     await other.events((e) => e.type === 'link.archived' && e.data.id === link.id, 1)
-    for (let answer = await there(); answer.status !== 410; answer = await there()) {
-      assert.ok(performance.now() - changedAt < 3_000, 'the other process still redirects')
-    }
+    await eventually(there, ({ status }) => status === 410, BEFORE_IT_FORGETS_MS)
     assert.equal((await follow()).status, 410)
   })
 })

@@ -5,6 +5,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { inTime } from '@stoa/testkit'
 import { DataFolderError, openPglite } from '../src/index.ts'
 import { deps } from './engines.ts'
 
@@ -26,7 +27,9 @@ describe('the data folder', () => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    await once(child.stdout as NodeJS.ReadableStream, 'data')
+    const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`the holder ended with ${code}`)))
+    await inTime(Promise.race([once(child.stdout as NodeJS.ReadableStream, 'data'), ended]), 'the word of the holder')
+    ended.catch(() => undefined)
     return child
   }
 

@@ -20,7 +20,7 @@ const ROUNDS = [
 
 describe('PostgreSQL that goes away under load', () => {
   test('fails requests as unavailable, comes back by itself, and keeps every acknowledged write', {
-    timeout: 90_000,
+    timeout: 240_000,
   }, async () => {
     await using server = await startPostgres()
     await using db = await withNotes(await openPostgres({ url: server.url, poolSize: 4, acquireTimeoutMs: 500 }, deps))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Logger, silentLogger } from '@stoa/kernel'
-import { TestClock } from '@stoa/testkit'
+import { eventually, TestClock } from '@stoa/testkit'
 import { Type } from 'typebox'
 import { defineRoute, type HttpOptions } from '../src/index.ts'
 import { LoadGuard, type LoadLimits, type LoadSample } from '../src/load.ts'
@@ -74,15 +74,8 @@ function assertShed(answer: Answer): void {
 }
 
 /** Asks again until it is answered so: the load is sampled four times a second. */
-async function until(ask: () => Promise<Answer>, status: number): Promise<Answer> {
-  const deadline = AbortSignal.timeout(30_000)
-  for (;;) {
-    const answer = await ask()
-    if (answer.status === status) return answer
-    deadline.throwIfAborted()
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
+const until = (ask: () => Promise<Answer>, status: number): Promise<Answer> =>
+  eventually(ask, (answer) => answer.status === status)
 
 describe('too many requests at once', () => {
   test('are refused with Retry-After, exactly beyond the limit, and served again afterwards', async () => {

@@ -3,6 +3,7 @@
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { inTime } from '@stoa/testkit'
 
 /** One connection. */
 export interface Wire extends Disposable {
@@ -47,7 +48,8 @@ export async function openWire(origin: string): Promise<Wire> {
     async until(pattern) {
       while (!pattern.test(received)) {
         if (ended) throw new Error(`the connection ended before ${pattern} came: ${received}`)
-        await new Promise((resolve) => changed.addEventListener('change', resolve, { once: true }))
+        const change = new Promise((resolve) => changed.addEventListener('change', resolve, { once: true }))
+        await inTime(change, `what matches ${pattern}`)
       }
       return received
     },

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
+import { eventually, inTime } from '@stoa/testkit'
 import { type Bench, Seen, setup } from './setup.ts'
 
 const ROUNDS = 5
@@ -18,13 +19,16 @@ function startHolder(url: string): {
     numbers.push(...(given as number[]))
     look()
   })
-  const got = (n: number) =>
-    new Promise<void>((resolve) => {
+  const got = (n: number) => {
+    const given = new Promise<void>((resolve, reject) => {
       look = () => {
         if (numbers.includes(n)) resolve()
       }
       look()
+      child.once('exit', (code) => reject(new Error(`the holder ended with ${code} before it was given ${n}`)))
     })
+    return inTime(given, `event ${n} for the holder`)
+  }
   return { child, numbers, got }
 }
 
@@ -43,7 +47,7 @@ describe('a holder that crashes (postgres)', () => {
       // Let it save: what it saved will not be repeated.
       const saved = async () => (await bench.journal.readers(bench.system))[0]?.position
       const last = (await bench.readAll(3)).at(-1)?.position
-      while ((await saved()) !== last) await new Promise((resolve) => setImmediate(resolve))
+      await eventually(saved, (position) => position === last)
 
       const seen = new Seen()
       await using _standby = bench.journal.reader({ name: 'r', from: 'start', leaseMs: 600 }, seen.take)

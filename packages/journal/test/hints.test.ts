@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { silentLogger, systemClock } from '@stoa/kernel'
-import { testRedisUrl } from '@stoa/testkit'
+import { inTime, testRedisUrl } from '@stoa/testkit'
 import { startRedis } from '@stoa/testkit/servers'
 import { type Hints, type HintTransport, notifyTransport, processHints, relayedHints } from '../src/index.ts'
 import { redisTransport } from '../src/redis-hints.ts'
@@ -18,13 +18,15 @@ function counter(hints: Hints, topic: string): { count(): number; reached(count:
   })
   return {
     count: () => count,
-    reached: (wanted) =>
-      new Promise<void>((resolve) => {
+    reached(wanted) {
+      const reached = new Promise<void>((resolve) => {
         look = () => {
           if (count >= wanted) resolve()
         }
         look()
-      }),
+      })
+      return inTime(reached, `hint ${wanted} of '${topic}'`)
+    },
   }
 }
 
@@ -37,9 +39,12 @@ async function hintUntil(from: Hints, topic: string, heard: Promise<void>): Prom
       await systemClock.sleep(20, stop.signal).catch(() => undefined)
     }
   })()
-  await heard
-  stop.abort()
-  await hinting
+  try {
+    await heard
+  } finally {
+    stop.abort()
+    await hinting
+  }
 }
 
 describe('hints inside a process', () => {

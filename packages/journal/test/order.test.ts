@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { statement } from '@stoa/db'
-import { engines } from '@stoa/testkit'
+import { engines, eventually } from '@stoa/testkit'
 import { comparePositions, type JournalEvent, type Position } from '../src/index.ts'
 import { type Bench, note, Seen, setup, tenant } from './setup.ts'
 
@@ -108,8 +108,8 @@ for (const engine of engines) {
       await Promise.all(Object.values(readers).map((seen) => seen.until((s) => seesLast(s.events))))
       const stored = () =>
         db.admin((session) => session.query<{ n: number; position: string }>('select n, position from stoa.seen'))
-      while (!seesLast(pulled)) await delay(5)
-      while (!(await stored()).some((row) => row.n === LAST)) await delay(5)
+      await eventually(() => seesLast(pulled))
+      await eventually(stored, (rows) => rows.some((row) => row.n === LAST))
       for (const reader of running) await reader[Symbol.asyncDispose]()
       stop.abort()
       await pulling

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type Ctx, tenantCtx } from '@stoa/kernel'
-import { engines } from '@stoa/testkit'
+import { engines, eventually } from '@stoa/testkit'
 import { monthOf, monthOfPartition } from '../src/month.ts'
 import { advanceTo, type Bench, clockAt, note, Seen, setup } from './setup.ts'
 
@@ -194,7 +194,7 @@ for (const engine of engines) {
         'events_2026_08',
         'events_default',
       ])
-      while (clock.sleepers === 0) await new Promise((resolve) => setImmediate(resolve))
+      await eventually(() => clock.sleepers > 0)
       await advanceTo(clock, '2026-09-01T00:00:00Z')
       const expected = [
         'events_2026_07',
@@ -204,7 +204,10 @@ for (const engine of engines) {
         'events_2026_11',
         'events_default',
       ]
-      while ((await partitions(bench)).join() !== expected.join()) await new Promise((resolve) => setImmediate(resolve))
+      await eventually(
+        () => partitions(bench),
+        (found) => found.join() === expected.join(),
+      )
     })
   })
 }

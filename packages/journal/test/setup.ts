@@ -1,7 +1,7 @@
 import { after } from 'node:test'
 import type { Database } from '@stoa/db'
 import { type BaseCtx, type Clock, type Ctx, newId, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
-import { type Engine, openTestDatabase, TestClock, type TestDatabase, testCtx } from '@stoa/testkit'
+import { type Engine, eventually, inTime, openTestDatabase, TestClock, type TestDatabase, testCtx } from '@stoa/testkit'
 import { Type } from 'typebox'
 import {
   createJournal,
@@ -90,11 +90,8 @@ export async function setup(engine: Engine, options: BenchOptions = {}): Promise
       return { db: opened, journal: made, observed: seen }
     },
     async readAll(count) {
-      for (;;) {
-        const { events } = await onlooker.read(system, null, 5_000)
-        if (events.length >= count) return events
-        await systemClock.sleep(5)
-      }
+      const read = async () => (await onlooker.read(system, null, 5_000)).events
+      return await eventually(read, (events) => events.length >= count)
     },
     async append(...numbers) {
       for (const n of numbers) await db.transaction(ctx, async (tx) => journal.append(ctx, tx, note(n)))
@@ -158,17 +155,17 @@ class Observed {
   }
 
   async until(matches: (signal: JournalSignal) => boolean): Promise<JournalSignal> {
-    const found = () => this.all.find(matches)
-    await new Promise<void>((resolve) => {
+    const seen = new Promise<JournalSignal>((resolve) => {
       const look = () => {
-        if (!found()) return
+        const found = this.all.find(matches)
+        if (!found) return
         this.#waiting.delete(look)
-        resolve()
+        resolve(found)
       }
       this.#waiting.add(look)
       look()
     })
-    return found() as JournalSignal
+    return await inTime(seen, `a signal that ${matches}`)
   }
 }
 
@@ -187,7 +184,7 @@ export class Seen {
   }
 
   async until(holds: (seen: this) => boolean): Promise<void> {
-    await new Promise<void>((resolve) => {
+    const held = new Promise<void>((resolve) => {
       const look = () => {
         if (!holds(this)) return
         this.#waiting.delete(look)
@@ -196,6 +193,7 @@ export class Seen {
       this.#waiting.add(look)
       look()
     })
+    await inTime(held, `that which ${holds}`)
   }
 
   count(count: number): Promise<void> {

@@ -34,10 +34,9 @@ describe('closest', () => {
     )
   })
 
-  it('costs next to nothing for a key of a megabyte', () => {
-    const started = performance.now()
-    closest('k'.repeat(1_000_000), names)
-    assert.ok(performance.now() - started < 100)
+  it('looks at the beginning of a key of a megabyte: to compare the whole of two would take hours', () => {
+    const long = 'k'.repeat(1_000_000)
+    assert.equal(closest(`${long}x`, [long]), long)
   })
 })
 

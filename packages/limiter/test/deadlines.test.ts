@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { describe, it } from 'node:test'
+import { eventually } from '@stoa/testkit'
 import { Deadlines, type Timed } from '../src/deadlines.ts'
-import { until } from './until.ts'
 
 /** Calls that tell when they were late. */
 function setup() {
@@ -27,15 +27,19 @@ function setup() {
 }
 
 describe('Deadlines', () => {
-  it('tells those that were not answered in time, in the order of their deadlines, and no others', async () => {
+  it('tells those that were not answered in time, in the order of their deadlines, and no others', async (t) => {
     const { begin, late } = setup()
+    // They begin at one moment, however slow the machine is.
+    const begun = performance.now()
+    const { mock } = t.mock.method(performance, 'now', () => begun)
     begin('a', 10)
     const answered = begin('b', 10)
     begin('c', 20)
     begin('short', 1)
     answered()
     begin('d', 30)
-    await until(() => late.length === 4)
+    mock.restore()
+    await eventually(() => late.length === 4)
     assert.deepEqual(late, ['short', 'a', 'c', 'd'])
   })
 
@@ -43,9 +47,9 @@ describe('Deadlines', () => {
     const { begin, late } = setup()
     for (let turn = 0; turn < 5000; turn++) begin(`answered ${turn}`, 5)()
     begin('one', 5)
-    await until(() => late.length === 1)
+    await eventually(() => late.length === 1)
     begin('two', 5)
-    await until(() => late.length === 2)
+    await eventually(() => late.length === 2)
     assert.deepEqual(late, ['one', 'two'])
   })
 
@@ -53,7 +57,7 @@ describe('Deadlines', () => {
     const { begin, late } = setup()
     begin('long', 3_600_000)()
     begin('short', 1)
-    await until(() => late.length === 1)
+    await eventually(() => late.length === 1)
     assert.deepEqual(late, ['short'])
   })
 

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { createLimiter, createRedisStore } from '@stoa/limiter'
-import { testRedisUrl } from '@stoa/testkit'
+import { eventually, testRedisUrl } from '@stoa/testkit'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { RemoteStore } from './remote-store.ts'
-import { until } from './until.ts'
 
 function setup(
   nodes: number,
@@ -120,7 +119,7 @@ describe('a lease', () => {
     await policies[0]?.take('ada')
     assert.equal((await policies[1]?.take('bob'))?.allowed, true)
     at(10)
-    await until(() => store.settled.length >= 2)
+    await eventually(() => store.settled.length >= 2)
     assert.equal(limiters[0]?.sizes.leases, 0)
     assert.equal((await policies[1]?.take('ada', { cost: 19 }))?.allowed, true)
   })

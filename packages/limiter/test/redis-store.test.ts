@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createRedisStore, type RedisClient } from '@stoa/limiter'
+import { eventually } from '@stoa/testkit'
 import { startRedis } from '@stoa/testkit/servers'
 import { Cluster, Redis } from 'ioredis'
-import { until } from './until.ts'
 
 type Server = Awaited<ReturnType<typeof startRedis>>
 
@@ -46,7 +46,7 @@ describe('the redis store on one server', () => {
     await redis.script('FLUSH')
     assert.equal((await take('ada')).layers[0]?.remaining, 8)
     await server.restart()
-    await until(() => redis.status === 'ready')
+    await eventually(() => redis.status === 'ready')
     assert.equal((await take('ada')).layers[0]?.remaining, 9, 'a server without persistence begins with full buckets')
   })
 
@@ -59,12 +59,12 @@ describe('the redis store on one server', () => {
 
   it('keeps a bucket until it is full, and keepMs longer: an idle caller costs nothing', async () => {
     const { take } = setup({ prefix: 'idle', keepMs: 5000 })
-    await take('ada', 4)
+    await take('ada', 4, { capacity: 10, refillPerSecond: 0.01 })
     const [key] = await redis.keys('*idle*')
     const left = await redis.pttl(key ?? '')
-    assert.ok(left <= 9000 && left > 5000, String(left))
+    assert.ok(left <= 405_000 && left > 300_000, String(left))
     await setup({ prefix: 'gone', keepMs: 1 }).take('ada', 0)
-    await until(async () => (await redis.keys('*gone*')).length === 0)
+    await eventually(async () => (await redis.keys('*gone*')).length === 0)
   })
 
   it('takes 20,000 distinct keys, and each one has its time to go', async () => {
@@ -190,7 +190,7 @@ async function form(servers: readonly Server[]): Promise<void> {
       const info = String(await client.cluster('INFO'))
       return /cluster_state:ok/.test(info) && info.includes(`cluster_known_nodes:${servers.length}`)
     }
-    await until(ready)
+    await eventually(ready)
     client.disconnect()
   }
 }

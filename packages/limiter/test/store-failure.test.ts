@@ -9,11 +9,11 @@ import {
   type Policy,
   type Store,
 } from '@stoa/limiter'
+import { eventually } from '@stoa/testkit'
 import { startPostgres, startRedis } from '@stoa/testkit/servers'
 import { Redis } from 'ioredis'
 import { Pool } from 'pg'
 import { RemoteStore } from './remote-store.ts'
-import { until } from './until.ts'
 
 const limit = { capacity: 3, refillPerSecond: 0.001 }
 const choices: readonly OnStoreFailure[] = ['open', 'closed', 'local']
@@ -57,7 +57,7 @@ const WITHOUT_STORE = {
 
 /** Until the store is asked again and answers: the circuit closes by itself. */
 async function untilBack(limiter: Limiter, policy: Policy, pass: (ms: number) => void): Promise<void> {
-  await until(async () => {
+  await eventually(async () => {
     pass(1000)
     await policy.take('probe', { cost: 0 })
     return limiter.storeState === 'closed'
@@ -192,7 +192,7 @@ describe('Redis', () => {
     redis.on('error', () => undefined)
     admin = new Redis(server.url)
     admin.on('error', () => undefined)
-    await until(() => redis.status === 'ready')
+    await eventually(() => redis.status === 'ready')
   })
   after(async () => {
     redis.disconnect()
@@ -204,7 +204,7 @@ describe('Redis', () => {
     const { limiter, pass, ...policies } = setup(createRedisStore(redis, { prefix: 'gone' }))
     assert.equal((await policies.local.take('ada', { cost: 3 })).strictest.source, 'store')
     await server.kill()
-    await until(() => redis.status !== 'ready')
+    await eventually(() => redis.status !== 'ready')
     assert.deepEqual(await fiveEach(policies, 'bob'), WITHOUT_STORE)
     assert.equal(limiter.storeState, 'open')
     await server.restart()
@@ -214,11 +214,11 @@ describe('Redis', () => {
 
   it('gone with commands under way: they are answered by the policies', async () => {
     const { open } = setup(createRedisStore(redis, { prefix: 'cut' }), { failures: 1000 })
-    await until(() => redis.status === 'ready')
+    await eventually(() => redis.status === 'ready')
     const asked = Array.from({ length: 50 }, () => open.take('ada'))
     await Promise.all([server.kill(), ...asked])
     await server.restart()
-    await until(() => redis.status === 'ready' && admin.status === 'ready')
+    await eventually(() => redis.status === 'ready' && admin.status === 'ready')
   })
 
   it('slow, 2 s an answer: nobody waits for it', async () => {

@@ -10,6 +10,7 @@ export {
 } from './api-operations.ts'
 export { type Engine, engines, testRedisUrl, testServerUrl } from './engines.ts'
 export { type IsolationReport, tryIsolation } from './isolation.ts'
+export { eventually, inTime } from './patience.ts'
 export { type RouteIsolationOptions, type RouteIsolationReport, tryRouteIsolation } from './route-isolation.ts'
 export {
   type Suite,

@@ -30,10 +30,10 @@ export class TestSignal<T = void> {
   /**
    * The next firing: one that has happened since `arm()`, in order, or the one to come.
    *
-   * @param deadlineMs when to give up; default 10,000
+   * @param deadlineMs when to give up; default 60,000
    * @throws Error when the signal is not armed, or did not fire in time
    */
-  async reached(deadlineMs = 10_000): Promise<T> {
+  async reached(deadlineMs = 60_000): Promise<T> {
     if (!this.#armed) throw new Error('arm the signal before what fires it is started')
     if (this.#fired.length > 0) return this.#fired.shift() as T
     return await new Promise<T>((resolve, reject) => {

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, it } from 'node:test'
-import { setTimeout as delay } from 'node:timers/promises'
 import { startPostgres, startRedis } from '@stoa/testkit/servers'
 import pg from 'pg'
+import { eventually } from '../src/index.ts'
 
 async function query(url: string, text: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url })
@@ -29,14 +29,6 @@ async function ping(url: string): Promise<string> {
   const [answer] = (await once(socket, 'data')) as [Buffer]
   socket.destroy()
   return answer.toString().trim()
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 15_000
-  while (!condition()) {
-    if (Date.now() > end) throw new Error('it did not come true within 15 s')
-    await delay(20)
-  }
 }
 
 function isAlive(pid: number): boolean {
@@ -121,7 +113,7 @@ describe('a PostgreSQL of a test', () => {
     )) as [number]
     assert.equal(await ping(redisUrl), '+PONG')
     child.kill('SIGKILL')
-    await until(() => !existsSync(folder) && !isAlive(backend))
+    await eventually(() => !existsSync(folder) && !isAlive(backend))
     await assert.rejects(query(postgresUrl, 'select 1'), /ECONNREFUSED/)
     await assert.rejects(ping(redisUrl), /ECONNREFUSED/)
   })

@@ -29,7 +29,7 @@ export async function runRedis(command: string, options: RedisOptions): Promise<
     pidFile: `${folder}/redis.pid`,
     temporaryFolder: folder,
     port: options.port ?? null,
-    startTimeoutMs: 15_000,
+    startTimeoutMs: 60_000,
   })
   return { ...server, url: `redis://127.0.0.1:${server.port}` }
 }
