@@ -9,7 +9,7 @@
  */
 import { assertCompatible, type Database, migrate } from '@stoa/db'
 import { type ApiKeys, createApiKeys, createHttp, type Endpoint, type Http, type Route } from '@stoa/http'
-import { createJournal, type Journal } from '@stoa/journal'
+import { assertOwnJournal, createJournal, type Journal } from '@stoa/journal'
 import { type Clock, Resources, systemCtx } from '@stoa/kernel'
 import type { Columns, Module, Room } from '@stoa/module'
 import {
@@ -83,6 +83,7 @@ async function start(config: Config, deps: StartDeps, options: StartOptions, res
   const db = resources.use(await openDatabase(config, { log, clock, ...instrument }), 'database')
   if (options.migrates) await migrate(db, migrationSets, deps)
   else await assertCompatible(db, migrationSets)
+  await assertOwnJournal(db)
   const { derive: secret } = await openSecret(db, systemCtx(deps, 'start'), config)
   const { http, apiKeys, rooms, reachedAt } = await compose(config, { ...deps, db, secret, tracing }, resources)
   await Promise.all(rooms.map((room) => room.ready?.()))

@@ -3,6 +3,7 @@
  * the program alone; what is wrong with a machine or a setting has none.
  */
 import { DatabaseError, DataFolderError, migrationErrors } from '@stoa/db'
+import { journalErrors } from '@stoa/journal'
 import { errors, StoaError } from '@stoa/kernel'
 import type { Config } from './config/config.ts'
 
@@ -36,6 +37,12 @@ export function failureOf(thrown: unknown, config: Config | null): Failure {
   return { text: thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown), unexpected: true }
 }
 
+/** What to do about a refusal of a package, which knows no commands. */
+const HELP = new Map<string, string>([
+  [migrationErrors.schema_behind.code, "'npx stoa migrate' runs them."],
+  [journalErrors.journal_from_elsewhere.code, "'npx stoa journal adopt' takes it over."],
+])
+
 function expected(thrown: unknown, config: Config | null): string | null {
   if (thrown instanceof Refusal || thrown instanceof DataFolderError) return thrown.message
   if (thrown instanceof StoaError) {
@@ -43,7 +50,8 @@ function expected(thrown: unknown, config: Config | null): string | null {
     if (thrown.code === migrationErrors.database_rights_missing.code) return thrown.message
     const database = config && databaseFailure(thrown.cause, config)
     if (database) return database
-    if (thrown.code === migrationErrors.schema_behind.code) return `${thrown.message} 'npx stoa migrate' runs them.`
+    const help = HELP.get(thrown.code)
+    if (help !== undefined) return `${thrown.message} ${help}`
     if (thrown.code === errors.validation_failed.code) return `${thrown.message} ${flawsOf(thrown)}`.trim()
     return thrown.code === errors.internal.code ? null : thrown.message
   }

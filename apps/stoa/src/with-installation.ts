@@ -1,6 +1,6 @@
 import { assertCompatible, type Database, tenantBySlug, tenantList } from '@stoa/db'
 import { type ApiKeys, createApiKeys } from '@stoa/http'
-import { createJournal } from '@stoa/journal'
+import { assertOwnJournal, createJournal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, didYouMean, Resources, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
 import type { RootLogger } from '@stoa/telemetry'
 import type { Config } from './config/config.ts'
@@ -37,6 +37,7 @@ export async function withApiKeys<T>(
   return await withDatabase(program, async (installation) => {
     const { config, ctx, db, log } = installation
     await assertCompatible(db, migrationSets)
+    await assertOwnJournal(db)
     const secret = await openSecret(db, ctx, config)
     await using resources = new Resources()
     const deps = { db, log, clock: systemClock }

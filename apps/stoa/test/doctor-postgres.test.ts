@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { type PostgresServer, startPostgres } from '@stoa/testkit/servers'
 import { diagnose } from './doctor.ts'
 import { executeAt, type Installation, newInstallation } from './program.ts'
+import { refused } from './refusal.ts'
 
 /** The roles belong to the whole server: what is done to them here must not be done to a server that others use. */
 describe('the doctor, on PostgreSQL', () => {
@@ -111,6 +112,29 @@ describe('the doctor, on PostgreSQL', () => {
     ;(await diagnose({ ...settings, STOA_SECRET })).has('fail', 'Secret', /database was made with another one/)
     const gone = await diagnose({ ...settings, STOA_DATA: installation.folder })
     gone.has('fail', 'Secret', /database was made with one that is not there/)
+  })
+
+  it('knows a journal that was restored from another cluster, which the program does not start on before it is adopted', async () => {
+    await asAdministrator('update stoa.events set xid = (xid::text::bigint + 1000000000000)::text::xid8')
+    const found = await diagnose(settings)
+    assert.deepEqual(found.ills, ['fail Journal'])
+    const { advice = '' } = found.has(
+      'fail',
+      'Journal',
+      /restored from another cluster: .* up to 1000000\d+, .* at \d+\./,
+    )
+    assert.match(advice, /run stoa journal adopt/)
+    for (const command of ['up', 'serve', 'key list --tenant demo']) {
+      refused(await installation.run(command, settings), /restored from another cluster.* 'npx stoa journal adopt'/)
+    }
+    const adopted = await installation.run('journal adopt', settings)
+    assert.deepEqual([adopted.code, adopted.stderr], [0, ''])
+    assert.match(adopted.stdout, /^Adopted the journal: \d+ transactions came from elsewhere\.\n$/)
+    assert.match((await installation.run('journal adopt', settings)).stdout, /nothing to do/)
+    assert.deepEqual((await diagnose(settings)).ills, [])
+    const up = await installation.up(settings)
+    await up.client().created('/api/v1/links', { target: 'https://example.com/' })
+    assert.equal(await up.stop(), 0)
   })
 
   it('knows a server that may lose what was committed, and one that has too few connections', async () => {

@@ -1,3 +1,4 @@
+export { type Adoption, adoptJournal, assertOwnJournal, type JournalAhead, journalAhead } from './adoption.ts'
 export { type AuditFilter, type AuditPage, journalPermissions } from './audit.ts'
 export type { Commit, CommittedEvent } from './commits.ts'
 export { journalErrors } from './errors.ts'

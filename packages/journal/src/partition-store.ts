@@ -2,7 +2,7 @@ import type { AdminSession } from '@stoa/db'
 import type { Month } from './month.ts'
 
 /** Partitions belong to the login role, and row level security does not show their rows to it through the parent: they are reached by name. */
-const DEFAULT_PARTITION = 'events_default'
+export const DEFAULT_PARTITION = 'events_default'
 
 /** The months that have a partition, oldest first. */
 export async function partitionNames(session: AdminSession): Promise<string[]> {

@@ -1,5 +1,6 @@
 import type { Command } from '../command-line.ts'
 import { doctor } from './doctor.ts'
+import { journalAdopt } from './journal.ts'
 import { keyCreate, keyRevoke, keysListed } from './key.ts'
 import { migrate } from './migrate.ts'
 import { serve } from './serve.ts'
@@ -17,4 +18,5 @@ export const COMMANDS: readonly Command[] = [
   keyCreate,
   keysListed,
   keyRevoke,
+  journalAdopt,
 ]

@@ -6,10 +6,13 @@ import {
   type MigrationRef,
   type MigrationStatus,
   migrationStatus,
+  type Pooling,
+  poolingOf,
   SYSTEM_ROLE,
 } from '@stoa/db'
+import { type JournalAhead, journalAhead } from '@stoa/journal'
 import { type BaseCtx, type Logger, StoaError, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
-import type { Config } from '../config/config.ts'
+import type { Config, DatabaseConfig } from '../config/config.ts'
 import { findSecret } from '../config/secrets.ts'
 import { failureOf } from '../failure.ts'
 import { secretFingerprint } from '../installation.ts'
@@ -59,6 +62,9 @@ function whyClosed(error: unknown, config: Config): Finding {
 }
 
 async function lookInside(config: Config, db: Database, ctx: BaseCtx): Promise<Finding[]> {
+  const pooler = config.database === null ? [] : poolerFindings(config.database, await poolingOf(config.database.url))
+  // Such a pooler gives wrong answers to whatever is asked next.
+  if (pooler.some(({ level }) => level === 'fail')) return pooler
   const askedAt = Date.now()
   const facts = await db.admin(serverFacts)
   const skewMs = Math.abs(facts.now.getTime() - (askedAt + Date.now()) / 2)
@@ -71,9 +77,11 @@ async function lookInside(config: Config, db: Database, ctx: BaseCtx): Promise<F
   return [
     versionFinding(db.engine, facts),
     ...login,
+    ...pooler,
     ...schemaFindings(status, isNew),
     ...(isNew ? [] : await rowFindings(db)),
     ...(isReadable ? [await fingerprintFinding(config, db, ctx)] : []),
+    ...(status.missing.length === 0 ? [journalFinding(await db.admin(journalAhead))] : []),
     skewFinding(skewMs),
     durabilityFinding(config, check.durability),
   ]
@@ -133,6 +141,31 @@ function roleFindings({ login, mayCreateRoles, roles }: ServerFacts, isNew: bool
       ),
     ]
   })
+}
+
+function poolerFindings({ directUrl, preparedStatements, url }: DatabaseConfig, pooling: Pooling): Finding[] {
+  const about = findings('Pooler')
+  if (pooling === 'none') return []
+  if (pooling === 'session') return [about.ok('One is in between, and gives each client a connection to itself.')]
+  const found: Finding[] = []
+  if (pooling === 'untracked' && preparedStatements) {
+    found.push(
+      about.fail(
+        'One is in between that hands connections on after each transaction, and does not keep prepared statements apart.',
+        'Use PgBouncer 1.21 or newer with max_prepared_statements above 0, or set STOA_DATABASE_PREPARED=false.',
+      ),
+    )
+  }
+  if (directUrl === url) {
+    found.push(
+      about.fail(
+        'One is in between that hands connections on after each transaction: migrations would lose their lock, and LISTEN hears nothing.',
+        'Set STOA_DATABASE_DIRECT_URL to the database itself.',
+      ),
+    )
+  }
+  const how = pooling === 'tracked' ? 'keeps prepared statements apart' : 'is sent none that are prepared'
+  return found.length > 0 ? found : [about.ok(`One is in between, which ${how}.`)]
 }
 
 function schemaFindings({ changed, missing, unknown }: MigrationStatus, isNew: boolean): Finding[] {
@@ -196,6 +229,15 @@ async function fingerprintFinding(config: Config, db: Database, ctx: BaseCtx): P
   return about.fail(
     'The database was made with another one.',
     `Set the right one instead of the one in ${secret.source}.`,
+  )
+}
+
+function journalFinding(ahead: JournalAhead | null): Finding {
+  const about = findings('Journal')
+  if (ahead === null) return about.ok('Its events belong to this database cluster.')
+  return about.fail(
+    `It was restored from another cluster: its transactions go up to ${ahead.highest}, and this cluster is at ${ahead.next}. Readers would wait until then, and new events would come before old ones.`,
+    'Stop Stoa, and run stoa journal adopt.',
   )
 }
 
