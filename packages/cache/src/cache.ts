@@ -146,9 +146,8 @@ export class Cache implements AsyncDisposable {
   /** As {@link Cache.wrap}, and how the value came. */
   async lookup<T>(scope: CacheScope, key: string, options: EntryOptions<T>, load: Load<T>): Promise<Found<T>> {
     const request = this.#request(scope, key, options, load)
-    const got = this.#bypass?.(scope)
-      ? await this.#passBy(request)
-      : (this.#kept(request) ?? (await this.#get(request)))
+    const passes = options.bypass || this.#bypass?.(scope)
+    const got = passes ? await this.#passBy(request) : (this.#kept(request) ?? (await this.#get(request)))
     const { ageMs, outcome, value } = got
     this.#counts[outcome]++
     this.#observe({ kind: 'answered', outcome })

@@ -1,4 +1,5 @@
 import type { CacheClock } from './clock.ts'
+import { CLOSED } from './errors.ts'
 
 interface Waiting {
   readonly since: number
@@ -45,7 +46,7 @@ export class Deadlines {
 
   /** Ends the timer. Waits that are under way have no limit any more. */
   close(): void {
-    this.#closing.abort()
+    this.#closing.abort(CLOSED)
   }
 
   async #watch(): Promise<void> {

@@ -19,6 +19,8 @@ export interface EntryOptions<T> {
   readonly negativeMs?: number
   /** The version of the value's shape, a whole number; another one is another entry. Default 0. */
   readonly version?: number
+  /** Passes the cache by, this once: the value is loaded, and what is kept is neither looked at nor changed. Default false. */
+  readonly bypass?: boolean
 }
 
 /** How one value is kept. */

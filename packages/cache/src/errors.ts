@@ -17,3 +17,6 @@ export class RedisTimeout extends Error {
     super(`Redis took longer than ${limitMs} ms`)
   }
 }
+
+/** Why waits end when a cache is closed. Nobody sees it; one for all, because making an error costs more than ending a wait. */
+export const CLOSED = new Error('the cache was closed')

@@ -7,6 +7,7 @@ export {
   type JournalDrops,
   type JournalDropsOptions,
   type JournalSource,
+  type JournalWatch,
   type ReadEvent,
   type SourceEvent,
   subjectTags,

@@ -10,12 +10,14 @@
  * made since. Freshness therefore depends on nothing but this process's own look into the journal.
  *
  * A process that has just started knows nothing of what was changed before. A durable reader, one for all processes, repeats in Redis the drops that did not
- * arrive; its cursor says up to where that is done, and what lies behind it the new process does itself before it believes Redis at all.
+ * arrive; its cursor says up to where that is done, and what lies behind it the new process repeats itself before it believes Redis at all. What a transaction in
+ * flight hides from the readers, its first look shows.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Cache } from './cache.ts'
 import { ChangeLog } from './change-log.ts'
 import { checkDropped } from './entry-options.ts'
+import { CLOSED } from './errors.ts'
 import { memoryTag } from './keys.ts'
 import { Snapshot } from './snapshot.ts'
 import type { Witness } from './witness.ts'
@@ -41,7 +43,7 @@ export interface JournalSource<C> {
   watch(
     options: { readonly name: string; readonly pollMs: number },
     handle: (events: readonly ReadEvent[], snapshot: string | null) => void,
-  ): AsyncDisposable & { readonly ready: Promise<string> }
+  ): JournalWatch
   reader(
     options: { readonly name: string; readonly from: 'now' },
     handle: (events: readonly ReadEvent[], signal: AbortSignal) => Promise<void>,
@@ -52,6 +54,12 @@ export interface JournalSource<C> {
     after: string | null,
     limit: number,
   ): Promise<{ readonly events: readonly ReadEvent[]; readonly position: string }>
+}
+
+/** A look into the journal, again and again. */
+export interface JournalWatch extends AsyncDisposable {
+  readonly ready: Promise<string>
+  look(): Promise<void>
 }
 
 /** Options of {@link dropFromJournal}. */
@@ -72,6 +80,13 @@ export interface JournalDrops extends AsyncDisposable {
   readonly ready: Promise<void>
   /** Resolves when this process believes Redis. It does not have to be waited for. */
   readonly trusting: Promise<void>
+  /**
+   * Looks into the journal now. Resolves when this process knows every change that was committed before the call: for who has just learned that it may be
+   * behind, because a caller names a write that another process made.
+   *
+   * @throws Error when it is disposed before
+   */
+  caughtUp(): Promise<void>
 }
 
 /** Changed things that are remembered, about 250 bytes each. */
@@ -115,6 +130,8 @@ class Dropping<C> implements JournalDrops, Witness {
   readonly #own = new Set<number>()
   readonly #closing = new AbortController()
   readonly #held: (Disposable | AsyncDisposable)[] = []
+  readonly #watch: JournalWatch
+  readonly #looked = Promise.withResolvers<void>()
   #snapshot: Snapshot | null = null
   #seen: string | null = null
   #trusts = false
@@ -126,14 +143,18 @@ class Dropping<C> implements JournalDrops, Witness {
     const { name, pollMs } = this.#options
     this.#held.push(cache.attach(this))
     this.#held.push(journal.committed((commit) => this.#committed(commit)))
-    const watch = journal.watch({ name, pollMs }, (events, snapshot) => this.#look(events, snapshot))
-    this.#held.push(watch)
-    this.ready = watch.ready.then((snapshot) => {
+    this.#watch = journal.watch({ name, pollMs }, (events, snapshot) => this.#look(events, snapshot))
+    this.#held.push(this.#watch)
+    this.ready = this.#watch.ready.then((snapshot) => {
       this.#snapshot ??= new Snapshot(snapshot)
       this.#seen = null
     })
     this.trusting = this.ready.then(() => this.#trust())
     for (const one of [this.ready, this.trusting]) one.catch(() => undefined)
+  }
+
+  caughtUp(): Promise<void> {
+    return this.#watch.look()
   }
 
   seen(): string {
@@ -155,7 +176,8 @@ class Dropping<C> implements JournalDrops, Witness {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort()
+    this.#closing.abort(CLOSED)
+    this.#looked.resolve()
     for (const held of this.#held.splice(0).reverse()) {
       if (Symbol.asyncDispose in held) await held[Symbol.asyncDispose]()
       else held[Symbol.dispose]()
@@ -184,7 +206,9 @@ class Dropping<C> implements JournalDrops, Witness {
       if (tags) this.#cache.dropHere(scope, tags)
       else this.#cache.clearHere(scope)
     }
-    if (snapshot === null || snapshot === this.#snapshot?.text) return
+    if (snapshot === null) return
+    this.#looked.resolve()
+    if (snapshot === this.#snapshot?.text) return
     this.#snapshot = new Snapshot(snapshot)
     this.#seen = null
     for (const transaction of this.#own) if (this.#snapshot.shows(transaction)) this.#own.delete(transaction)
@@ -195,6 +219,7 @@ class Dropping<C> implements JournalDrops, Witness {
     if (!this.#cache.isShared) return
     const { ctx, name } = this.#options
     const { signal } = this.#closing
+    await this.#looked.promise
     while (!signal.aborted) {
       try {
         const known = (await this.#journal.readers(ctx)).find((reader) => reader.name === name)

@@ -5,6 +5,7 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import type { CacheClock } from './clock.ts'
 import { type CodecLimits, decodeEntry, type EntryHead, encodeEntry, Undecodable } from './codec.ts'
+import { CLOSED } from './errors.ts'
 import { dropsName, type EntryNames } from './keys.ts'
 import type { ResolvedOptions } from './options.ts'
 import { type RedisClient, RedisLine } from './redis-line.ts'
@@ -81,6 +82,7 @@ export class RedisLevel implements AsyncDisposable {
   readonly #closing = new AbortController()
   readonly #working = new Set<Promise<unknown>>()
   #ids = 0
+  #epochs = randomInt(1, EPOCHS)
   #blindSince = 0
   #blindUntil = 0
   #repairing = false
@@ -184,9 +186,14 @@ export class RedisLevel implements AsyncDisposable {
 
   /** Waits for what was begun, each within its time limit. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort()
+    this.#closing.abort(CLOSED)
     await this.settled()
     this.#line.close()
+  }
+
+  /** Another one each time, and with all likelihood none of another process. */
+  #newEpoch(): number {
+    return -this.#epochs++
   }
 
   #newId(): string {
@@ -203,7 +210,7 @@ export class RedisLevel implements AsyncDisposable {
   ): Promise<readonly unknown[]> {
     if (this.#isBlind()) return []
     const keys = [names.entry, names.drops, names.lease]
-    const args = [newEpoch(), this.#dropsLifeMs, id, leaseMs, except ?? '', ...tags]
+    const args = [this.#newEpoch(), this.#dropsLifeMs, id, leaseMs, except ?? '', ...tags]
     // A turn that comes too late is nobody's: its lease would only hold others up.
     const giveBack = (answer: unknown) => {
       const [kind] = answer as unknown[]
@@ -270,7 +277,7 @@ export class RedisLevel implements AsyncDisposable {
 
   async #runDrop(tenantId: string, about: readonly (string | number)[]): Promise<readonly unknown[]> {
     const { maxDrops } = this.#options.redis
-    const args = [newEpoch(), this.#dropsLifeMs, maxDrops, ...about]
+    const args = [this.#newEpoch(), this.#dropsLifeMs, maxDrops, ...about]
     return (await this.#line.run(DROP, [this.#dropsOf(tenantId)], args)) as readonly unknown[]
   }
 
@@ -326,8 +333,4 @@ export class RedisLevel implements AsyncDisposable {
 
 function turnOf([epoch, since]: readonly unknown[], id: string): Turn {
   return { epoch: String(epoch), since: String(since), id }
-}
-
-function newEpoch(): number {
-  return -randomInt(1, EPOCHS)
 }

@@ -53,6 +53,57 @@ for (const engine of engines) {
       await until(async () => (await b.get()) === 2)
     })
 
+    it('a process that has caught up gives nothing that is older, without a hint and before it would look', async () => {
+      await using bench = await world(engine)
+      for (const options of [{}, { memoryBytes: 0 }, { shared: false }]) {
+        const [a, b] = [await bench.start(), await bench.start({ ...options, pollMs: 60_000 })]
+        const before = await b.load()
+        for (let n = before + 1; n <= before + 10; n++) {
+          await b.get()
+          await a.set(n)
+          await b.drops.caughtUp()
+          assert.equal(await b.get(), n)
+        }
+      }
+    })
+
+    it('many readers and writers in three processes, a Redis that fails now and then: nobody is given what is older than what its process knew', async () => {
+      await using bench = await world(engine)
+      const nodes = [await bench.start(), await bench.start({ memoryBytes: 0 }), await bench.start({ shared: false })]
+      for (const { process } of nodes) {
+        process.wire.before = () => {
+          if (Math.random() < 0.05) throw new Error('lost')
+        }
+      }
+      const ids = ['1', '2']
+      const committed = new Map<string, number>()
+      const actor = async (turns: number, node: (typeof nodes)[0], known: Map<string, number>) => {
+        for (let turn = 0; turn < turns; turn++) {
+          const id = ids[Math.floor(Math.random() * 2)] as string
+          const dice = Math.random()
+          if (dice < 0.2) {
+            const value = await node.bump(id)
+            raise(committed, id, value)
+            raise(known, id, value)
+          } else if (dice < 0.25) {
+            const before = new Map(committed)
+            await node.drops.caughtUp()
+            for (const [name, value] of before) raise(known, name, value)
+          } else {
+            const floor = known.get(id) ?? 0
+            const value = await node.get(id)
+            assert.ok(value >= floor, `${value} was given, and ${floor} was known`)
+          }
+        }
+      }
+      await Promise.all(
+        nodes.flatMap((node) => {
+          const known = new Map<string, number>()
+          return [1, 2, 3].map(() => actor(80, node, known))
+        }),
+      )
+    })
+
     it('a process that does not look into the journal is told by Redis, where whoever commits drops too', async () => {
       await using bench = await world(engine)
       const [a, b] = [await bench.start(), await bench.start({ memoryBytes: 0, pollMs: 60_000 })]
@@ -193,6 +244,10 @@ for (const engine of engines) {
       assert.equal(await a.get(), 2)
     })
   })
+}
+
+function raise(versions: Map<string, number>, id: string, value: number): void {
+  versions.set(id, Math.max(value, versions.get(id) ?? 0))
 }
 
 describe('an open transaction that has written', () => {

@@ -35,6 +35,11 @@ const thingWritten = statement<[tenantId: string, id: string, value: number], ne
 on conflict (tenant_id, id) do update set value = excluded.value`,
 )
 
+const thingBumped = statement<[tenantId: string, id: string], { value: number }>(
+  `insert into stoa.things (tenant_id, id, value) values ($1, $2, 1)
+on conflict (tenant_id, id) do update set value = stoa.things.value + 1 returning value`,
+)
+
 /** A process of the installation: its own connections, journal and cache. */
 interface Node extends AsyncDisposable {
   readonly db: Database
@@ -50,6 +55,8 @@ interface Node extends AsyncDisposable {
   readonly loads: number
   /** Writes a thing and says so in the journal. */
   set(value: number, id?: string): Promise<void>
+  /** Adds one to a thing and says so in the journal. @returns what it is then */
+  bump(id: string): Promise<number>
 }
 
 export interface World extends AsyncDisposable {
@@ -144,6 +151,12 @@ async function startNode(
         journal.append(ctx, tx, changed.of({}, [`thing:${id}`]))
       })
     },
+    bump: (id) =>
+      db.transaction(ctx, async (tx) => {
+        const { value } = await tx.one(thingBumped(tenantId, id))
+        journal.append(ctx, tx, changed.of({}, [`thing:${id}`]))
+        return value
+      }),
     async [Symbol.asyncDispose]() {
       await drops[Symbol.asyncDispose]()
       if (database.engine === 'postgres') await db[Symbol.asyncDispose]()

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { testRedisUrl } from '@stoa/testkit'
 import { Redis } from 'ioredis'
 import {
@@ -119,6 +118,7 @@ export async function install(url = testRedisUrl()): Promise<Installation> {
 /** Resolves when every client is connected. */
 export async function connected(...processes: readonly Process[]): Promise<void> {
   for (const { wire } of processes) {
-    if (wire.client.status !== 'ready') await once(wire.client, 'ready')
+    // Not `once` of node:events: an attempt that failed before would end the wait.
+    if (wire.client.status !== 'ready') await new Promise<void>((resolve) => wire.client.once('ready', () => resolve()))
   }
 }

@@ -28,6 +28,8 @@ export type WatchHandler = (events: readonly JournalEvent[], snapshot: string | 
 export interface Watch extends AsyncDisposable {
   /** Resolves with what it begins behind, a `pg_snapshot` as text: every event that this does not show will be handed over. */
   readonly ready: Promise<string>
+  /** Looks now. Resolves when everything that was committed before the call has been handed over. @throws Error when the watch ends before */
+  look(): Promise<void>
 }
 
 interface WatchDeps {
@@ -52,6 +54,7 @@ export class LiveWatch implements Watch {
   readonly #closing = new AbortController()
   readonly #alarm = new Alarm()
   readonly #running: Promise<void>
+  #asked: PromiseWithResolvers<void>[] = []
 
   constructor(deps: WatchDeps, options: ResolvedWatchOptions, handle: WatchHandler) {
     this.#deps = deps
@@ -64,11 +67,20 @@ export class LiveWatch implements Watch {
     this.#running = this.#run(started)
   }
 
+  look(): Promise<void> {
+    const asked = Promise.withResolvers<void>()
+    if (this.#closing.signal.aborted) asked.reject(ended())
+    else this.#asked.push(asked)
+    this.#alarm.ring()
+    return asked.promise
+  }
+
   /** Waits for the present look. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort()
     this.#alarm.ring()
     await this.#running
+    for (const asked of this.#asked.splice(0)) asked.reject(ended())
   }
 
   async #run(started: PromiseWithResolvers<string>): Promise<void> {
@@ -76,14 +88,21 @@ export class LiveWatch implements Watch {
     const { signal } = this.#closing
     using _hinted = hints.subscribe(EVENTS_TOPIC, () => this.#alarm.ring())
     let seen = await this.#patiently(() => this.#begin())
-    if (seen === null) return started.reject(new Error('the watch ended before it began'))
+    if (seen === null) return started.reject(ended())
     started.resolve(seen)
     while (!signal.aborted) {
       this.#alarm.reset()
+      // Whoever asks from now on may mean what this look does not show.
+      const asked = this.#asked
+      this.#asked = []
       const begun = performance.now()
       const earlier: string = seen
       seen = (await this.#patiently(() => this.#look(earlier))) ?? earlier
-      if (signal.aborted) return
+      if (signal.aborted) {
+        this.#asked.push(...asked)
+        return
+      }
+      for (const { resolve } of asked) resolve()
       await pause(Math.max(GATHER_MS, REST * (performance.now() - begun)), signal)
       await this.#alarm.wait(ctx.clock, this.#options.pollMs)
     }
@@ -132,4 +151,8 @@ export class LiveWatch implements Watch {
     }
     return null
   }
+}
+
+function ended(): Error {
+  return new Error('the watch was ended')
 }

@@ -37,6 +37,22 @@ for (const engine of engines) {
       await seen.count(1)
     })
 
+    it('whoever asks for a look has been handed what was committed before, without a hint and before the poll', async () => {
+      await using bench = await setup(engine, { hints: lostHints })
+      const seen = new Seen()
+      await using watch = bench.journal.watch({ name: 'w', pollMs: 60_000 }, seen.take)
+      await watch.ready
+      for (let n = 1; n <= 20; n++) {
+        await bench.append(n)
+        await Promise.all([watch.look(), watch.look()])
+        assert.ok(seen.numbers.includes(n))
+      }
+      const last = watch.look()
+      await watch[Symbol.asyncDispose]()
+      await last.catch((error) => assert.match(String(error), /ended/))
+      await assert.rejects(watch.look(), /ended/)
+    })
+
     it('many writers with pauses before the commit: everything is seen, whatever the order', async () => {
       await using bench = await setup(engine)
       const seen = new Seen()
