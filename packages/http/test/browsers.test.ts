@@ -161,7 +161,6 @@ describe('every answer', () => {
   const EXPECTED = {
     'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
     'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
     'cache-control': 'no-store',
   }
 

@@ -50,8 +50,8 @@ export interface Settler {
 export class GivenAnswer implements Answer {
   readonly allowed: boolean
   readonly retryAfterMs: number
-  readonly strictest: LayerAnswer
-  readonly #layers: readonly LayerAnswer[] | null
+  /** One layer needs no list, and most calls have one. */
+  readonly #given: LayerAnswer | readonly LayerAnswer[]
   readonly #settler: Settler
 
   constructor(
@@ -60,16 +60,18 @@ export class GivenAnswer implements Answer {
     settler: Settler,
     retryAfterMs: number | null = null,
   ) {
-    const layers = 'length' in given ? given : null
     this.allowed = allowed
-    this.#layers = layers
+    this.#given = given
     this.#settler = settler
-    this.strictest = layers === null ? (given as LayerAnswer) : strictestOf(allowed, layers)
     this.retryAfterMs = allowed ? 0 : (retryAfterMs ?? this.strictest.decision?.retryAfterMs ?? 0)
   }
 
   get layers(): readonly LayerAnswer[] {
-    return this.#layers ?? [this.strictest]
+    return 'length' in this.#given ? this.#given : [this.#given]
+  }
+
+  get strictest(): LayerAnswer {
+    return 'length' in this.#given ? strictestOf(this.allowed, this.#given) : this.#given
   }
 
   refund(): Promise<boolean> {

@@ -100,25 +100,15 @@ export function limiterOf(where: string, { limiter, store }: Pick<GateOptions<ne
 
 /** Writes the header fields that say how the limits stand. Shadows are not told. */
 export function writeRateLimitFields(answer: Answer, write: (name: string, value: string) => void): void {
-  const { layers } = answer
-  const [only] = layers
-  if (only !== undefined && layers.length === 1) {
-    if (only.policy.settings.shadow) return
-    write('RateLimit-Policy', policyFieldOf(only.policy.name, only.limit))
-    if (only.decision !== null) write('RateLimit', limitFieldOf(only.policy.name, only.decision))
-  } else {
-    const shown = layers.filter(({ policy }) => !policy.settings.shadow)
-    const known = shown.filter(({ decision }) => decision !== null)
-    if (shown.length > 0) {
-      write('RateLimit-Policy', shown.map(({ policy, limit }) => policyFieldOf(policy.name, limit)).join(', '))
-    }
-    if (known.length > 0) {
-      write(
-        'RateLimit',
-        known.map(({ policy, decision }) => decision && limitFieldOf(policy.name, decision)).join(', '),
-      )
-    }
+  let policies = ''
+  let limits = ''
+  for (const { policy, limit, decision } of answer.layers) {
+    if (policy.settings.shadow) continue
+    policies += (policies && ', ') + policyFieldOf(policy.name, limit)
+    if (decision !== null) limits += (limits && ', ') + limitFieldOf(policy.name, decision)
   }
+  if (policies) write('RateLimit-Policy', policies)
+  if (limits) write('RateLimit', limits)
   if (answer.allowed) return
   const seconds = retryAfterSeconds(answer)
   if (seconds !== null) write('Retry-After', String(seconds))

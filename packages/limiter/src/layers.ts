@@ -50,7 +50,8 @@ export function checkLayers(layers: readonly Layer[], nowMs: number, settles: bo
   if (layers.length === 0 || layers.length > MAX_LAYERS) {
     throw new RangeError(`a take has 1 to ${MAX_LAYERS} layers (got ${layers.length})`)
   }
-  for (const [index, layer] of layers.entries()) {
+  for (let index = 0; index < layers.length; index++) {
+    const layer = layers[index] as Layer
     for (let other = 0; other < index; other++) {
       const { key, policy } = layers[other] as Layer
       if (key === layer.key && policy === layer.policy) throw new RangeError('two layers must not share policy and key')
@@ -76,7 +77,8 @@ export function layersDecision(
 ): LayersDecision {
   let strictest = 0
   let most = Number.NEGATIVE_INFINITY
-  for (const [index, decision] of decisions.entries()) {
+  for (let index = 0; index < decisions.length; index++) {
+    const decision = decisions[index] as Decision
     const shadow = layers[index]?.shadow === true
     // A share is from −1 to 0 and a wait at least 0, so a shadow comes after all others.
     const weight = allowed

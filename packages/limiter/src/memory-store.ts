@@ -6,7 +6,6 @@ import {
   beyond,
   changeLimit,
   checkLimit,
-  type Decision,
   decide,
   fullBucket,
   type Limit,
@@ -62,14 +61,17 @@ export class MemoryStore implements Store {
   take(layers: readonly Layer[], nowMs: number = this.#clock()): LayersDecision {
     checkLayers(layers, nowMs, false)
     const buckets = this.#bucketsOf(layers, nowMs)
-    const passes = buckets.map((bucket, index) => pays(bucket, layers[index]?.cost ?? 1))
-    const allowed = passes.every((pass, index) => pass || layers[index]?.shadow === true)
-    const decisions = buckets.map((bucket, index) => {
-      const { cost = 1, upTo } = layers[index] as Layer
-      const pass = passes[index] === true
+    let allowed = true
+    for (let index = 0; index < layers.length; index++) {
+      const { cost = 1, shadow } = layers[index] as Layer
+      if (shadow !== true && !pays(buckets[index] as Bucket, cost)) allowed = false
+    }
+    const decisions = layers.map(({ cost = 1, upTo }, index) => {
+      const bucket = buckets[index] as Bucket
+      const pass = pays(bucket, cost)
       const extra = allowed && pass && upTo !== undefined ? beyond(bucket, cost, upTo) : 0
       if (allowed && pass) spend(bucket, cost + extra)
-      const decision: Decision = decide(bucket, pass, cost, nowMs, blankDecision())
+      const decision = decide(bucket, pass, cost, nowMs, blankDecision())
       if (upTo !== undefined) decision.extra = extra
       return decision
     })
