@@ -23,17 +23,23 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 const hex = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 interface Generator {
-  readonly random: Uint8Array
+  readonly random: Buffer
+  /** The same bytes in hexadecimal: most of them become text as they are. */
+  randomText: string
   used: number
   lastMs: number
+  /** The part of an id that says `lastMs`, with its dashes. */
+  timeText: string
   counter: number
 }
 
 /** Per process on purpose: order is promised inside a process, whoever asks. Nothing is drawn before the first id. */
 const generator: Generator = {
-  random: new Uint8Array(RANDOM_BLOCK_BYTES),
+  random: Buffer.alloc(RANDOM_BLOCK_BYTES),
+  randomText: '',
   used: RANDOM_BLOCK_BYTES,
   lastMs: -1,
+  timeText: '',
   counter: 0,
 }
 
@@ -45,20 +51,10 @@ const generator: Generator = {
  */
 export function newId(clock: Clock = systemClock): string {
   const at = reserve(generator, 11)
-  const { random } = generator
   advance(generator, clock.now(), at)
-  const { lastMs, counter } = generator
-  const high = Math.floor(lastMs / 0x10000)
-  const low = lastMs % 0x10000
+  const { counter, random, randomText, timeText } = generator
   return (
-    byte(high >>> 24) +
-    byte(high >>> 16) +
-    byte(high >>> 8) +
-    byte(high) +
-    '-' +
-    byte(low >>> 8) +
-    byte(low) +
-    '-' +
+    timeText +
     byte(0x70 | (counter >>> 28)) +
     byte(counter >>> 20) +
     '-' +
@@ -66,11 +62,7 @@ export function newId(clock: Clock = systemClock): string {
     byte(counter >>> 6) +
     '-' +
     byte(((counter & 0x3f) << 2) | (octet(random, at + 5) & 0x03)) +
-    byte(octet(random, at + 6)) +
-    byte(octet(random, at + 7)) +
-    byte(octet(random, at + 8)) +
-    byte(octet(random, at + 9)) +
-    byte(octet(random, at + 10))
+    randomText.slice(2 * (at + 6), 2 * (at + 11))
   )
 }
 
@@ -92,19 +84,25 @@ export function idTime(id: string): Date {
 function advance(state: Generator, nowMs: number, at: number): void {
   const now = Math.min(Math.max(0, Math.floor(nowMs)), MAX_TIME_MS)
   if (now > state.lastMs) {
-    state.lastMs = now
+    setTime(state, now)
     state.counter = seed(state.random, at)
     return
   }
   state.counter += 1 + (octet(state.random, at + 4) & 0x3f)
   if (state.counter > 0xffff_ffff) {
-    state.lastMs += 1
+    setTime(state, state.lastMs + 1)
     state.counter = seed(state.random, at)
   }
 }
 
+function setTime(state: Generator, ms: number): void {
+  const text = ms.toString(16).padStart(12, '0')
+  state.lastMs = ms
+  state.timeText = `${text.slice(0, 8)}-${text.slice(8)}-`
+}
+
 /** 31 random bits. */
-function seed(random: Uint8Array, at: number): number {
+function seed(random: Buffer, at: number): number {
   return (
     ((octet(random, at) & 0x7f) << 24) |
     (octet(random, at + 1) << 16) |
@@ -116,6 +114,7 @@ function seed(random: Uint8Array, at: number): number {
 function reserve(state: Generator, bytes: number): number {
   if (state.used + bytes > RANDOM_BLOCK_BYTES) {
     randomFillSync(state.random)
+    state.randomText = state.random.toString('hex')
     state.used = 0
   }
   const at = state.used
@@ -123,7 +122,7 @@ function reserve(state: Generator, bytes: number): number {
   return at
 }
 
-function octet(random: Uint8Array, at: number): number {
+function octet(random: Buffer, at: number): number {
   return random[at] ?? 0
 }
 

@@ -101,13 +101,8 @@ export class MemoryStore implements Store {
   bucket(key: string, limit: Limit, nowMs: number, policy = ''): Bucket {
     const kept = boundedKey(key)
     const known = this.#buckets.get(policy, kept)
-    if (known) see(known, nowMs)
-    if (known && known.capacity === limit.capacity && known.perMs === limit.refillPerSecond / 1000) return known
+    if (known) return told(known, limit, nowMs)
     checkLimit(limit)
-    if (known) {
-      changeLimit(known, limit)
-      return known
-    }
     this.#buckets.makeRoom(1, nowMs)
     const made = fullBucket(limit, nowMs)
     this.#buckets.add(policy, kept, made)
@@ -124,13 +119,28 @@ export class MemoryStore implements Store {
     return this.#buckets.sweep(nowMs)
   }
 
-  /** Makes room for all of them first, so that none pushes out another. */
   #bucketsOf(layers: readonly Layer[], nowMs: number): Bucket[] {
-    let unknown = 0
-    for (const { key, policy = '' } of layers) if (!this.#buckets.get(policy, boundedKey(key))) unknown += 1
-    if (unknown > 0) this.#buckets.makeRoom(unknown, nowMs)
+    const found: Bucket[] = []
+    for (const { key, policy = '' } of layers) {
+      const known = this.#buckets.get(policy, boundedKey(key))
+      if (known) found.push(known)
+    }
+    const unknown = layers.length - found.length
+    if (unknown === 0) return layers.map((layer, index) => told(found[index] as Bucket, layer, nowMs))
+    // Room for all of them first, so that none pushes out another. What was found may be gone by then.
+    this.#buckets.makeRoom(unknown, nowMs)
     return layers.map((layer) => this.bucket(layer.key, layer, nowMs, layer.policy))
   }
+}
+
+/** The bucket, told the time, and its limit when that is another one by now. */
+function told(bucket: Bucket, limit: Limit, nowMs: number): Bucket {
+  see(bucket, nowMs)
+  if (bucket.capacity !== limit.capacity || bucket.perMs !== limit.refillPerSecond / 1000) {
+    checkLimit(limit)
+    changeLimit(bucket, limit)
+  }
+  return bucket
 }
 
 /**
