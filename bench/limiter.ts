@@ -102,7 +102,7 @@ const ROUTES: Record<Route, string> = {
   bare: 'the bare route',
   stoaMemory: 'buckets in memory',
   stoaRedis: 'buckets on Redis',
-  stoaLease: 'buckets on Redis, leases of 50 tokens',
+  stoaLease: 'buckets on Redis, leases of 500 tokens',
   fastifyMemory: `${FASTIFY}, in memory`,
   fastifyRedis: `${FASTIFY}, on Redis`,
 }

@@ -7,7 +7,8 @@
  * At most k tokens per key and node are held when nobody waits, so in any time T all nodes together let at most
  * `capacity + refillPerSecond × T + nodes × k` pass, and a caller may be refused although other nodes hold up to k tokens each for it.
  *
- * Only one call per key is under way: who comes meanwhile waits for its answer, and what they want is asked for with the next one.
+ * Only one call per key is under way: who comes meanwhile waits for its answer, and what they want is asked for with the next one. A lease that goes fast
+ * is filled up when half of it is spent, so that nobody waits as long as the other half lasts.
  */
 import type { Ask } from './policy.ts'
 
@@ -19,12 +20,17 @@ interface Lease {
   storeLeft: number
   /** When it was, in milliseconds. */
   grantedMs: number
+  /** With so many tokens left it is filled up; −1: it is spent first, because the store had nothing when it was asked last. */
+  fillsUpAt: number
   /** Tokens that those want who wait for the call. */
   wanted: number
   /** The call under way. */
   pending: Promise<void> | null
   finish: () => void
 }
+
+/** Who spends half a lease in this time, in milliseconds, will soon have spent all of it. */
+const SOON_MS = 100
 
 /** Gives tokens back to the store. */
 type GiveBack = (ask: Ask, tokens: number) => void
@@ -66,6 +72,13 @@ export class Leases {
     return true
   }
 
+  /** Whether it is time to fill up: half of it went fast, and no call is under way. */
+  runsOut(key: string): boolean {
+    const lease = this.#leases.get(key)
+    if (lease === undefined || lease.tokens > lease.fillsUpAt || lease.pending !== null) return false
+    return this.#clock() - lease.grantedMs < SOON_MS
+  }
+
   /** Takes tokens that are at hand. */
   spend(key: string, tokens: number): void {
     const lease = this.#leases.get(key)
@@ -94,7 +107,7 @@ export class Leases {
   begin(key: string, ask: Ask): number {
     let lease = this.#leases.get(key)
     if (lease === undefined) {
-      lease = { ask, tokens: 0, storeLeft: 0, grantedMs: 0, wanted: 0, pending: null, finish: () => undefined }
+      lease = newLease(ask)
       this.#makeRoom()
       this.#leases.set(key, lease)
     }
@@ -111,6 +124,8 @@ export class Leases {
     if (lease === undefined) return
     if (extra !== null) {
       lease.tokens += extra
+      // What a crowd was given beyond a lease is spent first.
+      lease.fillsUpAt = extra > 0 ? Math.floor(Math.min(lease.tokens, lease.ask.policy.settings.leaseTokens) / 2) : -1
       lease.storeLeft = storeLeft
     }
     lease.grantedMs = this.#clock()
@@ -161,4 +176,9 @@ export class Leases {
     }, lease?.ask.policy.settings.leaseMs ?? 1000)
     this.#timer.unref()
   }
+}
+
+function newLease(ask: Ask): Lease {
+  const finish = () => undefined
+  return { ask, tokens: 0, storeLeft: 0, grantedMs: 0, fillsUpAt: -1, wanted: 0, pending: null, finish }
 }

@@ -137,7 +137,10 @@ export class Limiter implements Taker, AsyncDisposable {
     checkTake(cost, 0)
     const name = bucketOf(ask)
     if (leaseTokens === 0) return this.#askAlone(ask, name)
-    if (cost > 0 && this.#leases.pays(name, cost)) return this.#answer(true, this.#fromLease(ask, name))
+    if (cost > 0 && this.#leases.pays(name, cost)) {
+      if (this.#leases.runsOut(name)) this.#fillUp(ask, name)
+      return this.#answer(true, this.#fromLease(ask, name))
+    }
     return this.#attempt([ask], this.#clock() + this.#timeoutMs)
   }
 
@@ -209,6 +212,7 @@ export class Limiter implements Taker, AsyncDisposable {
     for (const { held, key } of parts) if (held > 0) this.#leases.spend(key, held)
     const asked = parts.filter(({ denial, missing, leases }) => denial === null && (missing > 0 || !leases))
     if (asked.length > 0) return this.#ask(asks, parts, asked, deadlineMs)
+    for (const { ask, key, leases } of parts) if (leases && this.#leases.runsOut(key)) this.#fillUp(ask, key)
     return this.#answer(
       true,
       parts.map((part) => this.#unasked(part)),
@@ -297,6 +301,20 @@ export class Limiter implements Taker, AsyncDisposable {
     if (!leases) return layer
     const wanted = this.#leases.begin(key, ask)
     return { ...layer, upTo: missing + wanted + Math.min(leaseTokens, capacity) }
+  }
+
+  /** Fills a lease up while it still pays. */
+  #fillUp(ask: Ask, key: string): void {
+    const most = Math.min(ask.policy.settings.leaseTokens, ask.limit.capacity)
+    const missing = Math.floor(most - this.#leases.tokens(key))
+    const wanted = this.#leases.begin(key, ask)
+    const layer = { ...layerOf(ask), cost: 0, upTo: missing + wanted }
+    this.#guard
+      .call(() => this.#store.take([layer]), this.#timeoutMs)
+      .then(
+        ({ layers: [decision] }) => this.#leases.end(key, decision?.extra ?? 0, decision?.remaining ?? 0),
+        () => this.#leases.end(key, null, 0),
+      )
   }
 
   #unspend(parts: readonly Part[]): void {

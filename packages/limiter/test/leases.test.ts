@@ -24,9 +24,10 @@ function setup(
 
 describe('a lease', () => {
   it('lets a node spend its tokens without a call, and says what is left', async () => {
-    const { store, policies } = setup(1, { capacity: 100, refillPerSecond: 1, leaseTokens: 10 })
+    const { at, store, policies } = setup(1, { capacity: 100, refillPerSecond: 0.001, leaseTokens: 10 })
     const [api] = policies
     const first = await api?.take('ada')
+    at(100)
     assert.deepEqual([first?.strictest.source, first?.strictest.decision?.remaining], ['store', 99])
     for (let turn = 0; turn < 10; turn++) {
       const answer = api?.take('ada')
@@ -91,6 +92,28 @@ describe('a lease', () => {
     const passed = answers.filter((answer) => answer?.allowed).length
     assert.ok(passed <= 100 && passed >= 100 - 3 * 5, String(passed))
     redis.disconnect()
+  })
+
+  it('that goes fast is filled up before it ends: who keeps taking never waits', async () => {
+    const { store, policies } = setup(1, { capacity: 1_000, refillPerSecond: 1, leaseTokens: 10 })
+    await policies[0]?.take('ada')
+    for (let turn = 0; turn < 200; turn++) {
+      const answer = policies[0]?.take('ada')
+      assert.ok(answer && !(answer instanceof Promise), `take ${turn} had to wait`)
+      if (turn % 3 === 0) await new Promise((resolve) => setImmediate(resolve))
+    }
+    assert.ok(store.asked.length >= 20 && store.asked.length <= 50, `${store.asked.length} calls`)
+    assert.ok(store.asked.every(([layer]) => (layer?.upTo ?? 0) <= 11))
+  })
+
+  it('asks the store once to be filled up when the store has nothing, and is spent to its end', async () => {
+    const { store, policies } = setup(1, { capacity: 10, refillPerSecond: 0.001, leaseTokens: 9 })
+    for (let turn = 0; turn < 10; turn++) {
+      assert.equal((await policies[0]?.take('ada'))?.allowed, true)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    assert.equal(store.asked.length, 2)
+    assert.equal((await policies[0]?.take('ada'))?.allowed, false)
   })
 
   it('is taken by one call at a time, which asks for all who wait', async () => {
