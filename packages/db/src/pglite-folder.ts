@@ -2,6 +2,10 @@
  * A new PGlite folder is made by a process of its own (initdb.ts). What initdb takes, 1.1 GB at its peak and 300 MB until the end of the
  * process, goes with that process; and a folder appears whole or not at all, because it is made beside its place and renamed into it. A start
  * that is killed in the middle leaves only what the next start removes.
+ *
+ * PostgreSQL has a lock file of its own in the folder, which holds nothing here (all of its processes have one number inside of PGlite) and does harm:
+ * it is made empty and filled a moment later, and a kill in between leaves one that PostgreSQL refuses to start on, for ever. Ours holds the
+ * folder, so that one goes before each start.
  */
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises'
@@ -11,6 +15,7 @@ import { DataFolderError } from './folder-lock.ts'
 
 const INITDB = fileURLToPath(new URL('./initdb.ts', import.meta.url))
 const DRAFT = '.new-'
+const POSTGRES_LOCK = 'postmaster.pid'
 
 /**
  * Makes the folder a database if it is empty. Whoever calls holds its lock.
@@ -21,7 +26,7 @@ export async function ensureFolder(dataDir: string): Promise<void> {
   const place = resolve(dataDir)
   await removeDrafts(place)
   const entries = await readdir(place)
-  if (entries.includes('PG_VERSION')) return
+  if (entries.includes('PG_VERSION')) return await rm(join(place, POSTGRES_LOCK), { force: true })
   if (entries.length > 0) {
     throw new DataFolderError(
       `The data folder ${dataDir} holds no database, but it is not empty (it has ${entries.slice(0, 3).join(', ')}). Choose another folder, or empty it.`,

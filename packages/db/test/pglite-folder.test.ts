@@ -61,6 +61,14 @@ describe('a new PGlite folder', () => {
     )
   })
 
+  it('opens again after a kill at the moment in which PostgreSQL makes its own lock file', async () => {
+    using folder = temporary()
+    const dataDir = join(folder.root, 'db')
+    await answers(dataDir)
+    writeFileSync(join(dataDir, 'postmaster.pid'), '')
+    assert.deepEqual(await answers(dataDir), [{ one: 1 }])
+  })
+
   it("is its owner's alone, with the folders above it that were not there", async () => {
     using folder = temporary()
     const dataDir = join(folder.root, 'data', 'db')
