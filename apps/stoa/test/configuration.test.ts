@@ -43,6 +43,36 @@ describe('configuration', () => {
     config({ STOA_TEST_DATABASE_URL: 'x', STOA_KEY: 'stoa_x' })
   })
 
+  it('what Kubernetes sets for Services named stoa and stoa-redis is no setting and no error', () => {
+    config({
+      STOA_SERVICE_HOST: '10.96.0.7',
+      STOA_SERVICE_PORT: '3000',
+      STOA_SERVICE_PORT_HTTP: '3000',
+      STOA_SERVICE_PORT_HTTP_METRICS: '9090',
+      STOA_PORT: 'tcp://10.96.0.7:3000',
+      STOA_PORT_3000_TCP: 'tcp://10.96.0.7:3000',
+      STOA_PORT_3000_TCP_PROTO: 'tcp',
+      STOA_PORT_3000_TCP_PORT: '3000',
+      STOA_PORT_3000_TCP_ADDR: '10.96.0.7',
+      STOA_REDIS_SERVICE_HOST: '10.96.0.8',
+      STOA_REDIS_SERVICE_PORT_TCP_REDIS: '6379',
+      STOA_REDIS_PORT: 'tcp://10.96.0.8:6379',
+      STOA_REDIS_PORT_6379_TCP_ADDR: '10.96.0.8',
+    })
+  })
+
+  it('what looks nearly so is a misspelt setting', () => {
+    const wrong = {
+      STOA_PORT: '8080',
+      STOA_HOST: '0.0.0.0',
+      STOA_SERVICE: 'x',
+      STOA_PORT_HTTP: '1',
+      STOA_PORT_1_TCPX: '',
+    }
+    const message = refusalOf(wrong)
+    for (const name of Object.keys(wrong)) assert.match(message, new RegExp(`unknown variable ${name}\\b`))
+  })
+
   it('every fault is named at once, and no secret is shown', () => {
     const message = refusalOf({ PORT: '70000', DATABASE_URL: 'mysql://root:hunter2@db/x', STOA_SECRET: 'short-secret' })
     assert.match(message, /PORT must be between 0 and 65535/)

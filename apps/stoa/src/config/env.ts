@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net'
 import { type EnvSpec, type Relation, type Resolved, readEnv } from '@stoa/kernel'
+import { withoutServiceLinks } from './service-links.ts'
 
 /** A variable with what is said about it. */
 export type Variable = EnvSpec[string] & {
@@ -226,10 +227,10 @@ const RELATIONS: readonly Relation<typeof VARIABLES>[] = [
  * Reads and checks the environment.
  *
  * @param env default: the process's own
- * @throws StoaError `invalid_environment`, naming every variable at fault, unknown `STOA_*` ones included
+ * @throws StoaError `invalid_environment`, naming every variable at fault, unknown `STOA_*` ones included, but for what Kubernetes sets
  */
 export function readEnvironment(env: Env = process.env): Environment {
-  return readEnv(env, VARIABLES, { prefix: 'STOA_', ignore: FOREIGN, relations: RELATIONS })
+  return readEnv(withoutServiceLinks(env), VARIABLES, { prefix: 'STOA_', ignore: FOREIGN, relations: RELATIONS })
 }
 
 /** The variables of OpenTelemetry, which are read where tracing starts. */
