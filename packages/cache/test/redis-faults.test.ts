@@ -171,9 +171,9 @@ describe('Redis that comes and goes', () => {
     source.value = 'new'
     await a.cache.drop(acme, minute.tags)
     assert.equal((await ask(a, source)).value, 'new')
-    await installation.redis.replicaof('NO', 'ONE')
     const drops = () => a.wire.steps.filter((step) => step === 'drop').length
     const before = drops()
+    await installation.redis.replicaof('NO', 'ONE')
     while (drops() === before) await new Promise((resolve) => setTimeout(resolve, 5))
     while ((await ask(b, source)).value === 'old') await settled()
   })
