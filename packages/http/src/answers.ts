@@ -50,7 +50,7 @@ export function pathOf(url: string): string {
 /** Answers with a problem. */
 function sendProblem(error: StoaError, request: FastifyRequest, reply: FastifyReply): void {
   reply.code(statusOfError(error)).header('content-type', PROBLEM_TYPE)
-  reply.removeHeader('etag').removeHeader('location')
+  reply.removeHeader('etag').removeHeader('location').removeHeader('x-cache')
   const retryAfter = retryAfterOf(error)
   if (retryAfter !== null) reply.header('retry-after', String(retryAfter))
   reply.send(JSON.stringify(problemOf(error, request.id)))

@@ -8,6 +8,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 /** What a page may send. */
 const REQUEST_HEADERS = [
   'authorization',
+  'cache-control',
   'content-type',
   'idempotency-key',
   'if-match',
@@ -25,6 +26,7 @@ const RESPONSE_HEADERS = [
   'ratelimit',
   'ratelimit-policy',
   'retry-after',
+  'x-cache',
   'x-request-id',
 ].join(', ')
 

@@ -53,6 +53,11 @@ export interface HttpDeps {
   readonly limitStore?: Store
   /** Needed as soon as a route with a permission writes. */
   readonly db?: Database
+  /**
+   * Called before a caller is told of a write that another process may have made: by a replayed answer, or by 412. Resolves when this process gives nothing that is
+   * older; it is waited for, so it must not take long, and never rejects. Default: nothing is kept here that could be older.
+   */
+  readonly caughtUp?: () => Promise<void>
   readonly health?: Health
   readonly metrics?: Metrics
   /** Whether requests get spans. Default: they do not. */
@@ -117,7 +122,8 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
     const { routes, schemes, errors = [] } = deps
     serveDocs(app, { title, version, routes, schemes, errors, limits: config }, (url) => meterOf('GET', url))
   }
-  const serving: ServingDeps = { db: deps.db ?? null, idempotency, load }
+  const { caughtUp = async () => undefined } = deps
+  const serving: ServingDeps = { db: deps.db ?? null, idempotency, load, caughtUp }
   for (const route of deps.routes) serve(app, route, serving, guard.of(route, meterOf(route.method, route.url)))
   await app.ready()
 

@@ -9,6 +9,7 @@ export {
   type NewApiKey,
 } from './api-keys.ts'
 export type { AuthScheme, Credentials, Principal } from './auth.ts'
+export { type CacheOutcome, cameBy, wantsFresh } from './caching.ts'
 export { createHttp, type Http, type HttpDeps } from './create-http.ts'
 export type { CursorValue } from './cursor.ts'
 export type { Endpoint } from './endpoints.ts'

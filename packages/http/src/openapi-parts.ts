@@ -44,6 +44,10 @@ export const components = {
     Problem: problem,
   }),
   headers: {
+    CacheControl: {
+      description: 'Whoever asked may keep the answer, and asks each time whether it still holds (`If-None-Match`).',
+      schema: { type: 'string', enum: ['private, no-cache'] },
+    },
     ETag: { description: 'The version of the resource, for `If-Match`.', schema: text },
     IdempotentReplayed: {
       description: '`true`: this answer was kept from the first request with this key.',
@@ -53,9 +57,23 @@ export const components = {
     RateLimit: { description: 'What is left of each limit: `"default";r=599;t=1, "tenant";r=5999;t=1`.', schema: text },
     RateLimitPolicy: { description: 'The limits: `"default";q=600;w=6, "tenant";q=6000;w=6`.', schema: text },
     RetryAfter: { description: 'Seconds after which to try again.', schema: { type: 'integer' } },
+    XCache: {
+      description:
+        'How the answer came: kept (`hit`), read (`miss`), kept for longer than it should be and being read anew (`stale`), read past the cache (`bypass`).',
+      schema: { type: 'string', enum: ['hit', 'miss', 'stale', 'bypass'] },
+    },
     RequestId: { description: 'The id of the request: the one that was sent, or a new one.', schema: text },
   },
   parameters: {
+    CacheControl: {
+      name: 'Cache-Control',
+      in: 'header',
+      required: false,
+      description:
+        '`no-cache`: read anew. What is kept is dropped by each change: at once in the process that made it, and in the others as soon as they hear of it.',
+      schema: text,
+      example: 'no-cache',
+    },
     IdempotencyKey: {
       name: 'Idempotency-Key',
       in: 'header',
@@ -94,24 +112,28 @@ function propertiesOf(schema: unknown): JsonObject {
   return ((schema as { readonly properties?: JsonObject } | undefined)?.properties ?? {}) as JsonObject
 }
 
+type HeaderName = readonly [header: string, component: string]
+const ALWAYS: readonly HeaderName[] = [
+  ['X-Request-Id', 'RequestId'],
+  ['RateLimit', 'RateLimit'],
+  ['RateLimit-Policy', 'RateLimitPolicy'],
+]
+const CACHED: readonly HeaderName[] = [
+  ['X-Cache', 'XCache'],
+  ['Cache-Control', 'CacheControl'],
+]
+
 /** The response for whoever has the present version. */
-export const notModified: JsonObject = {
-  description: 'The caller has the present version.',
-  headers: references([
-    ['X-Request-Id', 'RequestId'],
-    ['RateLimit', 'RateLimit'],
-    ['RateLimit-Policy', 'RateLimitPolicy'],
-    ['ETag', 'ETag'],
-  ]),
+export function notModified({ cached }: Pick<Route, 'cached'>): JsonObject {
+  return {
+    description: 'The caller has the present version.',
+    headers: references([...ALWAYS, ...(cached ? CACHED : []), ['ETag', 'ETag']]),
+  }
 }
 
 /** The headers of a success. */
 export function successHeaders(route: Route, status: number): JsonObject {
-  const names: [header: string, component: string][] = [
-    ['X-Request-Id', 'RequestId'],
-    ['RateLimit', 'RateLimit'],
-    ['RateLimit-Policy', 'RateLimitPolicy'],
-  ]
+  const names = [...ALWAYS, ...(route.cached ? CACHED : [])]
   if (status === 201 || (status >= 300 && status !== 304)) names.push(['Location', 'Location'])
   if (isVersioned(route.schema.response[status])) names.push(['ETag', 'ETag'])
   if (route.method !== 'GET' && route.permission !== null) names.push(['Idempotent-Replayed', 'IdempotentReplayed'])
@@ -120,7 +142,7 @@ export function successHeaders(route: Route, status: number): JsonObject {
 
 /** The response for these errors of one status. */
 export function problemResponse(status: number, specs: readonly ErrorSpec[]) {
-  const names: [header: string, component: string][] = [['X-Request-Id', 'RequestId']]
+  const names: HeaderName[] = [['X-Request-Id', 'RequestId']]
   if (specs.some((spec) => new StoaError(spec).retryable)) names.push(['Retry-After', 'RetryAfter'])
   if (status === 429) names.push(['RateLimit', 'RateLimit'], ['RateLimit-Policy', 'RateLimitPolicy'])
   const enumerated = { type: 'object', properties: { code: { type: 'string', enum: specs.map(({ code }) => code) } } }
@@ -138,7 +160,7 @@ export function problemResponse(status: number, specs: readonly ErrorSpec[]) {
   }
 }
 
-function references(names: readonly [header: string, component: string][]): JsonObject {
+function references(names: readonly HeaderName[]): JsonObject {
   return Object.fromEntries(names.map(([header, name]) => [header, { $ref: `#/components/headers/${name}` }]))
 }
 

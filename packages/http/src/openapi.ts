@@ -131,13 +131,14 @@ function complete(
   if (route.updates === 'if-match') parameters.push(parameter('IfMatch'))
   const conditional = route.method === 'GET' && isVersioned(route.schema.response[200])
   if (conditional) parameters.push(parameter('IfNoneMatch'))
+  if (route.cached) parameters.push(parameter('CacheControl'))
   if (parameters.length > 0) operation.parameters = parameters
   const responses = operation.responses as Record<string, JsonObject>
   for (const [status, response] of Object.entries(responses)) {
     if (response.description === 'Default Response') response.description = STATUS_CODES[status] ?? 'The answer.'
     response.headers = { ...successHeaders(route, Number(status)), ...(response.headers as JsonObject | undefined) }
   }
-  if (conditional) responses[304] ??= notModified
+  if (conditional) responses[304] ??= notModified(route)
   for (const [status, specs] of problemsOf(route, codes)) {
     const { headers, content, description } = problemResponse(status, specs)
     const own = responses[status]

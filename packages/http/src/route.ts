@@ -105,6 +105,8 @@ export interface RouteSpec<
   readonly updates?: U
   /** Adds `limit`, `cursor` and `sort` to the query, and gives the handler a `page`. */
   readonly list?: L
+  /** The handler reads through a cache, and says how its answer came: see {@link cameBy}. For GET alone. Default false. */
+  readonly cached?: boolean
   /** The answer holds a secret that is shown once: what is kept for a replay is encrypted. Default false. */
   readonly secretResponse?: boolean
   /** Codes of errors that this operation in particular gives, for the documentation. */
@@ -131,6 +133,7 @@ export interface Route {
   readonly bodyLimitBytes?: number
   readonly updates?: 'if-match' | undefined
   readonly list?: ListSpec | undefined
+  readonly cached?: boolean
   readonly secretResponse?: boolean
   readonly errors?: readonly string[]
   readonly schema: RouteSchemas
@@ -172,6 +175,7 @@ function flawOf(route: Route): string | null {
   if (route.tags.length === 0) return 'tags are missing'
   if (route.method === 'GET' && route.schema.body !== undefined) return 'a GET has no body'
   if (route.method === 'GET' && route.updates !== undefined) return 'a GET updates nothing'
+  if (route.cached && route.method !== 'GET') return 'only a GET is cached'
   if (route.list !== undefined && route.method !== 'GET') return 'a list is a GET'
   if (successStatuses(route).length === 0) return 'no 2xx or 3xx response is declared'
   const limit = route.rateLimit

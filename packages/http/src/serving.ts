@@ -4,7 +4,7 @@
  * commit: an answer that cannot be written must not have happened.
  */
 import type { Database } from '@stoa/db'
-import { type BaseCtx, errors, StoaError } from '@stoa/kernel'
+import { type BaseCtx, errors, isError, StoaError } from '@stoa/kernel'
 import type {
   FastifyInstance,
   FastifyReply,
@@ -29,6 +29,8 @@ export interface ServingDeps {
   readonly db: Database | null
   readonly idempotency: Idempotency | null
   readonly load: LoadGuard
+  /** See {@link HttpDeps.caughtUp}. */
+  readonly caughtUp: () => Promise<void>
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -58,7 +60,7 @@ function handlerOf(route: Route, deps: ServingDeps): RouteHandlerMethod {
   if (deps.db === null || deps.idempotency === null) {
     throw new TypeError(`route ${route.operationId} writes: createHttp needs a database for it`)
   }
-  return mutatingHandler(route, deps.db, deps.idempotency, deps.load)
+  return mutatingHandler(route, deps.db, deps.idempotency, deps)
 }
 
 function readingHandler(route: Route, load: LoadGuard): RouteHandlerMethod {
@@ -108,7 +110,12 @@ function bodyOf(value: unknown, request: FastifyRequest, reply: FastifyReply): u
   return value ?? undefined
 }
 
-function mutatingHandler(route: Route, db: Database, idempotency: Idempotency, load: LoadGuard): RouteHandlerMethod {
+function mutatingHandler(
+  route: Route,
+  db: Database,
+  idempotency: Idempotency,
+  { caughtUp, load }: Pick<ServingDeps, 'caughtUp' | 'load'>,
+): RouteHandlerMethod {
   const status = successStatuses(route)[0] ?? 200
   const carryOut = async (ctx: BaseCtx, request: FastifyRequest, reply: FastifyReply): Promise<Answer> => {
     const staged = new StagedReply(status)
@@ -136,7 +143,12 @@ function mutatingHandler(route: Route, db: Database, idempotency: Idempotency, l
               },
               perform,
             )
+      // Another process may have made the write that the caller is told of now.
+      if (answer.replayed) await caughtUp()
       return sendAnswer(answer, reply)
+    } catch (error) {
+      if (isError(error, errors.precondition_failed)) await caughtUp()
+      throw error
     } finally {
       load.running -= 1
     }

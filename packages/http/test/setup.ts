@@ -101,6 +101,7 @@ export interface NodeOptions {
   readonly log?: Logger
   readonly options?: HttpOptions
   readonly permissions?: readonly string[]
+  readonly more?: Partial<HttpDeps>
 }
 
 /** A node with API keys over a database. */
@@ -113,7 +114,7 @@ export async function openNode({ db }: HttpDatabase, made: NodeOptions = {}): Pr
   const routes = [...keys.routes, ...(made.routes?.({ db, journal }) ?? [])]
   const http = await createHttp(
     { ...QUIET, rateLimit: { capacity: 10_000, refillPerSecond: 10_000 }, ...options },
-    { db, clock, log, routes, schemes: [keys.scheme], secret: testSecret },
+    { db, clock, log, routes, schemes: [keys.scheme], secret: testSecret, ...made.more },
   )
   return {
     http,
