@@ -58,6 +58,21 @@ async function setup(redisUrl: string | null) {
   return { ask, countsIn, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
 
+describe('limits of two installations', () => {
+  it('that share a Redis are two limits, though their callers have one address', async () => {
+    await using server = await startRedis()
+    await using one = await setup(server.url)
+    await using other = await setup(server.url)
+    const redis = new Redis(server.url)
+    await one.countsIn(redis)
+    await other.countsIn(redis)
+    redis.disconnect()
+    assert.equal((await one.ask(80)).at(-1), 429)
+    const passed = (await other.ask(80)).filter((status) => status === 401).length
+    assert.ok(passed >= 30, String(passed))
+  })
+})
+
 describe('limits of two processes', () => {
   it('are one limit where there is Redis, and hold while it is away', async () => {
     await using redis = await startRedis()
