@@ -5,6 +5,7 @@
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { cache } from './cache.ts'
 import { type Bench, openServers } from './harness.ts'
 import { http } from './http.ts'
 import { journal } from './journal.ts'
@@ -14,7 +15,7 @@ import { commit, table, thisMachine, writeResults } from './report.ts'
 import { start } from './start.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const BENCHES: readonly Bench[] = [start, http, journal, limiter]
+const BENCHES: readonly Bench[] = [start, http, journal, limiter, cache]
 const RUNS_WORTH_KEEPING = 5
 /** A share of all cores. */
 const BUSY = 0.1

@@ -2,8 +2,8 @@
  * The only place where the program is put together. Everything that is opened goes onto one stack, in an order whose reverse is the order of
  * stopping:
  *
- *   opened    tracing → database → hints → journal → API keys → rooms → HTTP
- *   stopped   not ready (503) → requests in flight → rooms (clicks are written) → API keys → journal → hints → database → tracing
+ *   opened    tracing → database → hints → journal → cache → API keys → rooms → HTTP
+ *   stopped   not ready (503) → requests in flight → rooms (clicks are written) → API keys → cache → journal → hints → database → tracing
  *
  * The log is its caller's: it outlives all of this.
  */
@@ -27,6 +27,7 @@ import { checkPort } from './free-port.ts'
 import { openSecret } from './installation.ts'
 import { errorTables, events, migrationSets, modules, permissions } from './manifest.ts'
 import { databaseCheck, databaseMetrics, journalMetrics, logMetrics, traceSql } from './observe.ts'
+import { openCache } from './open-cache.ts'
 import { openDatabase } from './open-database.ts'
 import { openHints } from './open-hints.ts'
 import { openLimits } from './open-limits.ts'
@@ -125,12 +126,13 @@ export async function compose(config: Config, ground: Ground, resources: Resourc
   databaseMetrics(metrics, db)
   logMetrics(metrics, log)
   const journal = await openJournal(config, db, metrics, ground, resources)
+  const { cache, caughtUp } = await openCache(config, { db, journal, metrics, clock, log, secret }, resources)
   const own = { db, journal, clock, log, secret }
   const limits = await openLimits(config, ground, resources)
   const apiKeys = resources.use(createApiKeys({ ...own, ...limits, permissions: Object.keys(permissions) }), 'API keys')
   let url = config.publicUrl ?? ''
   const rooms = await openRooms(resources, (module) =>
-    roomColumns(module, config, { ...own, metrics, health }, () => url),
+    roomColumns(module, config, { ...own, cache, metrics, health }, () => url),
   )
   const http = await createHttp(
     { ...config.http, title: 'Stoa', version: VERSION },
@@ -139,6 +141,7 @@ export async function compose(config: Config, ground: Ground, resources: Resourc
       ...limits,
       routes: routesOf(journal, apiKeys, rooms),
       schemes: [apiKeys.scheme],
+      caughtUp,
       health,
       metrics,
       ...(tracing && { tracing }),

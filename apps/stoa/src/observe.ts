@@ -1,8 +1,10 @@
 /*
  * What the program tells of its parts: metrics and the readiness checks. The names are part of the contract with dashboards.
  */
+import type { Cache, CacheSignal } from '@stoa/cache'
 import type { Database, DatabaseDeps } from '@stoa/db'
 import type { JournalSignal } from '@stoa/journal'
+import type { Logger } from '@stoa/kernel'
 import { type Health, type Metrics, type RootLogger, SECONDS, withSpan } from '@stoa/telemetry'
 
 type Instrument = NonNullable<DatabaseDeps['instrument']>
@@ -37,6 +39,73 @@ export function journalMetrics(metrics: Metrics): (signal: JournalSignal) => voi
     if (signal.kind !== 'delivered') return
     delivered.labels(signal.reader).inc(signal.events)
     lag.labels(signal.reader).observe(signal.lagMs / 1000)
+  }
+}
+
+/** How what was asked of the cache was answered, and how full its memory is. */
+export function cacheMetrics(metrics: Metrics, cache: Pick<Cache, 'memory' | 'outcomes'>): void {
+  const seen = { hit: 0, miss: 0, stale: 0, bypass: 0, evictions: 0 }
+  metrics.counter({
+    name: 'stoa_cache_answers_total',
+    help: 'Answers of the cache, by how they came (X-Cache).',
+    labels: ['outcome'],
+    collect: (counter) => {
+      const { outcomes } = cache
+      for (const outcome of ['hit', 'miss', 'stale', 'bypass'] as const) {
+        counter.labels(outcome).inc(outcomes[outcome] - seen[outcome])
+        seen[outcome] = outcomes[outcome]
+      }
+    },
+  })
+  metrics.gauge({
+    name: 'stoa_cache_hit_ratio',
+    help: 'Share of the answers since the start that needed no load, of those that did not pass the cache by. 0 when there are none.',
+    collect: (gauge) => {
+      const { hit, miss, stale } = cache.outcomes
+      gauge.set((hit + stale) / Math.max(1, hit + stale + miss))
+    },
+  })
+  metrics.gauge({
+    name: 'stoa_cache_memory_bytes',
+    help: 'What the memory of the cache holds, as estimated.',
+    collect: (gauge) => gauge.set(cache.memory.bytes),
+  })
+  metrics.counter({
+    name: 'stoa_cache_evictions_total',
+    help: 'Entries that gave way to others in memory.',
+    collect: (counter) => {
+      const { evictions } = cache.memory
+      counter.inc(evictions - seen.evictions)
+      seen.evictions = evictions
+    },
+  })
+}
+
+/** Counts what else happens in the cache, and says when Redis is left alone. */
+export function cacheObserver(metrics: Metrics, log: Logger): (signal: CacheSignal) => void {
+  const load = metrics.histogram({
+    name: 'stoa_cache_load_seconds',
+    help: 'How long it took to read what was not there.',
+    buckets: SECONDS,
+  })
+  const failed = metrics.counter({ name: 'stoa_cache_load_failures_total', help: 'Loads that failed.' })
+  const refused = metrics.counter({
+    name: 'stoa_cache_refused_total',
+    help: 'Values that were not kept, because what they depend on was changed while they were read.',
+    labels: ['by'],
+  })
+  const redis = metrics.counter({
+    name: 'stoa_cache_redis_failures_total',
+    help: 'Commands of the cache that Redis failed, or did not answer in time.',
+  })
+  return (signal) => {
+    if (signal.kind === 'loaded') load.observe(signal.spentMs / 1000)
+    else if (signal.kind === 'load_failed') failed.inc()
+    else if (signal.kind === 'refused') refused.labels(signal.by).inc()
+    else if (signal.kind === 'redis_failed') redis.inc()
+    else if (signal.kind === 'redis_away')
+      log.warn({}, 'the cache leaves Redis alone for a while: it does not answer in time')
+    else if (signal.kind === 'redis_back') log.info({}, 'the cache uses Redis again')
   }
 }
 

@@ -2,6 +2,7 @@ import type { Logger, Resources } from '@stoa/kernel'
 import { createRedisStore, type Store } from '@stoa/limiter'
 import type { Config } from './config/config.ts'
 import type { InstallationSecret } from './config/secrets.ts'
+import { connectRedis } from './connect-redis.ts'
 
 /** Where limits are counted: in Redis for all processes, when there is one; else in each process by itself. */
 export async function openLimits(
@@ -10,14 +11,7 @@ export async function openLimits(
   resources: Resources,
 ): Promise<{ readonly limitStore?: Store }> {
   if (redisUrl === null) return {}
-  const { Redis } = await import('ioredis')
-  const redis = new Redis(redisUrl, {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: (attempt) => Math.min(5_000, 100 * 2 ** Math.min(attempt, 6)),
-  })
-  redis.on('error', (err) => log.warn({ err }, 'Redis: the connection for limits is in trouble'))
-  resources.add('limits', () => redis.disconnect())
+  const redis = await connectRedis(redisUrl, 'limits', log, resources)
   // Installations that share a Redis do not share callers, who are addresses too.
   const installation = secret('limits/prefix', 9).toString('base64url')
   return { limitStore: createRedisStore(redis, { prefix: `stoa:limits:${installation}` }) }

@@ -5,14 +5,14 @@ import { Redis } from 'ioredis'
 const PING_TIMEOUT_MS = 1_000
 
 /**
- * Adds Redis to the readiness report. It is never the reason not to be ready: without hints, other processes find out by polling, and limits are
- * counted in each.
+ * Adds Redis to the readiness report. It is never the reason not to be ready: without hints, other processes find out by polling, limits are
+ * counted in each, and more is read from the database.
  */
 export function redisCheck(health: Health, url: string, resources: Resources): void {
   const redis = connectForPing(url)
   resources.add('Redis check', () => redis.disconnect())
   health.add('redis', async () => {
-    const durability = 'hints and rate limits: nothing that must last is kept there'
+    const durability = 'hints, rate limits, cached answers: nothing that must last is kept there'
     const answer = await redis.ping().catch(() => null)
     return answer === 'PONG'
       ? { ok: true, durability }

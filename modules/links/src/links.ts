@@ -2,6 +2,7 @@
  * The verbs of short links. Each is one transaction: the row, the directory entry and the event commit together or not
  * at all. Ids and times are made here from the clock of the context, so an answer needs no second query.
  */
+import type { Cache, Found } from '@stoa/cache'
 import type { Database, Tx } from '@stoa/db'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type Ctx, errors, type FieldError, newId, requirePermission, StoaError } from '@stoa/kernel'
@@ -9,6 +10,7 @@ import type { CodeSupply } from './code-supply.ts'
 import type { Link, LinkChange, NewLink } from './contract.ts'
 import { linkErrors } from './errors.ts'
 import { linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
+import { type KeptLink, keptAs, keptLink, listKeptAs, statusAt } from './kept-link.ts'
 import {
   addLink,
   claimLink,
@@ -31,6 +33,7 @@ export const DEFAULT_HOST = ''
 export interface LinksDeps {
   readonly db: Database
   readonly journal: Journal
+  readonly cache: Pick<Cache, 'lookup'>
   readonly codes: CodeSupply
   readonly targetRules: () => TargetRules
   /** The address of a code on the default short host. */
@@ -40,7 +43,13 @@ export interface LinksDeps {
 }
 
 /** What to list; see {@link LinkFilter}. */
-export type LinkListInput = Omit<LinkFilter, 'now'>
+export type LinkListInput = Omit<LinkFilter, 'now'> & Freshness
+
+/** How fresh what is read must be. */
+interface Freshness {
+  /** Read past the cache, which in this process knows the writes of this process at once, and those of others as soon as it hears of them. Default false. */
+  readonly fresh?: boolean
+}
 
 /** A change to a link, by somebody who says which version is meant. */
 export interface LinkUpdate {
@@ -81,23 +90,35 @@ export class Links {
       const row = slug === undefined ? await this.#generate(ctx, tx, draft) : await this.#claim(ctx, tx, draft, slug)
       saveLinkTags(tx, ctx.tenant.id, row.id, { before: [], after: row.tags })
       this.#append(ctx, tx, linkCreated, row, {})
-      return this.#shown(row, now)
+      return this.#shown(keptLink(row), now.getTime())
     })
   }
 
   /** The link; refuses with `link_not_found`. */
-  async linkById(ctx: Ctx, input: { readonly id: string }): Promise<Link> {
+  async linkById(ctx: Ctx, { fresh = false, ...input }: { readonly id: string } & Freshness): Promise<Found<Link>> {
     requirePermission(ctx, 'links:read')
-    const row = await this.#deps.db.read(ctx, (tx) => linkRow(tx, ctx.tenant.id, input.id))
-    return this.#shown(found(row), new Date(ctx.clock.now()))
+    // Events name links as we write their ids.
+    const id = input.id.toLowerCase()
+    const { key, options } = keptAs(id)
+    const kept = await this.#deps.cache.lookup(ctx, key, { ...options, bypass: fresh }, async () => {
+      const row = await this.#deps.db.read(ctx, (tx) => linkRow(tx, ctx.tenant.id, id))
+      return row && keptLink(row)
+    })
+    return { ...kept, value: this.#shown(found(kept.value), ctx.clock.now()) }
   }
 
   /** Links in the order asked for, up to the limit. */
-  async linkList(ctx: Ctx, input: LinkListInput): Promise<Link[]> {
+  async linkList(ctx: Ctx, { fresh = false, ...filter }: LinkListInput): Promise<Found<Link[]>> {
     requirePermission(ctx, 'links:read')
-    const now = new Date(ctx.clock.now())
-    const rows = await this.#deps.db.read(ctx, (tx) => linkRows(tx, ctx.tenant.id, { ...input, now }))
-    return rows.map((row) => this.#shown(row, now))
+    const { key, options } = listKeptAs(filter, () => ctx.clock.now())
+    const bypass = fresh || options.bypass
+    const kept = await this.#deps.cache.lookup(ctx, key, { ...options, bypass }, async () => {
+      const now = new Date(ctx.clock.now())
+      const rows = await this.#deps.db.read(ctx, (tx) => linkRows(tx, ctx.tenant.id, { ...filter, now }))
+      return rows.map(keptLink)
+    })
+    const now = ctx.clock.now()
+    return { ...kept, value: kept.value.map((link) => this.#shown(link, now)) }
   }
 
   /** Changes a link if it still is what the caller saw; else `precondition_failed`. A change to what it is already changes nothing. */
@@ -115,7 +136,7 @@ export class Links {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
       input.precondition.check(row.version)
       const changed = differing(row, asked)
-      if (changed.length === 0) return this.#shown(row, now)
+      if (changed.length === 0) return this.#shown(keptLink(row), now.getTime())
       if (asked.tags) saveLinkTags(tx, ctx.tenant.id, row.id, { before: row.tags, after: asked.tags })
       return this.#save(ctx, tx, { ...row, ...asked }, linkUpdated, { changed })
     })
@@ -127,7 +148,7 @@ export class Links {
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
       const now = new Date(ctx.clock.now())
-      if (row.archivedAt !== null) return this.#shown(row, now)
+      if (row.archivedAt !== null) return this.#shown(keptLink(row), now.getTime())
       return this.#save(ctx, tx, { ...row, archivedAt: now }, linkArchived, {})
     })
   }
@@ -137,7 +158,7 @@ export class Links {
     requirePermission(ctx, 'links:write')
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
-      if (row.archivedAt === null) return this.#shown(row, new Date(ctx.clock.now()))
+      if (row.archivedAt === null) return this.#shown(keptLink(row), ctx.clock.now())
       return this.#save(ctx, tx, { ...row, archivedAt: null }, linkRestored, {})
     })
   }
@@ -171,7 +192,7 @@ export class Links {
     const row = { ...next, version: next.version + 1, updatedAt: now }
     saveLink(tx, ctx.tenant.id, row)
     this.#append(ctx, tx, event, row, extra)
-    return this.#shown(row, now)
+    return this.#shown(keptLink(row), now.getTime())
   }
 
   #append<D extends object>(ctx: Ctx, tx: Tx, event: LinkEvent<D>, row: LinkRow, extra: D): void {
@@ -179,21 +200,22 @@ export class Links {
     tx.afterCommit(() => this.#deps.changed(row.host, row.code))
   }
 
-  #shown(row: LinkRow, now: Date): Link {
+  #shown(link: KeptLink, now: number): Link {
+    const { archivedAt, code, createdAt, createdBy, expiresAt, id, tags, target, title, updatedAt, version } = link
     return {
-      id: row.id,
-      code: row.code,
-      shortUrl: this.#deps.shortUrl(row.code),
-      target: row.target,
-      title: row.title,
-      tags: [...row.tags],
-      status: statusOf(row, now),
-      expiresAt: row.expiresAt?.toISOString() ?? null,
-      archivedAt: row.archivedAt?.toISOString() ?? null,
-      version: row.version,
-      createdAt: row.createdAt.toISOString(),
-      updatedAt: row.updatedAt.toISOString(),
-      createdBy: row.createdBy,
+      id,
+      code,
+      shortUrl: this.#deps.shortUrl(code),
+      target,
+      title,
+      tags: [...tags],
+      status: statusAt(link, now),
+      expiresAt,
+      archivedAt,
+      version,
+      createdAt,
+      updatedAt,
+      createdBy,
     }
   }
 }
@@ -217,14 +239,9 @@ function state(row: LinkRow) {
   }
 }
 
-function statusOf(row: LinkRow, now: Date): Link['status'] {
-  if (row.archivedAt !== null) return 'archived'
-  return row.expiresAt !== null && row.expiresAt <= now ? 'expired' : 'active'
-}
-
-function found(row: LinkRow | undefined): LinkRow {
-  if (row === undefined) throw new StoaError(linkErrors.link_not_found)
-  return row
+function found<T>(link: T | undefined): T {
+  if (link === undefined) throw new StoaError(linkErrors.link_not_found)
+  return link
 }
 
 function refusal(spec: ConstructorParameters<typeof StoaError>[0], pointer: string, code: string, message: string) {

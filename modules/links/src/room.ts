@@ -20,7 +20,7 @@ import { codePermutation } from './short-code.ts'
 
 /** Opens the room on its columns. */
 export async function openRoom(columns: Columns): Promise<Room> {
-  const { db, journal, clock, log } = columns
+  const { cache, db, journal, clock, log } = columns
   const config = linksConfig(columns.config)
   const ctx = systemCtx({ log, clock }, 'links')
   const resources = new Resources({ clock })
@@ -37,6 +37,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
   const links = new Links({
     db,
     journal,
+    cache,
     codes: new CodeSupply(codePermutation(columns.secret('links.code', 16))),
     targetRules: () => ({ ...config, publicUrl: columns.publicUrl() }),
     shortUrl: (code) => shortUrl(columns.publicUrl(), config.shortHost, code),

@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { after, before, describe } from 'node:test'
+import { createCache, dropFromJournal } from '@stoa/cache'
 import type { Database } from '@stoa/db'
 import { type AuthScheme, createHttp, httpMigrations } from '@stoa/http'
 import { createJournal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
@@ -94,7 +95,8 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
   const deps = { log: silentLogger, clock }
   const hints = resources.use(processHints(), 'hints')
   const journal = createJournal({ events: linksModule.events }, { ...deps, db, hints })
-  await journal.ensurePartitions(systemCtx(deps, 'test'))
+  const ctx = systemCtx(deps, 'test')
+  await journal.ensurePartitions(ctx)
   const seen: JournalEvent[] = []
   const arrivals = new EventEmitter()
   const more = (signal: AbortSignal) => once(arrivals, 'events', { signal })
@@ -106,12 +108,15 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
     'tail',
   )
   await tail.ready
+  const cache = resources.use(createCache({}, { clock, bypass: () => db.inTransaction() }), 'cache')
+  const drops = resources.use(dropFromJournal(cache, journal, { ctx, pollMs: 20 }), 'drops of the cache')
+  await drops.ready
   const secret = (purpose: string, bytes = 32) => Buffer.alloc(bytes, purpose)
   const metrics = createMetrics({ process: false })
   const health = createHealth({ cacheMs: 0 }, deps)
   let url = 'http://127.0.0.1:1'
   const room = resources.use(
-    await linksModule.create({ db, journal, ...deps, secret, metrics, health, publicUrl: () => url, config }),
+    await linksModule.create({ db, journal, cache, ...deps, secret, metrics, health, publicUrl: () => url, config }),
     'room',
   )
   await room.ready?.()

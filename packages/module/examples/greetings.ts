@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { createCache, dropFromJournal } from '@stoa/cache'
 import { createTenant, migrate, openPglite, statement, tenantTable } from '@stoa/db'
 import { type AuthScheme, createHttp, defineRoute, httpMigrations } from '@stoa/http'
 import { createJournal, defineEvent, journalMigrations, processHints } from '@stoa/journal'
@@ -88,12 +89,25 @@ await migrate(db, sets, deps)
 const hints = resources.use(processHints(), 'hints')
 const journal = createJournal({ events: modules.flatMap((module) => module.events) }, { ...deps, db, hints })
 const metrics = resources.use(createMetrics(), 'metrics')
+const cache = resources.use(createCache({}, { bypass: () => db.inTransaction() }), 'cache')
+const drops = dropFromJournal(cache, journal, { ctx: systemCtx(deps, 'cache') })
+await resources.use(drops, 'drops of the cache').ready
 const health = createHealth()
 const secret = (purpose: string, bytes = 32) => createHash('sha512').update(purpose).digest().subarray(0, bytes)
 
 const routes = []
 for (const module of modules) {
-  const columns = { ...deps, db, journal, metrics, health, secret, publicUrl: () => 'http://127.0.0.1', config: {} }
+  const columns = {
+    ...deps,
+    db,
+    journal,
+    cache,
+    metrics,
+    health,
+    secret,
+    publicUrl: () => 'http://127.0.0.1',
+    config: {},
+  }
   routes.push(...resources.use(await module.create(columns), module.name).routes)
 }
 const tenant = await createTenant(db, systemCtx(deps, 'example'), sets, {

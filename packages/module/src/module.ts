@@ -2,6 +2,7 @@
  * A room says in one plain object what it brings: tables, permissions, events, errors, and a function that makes it. The program is a list of
  * such objects; adding a room changes that list and nothing else. Nothing happens when a manifest is imported.
  */
+import type { Cache } from '@stoa/cache'
 import type { Database, MigrationSet } from '@stoa/db'
 import type { Route } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
@@ -12,6 +13,11 @@ import type { Health, Metrics } from '@stoa/telemetry'
 export interface Columns {
   readonly db: Database
   readonly journal: Journal
+  /**
+   * What rooms read through. The subjects of an event and their kinds are the tags that its commit drops (`link:7` and `link`); an event drops what carries
+   * one of them before whoever committed it goes on. Keys and tags of all rooms are in one space: begin them with what the room calls its things.
+   */
+  readonly cache: Pick<Cache, 'lookup' | 'wrap'>
   readonly clock: Clock
   /** Already bound to the room. */
   readonly log: Logger

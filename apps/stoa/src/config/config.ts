@@ -9,6 +9,8 @@ export interface Config {
   readonly database: DatabaseConfig | null
   readonly statementTimeoutMs: number
   readonly redisUrl: string | null
+  /** What the cache may hold in memory. */
+  readonly cacheBytes: number
   /** null: the file `<dataDir>/secret`. */
   readonly secret: string | null
   readonly http: HttpSettings
@@ -61,6 +63,7 @@ export function configOf(env: Environment, tracing: Env, terminal: boolean): Con
     database: databaseOf(env),
     statementTimeoutMs: env.STOA_DATABASE_STATEMENT_TIMEOUT_MS,
     redisUrl: env.REDIS_URL ?? null,
+    cacheBytes: env.STOA_CACHE_MB * 2 ** 20,
     secret: env.STOA_SECRET ?? null,
     http: httpOf(env),
     publicUrl: env.STOA_PUBLIC_URL === undefined ? null : new URL(env.STOA_PUBLIC_URL).origin,

@@ -78,8 +78,15 @@ export const VARIABLES = {
     secret: true,
     pattern: /^rediss?:\/\/./,
     patternHint: 'a URL such as redis://:password@host:6379',
-    doc: 'Redis or Valkey for hints and rate limits between processes. Stoa keeps working while it is away: others notice changes later, and each process counts its limits for itself.',
+    doc: 'Redis or Valkey, shared by the processes: hints, rate limits, cached answers. Stoa keeps working while it is away: others notice changes later, each process counts its limits for itself, and reads more from the database.',
     defaultDoc: 'in process with PGlite, LISTEN/NOTIFY with PostgreSQL',
+  },
+  STOA_CACHE_MB: {
+    type: 'integer',
+    min: 0,
+    max: 65_536,
+    default: 64,
+    doc: 'What each process may keep in memory of what it has read, in MiB. `0`: nothing.',
   },
   STOA_SECRET: {
     type: 'string',

@@ -1,4 +1,4 @@
-import { defineRoute, etag } from '@stoa/http'
+import { cameBy, defineRoute, etag, wantsFresh } from '@stoa/http'
 import type { Links } from '../links.ts'
 import { Link, LinkParams } from '../schema.ts'
 
@@ -11,10 +11,12 @@ export function getLink(links: Links) {
     tags: ['Links'],
     summary: 'Get a link',
     permission: 'links:read',
+    cached: true,
     errors: ['link_not_found'],
     schema: { params: LinkParams, response: { 200: Link } },
-    async handler(ctx, request, reply) {
-      const link = await links.linkById(ctx, { id: request.params.id })
+    async handler(ctx, { headers, params }, reply) {
+      const { outcome, value: link } = await links.linkById(ctx, { id: params.id, fresh: wantsFresh(headers) })
+      cameBy(reply, outcome)
       reply.header('etag', etag(link.version))
       return link
     },

@@ -1,4 +1,4 @@
-import { defineRoute, PageOf } from '@stoa/http'
+import { cameBy, defineRoute, PageOf, wantsFresh } from '@stoa/http'
 import type { Links } from '../links.ts'
 import { Link, LinkQuery } from '../schema.ts'
 import { queryTime } from './query-time.ts'
@@ -13,13 +13,14 @@ export function listLinks(links: Links) {
     summary: 'List links',
     description: 'Filters are combined: a link is listed when all of them hold.',
     permission: 'links:read',
+    cached: true,
     list: { sorts: ['createdAt', '-createdAt', 'updatedAt', '-updatedAt'], defaultSort: '-createdAt' },
     schema: { querystring: LinkQuery, response: { 200: PageOf(Link) } },
-    async handler(ctx, { query, page }) {
+    async handler(ctx, { headers, page, query }, reply) {
       const sort = page.sort.endsWith('updatedAt') ? 'updatedAt' : 'createdAt'
       const createdFrom = queryTime('createdFrom', query.createdFrom)
       const createdTo = queryTime('createdTo', query.createdTo)
-      const rows = await links.linkList(ctx, {
+      const { outcome, value: rows } = await links.linkList(ctx, {
         ...(query.tag !== undefined && { tags: query.tag }),
         ...(query.status !== undefined && { status: query.status }),
         ...(query.q !== undefined && { search: query.q }),
@@ -29,7 +30,9 @@ export function listLinks(links: Links) {
         sort,
         descending: page.sort.startsWith('-'),
         limit: page.limit + 1,
+        fresh: wantsFresh(headers),
       })
+      cameBy(reply, outcome)
       return page.of(rows, (link) => [link[sort], link.id])
     },
   })

@@ -1,0 +1,87 @@
+import { type Cache, createCache, dropFromJournal, subjectTags } from '@stoa/cache'
+import type { Database } from '@stoa/db'
+import type { Journal } from '@stoa/journal'
+import { type Clock, type Logger, type Resources, systemCtx } from '@stoa/kernel'
+import type { Metrics } from '@stoa/telemetry'
+import type { Config } from './config/config.ts'
+import type { InstallationSecret } from './config/secrets.ts'
+import { connectRedis } from './connect-redis.ts'
+import { cacheMetrics, cacheObserver } from './observe.ts'
+import { VERSION } from './version.ts'
+
+/** What the cache stands on. */
+export interface CacheGround {
+  readonly db: Database
+  readonly journal: Journal
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly clock: Clock
+  readonly secret: InstallationSecret['derive']
+}
+
+/** The cache of the program. */
+export interface OpenCache {
+  readonly cache: Cache
+  /** Resolves when nothing is given that is older than what was committed before the call; after {@link CATCH_UP_LIMIT_MS} in any case. Never rejects. */
+  caughtUp(): Promise<void>
+}
+
+/** The reader that repeats in Redis the drops which did not arrive. */
+const NAME = 'cache'
+/** The longest life of an entry. */
+const MAX_TTL_MS = 3_600_000
+/** How long a process may stay the only one that loads, and how long others wait for it: a read takes milliseconds. */
+const LEASE = { leaseMs: 2_000, leaseWaitMs: 250 }
+/** Without a hint. On PGlite there is nobody else who could write. */
+const POLL_MS = { postgres: 500, pglite: 60_000 }
+const CATCH_UP_LIMIT_MS = 1_000
+
+/** Opens what the rooms read through: memory, and Redis when there is one. Every commit in the journal drops what it changed. */
+export async function openCache(
+  config: Pick<Config, 'redisUrl' | 'cacheBytes'>,
+  ground: CacheGround,
+  resources: Resources,
+): Promise<OpenCache> {
+  const { clock, db, journal, log, metrics, secret } = ground
+  const redis = config.redisUrl === null ? null : await connectRedis(config.redisUrl, 'the cache', log, resources)
+  // Installations that share a Redis do not share answers.
+  const prefix = `stoa:cache:${secret('cache/prefix', 9).toString('base64url')}:`
+  const cache = createCache(
+    { memoryBytes: config.cacheBytes, maxTtlMs: MAX_TTL_MS, schema: VERSION, redis: { prefix, ...LEASE } },
+    { clock, observe: cacheObserver(metrics, log), bypass: () => db.inTransaction(), ...(redis && { redis }) },
+  )
+  resources.use(cache, 'cache')
+  cacheMetrics(metrics, cache)
+  const ctx = systemCtx({ log, clock }, NAME)
+  const drops = dropFromJournal(cache, journal, { ctx, name: NAME, pollMs: POLL_MS[db.engine], tagsOf })
+  await resources.use(drops, 'drops of the cache').ready
+  if (redis === null) await forgetReader(journal, ctx)
+  return {
+    cache,
+    async caughtUp() {
+      const over = new AbortController()
+      try {
+        await Promise.race([drops.caughtUp(), clock.sleep(CATCH_UP_LIMIT_MS, over.signal)])
+      } catch (err) {
+        log.warn({ err }, 'the cache could not catch up')
+      } finally {
+        over.abort()
+      }
+    },
+  }
+}
+
+/** Nothing is cached of a tenant as a whole: counting its clicks changes nothing that is. */
+function tagsOf(event: Parameters<typeof subjectTags>[0]): readonly string[] {
+  return subjectTags({ ...event, subjects: event.subjects.filter((subject) => !subject.startsWith('tenant:')) })
+}
+
+/**
+ * Redis was taken out of the configuration: nothing waits for the reader any more, and it would keep old months of the journal. As long as an entry of its
+ * time could still be in Redis, it is needed should Redis come back.
+ */
+async function forgetReader(journal: Journal, ctx: ReturnType<typeof systemCtx>): Promise<void> {
+  const reader = (await journal.readers(ctx)).find(({ name }) => name === NAME)
+  if (reader === undefined || reader.held) return
+  if (ctx.clock.now() - reader.advancedAt.getTime() > 2 * MAX_TTL_MS) await journal.forgetReader(ctx, NAME)
+}
