@@ -64,12 +64,6 @@ export class Destinations {
     this.#loading.delete(key)
   }
 
-  /** Changes may have been missed: every next {@link find} asks the database. */
-  forgetAll(): void {
-    this.#known.clear()
-    this.#loading.clear()
-  }
-
   #ask(key: string, host: string, code: string): Promise<Destination | null> {
     const asked: Promise<Destination | null> = this.#load(host, code).then(
       (destination) => {

@@ -33,7 +33,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
   const clicks = resources.use(new Clicks(clicksOptions(columns, config, ctx)), 'clicks')
   watchClicks(columns, clicks, config.clickBuffer)
   resources.use(retainClicks(db, ctx, config.clickDays), 'click retention')
-  const tail = resources.use(followChanges(journal, destinations), 'link changes')
+  const watch = resources.use(watchChanges(journal, destinations), 'link changes')
   const links = new Links({
     db,
     journal,
@@ -46,7 +46,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
   const redirects = new Redirects({ destinations, clicks, clock })
   return {
     routes: linkRoutes({ links, redirects, db, shortHost: config.shortHost }),
-    ready: () => tail.ready,
+    ready: async () => void (await watch.ready),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
 }
@@ -92,9 +92,9 @@ function clicksOptions({ db, journal, clock, log }: Columns, config: LinksConfig
   }
 }
 
-/** What other processes changed is forgotten here when the journal tells of it. */
-function followChanges(journal: Journal, destinations: Destinations) {
-  return journal.tail({ name: 'links.changes' }, async (events) => {
+/** What other processes changed is forgotten here when the journal tells of it, whatever transaction is open beside it. */
+function watchChanges(journal: Journal, destinations: Destinations) {
+  return journal.watch({ name: 'links.changes' }, (events) => {
     for (const event of events) {
       if (isLinkEvent(event)) destinations.forget(String(event.data.host), String(event.data.code))
     }

@@ -198,6 +198,7 @@ export class WireDatabase implements Database {
   }
 
   async #send(sql: string, parameters: readonly string[]): Promise<Record<string, unknown>[]> {
+    this.#guard.joinable('login', null)
     const connection = await this.#acquire()
     let broken = true
     try {

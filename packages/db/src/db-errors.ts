@@ -7,7 +7,7 @@ export class DatabaseError extends Error {
   readonly constraint: string | undefined
   readonly table: string | undefined
   readonly column: string | undefined
-  readonly detail: string | undefined
+  readonly #detail: string | undefined
 
   constructor(message: string, fields: ServerErrorFields) {
     super(message)
@@ -15,7 +15,12 @@ export class DatabaseError extends Error {
     this.constraint = fields.constraint
     this.table = fields.table
     this.column = fields.column
-    this.detail = fields.detail
+    this.#detail = fields.detail
+  }
+
+  /** It quotes rows (`Key (email)=(…) already exists`), so it is no property of its own: logs and dumps of the error leave it out. */
+  get detail(): string | undefined {
+    return this.#detail
   }
 }
 

@@ -2,14 +2,17 @@
  * PostgreSQL over sockets, by `pg`: its pool, connection, TLS and authentication; the batches of batch.ts in place of its own queries.
  *
  * A connection that breaks is thrown away and the pool opens another on the next demand. While the server cannot be reached, an acquire tries
- * again with jitter until its time is up, so a restart of the server costs a pause and not a burst of errors.
+ * again with jitter until its time is up, so a restart of the server costs a pause and not a burst of errors. A server that falls silent is
+ * given up (silence.ts), and with the one connection all that were last heard before.
  */
+import type { Duplex } from 'node:stream'
 import type { Clock, Logger } from '@stoa/kernel'
 import { Client, type ClientBase, type Connection, Pool, type PoolClient, type PoolConfig, type Submittable } from 'pg'
 import { Batch, type BatchStatement, PreparedStatements, type StatementResult } from './batch.ts'
 import { isConnectionLoss, serverError } from './db-errors.ts'
 import type { PostgresOptions } from './options.ts'
 import { listenOnPostgres } from './postgres-listen.ts'
+import { SilenceWatch } from './silence.ts'
 import type { DurabilitySettings, Wire, WireConnection, WireUsage } from './wire.ts'
 
 export interface WireDeps {
@@ -17,12 +20,16 @@ export interface WireDeps {
   readonly clock: Clock
 }
 
+/** After so long without traffic, TCP asks whether the other side is there. */
+const KEEP_ALIVE_MS = 10_000
+
 /** Opens the pool; the first connection is made on the first demand. */
 export function postgresWire(options: PostgresOptions, deps: WireDeps): Wire {
   const connectionConfig: PoolConfig = {
     connectionString: options.url,
     application_name: options.applicationName,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
   }
   const pool = new Pool({
     ...connectionConfig,
@@ -31,22 +38,28 @@ export function postgresWire(options: PostgresOptions, deps: WireDeps): Wire {
     idleTimeoutMillis: 30_000,
   })
   pool.on('error', (error) => deps.log.warn({ err: error }, 'an idle database connection was lost'))
+  const silence = new SilenceWatch(options.statementTimeoutMs)
   const connections = new WeakMap<PoolClient, PostgresConnection>()
   const directConfig = { ...connectionConfig, connectionString: options.directUrl ?? options.url }
 
   const direct = async (): Promise<WireConnection> => {
     const client = new Client({ ...directConfig, connectionTimeoutMillis: options.acquireTimeoutMs })
     await client.connect()
-    return new PostgresConnection(client, true, () => void client.end().catch(() => undefined))
+    const close = () => void client.end().catch(() => undefined)
+    return new PostgresConnection(client, { prepares: true, silence: null, release: close })
   }
   const connect = async (): Promise<WireConnection> => {
-    const client = await pool.connect()
-    let connection = connections.get(client)
-    if (!connection) {
-      connection = new PostgresConnection(client, options.preparedStatements, (broken) => client.release(broken))
-      connections.set(client, connection)
+    for (;;) {
+      const client = await pool.connect()
+      let connection = connections.get(client)
+      if (!connection) {
+        const release = (broken: boolean) => client.release(broken)
+        connection = new PostgresConnection(client, { prepares: options.preparedStatements, silence, release })
+        connections.set(client, connection)
+      }
+      if (connection.heardMs >= silence.silentSinceMs) return connection
+      connection.release(true)
     }
-    return connection
   }
 
   return {
@@ -57,7 +70,10 @@ export function postgresWire(options: PostgresOptions, deps: WireDeps): Wire {
     listen: (channel, onMessage, onGap) =>
       listenOnPostgres(() => new Client(directConfig), channel, { onMessage, onGap }, deps),
     usage: (): WireUsage => ({ open: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
-    [Symbol.asyncDispose]: () => pool.end(),
+    async [Symbol.asyncDispose]() {
+      await pool.end()
+      silence[Symbol.dispose]()
+    },
   }
 }
 
@@ -81,19 +97,27 @@ async function retryUntil<T>(clock: Clock, timeoutMs: number, connect: () => Pro
   }
 }
 
+interface ConnectionOptions {
+  readonly prepares: boolean
+  /** Gives it up when the server falls silent; null: a statement may take any time. */
+  readonly silence: SilenceWatch | null
+  release(broken: boolean): void
+}
+
 class PostgresConnection implements WireConnection {
+  /** When the server answered last (`performance.now()`). */
+  heardMs = performance.now()
   readonly #client: ClientBase
-  readonly #release: (broken: boolean) => void
+  readonly #options: ConnectionOptions
   readonly #prepared: PreparedStatements
   #current: Batch | null = null
 
-  constructor(client: ClientBase, preparedStatements: boolean, release: (broken: boolean) => void) {
+  constructor(client: ClientBase, options: ConnectionOptions) {
     this.#client = client
-    this.#release = release
-    this.#prepared = new PreparedStatements(preparedStatements)
+    this.#options = options
+    this.#prepared = new PreparedStatements(options.prepares)
     // `pg` tells a query of a finished Parse only by its name; the batch has several, so it listens at the connection.
-    const { connection } = client as unknown as { connection: NodeJS.EventEmitter }
-    connection.on('parseComplete', () => this.#current?.onParseComplete())
+    connectionOf(client).on('parseComplete', () => this.#current?.onParseComplete())
     // Without a listener a connection that dies while it is held would end the process; the query in flight gets the error.
     client.on('error', () => undefined)
   }
@@ -101,12 +125,16 @@ class PostgresConnection implements WireConnection {
   async send(statements: readonly BatchStatement[]): Promise<readonly StatementResult[]> {
     const batch = new Batch(statements, this.#prepared)
     this.#current = batch
+    const { silence } = this.#options
+    const awaited = silence?.await(statements, (error) => connectionOf(this.#client).stream.destroy(error))
     try {
       await new Promise<void>((resolve, reject) => {
         this.#client.query(new SubmittedBatch(batch, resolve, reject))
       })
+      this.heardMs = performance.now()
     } finally {
       this.#current = null
+      if (awaited) silence?.answered(awaited)
     }
     return batch.results
   }
@@ -120,8 +148,13 @@ class PostgresConnection implements WireConnection {
   }
 
   release(broken: boolean): void {
-    this.#release(broken)
+    this.#options.release(broken)
   }
+}
+
+/** The side of `pg` that its types leave out. */
+function connectionOf(client: ClientBase): NodeJS.EventEmitter & { readonly stream: Duplex } {
+  return (client as unknown as { connection: NodeJS.EventEmitter & { stream: Duplex } }).connection
 }
 
 /** A batch in the shape that `pg` queues and feeds with messages (as its cursors do). */

@@ -286,6 +286,22 @@ for (const engine of engines) {
       })
     })
 
+    test('asking the database itself for a hint or its health inside of a transaction throws at once', {
+      timeout: 60_000,
+    }, async () => {
+      fresh()
+      const hint = db.transaction(ctx, async (tx) => {
+        await put(1)(tx)
+        await db.notify('notes', 'changed')
+      })
+      await assert.rejects(hint, NestedTransactionError)
+      const health = await db.transaction(ctx, async (tx) => {
+        await put(1)(tx)
+        return db.check()
+      })
+      assert.match(String(health.detail), /inside of an open transaction/)
+    })
+
     test('after a transaction has ended, the same asynchronous context may open another', async () => {
       fresh()
       let later: Promise<unknown> = Promise.resolve()

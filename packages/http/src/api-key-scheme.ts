@@ -1,20 +1,20 @@
 /*
- * The guard's side of API keys. The cost of a request with a known key is one look-up in memory, and one SHA-256 unless its connection has presented
- * that key before; the database is asked at most once per key and ten seconds.
+ * The guard's side of API keys. The cost of a request with a known key is one SHA-256 and one look-up in memory; the database is asked at most
+ * once per key and ten seconds.
  *
  *   token ─ not of our form ──────────────────────────────► 401, the database is not asked
  *         ─ remembered, good ─ expired meanwhile? ─► 401 ─► principal
  *         ─ remembered, bad  ───────────────────────────────► 401
  *         ─ unknown ─ this address guessed too often? ─► 429 ─► one query for all that ask now ─► remember
  *
- * Revocation is quick everywhere: the journal's tail drops the key from memory on each node, within a hint's time; should every hint be lost,
+ * Revocation is quick everywhere: a watch of the journal drops the key from memory on each node, within a hint's time; should every hint be lost,
  * memory forgets by itself after TTL_MS. A look-up that was under way while something changed is not remembered.
  */
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Database } from '@stoa/db'
 import { type BaseCtx, type Clock, errors, StoaError } from '@stoa/kernel'
-import { callerOf, type Policy } from '@stoa/limiter'
+import { callerOf, type Policy, retryAfterSeconds } from '@stoa/limiter'
 import { LRUCache } from 'lru-cache'
 import { type ApiKeyLookup, apiKeysByPrefix } from './api-key-store.ts'
 import { digestOf, isToken, prefixOf, storedHash, TOKEN_START } from './api-key-token.ts'
@@ -27,8 +27,8 @@ const TTL_MS = 10_000
 const NEGATIVE_TTL_MS = 5_000
 /** Keys kept in memory, good and bad together. */
 const MAX_KEYS = 10_000
-/** Wrong keys that one address may present before it is refused unheard. */
-export const GUESSES = { capacity: 30, refillPerSecond: 1 }
+/** Wrong keys that one address may present before it is refused unheard, and good ones that are looked up for it at once. */
+export const GUESSES = { capacity: 100, refillPerSecond: 1 }
 
 /** What the scheme stands on. */
 export interface ApiKeySchemeDeps {
@@ -63,8 +63,6 @@ export class ApiKeyScheme implements AuthScheme {
   }
   readonly #deps: ApiKeySchemeDeps
   readonly #known = new LRUCache<string, Known>({ max: MAX_KEYS })
-  /** What each open connection presented last. No key stays here longer than the connection of who holds it. */
-  readonly #presented = new WeakMap<object, { readonly token: string; readonly digest: string }>()
   readonly #asking = new Map<string, Promise<Known>>()
   /** Counts what made keys forgotten, so that an answer from before is not remembered. */
   #changes = 0
@@ -76,19 +74,11 @@ export class ApiKeyScheme implements AuthScheme {
   authenticate(credentials: Credentials): Principal | null | Promise<Principal | null> {
     const token = tokenOf(credentials.headers)
     if (token === null) return null
-    const digest = this.#digestOf(token, credentials.socket)
+    if (!isToken(token)) throw new StoaError(errors.unauthenticated)
+    const digest = digestOf(token)
     const known = this.#known.get(digest)
     if (known !== undefined && known.untilMs > this.#deps.clock.now()) return this.#judge(known)
     return this.#ask(token, digest, credentials.ip)
-  }
-
-  #digestOf(token: string, connection: object): string {
-    const last = this.#presented.get(connection)
-    if (last?.token === token) return last.digest
-    if (!isToken(token)) throw new StoaError(errors.unauthenticated)
-    const digest = digestOf(token)
-    this.#presented.set(connection, { token, digest })
-    return digest
   }
 
   /** Forgets a key, because it was changed. */
@@ -97,12 +87,6 @@ export class ApiKeyScheme implements AuthScheme {
     for (const [digest, known] of this.#known.entries()) {
       if (known.principal?.actor.id === id) this.#known.delete(digest)
     }
-  }
-
-  /** Forgets all keys, because something may have been missed. */
-  forgetAll(): void {
-    this.#changes += 1
-    this.#known.clear()
   }
 
   #judge(known: Known): Principal {
@@ -117,20 +101,31 @@ export class ApiKeyScheme implements AuthScheme {
     return principal
   }
 
+  /** Each look-up is paid for before it begins, so that a thousand at once are no more than a hundred; a key that is good is given back. */
   async #ask(token: string, digest: string, ip: string): Promise<Principal> {
-    const { guesses } = this.#deps
     const caller = callerOf(ip)
-    const { strictest } = await guesses.take(caller, { cost: 0 })
-    if (strictest.decision !== null && strictest.decision.remaining < 1)
-      throw new StoaError(errors.rate_limited, { retryAfterSeconds: 1 })
-    let asked = this.#asking.get(digest)
+    const asking = `${caller} ${digest}`
+    let asked = this.#asking.get(asking)
     if (asked === undefined) {
-      asked = this.#lookUp(token, digest).finally(() => this.#asking.delete(digest))
-      this.#asking.set(digest, asked)
+      asked = this.#guess(token, digest, caller).finally(() => this.#asking.delete(asking))
+      this.#asking.set(asking, asked)
     }
-    const known = await asked
-    if (known.principal === null) await guesses.take(caller)
-    return this.#judge(known)
+    return this.#judge(await asked)
+  }
+
+  async #guess(token: string, digest: string, caller: string): Promise<Known> {
+    const paid = await this.#deps.guesses.take(caller)
+    if (!paid.allowed) {
+      throw new StoaError(errors.rate_limited, { retryAfterSeconds: retryAfterSeconds(paid) ?? 1 })
+    }
+    let wrong = false
+    try {
+      const known = await this.#lookUp(token, digest)
+      wrong = known.principal === null
+      return known
+    } finally {
+      if (!wrong) void paid.refund()
+    }
   }
 
   async #lookUp(token: string, digest: string): Promise<Known> {

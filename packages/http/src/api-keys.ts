@@ -73,7 +73,7 @@ export class ApiKeys implements AsyncDisposable {
   readonly #secret: Buffer
   readonly #scheme: ApiKeyScheme
   readonly #uses: ApiKeyUses
-  readonly #tail: AsyncDisposable
+  readonly #watch: AsyncDisposable
 
   constructor(deps: ApiKeysDeps) {
     this.#deps = deps
@@ -86,7 +86,7 @@ export class ApiKeys implements AsyncDisposable {
       uses: this.#uses,
       ctx: systemCtx(deps, 'api key look-up'),
     })
-    this.#tail = deps.journal.tail({ name: 'api-keys' }, async (events) => {
+    this.#watch = deps.journal.watch({ name: 'api-keys' }, (events) => {
       for (const { type, subjects } of events) {
         const id = type.startsWith('api_key.') ? subjects[0]?.slice(apiKeySubject('').length) : undefined
         if (id !== undefined) this.#scheme.forget(id)
@@ -184,7 +184,7 @@ export class ApiKeys implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#tail[Symbol.asyncDispose]()
+    await this.#watch[Symbol.asyncDispose]()
     await this.#uses[Symbol.asyncDispose]()
   }
 }

@@ -23,8 +23,6 @@ export interface Credentials {
   readonly headers: IncomingHttpHeaders
   /** The caller's address, for what must be counted by address. */
   readonly ip: string
-  /** The connection that the request came by: it lives as long as the caller keeps it. */
-  readonly socket: object
 }
 
 /** One way of proving who is asking. */

@@ -298,14 +298,36 @@ for (const engine of engines) {
       await written(laterAt)
     })
 
-    test('who guesses keys is soon refused unheard, though others are not', async () => {
+    test('who guesses keys is soon refused unheard, one after the other or all at once, though others are not', async () => {
       const guess = (ip: string) => node.send(mintToken(), { url: '/notes', remoteAddress: ip })
+      const statuses = async (ip: string, count: number) => {
+        const answers = await Promise.all(Array.from({ length: count }, () => guess(ip)))
+        return answers.filter(({ status }) => status === 429).length
+      }
+      assert.equal(await statuses('198.51.100.7', 300), 200)
       let refused = 0
-      for (let index = 0; index < 40; index++) if ((await guess('198.51.100.7')).status === 429) refused++
+      for (let index = 0; index < 110; index++) if ((await guess('198.51.100.9')).status === 429) refused++
       assert.equal(refused, 10)
       assert.equal((await guess('198.51.100.8')).status, 401)
       await clock.advance(60_000)
       assert.equal((await guess('198.51.100.7')).status, 401)
+    })
+
+    test('good keys that are not known yet are no guesses, however many there are', async () => {
+      const keys = await Promise.all(
+        Array.from(
+          { length: 5 },
+          async (_, n) => (await create(owner, { name: `many ${n}`, scopes: ['notes:read'] })).body.key,
+        ),
+      )
+      for (let round = 0; round < 25; round++) {
+        // Each round they have been forgotten, and are looked up again.
+        await clock.advance(15_000)
+        const answers = await Promise.all(
+          keys.map((key) => node.send(key, { url: '/notes', remoteAddress: '198.51.100.10' })),
+        )
+        assert.ok(answers.every(({ status }) => status === 200))
+      }
     })
 
     test('every change is in the journal', async () => {
