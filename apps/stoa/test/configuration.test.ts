@@ -108,6 +108,53 @@ describe('configuration', () => {
     assert.match(refusalOf({ STOA_CORS_ORIGINS: 'app.example' }), /STOA_CORS_ORIGINS/)
   })
 
+  it('a rate limit is what passes at once and what passes per second; anything else says so', () => {
+    const { http } = config({ STOA_RATE_LIMIT: '50/0.5', STOA_ANONYMOUS_RATE_LIMIT: ' 1/1 ' })
+    assert.deepEqual(http.rateLimit, { capacity: 50, refillPerSecond: 0.5 })
+    assert.deepEqual(http.anonymousRateLimit, { capacity: 1, refillPerSecond: 1 })
+    assert.deepEqual(http.tenantRateLimit, { capacity: 6000, refillPerSecond: 1000 })
+    for (const wrong of [
+      '600',
+      '600/',
+      '/100',
+      '0/100',
+      '600/0',
+      '600/0.00',
+      '-1/5',
+      '1.5/2',
+      '600/100/1',
+      '600 per s',
+    ]) {
+      for (const name of ['STOA_RATE_LIMIT', 'STOA_TENANT_RATE_LIMIT', 'STOA_ANONYMOUS_RATE_LIMIT']) {
+        assert.match(
+          refusalOf({ [name]: wrong }),
+          new RegExp(`${name} must be requests at once/requests per second`),
+          wrong,
+        )
+      }
+    }
+  })
+
+  it('what a process takes before it refuses work can be set', () => {
+    const { bodyLimitBytes, maxConcurrentRequests, maxEventLoopDelayMs, maxRssBytes, slowRequestMs } = config({
+      STOA_BODY_LIMIT_BYTES: '2048',
+      STOA_MAX_CONCURRENT_REQUESTS: '7',
+      STOA_MAX_EVENT_LOOP_DELAY_MS: '0',
+      STOA_MAX_RSS_MIB: '300',
+      STOA_SLOW_REQUEST_MS: '50',
+    }).http
+    assert.deepEqual(
+      { bodyLimitBytes, maxConcurrentRequests, maxEventLoopDelayMs, maxRssBytes, slowRequestMs },
+      {
+        bodyLimitBytes: 2048,
+        maxConcurrentRequests: 7,
+        maxEventLoopDelayMs: 0,
+        maxRssBytes: 300 * 1024 * 1024,
+        slowRequestMs: 50,
+      },
+    )
+  })
+
   it('a direct URL without a database is a mistake', () => {
     assert.match(refusalOf({ STOA_DATABASE_DIRECT_URL: 'postgres://db/x' }), /DATABASE_URL is not/)
   })

@@ -18,16 +18,13 @@ async function setup(redisUrl: string | null) {
     const env = {
       ...{ STOA_DATA: place.dataDir, PORT: '0', STOA_LOG_LEVEL: 'silent', DATABASE_URL: place.databaseUrl ?? '' },
       STOA_TRUSTED_PROXIES: '127.0.0.1',
+      STOA_ANONYMOUS_RATE_LIMIT: '30/0.001',
+      // A machine that is busy with other tests is no reason to refuse a request.
+      STOA_MAX_EVENT_LOOP_DELAY_MS: '0',
       ...(redisUrl !== null && { REDIS_URL: redisUrl }),
     }
     const config = configOf(readEnvironment(env), {}, false)
-    const http = {
-      ...config.http,
-      anonymousRateLimit: { capacity: 30, refillPerSecond: 0.001 },
-      // A machine that is busy with other tests is no reason to refuse a request.
-      maxEventLoopDelayMs: 0,
-    }
-    const program = await startStoa({ ...config, http }, { log: createLogger({ level: 'silent' }), clock: systemClock })
+    const program = await startStoa(config, { log: createLogger({ level: 'silent' }), clock: systemClock })
     opening.use(program)
     return program.url
   }

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import {
   type OptionsInput,
@@ -65,8 +66,8 @@ const SPEC = {
   maxEventLoopDelayMs: { type: 'integer', min: 0, max: 60_000, default: 1000 },
   /** Heap in use, in bytes: 503 beyond. 0: no limit. Default: 90 % of what V8 allows. */
   maxHeapUsedBytes: { type: 'integer', min: 0, default: -1 },
-  /** Resident memory in bytes: 503 beyond. 0: no limit. */
-  maxRssBytes: { type: 'integer', min: 0, default: 0 },
+  /** Resident memory in bytes: 503 beyond. 0: no limit. Default: 90 % of the container's limit, else of the machine's memory. */
+  maxRssBytes: { type: 'integer', min: 0, default: -1 },
   /** `problems` logs failures and slow requests; `all` logs every request, which halves what a light route can do. */
   accessLog: { type: 'enum', values: ['problems', 'all'], default: 'problems' },
   /** A request slower than this is logged, in milliseconds. 0: none is. */
@@ -100,6 +101,24 @@ function bucketFlaw(name: string, bucket: RateLimit): string | null {
 /** @throws StoaError `invalid_options` */
 export function resolveHttpOptions(input: HttpOptions | undefined): HttpConfig {
   const resolved = resolveOptions(SPEC, input, { name: 'createHttp', relations: RELATIONS })
-  if (resolved.maxHeapUsedBytes >= 0) return resolved
-  return Object.freeze({ ...resolved, maxHeapUsedBytes: Math.floor(getHeapStatistics().heap_size_limit * 0.9) })
+  const { maxHeapUsedBytes, maxRssBytes } = resolved
+  return Object.freeze({
+    ...resolved,
+    maxHeapUsedBytes: maxHeapUsedBytes >= 0 ? maxHeapUsedBytes : shareOf(getHeapStatistics().heap_size_limit),
+    maxRssBytes: maxRssBytes >= 0 ? maxRssBytes : shareOf(memoryOf(process.constrainedMemory(), totalmem())),
+  })
+}
+
+/**
+ * The memory that a process may have.
+ *
+ * @param constrained what the system sets it, as Node says: 0, or more than there is, when it sets nothing
+ * @param total the machine's
+ */
+export function memoryOf(constrained: number, total: number): number {
+  return constrained > 0 ? Math.min(constrained, total) : total
+}
+
+function shareOf(bytes: number): number {
+  return Math.floor(bytes * 0.9)
 }

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { totalmem } from 'node:os'
 import { describe, test } from 'node:test'
+import { getHeapStatistics } from 'node:v8'
 import { type Logger, silentLogger } from '@stoa/kernel'
 import { eventually, TestClock } from '@stoa/testkit'
 import { Type } from 'typebox'
 import { defineRoute, type HttpOptions } from '../src/index.ts'
 import { LoadGuard, type LoadLimits, type LoadSample } from '../src/load.ts'
+import { memoryOf, resolveHttpOptions } from '../src/options.ts'
 import { type Answer, openApp, send } from './setup.ts'
 
 const CALM: LoadSample = { eventLoopDelayMs: 0, heapUsedBytes: 1000, rssBytes: 2000 }
@@ -166,11 +169,16 @@ describe('a process that is short of something', () => {
     assert.equal(load.overloaded, 'event_loop_delay')
   })
 
-  test('has a limit for its heap below what V8 allows, unless told otherwise', async () => {
-    const { resolveHttpOptions } = await import('../src/options.ts')
-    const { getHeapStatistics } = await import('node:v8')
-    const { maxHeapUsedBytes } = resolveHttpOptions({})
+  test('has limits for its heap and its memory below what it may have, unless told otherwise', () => {
+    const { maxHeapUsedBytes, maxRssBytes } = resolveHttpOptions({})
     assert.ok(maxHeapUsedBytes > 0 && maxHeapUsedBytes < getHeapStatistics().heap_size_limit)
-    assert.equal(resolveHttpOptions({ maxHeapUsedBytes: 0 }).maxHeapUsedBytes, 0)
+    assert.ok(maxRssBytes > 0 && maxRssBytes < totalmem())
+    const none = resolveHttpOptions({ maxHeapUsedBytes: 0, maxRssBytes: 0 })
+    assert.deepEqual([none.maxHeapUsedBytes, none.maxRssBytes], [0, 0])
+  })
+
+  test('may have what its container may, and all that the machine has when nothing is set', () => {
+    assert.equal(memoryOf(512, 4096), 512)
+    for (const nothingSet of [0, 2 ** 64, 4096]) assert.equal(memoryOf(nothingSet, 4096), 4096)
   })
 })

@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
 import { commaList, type Env, type Environment } from './env.ts'
 
+const MIB = 1024 * 1024
+
 /** Everything that can be set, in the program's own words. Secrets are here only where they were given; see secrets.ts. */
 export interface Config {
   /** Absolute path. */
@@ -44,6 +46,23 @@ export interface HttpSettings {
   readonly accessLog: 'problems' | 'all'
   readonly drainDelayMs: number
   readonly drainTimeoutMs: number
+  /** Of each caller, of all callers of a tenant, of each address without a key. */
+  readonly rateLimit: RateLimit
+  readonly tenantRateLimit: RateLimit
+  readonly anonymousRateLimit: RateLimit
+  readonly bodyLimitBytes: number
+  /** What a process takes before it refuses work; 0: any. */
+  readonly maxConcurrentRequests: number
+  readonly maxEventLoopDelayMs: number
+  /** Undefined: a share of the memory that the process may have. */
+  readonly maxRssBytes: number | undefined
+  readonly slowRequestMs: number
+}
+
+/** A token bucket. */
+export interface RateLimit {
+  readonly capacity: number
+  readonly refillPerSecond: number
 }
 
 /** How the program logs; always to stderr, so that stdout has what a command answers and nothing else. */
@@ -105,5 +124,19 @@ function httpOf(env: Environment): HttpSettings {
     accessLog: env.STOA_ACCESS_LOG,
     drainDelayMs: env.STOA_DRAIN_DELAY_MS,
     drainTimeoutMs: env.STOA_DRAIN_TIMEOUT_MS,
+    rateLimit: rateLimitOf(env.STOA_RATE_LIMIT),
+    tenantRateLimit: rateLimitOf(env.STOA_TENANT_RATE_LIMIT),
+    anonymousRateLimit: rateLimitOf(env.STOA_ANONYMOUS_RATE_LIMIT),
+    bodyLimitBytes: env.STOA_BODY_LIMIT_BYTES,
+    maxConcurrentRequests: env.STOA_MAX_CONCURRENT_REQUESTS,
+    maxEventLoopDelayMs: env.STOA_MAX_EVENT_LOOP_DELAY_MS,
+    maxRssBytes: env.STOA_MAX_RSS_MIB === undefined ? undefined : env.STOA_MAX_RSS_MIB * MIB,
+    slowRequestMs: env.STOA_SLOW_REQUEST_MS,
   }
+}
+
+/** `600/100` → 600 at once, 100 per second. */
+function rateLimitOf(text: string): RateLimit {
+  const [capacity = '', refill = ''] = text.split('/')
+  return { capacity: Number(capacity), refillPerSecond: Number(refill) }
 }

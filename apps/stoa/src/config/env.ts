@@ -14,6 +14,13 @@ export type Variable = EnvSpec[string] & {
   readonly defaultDoc?: string
 }
 
+/** A token bucket; whatever the pattern takes is one. */
+const RATE_LIMIT = {
+  type: 'string',
+  pattern: /^[1-9]\d{0,8}\/(?!0+(\.0+)?$)\d{1,9}(\.\d{1,3})?$/,
+  patternHint: 'requests at once/requests per second, each above 0, such as 600/100',
+} as const
+
 /** Every variable that the program knows, besides OpenTelemetry's own. */
 export const VARIABLES = {
   PORT: {
@@ -129,6 +136,57 @@ export const VARIABLES = {
     max: 63_072_000,
     default: 0,
     doc: '`Strict-Transport-Security: max-age`. Set it once TLS in front is there to stay. `0` leaves the header out.',
+  },
+  STOA_RATE_LIMIT: {
+    ...RATE_LIMIT,
+    default: '600/100',
+    doc: 'Requests of one caller, which is an API key: `600/100` lets 600 through at once and 100 more per second. Operations may declare another limit.',
+  },
+  STOA_TENANT_RATE_LIMIT: {
+    ...RATE_LIMIT,
+    default: '6000/1000',
+    doc: 'Requests of all callers of one tenant together, in the same form.',
+  },
+  STOA_ANONYMOUS_RATE_LIMIT: {
+    ...RATE_LIMIT,
+    default: '120/20',
+    doc: 'Requests of one address (IPv6: one /64 network) without a key or with a wrong one, in the same form. Short links have a limit of their own.',
+  },
+  STOA_BODY_LIMIT_BYTES: {
+    type: 'integer',
+    min: 1_024,
+    max: 67_108_864,
+    default: 1_048_576,
+    doc: 'The largest body of a request; a larger one is refused with 413. Operations may declare another limit.',
+  },
+  STOA_MAX_CONCURRENT_REQUESTS: {
+    type: 'integer',
+    min: 0,
+    max: 1_000_000,
+    default: 1_000,
+    doc: 'Requests that are worked on at once, per process; more are refused with 503 until some are done. `0`: no limit.',
+  },
+  STOA_MAX_EVENT_LOOP_DELAY_MS: {
+    type: 'integer',
+    min: 0,
+    max: 60_000,
+    default: 1_000,
+    doc: 'Requests are refused with 503 while the event loop is this late, as a mean over a quarter of a second. `0`: no limit.',
+  },
+  STOA_MAX_RSS_MIB: {
+    type: 'integer',
+    min: 0,
+    max: 16_777_216,
+    optional: true,
+    doc: 'Requests are refused with 503 while the process has more than this in memory (resident set, in MiB). `0`: no limit.',
+    defaultDoc: "90 % of the container's memory limit, else of the machine's memory",
+  },
+  STOA_SLOW_REQUEST_MS: {
+    type: 'integer',
+    min: 0,
+    max: 600_000,
+    default: 1_000,
+    doc: 'Requests that take longer are logged. `0`: none is.',
   },
   STOA_METRICS_TOKEN: {
     type: 'string',
