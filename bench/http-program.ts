@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createTenant, migrate, openPostgres } from '@stoa/db'
 import { createApiKeys, createHttp, defineRoute } from '@stoa/http'
 import { createJournal, processHints } from '@stoa/journal'
-import { silentLogger, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
+import { newId, silentLogger, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
 import { type Stoa, startStoa } from '@stoa/stoa'
 import { configOf } from '@stoa/stoa/config'
 import { readEnvironment } from '@stoa/stoa/environment'
@@ -35,6 +35,8 @@ export interface Opened {
 interface Server extends Opened, AsyncDisposable {}
 
 const POOL_SIZE = 10
+/** Of the installation: several programs in turn open the same database. */
+const SECRET = 'ab'.repeat(32)
 const UNREACHED = { capacity: 1_000_000, refillPerSecond: 1_000_000 }
 const deps = { log: silentLogger, clock: systemClock }
 
@@ -43,7 +45,7 @@ async function stoa({ databaseUrl, keys }: Opening): Promise<Server> {
   const stack = new AsyncDisposableStack()
   const folder = temporaryFolder(stack)
   const log = stack.use(openLog(folder))
-  const environment = readEnvironment({ DATABASE_URL: databaseUrl, STOA_DATA: folder, PORT: '0' })
+  const environment = readEnvironment({ DATABASE_URL: databaseUrl, STOA_DATA: folder, STOA_SECRET: SECRET, PORT: '0' })
   const config = configOf(environment, {}, false)
   // The limits that come with the program are below what is measured; they are counted all the same.
   const unlimited = { ...config.http, rateLimit: UNREACHED, tenantRateLimit: UNREACHED }
@@ -70,8 +72,8 @@ async function bare({ databaseUrl }: Opening): Promise<Server> {
   const insertion = `insert into stoa_pool.links (tenant_id, id, host, code, target, tags, version, created_at, updated_at, created_by)
 values ($1, $2, '', $3, $4, '{}', 1, now(), now(), 'bench') returning ${COLUMNS}`
   app.post<{ Body: { target: string } }>('/links', async (request, reply) => {
-    const id = crypto.randomUUID()
-    const values = [tenant, id, id.slice(0, 13), request.body.target]
+    const id = newId()
+    const values = [tenant, id, id.slice(-12), request.body.target]
     const inserted = await pool.query({ name: 'insert', text: insertion, values })
     return reply.code(201).send(inserted.rows[0])
   })
@@ -130,7 +132,11 @@ async function bareHello(): Promise<Server> {
 /** Keys of a new tenant. */
 async function tokensOf({ apiKeys, db }: Pick<Stoa, 'apiKeys' | 'db'>, count: number): Promise<string[]> {
   const ctx = systemCtx(deps, 'bench')
-  const tenant = await createTenant(db, ctx, migrationSets, { slug: 'acme', name: 'Acme', placement: 'pool' })
+  const tenant = await createTenant(db, ctx, migrationSets, {
+    slug: `acme-${newId().slice(-12)}`,
+    name: 'Acme',
+    placement: 'pool',
+  })
   const own = tenantCtx(ctx, tenant, { permissions: new Set(['*']) })
   const tokens: string[] = []
   for (let n = 0; n < count; n++) {

@@ -36,7 +36,7 @@ async function run(context: BenchContext): Promise<readonly Row[]> {
     postgres.push(await outcome({ DATABASE_URL: await newDatabase(server.url, `start_${time}`) }))
   }
   return [
-    ...rows('PGlite', pglite, { firstSeconds: 6, laterSeconds: 2 }),
+    ...rows('PGlite', pglite, { firstSeconds: 6, laterSeconds: 2, residentMb: 350 }),
     ...rows('PostgreSQL', postgres, { firstSeconds: 6, laterSeconds: 2, residentMb: 150 }),
   ]
 }
