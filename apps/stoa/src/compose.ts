@@ -61,6 +61,10 @@ export interface Stoa extends AsyncDisposable {
 /** What HTTP adds to the drain delay and the drain time-out before it is given up. */
 const HTTP_CLOSE_GRACE_MS = 5_000
 
+const UNTRUSTED_PROXY =
+  'a proxy seems to be in front and is not trusted: all its visitors count as one address, and share one rate limit. ' +
+  'If it is yours, let it send X-Forwarded-For and set STOA_TRUSTED_PROXIES to its address'
+
 /**
  * Starts the program: opens, checks, listens. When something is wrong, what was opened is closed again.
  *
@@ -146,6 +150,7 @@ export async function compose(config: Config, ground: Ground, resources: Resourc
       metrics,
       ...(tracing && { tracing }),
       errors: Object.values(errorTables),
+      onUnreadForwarding: (seen) => log.warn(seen, UNTRUSTED_PROXY),
     },
   )
   const { drainDelayMs, drainTimeoutMs } = config.http

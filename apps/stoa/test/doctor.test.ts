@@ -93,10 +93,13 @@ describe('the doctor, before the first start', () => {
     const ask = (env: Record<string, string>) => diagnose({ STOA_DATA: join(root, 'new'), PORT: '0', ...env })
     const open = await ask({ HOST: '0.0.0.0' })
     open.has('warn', 'Outside', /STOA_PUBLIC_URL is not set/)
+    open.has('warn', 'Outside', /No proxy is trusted: behind one, all callers would look like one address/)
     open.has('warn', 'Outside', /\/metrics is open to whoever reaches the port/)
     const plain = await ask({ STOA_PUBLIC_URL: 'http://stoa.example.org' })
     plain.has('warn', 'Outside', /without TLS: API keys travel in the clear/)
     plain.has('warn', 'Outside', /A proxy seems to be in front, and none is trusted/)
+    const secure = await ask({ STOA_PUBLIC_URL: 'https://stoa.example.org', HOST: '0.0.0.0' })
+    secure.has('warn', 'Outside', /A proxy seems to be in front, and none is trusted/)
     const good = await ask({
       STOA_PUBLIC_URL: 'https://stoa.example.org',
       HOST: '0.0.0.0',

@@ -29,6 +29,7 @@ import { LoadGuard } from './load.ts'
 import { checkErrorCodes } from './openapi.ts'
 import { type HttpConfig, type HttpOptions, resolveHttpOptions } from './options.ts'
 import { protocolErrors } from './protocol-errors.ts'
+import { type UnreadForwarding, watchForProxies } from './proxy-watch.ts'
 import { Limits, openLimiter } from './rate-limit.ts'
 import { RequestCtx } from './request-ctx.ts'
 import { useRequestExtras } from './request-extras.ts'
@@ -62,6 +63,8 @@ export interface HttpDeps {
   readonly metrics?: Metrics
   /** Whether requests get spans. Default: they do not. */
   readonly tracing?: { readonly enabled: boolean }
+  /** Called once, when a proxy seems to be in front that `trustedProxies` does not name. Default: a warning in the log. */
+  readonly onUnreadForwarding?: (seen: UnreadForwarding) => void
   /** Error tables of the modules, for the documentation. */
   readonly errors?: readonly Readonly<Record<string, ErrorSpec>>[]
 }
@@ -201,6 +204,7 @@ function idempotencyOf(deps: HttpDeps): Idempotency | null {
 /** What every request gets: its context, and the headers of its answer. */
 function rootHook(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders) {
   const traced = deps.tracing?.enabled === true
+  const watch = watchForProxies(deps.onUnreadForwarding ?? warnOfProxy(deps.log))
   return function prepare(request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void {
     const { traceparent } = request.headers
     const traceId =
@@ -208,11 +212,20 @@ function rootHook(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders) {
       (traceparent === undefined ? null : (readTraceparent(traceparent)?.traceId ?? null))
     request.ctx = new RequestCtx(deps.log, deps.clock, request.id, traceId, reply.raw)
     writeAnswerHeaders(headers, request, reply)
+    watch(request)
     const flaw = addressFlaw(request.url, config.maxUrlBytes)
     if (flaw) done(flaw)
     else if (traced) enterSpan(request, done)
     else done()
   }
+}
+
+function warnOfProxy(log: Logger) {
+  return (seen: UnreadForwarding): void =>
+    log.warn(
+      seen,
+      'a proxy seems to be in front and is not trusted: all its visitors share one bucket. See trustedProxies',
+    )
 }
 
 function addressFlaw(url: string, maxBytes: number): StoaError | null {

@@ -21,6 +21,7 @@ export type { HttpOptions } from './options.ts'
 export { type ListSpec, type Page, PageOf, type PageRequest, type SortOf } from './pagination.ts'
 export { type Problem, statusOfError } from './problem.ts'
 export { protocolErrors } from './protocol-errors.ts'
+export type { UnreadForwarding } from './proxy-watch.ts'
 export type { StandardLimits } from './rate-limit.ts'
 export {
   type ContentSchema,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { isId } from '@stoa/kernel'
+import { isId, type Logger, silentLogger } from '@stoa/kernel'
 import { TestClock } from '@stoa/testkit'
 import { Type } from 'typebox'
-import { type AuthScheme, defineRoute, type HttpOptions, type RateLimit } from '../src/index.ts'
+import { type AuthScheme, defineRoute, type HttpOptions, type RateLimit, type UnreadForwarding } from '../src/index.ts'
 import { openApp, send } from './setup.ts'
 
 const whoami = defineRoute({
@@ -58,17 +58,60 @@ const scheme: AuthScheme = {
 const BIG = { capacity: 50, refillPerSecond: 1 }
 
 async function setup(options: HttpOptions = {}) {
+  const unread: UnreadForwarding[] = []
   const clock = new TestClock()
   const routes = [whoami, keyed('shared'), keyed('other'), keyed('special', { capacity: 2, refillPerSecond: 0.5 })]
-  const http = await openApp(routes, options, { clock, schemes: [scheme] })
+  const http = await openApp(routes, options, {
+    clock,
+    schemes: [scheme],
+    onUnreadForwarding: (seen) => unread.push(seen),
+  })
   return {
     clock,
+    unread,
     ask: (url: string, headers: Record<string, string> = {}, remoteAddress = '203.0.113.7') =>
       send(http, null, { url, headers, remoteAddress }),
     as: (name: string, url: string) => send(http, name, { url, remoteAddress: '203.0.113.7' }),
     [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
   }
 }
+
+describe('a proxy that is not trusted', () => {
+  const through = { 'x-forwarded-for': '198.51.100.1' }
+
+  test('is told of once, whoever comes after', async () => {
+    await using app = await setup()
+    await app.ask('/whoami')
+    assert.deepEqual(app.unread, [])
+    for (const peer of ['10.0.0.5', '10.0.0.5', '10.0.0.6']) await app.ask('/whoami', through, peer)
+    assert.deepEqual(app.unread, [{ peer: '10.0.0.5', header: 'x-forwarded-for' }])
+  })
+
+  test('is another one than those that are trusted', async () => {
+    await using app = await setup({ trustedProxies: ['10.0.0.5'] })
+    await app.ask('/whoami', through, '10.0.0.5')
+    assert.deepEqual(app.unread, [])
+    await app.ask('/whoami', through, '10.0.0.6')
+    assert.deepEqual(app.unread, [{ peer: '10.0.0.6', header: 'x-forwarded-for' }])
+  })
+
+  test('is as good as one that sends Forwarded alone, which is not read', async () => {
+    await using app = await setup({ trustedProxies: ['10.0.0.5'] })
+    await app.ask('/whoami', { ...through, forwarded: 'for=198.51.100.1' }, '10.0.0.5')
+    assert.deepEqual(app.unread, [])
+    await app.ask('/nothing/here', { forwarded: 'for=198.51.100.1' }, '10.0.0.5')
+    assert.deepEqual(app.unread, [{ peer: '10.0.0.5', header: 'forwarded' }])
+  })
+
+  test('is a warning in the log unless somebody else is told', async () => {
+    const lines: [object, string][] = []
+    const log: Logger = { ...silentLogger, warn: (...line) => void lines.push(line), child: () => log }
+    await using http = await openApp([whoami], {}, { log })
+    for (let turn = 0; turn < 2; turn++) await send(http, null, { url: '/whoami', headers: through })
+    assert.equal(lines.length, 1)
+    assert.match(lines[0]?.[1] ?? '', /not trusted.*trustedProxies/)
+  })
+})
 
 describe('behind proxies', () => {
   const forwarded = {

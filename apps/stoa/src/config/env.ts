@@ -121,7 +121,7 @@ export const VARIABLES = {
   STOA_TRUSTED_PROXIES: {
     type: 'string',
     default: '',
-    doc: 'Addresses and CIDR ranges of the proxies in front, separated by commas. From them alone `X-Forwarded-*` is believed.',
+    doc: 'Addresses and CIDR ranges of the proxies in front, separated by commas. From them alone `X-Forwarded-*` is believed; without them, all who come through a proxy count as one address, with one rate limit.',
     defaultDoc: 'none',
   },
   STOA_CORS_ORIGINS: {

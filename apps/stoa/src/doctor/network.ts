@@ -80,25 +80,35 @@ export function outsideFindings({ http, publicUrl }: Pick<Config, 'http' | 'publ
   } else {
     found.push(ok(`The outside reaches it at ${publicUrl}.`))
   }
-  if (
-    publicUrl !== null &&
-    !isOpen &&
-    http.trustedProxies.length === 0 &&
-    !LOCAL_HOST.test(new URL(publicUrl).hostname)
-  ) {
-    found.push(
-      warn(
-        'A proxy seems to be in front, and none is trusted: all callers look like one address.',
-        'Set STOA_TRUSTED_PROXIES to its address.',
-      ),
-    )
-  }
+  if (http.trustedProxies.length === 0) found.push(...untrustedFindings(isOpen, publicUrl))
   if (isOpen && http.metricsToken === null) {
     found.push(
       warn('/metrics is open to whoever reaches the port.', 'Set STOA_METRICS_TOKEN, or keep it closed in the proxy.'),
     )
   }
   return found
+}
+
+/** Nobody is trusted: which is wrong behind a proxy, and right without one. */
+function untrustedFindings(isOpen: boolean, publicUrl: string | null): Finding[] {
+  const { warn } = findings('Outside')
+  const advice = 'Set STOA_TRUSTED_PROXIES to the addresses of the proxies in front.'
+  if (
+    publicUrl !== null &&
+    !LOCAL_HOST.test(new URL(publicUrl).hostname) &&
+    (!isOpen || publicUrl.startsWith('https:'))
+  ) {
+    return [
+      warn(
+        'A proxy seems to be in front, and none is trusted: all callers look like one address, with one rate limit.',
+        advice,
+      ),
+    ]
+  }
+  if (!isOpen) return []
+  return [
+    warn('No proxy is trusted: behind one, all callers would look like one address, with one rate limit.', advice),
+  ]
 }
 
 /** Redis answers. */
