@@ -26,12 +26,13 @@ import type { InstallationSecret } from './config/secrets.ts'
 import { checkPort } from './free-port.ts'
 import { openSecret } from './installation.ts'
 import { errorTables, events, migrationSets, modules, permissions } from './manifest.ts'
-import { databaseCheck, databaseMetrics, journalMetrics, logMetrics, traceSql } from './observe.ts'
+import { databaseCheck, databaseMetrics, journalMetrics, logMetrics } from './observe.ts'
 import { openCache } from './open-cache.ts'
 import { openDatabase } from './open-database.ts'
 import { openHints } from './open-hints.ts'
 import { openLimits } from './open-limits.ts'
 import { listAuditEvents } from './routes/audit.ts'
+import { traceReader, traceSql } from './trace.ts'
 import { VERSION } from './version.ts'
 
 /** What the program gets from whoever starts it. */
@@ -129,8 +130,8 @@ export async function compose(config: Config, ground: Ground, resources: Resourc
   const health = await openHealth(config, db, ground, resources)
   databaseMetrics(metrics, db)
   logMetrics(metrics, log)
-  const journal = await openJournal(config, db, metrics, ground, resources)
-  const { cache, caughtUp } = await openCache(config, { db, journal, metrics, clock, log, secret }, resources)
+  const journal = await openJournal(config, metrics, ground, resources)
+  const { cache, caughtUp } = await openCache(config, { ...ground, journal, metrics }, resources)
   const own = { db, journal, clock, log, secret }
   const limits = await openLimits(config, ground, resources)
   const apiKeys = resources.use(createApiKeys({ ...own, ...limits, permissions: Object.keys(permissions) }), 'API keys')
@@ -167,15 +168,11 @@ async function stop(resources: Resources, { log }: StartDeps): Promise<void> {
   }
 }
 
-async function openJournal(
-  config: Config,
-  db: Database,
-  metrics: Metrics,
-  deps: StartDeps,
-  resources: Resources,
-): Promise<Journal> {
-  const hints = resources.use(await openHints(config, db, deps), 'hints')
-  const journal = createJournal({ events }, { db, hints, ...deps, observe: journalMetrics(metrics) })
+async function openJournal(config: Config, metrics: Metrics, ground: Ground, resources: Resources): Promise<Journal> {
+  const { clock, db, log, tracing } = ground
+  const hints = resources.use(await openHints(config, db, ground), 'hints')
+  const instrument = tracing?.enabled && { instrument: traceReader }
+  const journal = createJournal({ events }, { db, hints, log, clock, observe: journalMetrics(metrics), ...instrument })
   const maintenance = resources.use(journal.maintain({ retainMonths: config.journalMonths }), 'journal maintenance')
   // The month's partition has to be there before the first event.
   await maintenance.first

@@ -1,12 +1,26 @@
 import type { Logger, Resources } from '@stoa/kernel'
+import type { Tracing } from '@stoa/telemetry'
 import type { Redis } from 'ioredis'
+import { traceRedis } from './trace.ts'
+
+/** What a connection stands on. */
+export interface RedisGround {
+  readonly log: Logger
+  /** Default: commands are not traced. */
+  readonly tracing?: Tracing
+}
 
 /**
  * A connection for what is worth nothing when it is late: while there is none, commands fail at once, and it connects again by itself.
  *
  * @param use what it is for, in the log: `limits`
  */
-export async function connectRedis(url: string, use: string, log: Logger, resources: Resources): Promise<Redis> {
+export async function connectRedis(
+  url: string,
+  use: string,
+  { log, tracing }: RedisGround,
+  resources: Resources,
+): Promise<Redis> {
   // Loaded here: most installations have no Redis.
   const { Redis } = await import('ioredis')
   const redis = new Redis(url, {
@@ -14,6 +28,7 @@ export async function connectRedis(url: string, use: string, log: Logger, resour
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(5_000, 100 * 2 ** Math.min(attempt, 6)),
   })
+  if (tracing?.enabled) traceRedis(redis)
   redis.on('error', (err) => log.warn({ err }, `Redis: the connection for ${use} is in trouble`))
   resources.add(`Redis for ${use}`, () => redis.disconnect())
   return redis

@@ -2,19 +2,10 @@
  * What the program tells of its parts: metrics and the readiness checks. The names are part of the contract with dashboards.
  */
 import type { Cache, CacheSignal } from '@stoa/cache'
-import type { Database, DatabaseDeps } from '@stoa/db'
+import type { Database } from '@stoa/db'
 import type { JournalSignal } from '@stoa/journal'
 import type { Logger } from '@stoa/kernel'
-import { type Health, type Metrics, type RootLogger, SECONDS, withSpan } from '@stoa/telemetry'
-
-type Instrument = NonNullable<DatabaseDeps['instrument']>
-
-/** A span for each flush to the database: the SQL text without its parameters. */
-export const traceSql: Instrument = (sql, run) => {
-  const operation = /^\s*([a-z]+)/i.exec(sql)?.[1]?.toUpperCase() ?? 'SQL'
-  const attributes = { 'db.system.name': 'postgresql', 'db.operation.name': operation, 'db.query.text': sql }
-  return withSpan(operation, attributes, () => run(), { role: 'client' })
-}
+import { type Health, type Metrics, type RootLogger, SECONDS } from '@stoa/telemetry'
 
 /** Counts what happens to journal readers. */
 export function journalMetrics(metrics: Metrics): (signal: JournalSignal) => void {

@@ -1,20 +1,19 @@
 import { type Cache, createCache, dropFromJournal, subjectTags } from '@stoa/cache'
 import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
-import { type Clock, type Logger, type Resources, systemCtx } from '@stoa/kernel'
+import { type Clock, type Resources, systemCtx } from '@stoa/kernel'
 import type { Metrics } from '@stoa/telemetry'
 import type { Config } from './config/config.ts'
 import type { InstallationSecret } from './config/secrets.ts'
-import { connectRedis } from './connect-redis.ts'
+import { connectRedis, type RedisGround } from './connect-redis.ts'
 import { cacheMetrics, cacheObserver } from './observe.ts'
 import { VERSION } from './version.ts'
 
 /** What the cache stands on. */
-export interface CacheGround {
+export interface CacheGround extends RedisGround {
   readonly db: Database
   readonly journal: Journal
   readonly metrics: Metrics
-  readonly log: Logger
   readonly clock: Clock
   readonly secret: InstallationSecret['derive']
 }
@@ -43,7 +42,7 @@ export async function openCache(
   resources: Resources,
 ): Promise<OpenCache> {
   const { clock, db, journal, log, metrics, secret } = ground
-  const redis = config.redisUrl === null ? null : await connectRedis(config.redisUrl, 'the cache', log, resources)
+  const redis = config.redisUrl === null ? null : await connectRedis(config.redisUrl, 'the cache', ground, resources)
   // Installations that share a Redis do not share answers.
   const prefix = `stoa:cache:${secret('cache/prefix', 9).toString('base64url')}:`
   const cache = createCache(

@@ -4,6 +4,7 @@
 import type { Journal, JournalEvent } from '@stoa/journal'
 import { type BaseCtx, Resources, systemCtx, tenantCtx } from '@stoa/kernel'
 import type { Columns, Room } from '@stoa/module'
+import { withSpan } from '@stoa/telemetry'
 import { retainClicks } from './click-retention.ts'
 import { insertClicks } from './click-store.ts'
 import { watchClicks } from './click-watch.ts'
@@ -84,10 +85,12 @@ function clicksOptions({ db, journal, clock, log }: Columns, config: LinksConfig
     log,
     async write(tenant, clicks) {
       const own = tenantCtx(ctx, tenant)
-      await db.transaction(own, async (tx) => {
-        const recorded = await insertClicks(tx, tenant.id, clicks)
-        if (recorded.links > 0) journal.append(own, tx, clicksRecorded.of({ ...recorded }, [`tenant:${tenant.id}`]))
-      })
+      await withSpan('links.clicks', { 'stoa.clicks': clicks.length }, () =>
+        db.transaction(own, async (tx) => {
+          const recorded = await insertClicks(tx, tenant.id, clicks)
+          if (recorded.links > 0) journal.append(own, tx, clicksRecorded.of({ ...recorded }, [`tenant:${tenant.id}`]))
+        }),
+      )
     },
   }
 }

@@ -34,6 +34,8 @@ export interface JournalDeps {
   readonly clock: Clock
   /** Told what happens to readers. Default: nobody. */
   readonly observe?: (signal: JournalSignal) => void
+  /** Wraps every call of a reader's or tail's handler, to trace it. `run` must be called once, and its outcome returned. Default: nothing. */
+  readonly instrument?: <T>(reader: string, events: number, run: () => Promise<T>) => Promise<T>
 }
 
 /** A durable reader, as {@link Journal.readers} reports it. */
@@ -123,7 +125,7 @@ export interface Journal {
  * @throws TypeError when an event version is defined twice
  */
 export function createJournal(options: { readonly events: readonly EventDefinition[] }, deps: JournalDeps): Journal {
-  const { clock, db, hints, log } = deps
+  const { clock, db, hints, instrument = (_reader, _events, run) => run(), log } = deps
   const registry = createEventRegistry(options.events)
   const observe = quietly(deps)
   const ctxOf = (reason: string) => systemCtx({ log, clock }, reason)
@@ -167,17 +169,21 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
           (o) => (o.retryMinMs <= o.retryMaxMs ? null : 'retryMinMs must not be above retryMaxMs'),
         ],
       })
-      const call: Handle = resolved.transactional
-        ? (events, signal, tx) => (handle as TransactionalHandler)(events, tx as Tx, signal)
-        : (events, signal) => (handle as EventHandler)(events, signal)
-      return new DurableReader(readerDeps(resolved.name), resolved, call)
+      const { name, transactional } = resolved
+      const call: Handle = transactional
+        ? (events, signal, tx) =>
+            instrument(name, events.length, () => (handle as TransactionalHandler)(events, tx as Tx, signal))
+        : (events, signal) => instrument(name, events.length, () => (handle as EventHandler)(events, signal))
+      return new DurableReader(readerDeps(name), resolved, call)
     },
     tail(input, handle) {
       const resolved = resolveOptions(TAIL_OPTIONS, input, {
         name: 'journal.tail',
         relations: [(o) => (o.retryMinMs <= o.retryMaxMs ? null : 'retryMinMs must not be above retryMaxMs')],
       })
-      return new LiveTail(readerDeps(resolved.name), resolved, handle)
+      const { name } = resolved
+      const call: EventHandler = (events, signal) => instrument(name, events.length, () => handle(events, signal))
+      return new LiveTail(readerDeps(name), resolved, call)
     },
     watch(input, handle) {
       const resolved = resolveOptions(WATCH_OPTIONS, input, { name: 'journal.watch' })

@@ -1,0 +1,39 @@
+/*
+ * What the program's traces show beside requests: statements, Redis commands, and what journal readers do with events.
+ *
+ * Statements and commands are shown as part of something. The polls of idle readers are part of nothing, and would be most of what a collector gets.
+ */
+import type { DatabaseDeps } from '@stoa/db'
+import type { JournalDeps } from '@stoa/journal'
+import { currentTrace, withSpan } from '@stoa/telemetry'
+import type { Redis } from 'ioredis'
+
+/** A span for each flush to the database: the SQL text without its parameters. */
+export const traceSql: NonNullable<DatabaseDeps['instrument']> = (sql, run) => {
+  if (currentTrace() === null) return run()
+  const operation = /^\s*([a-z]+)/i.exec(sql)?.[1]?.toUpperCase() ?? 'SQL'
+  const attributes = { 'db.system.name': 'postgresql', 'db.operation.name': operation, 'db.query.text': sql }
+  return withSpan(operation, attributes, () => run(), { role: 'client' })
+}
+
+/** A trace for each batch of events that a reader takes. */
+export const traceReader: NonNullable<JournalDeps['instrument']> = (reader, events, run) => {
+  const attributes = {
+    'messaging.system': 'stoa.journal',
+    'messaging.operation.type': 'process',
+    'messaging.consumer.group.name': reader,
+    'messaging.batch.message_count': events,
+  }
+  return withSpan(`process ${reader}`, attributes, () => run(), { role: 'consumer' })
+}
+
+/** A span for each command of this connection: its name, never its arguments. */
+export function traceRedis(redis: Redis): void {
+  const send = redis.sendCommand.bind(redis)
+  redis.sendCommand = (command, stream) => {
+    if (currentTrace() === null) return send(command, stream)
+    const operation = command.name.toUpperCase()
+    const attributes = { 'db.system.name': 'redis', 'db.operation.name': operation }
+    return withSpan(operation, attributes, () => send(command, stream), { role: 'client' })
+  }
+}
