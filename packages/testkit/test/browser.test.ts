@@ -11,6 +11,20 @@ describe('the browser of tests', () => {
     )
   })
 
+  it('is the one that TEST_BROWSER names, and no other', async () => {
+    const programs = { '/opt/chrome': '', '/usr/bin/chromium': '' }
+    assert.equal(await provideBrowser(fakeMachine({ env: { TEST_BROWSER: '/opt/chrome' }, programs })), '/opt/chrome')
+    await assert.rejects(
+      provideBrowser(fakeMachine({ env: { TEST_BROWSER: '/opt/chrom' }, programs })),
+      /^Error: TEST_BROWSER names no program that can be run: \/opt\/chrom$/,
+    )
+  })
+
+  it('is found among the applications of macOS, which are not in PATH', async () => {
+    const path = '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome'
+    assert.equal(await provideBrowser(fakeMachine({ platform: 'darwin', programs: { [path]: '' } })), path)
+  })
+
   it('is installed by apt-get for root', async () => {
     const machine = fakeMachine({
       isRoot: true,
@@ -26,7 +40,7 @@ describe('the browser of tests', () => {
   it('fails where none can be installed, and says what to install', async () => {
     await assert.rejects(
       provideBrowser(fakeMachine()),
-      /need Chromium or Google Chrome in PATH: apt-get is not possible here .* Install it, and start again\.$/,
+      /need Chromium or Google Chrome in PATH: apt-get is not possible here .* Install it, or name one by TEST_BROWSER, and start again\.$/,
     )
   })
 })
