@@ -41,7 +41,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
     cache,
     codes: new CodeSupply(codePermutation(columns.secret('links.code', 16))),
     targetRules: () => ({ ...config, publicUrl: columns.publicUrl() }),
-    shortUrl: (code) => shortUrl(columns.publicUrl(), config.shortHost, code),
+    shortUrl: shortUrls(columns.publicUrl, config.shortHost),
     changed: (host, code) => destinations.forget(host, code),
   })
   const redirects = new Redirects({ destinations, clicks, clock })
@@ -52,10 +52,20 @@ export async function openRoom(columns: Columns): Promise<Room> {
   }
 }
 
-/** The address of a code: on the short host when there is one, with the scheme of the public address. */
-function shortUrl(publicUrl: string, shortHost: string | null, code: string): string {
-  const url = new URL(publicUrl)
-  return shortHost === null ? `${url.origin}/l/${code}` : `${url.protocol}//${shortHost}/${code}`
+/** The address of a code: on the short host when there is one, with the scheme of the public address, which is known once the server listens. */
+function shortUrls(publicUrl: () => string, shortHost: string | null): (code: string) => string {
+  let known = ''
+  let base = ''
+  return (code) => {
+    const now = publicUrl()
+    // A list has a hundred of them.
+    if (now !== known) {
+      const { origin, protocol } = new URL(now)
+      base = shortHost === null ? `${origin}/l/` : `${protocol}//${shortHost}/`
+      known = now
+    }
+    return base + code
+  }
 }
 
 /** Two steps, because a code says neither tenant nor placement: the directory first, and then the tenant's own table. */
