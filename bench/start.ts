@@ -85,16 +85,20 @@ async function startStoa(settings: Readonly<Record<string, string>>): Promise<St
   const before = performance.now()
   const child = spawn(process.execPath, [MAIN, 'up'], {
     env: { HOME, PATH, PORT: '0', ...settings },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   const ended = once(child, 'exit')
   let printed = ''
+  let logged = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    logged += text
+  })
   for await (const text of child.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
     printed += text
     if (printed.includes('Ctrl-C stops.')) break
   }
   const seconds = (performance.now() - before) / 1_000
-  if (child.exitCode !== null) throw new Error(`the program did not start:\n${printed}`)
+  if (!printed.includes('Ctrl-C stops.')) throw new Error(`the program did not start:\n${printed}${logged}`)
   child.stdout.resume()
   return {
     pid: child.pid as number,

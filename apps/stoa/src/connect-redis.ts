@@ -1,4 +1,4 @@
-import type { Logger, Resources } from '@stoa/kernel'
+import { backoffMs, type Logger, type Resources } from '@stoa/kernel'
 import type { Tracing } from '@stoa/telemetry'
 import type { Redis } from 'ioredis'
 import { traceRedis } from './trace.ts'
@@ -26,7 +26,7 @@ export async function connectRedis(
   const redis = new Redis(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
-    retryStrategy: (attempt) => Math.min(5_000, 100 * 2 ** Math.min(attempt, 6)),
+    retryStrategy: (attempt) => backoffMs(attempt, 100, 5_000),
   })
   if (tracing?.enabled) traceRedis(redis)
   redis.on('error', (err) => log.warn({ err }, `Redis: the connection for ${use} is in trouble`))

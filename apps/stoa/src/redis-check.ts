@@ -1,4 +1,4 @@
-import type { Resources } from '@stoa/kernel'
+import { backoffMs, type Resources } from '@stoa/kernel'
 import type { Health } from '@stoa/telemetry'
 import { Redis } from 'ioredis'
 
@@ -32,7 +32,7 @@ function connectForPing(url: string): Redis {
     maxRetriesPerRequest: 0,
     commandTimeout: PING_TIMEOUT_MS,
     connectTimeout: PING_TIMEOUT_MS,
-    retryStrategy: (attempt) => Math.min(5_000, 100 * 2 ** attempt),
+    retryStrategy: (attempt) => backoffMs(attempt, 100, 5_000),
   })
   redis.on('error', () => undefined)
   return redis

@@ -29,7 +29,7 @@ export interface ClickReportInput {
  * Refuses with `link_not_found`, with `validation_failed` when the beginning is not before the end, and with
  * `series_too_long` beyond {@link SERIES_MAX} points.
  */
-export async function linkClicks(db: Database, ctx: Ctx, input: ClickReportInput): Promise<LinkClicks> {
+export async function clickReport(db: Database, ctx: Ctx, input: ClickReportInput): Promise<LinkClicks> {
   requirePermission(ctx, 'links:read')
   const range = seriesRange(input, ctx.clock.now())
   const tenantId = ctx.tenant.id

@@ -8,7 +8,7 @@
  * that may, and single clicks have no reader yet.
  */
 import { type Database, tenantList } from '@stoa/db'
-import { type BaseCtx, type Tenant, tenantCtx } from '@stoa/kernel'
+import { type BaseCtx, repeat, type Tenant, tenantCtx } from '@stoa/kernel'
 import { deleteClicksBefore } from './click-store.ts'
 
 const DAY_MS = 86_400_000
@@ -19,32 +19,12 @@ const TENANTS_AT_ONCE = 500
 
 /** Deletes old clicks every day until it is disposed. A failure is logged, and the next day tries again. */
 export function retainClicks(db: Database, ctx: BaseCtx, days: number): AsyncDisposable {
-  const closing = new AbortController()
-  const own = { ...ctx, signal: closing.signal }
-  const running = (async () => {
-    for (let waitMs = FIRST_MS; await hasSlept(own, waitMs); waitMs = DAY_MS) {
-      try {
-        const deleted = await deleteOldClicks(db, own, days)
-        if (deleted > 0) ctx.log.info({ deleted, days }, 'old clicks deleted')
-      } catch (err) {
-        if (!closing.signal.aborted) ctx.log.error({ err }, 'old clicks could not be deleted; tomorrow tries again')
-      }
-    }
-  })()
-  return {
-    async [Symbol.asyncDispose]() {
-      closing.abort()
-      await running
-    },
+  const work = async (signal: AbortSignal): Promise<void> => {
+    const deleted = await deleteOldClicks(db, { ...ctx, signal }, days)
+    if (deleted > 0) ctx.log.info({ deleted, days }, 'old clicks deleted')
   }
-}
-
-/** False when it was woken by the end. */
-function hasSlept({ clock, signal }: BaseCtx, ms: number): Promise<boolean> {
-  return clock.sleep(ms, signal).then(
-    () => true,
-    () => false,
-  )
+  const onError = (err: unknown) => ctx.log.error({ err }, 'old clicks could not be deleted; tomorrow tries again')
+  return repeat(work, { clock: ctx.clock, firstMs: FIRST_MS, everyMs: DAY_MS, onError })
 }
 
 /** Deletes the clicks of all tenants that are older than so many days, until the signal of the context ends it. Gives their number. */

@@ -6,8 +6,9 @@ import type { Cache, Found } from '@stoa/cache'
 import type { Database, Tx } from '@stoa/db'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type Ctx, errors, type FieldError, newId, requirePermission, StoaError } from '@stoa/kernel'
+import { type ClickReportInput, clickReport } from './click-report.ts'
 import type { CodeSupply } from './code-supply.ts'
-import type { Link, LinkChange, NewLink } from './contract.ts'
+import type { Link, LinkChange, LinkClicks, NewLink } from './contract.ts'
 import { linkErrors } from './errors.ts'
 import { linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
 import { type KeptLink, keptAs, keptLink, listKeptAs, statusAt } from './kept-link.ts'
@@ -119,6 +120,11 @@ export class Links {
     })
     const now = ctx.clock.now()
     return { ...kept, value: kept.value.map((link) => this.#shown(link, now)) }
+  }
+
+  /** How often a link was followed, in all and over time; refuses as {@link clickReport}. */
+  linkClicks(ctx: Ctx, input: ClickReportInput): Promise<LinkClicks> {
+    return clickReport(this.#deps.db, ctx, input)
   }
 
   /** Changes a link if it still is what the caller saw; else `precondition_failed`. A change to what it is already changes nothing. */

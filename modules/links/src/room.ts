@@ -46,7 +46,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
   })
   const redirects = new Redirects({ destinations, clicks, clock })
   return {
-    routes: linkRoutes({ links, redirects, db, shortHost: config.shortHost }),
+    routes: linkRoutes({ links, redirects, shortHost: config.shortHost }),
     ready: async () => void (await watch.ready),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }

@@ -1,4 +1,4 @@
-import type { BaseCtx, Ctx } from '@stoa/kernel'
+import { type BaseCtx, backoffMs, type Ctx } from '@stoa/kernel'
 import type { StatementResult } from './batch.ts'
 import { isRetryable, isStalePlan, publicError } from './db-errors.ts'
 import { Frames } from './frame.ts'
@@ -133,7 +133,7 @@ export class WireDatabase implements Database {
       } catch (error) {
         const passes = isRetryable(error) || isStalePlan(error) || tx.retriesOn(error)
         if (attempt >= MAX_ATTEMPTS || !passes) throw publicError(error)
-        await this.#deps.clock.sleep(5 * 2 ** attempt * (0.5 + Math.random()))
+        await this.#deps.clock.sleep(backoffMs(attempt, 10, 200))
       }
     }
   }

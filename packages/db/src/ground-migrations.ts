@@ -12,6 +12,7 @@
  */
 import { StoaError } from '@stoa/kernel'
 import type { AdminSession } from './database.ts'
+import { type GroundState, groundMade, groundState } from './ground-store.ts'
 import { APP_ROLE, type MigrationSet, POOL_SCHEMA, SHARED_SCHEMA, SYSTEM_ROLE } from './migration.ts'
 import { migrationErrors } from './migration-errors.ts'
 import { sqlState } from './sql-state.ts'
@@ -61,19 +62,6 @@ grant select, insert, update on tenants to ${SYSTEM_ROLE};
   ],
 }
 
-interface GroundState {
-  login: string
-  database: string
-  /** Roles that exist. */
-  roles: string[]
-  /** Roles that exist and see more than they may. */
-  unsafe: string[]
-  /** Roles that the login can switch to and whose rights it has. */
-  usable: string[]
-  schemas: string[]
-  tables: boolean
-}
-
 /**
  * Creates the roles, schemas and tables that migrations stand on, as far as they are missing.
  *
@@ -92,24 +80,6 @@ export async function prepareGround(session: AdminSession): Promise<void> {
   const unusable = ROLES.filter((role) => !after.usable.includes(role))
   if (unusable.length > 0) throw rightsMissing(after, `The login cannot act as ${unusable.join(' and ')}.`)
   await createTables(session, after)
-}
-
-/** One look at all of it. From PostgreSQL 16 on, membership and the right to switch to a role are two things. */
-async function groundState(session: AdminSession): Promise<GroundState> {
-  const rows = await session.query<GroundState>(`
-    with role as (
-      select rolname::text as name, rolsuper or rolbypassrls as unsafe,
-        pg_has_role(current_user, oid, 'USAGE') and pg_has_role(current_user, oid,
-          case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end) as usable
-      from pg_roles where rolname in ('${APP_ROLE}', '${SYSTEM_ROLE}'))
-    select current_user::text as login, current_database()::text as database,
-      array(select name from role) as roles,
-      array(select name from role where unsafe) as unsafe,
-      array(select name from role where usable) as usable,
-      array(select nspname::text from pg_namespace where nspname in ('${SHARED_SCHEMA}', '${POOL_SCHEMA}')) as schemas,
-      to_regclass('${SHARED_SCHEMA}.placements') is not null
-        and to_regclass('${SHARED_SCHEMA}.migrations') is not null as tables`)
-  return rows[0] as GroundState
 }
 
 /** Somebody else, in another database of the cluster, did the same at the same moment. */
@@ -134,28 +104,7 @@ async function createTables(session: AdminSession, state: GroundState): Promise<
   const missing = [SHARED_SCHEMA, POOL_SCHEMA].filter((schema) => !state.schemas.includes(schema))
   if (missing.length === 0 && state.tables) return
   try {
-    await session.exec(`
-      begin;
-      ${missing.map((schema) => `create schema ${schema};`).join('\n')}
-      grant usage on schema ${SHARED_SCHEMA}, ${POOL_SCHEMA} to ${APP_ROLE}, ${SYSTEM_ROLE};
-      create table if not exists ${SHARED_SCHEMA}.placements (
-        schema text primary key,
-        scope text not null check (scope in ('shared', 'tenant')),
-        created_at timestamptz not null default now()
-      );
-      insert into ${SHARED_SCHEMA}.placements (schema, scope)
-        values ('${SHARED_SCHEMA}', 'shared'), ('${POOL_SCHEMA}', 'tenant') on conflict do nothing;
-      create table if not exists ${SHARED_SCHEMA}.migrations (
-        schema text not null references ${SHARED_SCHEMA}.placements (schema),
-        owner text not null,
-        name text not null,
-        breaking boolean not null,
-        checksum text not null,
-        duration_ms integer not null,
-        applied_at timestamptz not null default now(),
-        primary key (schema, owner, name)
-      );
-      commit`)
+    await groundMade(session, missing)
   } catch (cause) {
     await session.exec('rollback')
     if (sqlState(cause) === '42501') throw rightsMissing(state, 'The login may not create schemas.', cause)

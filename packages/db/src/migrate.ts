@@ -13,7 +13,15 @@
  * - **Without a transaction** runs one statement that is idempotent by its IF (NOT) EXISTS. What a broken `CREATE INDEX CONCURRENTLY`
  *   leaves behind is an invalid index under the right name; it is dropped first.
  */
-import { type Clock, type Logger, type OptionsSpec, optionalFunction, resolveOptions, StoaError } from '@stoa/kernel'
+import {
+  backoffMs,
+  type Clock,
+  type Logger,
+  type OptionsSpec,
+  optionalFunction,
+  resolveOptions,
+  StoaError,
+} from '@stoa/kernel'
 import type { AdminSession, Database } from './database.ts'
 import { prepareGround } from './ground-migrations.ts'
 import { type MigrationSet, SHARED_SCHEMA } from './migration.ts'
@@ -25,6 +33,7 @@ import {
   readStatus,
   refuseForeign,
 } from './migration-status.ts'
+import { invalidIndexNames, migrationLockReleased, migrationLockTaken, migrationRecorded } from './migration-store.ts'
 import { sqlState } from './sql-state.ts'
 
 /** What the runner needs from outside. */
@@ -133,8 +142,6 @@ export async function applyMissing(
   return applied
 }
 
-/** Any number that no other program uses in this database. */
-const LOCK_KEY = '7526718113060513'
 const LOCK_POLL_MS = 200
 
 /**
@@ -149,7 +156,7 @@ export async function withMigrationLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const deadline = clock.now() + waitMs
-  for (let waits = 0; !(await tryLock(session)); waits++) {
+  for (let waits = 0; !(await migrationLockTaken(session)); waits++) {
     if (waits === 0) log.info({ waitMs }, 'another process is migrating this database: waiting for it')
     if (clock.now() >= deadline) throw new StoaError(migrationErrors.migration_busy, { context: { waitMs } })
     await clock.sleep(LOCK_POLL_MS * (0.5 + Math.random()))
@@ -158,15 +165,10 @@ export async function withMigrationLock<T>(
     return await work()
   } finally {
     // A connection that broke has lost the lock already; what broke it must not be hidden by this.
-    await session.query(`select pg_advisory_unlock(${LOCK_KEY})`).catch((err: unknown) => {
+    await migrationLockReleased(session).catch((err: unknown) => {
       log.warn({ err }, 'the migration lock could not be released: the connection is gone')
     })
   }
-}
-
-async function tryLock(session: AdminSession): Promise<boolean> {
-  const [row] = await session.query<{ locked: boolean }>(`select pg_try_advisory_lock(${LOCK_KEY}) as locked`)
-  return row?.locked === true
 }
 
 /** 55P03 lock_not_available, 40P01 deadlock_detected, 40001 serialization_failure. */
@@ -202,7 +204,7 @@ async function applyPatiently(
           cause,
         })
       }
-      const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS) * (0.5 + Math.random())
+      const pauseMs = backoffMs(attempt - 1, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
       log.info({ schema, migration: name, attempt, pauseMs }, 'a migration waits for a lock')
       await clock.sleep(pauseMs)
     }
@@ -222,7 +224,7 @@ async function applyInTransaction(
       set local statement_timeout = 0;
       set local search_path = ${searchPath(schema)}`)
     await session.exec(migration.up)
-    await record(session, migration, schema, clock.now() - started)
+    await migrationRecorded(session, migration, schema, clock.now() - started)
     await session.exec('commit')
   } catch (error) {
     // When the connection is gone there is nothing to roll back, and the first error is the one that matters.
@@ -247,7 +249,7 @@ async function applyAlone(
     await session.exec(migration.up)
     const [broken] = await invalidIndexes(session, migration, schema)
     if (broken !== undefined) throw new Error(`the index ${broken} was built and is not valid`)
-    await record(session, migration, schema, clock.now() - started)
+    await migrationRecorded(session, migration, schema, clock.now() - started)
   } finally {
     await session.exec('reset lock_timeout; reset statement_timeout; reset search_path').catch(() => {})
   }
@@ -255,22 +257,8 @@ async function applyAlone(
 
 /** Invalid indexes of the schema that the migration names: only a broken attempt of this very migration can have left them. */
 async function invalidIndexes(session: AdminSession, migration: PlannedMigration, schema: string): Promise<string[]> {
-  const rows = await session.query<{ name: string }>(
-    `select relname::text as name from pg_index
-       join pg_class on pg_class.oid = indexrelid join pg_namespace on pg_namespace.oid = relnamespace
-     where nspname = $1 and not indisvalid`,
-    [schema],
-  )
   const words = new Set(migration.up.match(/[a-z0-9_]+/g))
-  return rows.map((row) => row.name).filter((name) => words.has(name))
-}
-
-async function record(session: AdminSession, migration: PlannedMigration, schema: string, ms: number): Promise<void> {
-  await session.query(
-    `insert into ${SHARED_SCHEMA}.migrations (schema, owner, name, breaking, checksum, duration_ms)
-     values ($1, $2, $3, $4, $5, $6)`,
-    [schema, migration.owner, migration.name, migration.breaking, migration.checksum, Math.round(ms)],
-  )
+  return (await invalidIndexNames(session, schema)).filter((name) => words.has(name))
 }
 
 /** Room tables come from the placement, shared tables from `stoa`; names of schemas are made of letters, digits and `_`. */

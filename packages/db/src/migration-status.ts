@@ -4,6 +4,7 @@ import type { AdminSession, Database } from './database.ts'
 import { groundMigrations } from './ground-migrations.ts'
 import { type Migration, type MigrationSet, POOL_SCHEMA, SHARED_SCHEMA } from './migration.ts'
 import { migrationErrors } from './migration-errors.ts'
+import { type Difference, differences, hasMigrations } from './migration-store.ts'
 
 /** One migration in one schema. */
 export interface MigrationRef {
@@ -103,38 +104,14 @@ function named(refs: readonly MigrationRef[]): string {
   return `${refs.length === 1 ? 'the migration' : `${refs.length} migrations:`} ${first.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
 }
 
-interface StatusRow extends MigrationRef {
-  readonly state: 'missing' | 'changed' | 'unknown'
-}
-
-/** Every placement × every migration against what has been applied, in one statement. */
-const COMPARE = `
-with planned as (
-  select * from jsonb_to_recordset($1::text::jsonb)
-    as p(position int, scope text, owner text, name text, checksum text, breaking boolean)),
-expected as (
-  select placements.schema, planned.* from ${SHARED_SCHEMA}.placements join planned using (scope))
-select coalesce(expected.schema, applied.schema) as schema,
-  coalesce(expected.owner, applied.owner) as owner,
-  coalesce(expected.name, applied.name) as name,
-  coalesce(applied.breaking, expected.breaking) as breaking,
-  case when applied.name is null then 'missing' when expected.name is null then 'unknown' else 'changed' end as state
-from expected full join ${SHARED_SCHEMA}.migrations as applied
-  on applied.schema = expected.schema and applied.owner = expected.owner and applied.name = expected.name
-where applied.name is null or expected.name is null or applied.checksum <> expected.checksum
-order by expected.scope nulls last, coalesce(expected.schema, applied.schema) collate "C", expected.position, applied.owner, applied.name`
-
 /** The same comparison on a session that is already there. */
 export async function readStatus(
   session: AdminSession,
   planned: readonly PlannedMigration[],
 ): Promise<MigrationStatus> {
-  const [ground] = await session.query<{ prepared: boolean }>(
-    `select to_regclass('${SHARED_SCHEMA}.migrations') is not null as prepared`,
-  )
-  if (!ground?.prepared) return { missing: freshDatabase(planned), changed: [], unknown: [] }
-  const rows = await session.query<StatusRow>(COMPARE, [JSON.stringify(planned.map(comparable))])
-  const having = (state: StatusRow['state']) => rows.filter((row) => row.state === state).map(reference)
+  if (!(await hasMigrations(session))) return { missing: freshDatabase(planned), changed: [], unknown: [] }
+  const rows = await differences(session, planned.map(comparable))
+  const having = (state: Difference['state']) => rows.filter((row) => row.state === state).map(reference)
   return { missing: having('missing'), changed: having('changed'), unknown: having('unknown') }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@stoa/kernel'
+import { backoffMs, type Clock, type Logger } from '@stoa/kernel'
 import { type Client, escapeIdentifier } from 'pg'
 
 interface Listener {
@@ -43,7 +43,7 @@ export async function listenOnPostgres(
     client = null
     for (let attempt = 0; !closing.signal.aborted; attempt++) {
       try {
-        await deps.clock.sleep(Math.min(5_000, 50 * 2 ** attempt) * (0.5 + Math.random()), closing.signal)
+        await deps.clock.sleep(backoffMs(attempt, 50, 5_000), closing.signal)
         await connect()
         listener.onGap()
         return

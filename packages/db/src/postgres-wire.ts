@@ -6,7 +6,7 @@
  * given up (silence.ts), and with the one connection all that were last heard before.
  */
 import type { Duplex } from 'node:stream'
-import type { Clock, Logger } from '@stoa/kernel'
+import { backoffMs, type Clock, type Logger } from '@stoa/kernel'
 import { Client, type ClientBase, type Connection, Pool, type PoolClient, type PoolConfig, type Submittable } from 'pg'
 import { Batch, type BatchStatement, PreparedStatements, type StatementResult } from './batch.ts'
 import { isConnectionLoss, serverError } from './db-errors.ts'
@@ -90,7 +90,7 @@ async function retryUntil<T>(clock: Clock, timeoutMs: number, connect: () => Pro
       return await connect()
     } catch (reported) {
       const error = serverError(reported as Error)
-      const waitMs = Math.min(500, 20 * 2 ** attempt) * (0.5 + Math.random())
+      const waitMs = backoffMs(attempt, 20, 500)
       if (!isConnectionLoss(error) || clock.now() + waitMs >= deadline) throw error
       await clock.sleep(waitMs)
     }

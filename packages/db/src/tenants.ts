@@ -11,10 +11,11 @@
  * same call goes on where it stopped; until then, migrations keep the unused schema up to date.
  */
 import { type BaseCtx, newId, StoaError } from '@stoa/kernel'
-import type { AdminSession, Database } from './database.ts'
+import type { Database } from './database.ts'
 import { prepareGround } from './ground-migrations.ts'
+import { placementMade } from './ground-store.ts'
 import { applyMissing, applyOptions, withMigrationLock } from './migrate.ts'
-import { APP_ROLE, type MigrationSet, POOL_SCHEMA, SYSTEM_ROLE, TENANT_SCHEMA_PREFIX } from './migration.ts'
+import { type MigrationSet, POOL_SCHEMA, TENANT_SCHEMA_PREFIX } from './migration.ts'
 import { plannedMigrations } from './migration-status.ts'
 import { checkSlug } from './slug.ts'
 import { sqlState } from './sql-state.ts'
@@ -55,7 +56,7 @@ export async function createTenant(
   await db.admin((session) =>
     withMigrationLock(session, ctx, LOCK_WAIT_MS, async () => {
       await prepareGround(session)
-      await createPlacement(session, schema)
+      await placementMade(session, schema)
       await applyMissing(session, plannedMigrations(sets), applyOptions(ctx))
     }),
   )
@@ -100,11 +101,4 @@ async function addTenant(
     if (sqlState(cause) === '23505') throw new StoaError(tenantErrors.tenant_slug_taken, { cause })
     throw cause
   }
-}
-
-async function createPlacement(session: AdminSession, schema: string): Promise<void> {
-  await session.exec(`
-    create schema if not exists ${schema};
-    grant usage on schema ${schema} to ${APP_ROLE}, ${SYSTEM_ROLE};
-    insert into stoa.placements (schema, scope) values ('${schema}', 'tenant') on conflict do nothing`)
 }

@@ -3,7 +3,7 @@
  * minute, and written together for all tenants; what does not fit is dropped, and a crash loses at most one interval.
  */
 import type { Database } from '@stoa/db'
-import { type Clock, type Logger, systemCtx } from '@stoa/kernel'
+import { type Clock, type Logger, type Repeating, repeat, systemCtx } from '@stoa/kernel'
 import { apiKeysUsed } from './api-key-store.ts'
 
 /** How coarse "last used" is, in milliseconds. */
@@ -20,13 +20,18 @@ interface Use {
 /** Notes and writes the uses of keys. */
 export class ApiKeyUses implements AsyncDisposable {
   readonly #deps: { readonly db: Database; readonly clock: Clock; readonly log: Logger }
-  readonly #stop = new AbortController()
-  readonly #writing: Promise<void>
+  readonly #writing: Repeating
+  readonly #complain: (err: unknown) => void
   #noted = new Map<string, Use>()
 
   constructor(deps: { readonly db: Database; readonly clock: Clock; readonly log: Logger }) {
     this.#deps = deps
-    this.#writing = this.#writeForever()
+    this.#complain = (err) => deps.log.warn({ err }, 'the last use of API keys was not written')
+    this.#writing = repeat(() => this.write(), {
+      clock: deps.clock,
+      everyMs: WRITE_INTERVAL_MS,
+      onError: this.#complain,
+    })
   }
 
   /** Notes a use. The caller sees to it that a key comes at most once per minute. */
@@ -54,22 +59,8 @@ export class ApiKeyUses implements AsyncDisposable {
     )
   }
 
-  async #writeForever(): Promise<void> {
-    const { clock, log } = this.#deps
-    const { signal } = this.#stop
-    while (!signal.aborted) {
-      try {
-        await clock.sleep(WRITE_INTERVAL_MS, signal)
-        await this.write()
-      } catch (err) {
-        if (!signal.aborted) log.warn({ err }, 'the last use of API keys was not written')
-      }
-    }
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort()
-    await this.#writing
-    await this.write().catch((err: unknown) => this.#deps.log.warn({ err }, 'the last use of API keys was not written'))
+    await this.#writing[Symbol.asyncDispose]()
+    await this.write().catch(this.#complain)
   }
 }

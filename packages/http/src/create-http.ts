@@ -10,7 +10,7 @@
 import { ServerResponse } from 'node:http'
 import type { Database } from '@stoa/db'
 import { type Clock, type ErrorSpec, type Logger, StoaError } from '@stoa/kernel'
-import type { Store } from '@stoa/limiter'
+import type { Limiter, Store } from '@stoa/limiter'
 import { type Health, type Metrics, readTraceparent } from '@stoa/telemetry'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { onResponse } from './access-log.ts'
@@ -93,16 +93,49 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   const config = resolveHttpOptions(options)
   checkUnique(deps.routes)
   checkErrorCodes(deps.routes, deps.errors)
-  const headers = answerHeaders(config.hstsSeconds)
-  const state = { draining: false }
-  const app = fastifyOf(config, deps, headers, state)
+  const assembly: Assembly = {
+    ...{ config, deps, headers: answerHeaders(config.hstsSeconds), state: { draining: false } },
+    ...openParts(config, deps),
+  }
+  const app = fastifyOf(assembly)
   const endpoints = collectEndpoints(app)
-  const load = new LoadGuard(config, config.measureLoad)
-  const idempotency = idempotencyOf(deps)
-  const limiter = openLimiter(deps)
-  const guard = new Guard({ schemes: deps.schemes, limits: new Limits(limiter, config), load })
-  const meterOf = (method: string, url: string): RouteMeter => deps.metrics?.httpRoute(method, url) ?? noMeter
+  useHooks(app, assembly)
+  serveRoutes(app, assembly)
+  await app.ready()
+  return running(app, endpoints, assembly)
+}
 
+/** What is opened, and closed at the end. */
+interface Parts {
+  readonly load: LoadGuard
+  readonly limiter: Limiter
+  readonly guard: Guard
+  /** null: no route writes. */
+  readonly idempotency: Idempotency | null
+  readonly meterOf: (method: string, url: string) => RouteMeter
+}
+
+interface Assembly extends Parts {
+  readonly config: HttpConfig
+  readonly deps: HttpDeps
+  readonly headers: AnswerHeaders
+  readonly state: { draining: boolean }
+}
+
+function openParts(config: HttpConfig, deps: HttpDeps): Parts {
+  const load = new LoadGuard(config, config.measureLoad)
+  const limiter = openLimiter(deps)
+  return {
+    load,
+    limiter,
+    guard: new Guard({ schemes: deps.schemes, limits: new Limits(limiter, config), load }),
+    idempotency: idempotencyOf(deps),
+    meterOf: (method, url) => deps.metrics?.httpRoute(method, url) ?? noMeter,
+  }
+}
+
+/** What holds for every request, whatever it asks for. */
+function useHooks(app: FastifyInstance, { config, deps, guard, headers, meterOf }: Assembly): void {
   useJsonBodies(app)
   useValidation(app)
   useRequestExtras(app, createCursors(deps.secret('http/cursors', 32)))
@@ -113,23 +146,30 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   useProblems(app, new FailureLog(deps.log, deps.clock), (request, reply, done) =>
     guard.anonymous(request, reply, done),
   )
-  serveSystem(app, {
-    health: deps.health ?? null,
-    metrics: deps.metrics ?? null,
-    metricsToken: config.metricsToken,
-    inFlight: () => load.running,
-    meterOf,
-  })
+}
+
+/** What is answered: health and metrics, the document and its page, the operations. */
+function serveRoutes(app: FastifyInstance, { config, deps, guard, idempotency, load, meterOf }: Assembly): void {
+  const {
+    caughtUp = async () => undefined,
+    db = null,
+    errors = [],
+    health = null,
+    metrics = null,
+    routes,
+    schemes,
+  } = deps
+  const { metricsToken, title, version } = config
+  serveSystem(app, { health, metrics, metricsToken, inFlight: () => load.running, meterOf })
   if (config.docs) {
-    const { title, version } = config
-    const { routes, schemes, errors = [] } = deps
     serveDocs(app, { title, version, routes, schemes, errors, limits: config }, (url) => meterOf('GET', url))
   }
-  const { caughtUp = async () => undefined } = deps
-  const serving: ServingDeps = { db: deps.db ?? null, idempotency, load, caughtUp }
-  for (const route of deps.routes) serve(app, route, serving, guard.of(route, meterOf(route.method, route.url)))
-  await app.ready()
+  const serving: ServingDeps = { db, idempotency, load, caughtUp }
+  for (const route of routes) serve(app, route, serving, guard.of(route, meterOf(route.method, route.url)))
+}
 
+function running(app: FastifyInstance, endpoints: readonly Endpoint[], assembly: Assembly): Http {
+  const { config, deps, idempotency, limiter, load, state } = assembly
   let address: string | null = null
   let draining: Promise<void> | null = null
   const drainOnce = (): Promise<void> => {
@@ -160,11 +200,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
 
 const noMeter: RouteMeter = { observe: () => undefined }
 
-interface DrainState {
-  readonly draining: boolean
-}
-
-function fastifyOf(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders, state: DrainState): FastifyInstance {
+function fastifyOf({ config, deps, headers, state }: Assembly): FastifyInstance {
   return Fastify({
     bodyLimit: config.bodyLimitBytes,
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
@@ -185,7 +221,7 @@ function fastifyOf(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders, s
 }
 
 /** What is answered during a drain closes its connection and says so, also when the request came before. */
-function responseOf(state: DrainState): typeof ServerResponse {
+function responseOf(state: Assembly['state']): typeof ServerResponse {
   return class extends ServerResponse {
     override writeHead(...parameters: unknown[]): this {
       if (state.draining) this.shouldKeepAlive = false

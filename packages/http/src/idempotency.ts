@@ -21,7 +21,17 @@
  * A key belongs to who used it (the API key or user) in one tenant. Answers are kept 24 hours, and those that hold a secret are encrypted.
  */
 import { type Database, isUniqueViolation } from '@stoa/db'
-import { type Clock, type Ctx, errors, isError, type Logger, StoaError, systemCtx } from '@stoa/kernel'
+import {
+  type Clock,
+  type Ctx,
+  errors,
+  isError,
+  type Logger,
+  type Repeating,
+  repeat,
+  StoaError,
+  systemCtx,
+} from '@stoa/kernel'
 import { isKeyTaken, sweepKeys } from './idempotency-store.ts'
 import { inProgress, KEPT_MS, type KeyedRequest, KeySlot } from './key-slot.ts'
 import type { Answer } from './staged-reply.ts'
@@ -55,12 +65,13 @@ export function idempotencyKeyOf(header: string | string[]): string {
 export class Idempotency implements AsyncDisposable {
   readonly #deps: IdempotencyDeps
   readonly #running = new Set<string>()
-  readonly #stop = new AbortController()
-  readonly #sweeping: Promise<void>
+  readonly #sweeping: Repeating
 
   constructor(deps: IdempotencyDeps) {
     this.#deps = deps
-    this.#sweeping = this.#sweepForever()
+    const { clock, log } = deps
+    const onError = (err: unknown) => log.warn({ err }, 'old idempotency keys were not swept')
+    this.#sweeping = repeat((signal) => this.sweep(signal), { clock, everyMs: SWEEP_INTERVAL_MS, onError })
   }
 
   /**
@@ -111,12 +122,12 @@ export class Idempotency implements AsyncDisposable {
     })
   }
 
-  /** Forgets the answers of all tenants that are older than 24 hours. Gives how many. */
-  async sweep(): Promise<number> {
+  /** Forgets the answers of all tenants that are older than 24 hours, until the signal aborts. Gives how many. */
+  async sweep(signal?: AbortSignal): Promise<number> {
     const { db, clock, log } = this.#deps
     const before = new Date(clock.now() - KEPT_MS)
     let swept = 0
-    for (let batch = SWEEP_BATCH; batch === SWEEP_BATCH && !this.#stop.signal.aborted; swept += batch) {
+    for (let batch = SWEEP_BATCH; batch === SWEEP_BATCH && !signal?.aborted; swept += batch) {
       batch = await db.system(systemCtx({ log, clock }, 'idempotency sweep'), (tx) =>
         sweepKeys(tx, before, SWEEP_BATCH),
       )
@@ -124,20 +135,7 @@ export class Idempotency implements AsyncDisposable {
     return swept
   }
 
-  async #sweepForever(): Promise<void> {
-    const { signal } = this.#stop
-    while (!signal.aborted) {
-      try {
-        await this.#deps.clock.sleep(SWEEP_INTERVAL_MS, signal)
-        await this.sweep()
-      } catch (err) {
-        if (!signal.aborted) this.#deps.log.warn({ err }, 'old idempotency keys were not swept')
-      }
-    }
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort()
-    await this.#sweeping
+    await this.#sweeping[Symbol.asyncDispose]()
   }
 }

@@ -2,7 +2,7 @@
  * The example of a body is put together from what its schema says of each field: its own `examples`, else its default, its only value, a format
  * whose values all look alike. So an example cannot forget a field, and a field is made up in one place.
  */
-import type { JsonObject } from './openapi-parts.ts'
+import type { JsonObject } from './openapi-components.ts'
 
 const OF_FORMAT: Readonly<Record<string, string>> = {
   uuid: '019b76da-a800-7000-8000-000000000001',

@@ -8,7 +8,6 @@ import { type ErrorSpec, errors } from '@stoa/kernel'
 import Fastify from 'fastify'
 import { apiKeyErrors } from './api-key-errors.ts'
 import type { AuthScheme } from './auth.ts'
-import { exampleOf } from './openapi-examples.ts'
 import {
   components,
   isVersioned,
@@ -16,7 +15,8 @@ import {
   notModified,
   problemResponse,
   successHeaders,
-} from './openapi-parts.ts'
+} from './openapi-components.ts'
+import { exampleOf } from './openapi-examples.ts'
 import { resolveHttpOptions } from './options.ts'
 import { statusOfError } from './problem.ts'
 import { protocolErrors } from './protocol-errors.ts'

@@ -41,8 +41,6 @@ function statusOf(kind: ErrorKind): number {
       return 404
     case 'method_not_allowed':
       return 405
-    case 'not_acceptable':
-      return 406
     case 'timeout':
       return 408
     case 'conflict':

@@ -1,6 +1,5 @@
-import type { Clock, Logger } from '@stoa/kernel'
+import { backoffMs, type Clock, type Logger } from '@stoa/kernel'
 import type { JournalEvent } from './event.ts'
-import { backoffMs } from './follow.ts'
 import type { JournalSignal, Stuck } from './signals.ts'
 
 /** How events get to a handler that may fail. */

@@ -10,7 +10,7 @@
  * One read at a time; a hint that comes during it is kept. The short pauses are of real time, also under a test clock: what they wait for
  * are real transactions. The poll and the retries follow the clock that was given.
  */
-import { type Clock, type Logger, systemClock } from '@stoa/kernel'
+import { backoffMs, type Clock, type Logger, systemClock } from '@stoa/kernel'
 import type { Alarm } from './alarm.ts'
 import type { JournalEvent } from './event.ts'
 import type { Page } from './feed.ts'
@@ -121,9 +121,4 @@ async function readPatiently(place: Position, following: Following): Promise<Pag
 /** Real time, whatever clock is given; ends early when the signal aborts. */
 export function pause(ms: number, signal: AbortSignal | null): Promise<void> {
   return systemClock.sleep(ms, signal).catch(() => undefined)
-}
-
-/** Doubling from `minMs` to `maxMs`, with jitter: between half and the whole of it. */
-export function backoffMs(attempt: number, minMs: number, maxMs: number): number {
-  return Math.min(maxMs, minMs * 2 ** Math.min(attempt, 30)) * (0.5 + Math.random() / 2)
 }

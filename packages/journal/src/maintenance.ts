@@ -1,6 +1,5 @@
 import type { Database } from '@stoa/db'
-import { type BaseCtx, type OptionsInput, type OptionsSpec, resolveOptions } from '@stoa/kernel'
-import { Alarm } from './alarm.ts'
+import { type BaseCtx, type OptionsInput, type OptionsSpec, type Repeating, repeat, resolveOptions } from '@stoa/kernel'
 import { ensurePartitions, retain } from './partitions.ts'
 
 const MAINTENANCE_OPTIONS = {
@@ -16,42 +15,17 @@ const MAINTENANCE_OPTIONS = {
  */
 export type MaintenanceOptions = OptionsInput<typeof MAINTENANCE_OPTIONS>
 
-/** Maintenance that runs until disposed. */
-export interface Maintenance extends AsyncDisposable {
-  /** Resolves when the first run is over, however it went. */
-  readonly first: Promise<void>
-}
+/** Maintenance that runs until disposed. `first` is the run at the start. */
+export type Maintenance = Repeating
 
 /** Makes partitions ahead and drops old ones, now and every `everyMs`. A run that fails is logged; the next one tries again. */
 export function maintain(db: Database, ctx: BaseCtx, input: MaintenanceOptions): Maintenance {
-  const options = resolveOptions(MAINTENANCE_OPTIONS, input, { name: 'journal.maintain' })
-  const { retainMonths } = options
-  const alarm = new Alarm()
-  let closed = false
-
-  const once = async (): Promise<void> => {
-    try {
-      await ensurePartitions(db, ctx)
-      if (retainMonths !== null) await retain(db, ctx, retainMonths)
-    } catch (err) {
-      ctx.log.error({ err }, 'journal: maintenance failed, the next run tries again')
-    }
+  const { everyMs, retainMonths } = resolveOptions(MAINTENANCE_OPTIONS, input, { name: 'journal.maintain' })
+  const run = async (signal: AbortSignal): Promise<void> => {
+    const own = { ...ctx, signal }
+    await ensurePartitions(db, own)
+    if (retainMonths !== null) await retain(db, own, retainMonths)
   }
-  const first = once()
-  const running = (async () => {
-    await first
-    while (!closed) {
-      await alarm.wait(ctx.clock, options.everyMs)
-      if (!closed) await once()
-    }
-  })()
-
-  return {
-    first,
-    async [Symbol.asyncDispose]() {
-      closed = true
-      alarm.ring()
-      await running
-    },
-  }
+  const onError = (err: unknown) => ctx.log.error({ err }, 'journal: maintenance failed, the next run tries again')
+  return repeat(run, { clock: ctx.clock, firstMs: 0, everyMs, onError })
 }

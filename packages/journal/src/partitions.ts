@@ -6,8 +6,8 @@
  * Retention never drops what a durable reader has not read. A reader that nobody runs any more holds it back, and the report names it.
  */
 import { type AdminSession, type Database, DatabaseError } from '@stoa/db'
-import type { BaseCtx } from '@stoa/kernel'
-import { backoffMs, pause } from './follow.ts'
+import { type BaseCtx, backoffMs } from '@stoa/kernel'
+import { pause } from './follow.ts'
 import { type Month, monthOf, monthOfPartition } from './month.ts'
 import {
   attachMonth,

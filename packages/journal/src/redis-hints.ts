@@ -1,6 +1,6 @@
 // The entry `@stoa/journal/redis`: whoever has no Redis does not load its client.
 
-import type { Logger } from '@stoa/kernel'
+import { backoffMs, type Logger } from '@stoa/kernel'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { HintTransport } from './hints.ts'
 
@@ -18,8 +18,7 @@ export interface RedisTransportOptions {
  */
 export function redisTransport(options: RedisTransportOptions, deps: { readonly log: Logger }): HintTransport {
   const channel = options.channel ?? 'stoa:hints'
-  const retryStrategy = (attempt: number): number =>
-    Math.min(5_000, 50 * 2 ** Math.min(attempt, 7)) * (0.5 + Math.random() / 2)
+  const retryStrategy = (attempt: number): number => backoffMs(attempt, 50, 5_000)
   const settings = { retryStrategy, autoResubscribe: false } satisfies RedisOptions
   // A hint is worth nothing when it is late: while there is no connection it fails at once instead of waiting in memory.
   const publisher = new Redis(options.url, { ...settings, enableOfflineQueue: false, maxRetriesPerRequest: 0 })

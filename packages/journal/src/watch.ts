@@ -7,12 +7,12 @@
  * was committed just before it began comes too.
  */
 import type { Database } from '@stoa/db'
-import type { BaseCtx } from '@stoa/kernel'
+import { type BaseCtx, backoffMs } from '@stoa/kernel'
 import { Alarm } from './alarm.ts'
 import type { JournalEvent } from './event.ts'
 import { type EventRow, eventsUnseen, horizon } from './event-store.ts'
 import { eventOf } from './feed.ts'
-import { backoffMs, pause } from './follow.ts'
+import { pause } from './follow.ts'
 import type { Hints } from './hints.ts'
 import { EVENTS_TOPIC } from './reader.ts'
 import type { ResolvedWatchOptions } from './reader-options.ts'

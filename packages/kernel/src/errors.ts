@@ -17,8 +17,6 @@ export type ErrorKind =
   | 'not_found'
   /** 405 */
   | 'method_not_allowed'
-  /** 406 */
-  | 'not_acceptable'
   /** 408: the caller took too long. */
   | 'timeout'
   /** 409: it contradicts what is there now. */

@@ -1,3 +1,4 @@
+export { backoffMs } from './backoff.ts'
 export { type Clock, systemClock } from './clock.ts'
 export {
   type Actor,
@@ -40,4 +41,5 @@ export {
   type ResolveSettings,
   resolveOptions,
 } from './options.ts'
+export { type Repeating, type RepeatOptions, repeat } from './repeat.ts'
 export { closest, didYouMean } from './text.ts'

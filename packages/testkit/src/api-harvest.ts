@@ -65,7 +65,10 @@ export async function harvestOf(
 /** A call of the operation that succeeds. @throws Error when there is none for it */
 export async function callOf(calls: ApiCalls, { id }: ApiOperation, caller: TestClient): Promise<ApiCall> {
   const prepare = calls[id]
-  if (prepare === undefined) throw new Error(`there is no call of ${id}: say how it is called with success`)
+  if (prepare === undefined)
+    throw new Error(
+      `there is no call of ${id}: say how it is called with success (for the program in apps/stoa/test/api-calls.ts)`,
+    )
   return await prepare(caller)
 }
 

@@ -18,7 +18,7 @@ import { failureOf } from '../failure.ts'
 import { secretFingerprint } from '../installation.ts'
 import { migrationSets } from '../manifest.ts'
 import { openDatabase, pgliteFolder } from '../open-database.ts'
-import { openTables, type ServerFacts, serverFacts } from './database-facts.ts'
+import { openTables, type ServerFacts, serverFacts } from './database-store.ts'
 import { type Finding, findings } from './finding.ts'
 
 const OLDEST_SERVER = 150_000

@@ -1,11 +1,10 @@
-import type { Database } from '@stoa/db'
 import { defineRoute } from '@stoa/http'
-import { linkClicks } from '../click-report.ts'
+import type { Links } from '../links.ts'
 import { LinkClicks, LinkClicksQuery, LinkParams } from '../schema.ts'
 import { queryTime } from './query-time.ts'
 
 /** `GET /api/v1/links/{id}/clicks` */
-export function getLinkClicks(db: Database) {
+export function getLinkClicks(links: Links) {
   return defineRoute({
     method: 'GET',
     url: '/api/v1/links/:id/clicks',
@@ -18,7 +17,7 @@ export function getLinkClicks(db: Database) {
     errors: ['link_not_found', 'series_too_long'],
     schema: { params: LinkParams, querystring: LinkClicksQuery, response: { 200: LinkClicks } },
     handler(ctx, { params, query }) {
-      return linkClicks(db, ctx, {
+      return links.linkClicks(ctx, {
         id: params.id,
         unit: query.unit,
         from: queryTime('from', query.from),

@@ -1,4 +1,3 @@
-import type { Database } from '@stoa/db'
 import type { Route } from '@stoa/http'
 import type { Links } from '../links.ts'
 import type { Redirects } from '../redirect.ts'
@@ -15,12 +14,11 @@ import { updateLink } from './update-link.ts'
 export interface LinkRoutesDeps {
   readonly links: Links
   readonly redirects: Redirects
-  readonly db: Database
   readonly shortHost: string | null
 }
 
 /** Every route of the room. */
-export function linkRoutes({ links, redirects, db, shortHost }: LinkRoutesDeps): Route[] {
+export function linkRoutes({ links, redirects, shortHost }: LinkRoutesDeps): Route[] {
   return [
     createLink(links),
     listLinks(links),
@@ -28,7 +26,7 @@ export function linkRoutes({ links, redirects, db, shortHost }: LinkRoutesDeps):
     updateLink(links),
     archiveLink(links),
     restoreLink(links),
-    getLinkClicks(db),
+    getLinkClicks(links),
     followLink(redirects),
     ...(shortHost === null ? [] : [followShortLink(redirects, shortHost)]),
   ]
