@@ -6,17 +6,18 @@ const CODE_BLOCK = 1000
 
 /**
  * Generated codes of one process. The sequence in the database hands out blocks of {@link CODE_BLOCK} numbers; a block
- * belongs to the process that drew it, which turns the numbers into codes without asking again. A number is used at most
+ * belongs to the process that drew it, which turns its numbers into codes at once. A number is used at most
  * once: a transaction that fails wastes its number, a crash wastes the rest of a block, and neither ever repeats one.
  *
  * When a block ends while many create at once, each draws a block and all blocks are used, so nobody waits for another's
  * transaction.
  */
 export class CodeSupply {
-  readonly #permutation: CodePermutation
-  readonly #blocks: { next: number; readonly end: number }[] = []
+  readonly #permutation: Pick<CodePermutation, 'encodeRange'>
+  /** The next one is the last. */
+  #codes: string[] = []
 
-  constructor(permutation: CodePermutation) {
+  constructor(permutation: Pick<CodePermutation, 'encodeRange'>) {
     this.#permutation = permutation
   }
 
@@ -26,22 +27,12 @@ export class CodeSupply {
    */
   async next(lease: () => Promise<number>): Promise<string> {
     for (;;) {
-      const number = this.#take()
-      if (number === null) {
-        const start = await lease()
-        this.#blocks.push({ next: start, end: Math.min(start + CODE_BLOCK, CODE_SPACE) })
-        continue
-      }
-      const code = this.#permutation.encode(number)
-      if (isKindCode(code)) return code
+      const code = this.#codes.pop()
+      if (code !== undefined) return code
+      const start = await lease()
+      const drawn = this.#permutation.encodeRange(start, Math.min(start + CODE_BLOCK, CODE_SPACE)).filter(isKindCode)
+      // Others may have drawn a block meanwhile: theirs comes first.
+      this.#codes = [...drawn.reverse(), ...this.#codes]
     }
-  }
-
-  #take(): number | null {
-    const block = this.#blocks[0]
-    if (block === undefined) return null
-    const number = block.next++
-    if (block.next === block.end) this.#blocks.shift()
-    return number
   }
 }

@@ -59,6 +59,19 @@ describe('short codes', () => {
     assert.ok(ascending > 9_000 && ascending < 11_000, `${ascending} of 20,000 ascending`)
   })
 
+  it('are the same for a range of numbers as for each of them', () => {
+    for (const [start, end] of [
+      [0, 1_000],
+      [CODE_SPACE - 7, CODE_SPACE],
+      [5, 5],
+    ] as const) {
+      const each = Array.from({ length: end - start }, (_, index) => codes.encode(start + index))
+      assert.deepEqual(codes.encodeRange(start, end), each)
+    }
+    assert.throws(() => codes.encodeRange(-1, 3), RangeError)
+    assert.throws(() => codes.encodeRange(CODE_SPACE - 1, CODE_SPACE + 1), RangeError)
+  })
+
   it('differ with the key', () => {
     const other = codePermutation(Buffer.alloc(16, 7))
     assert.notEqual(other.encode(0), codes.encode(0))
