@@ -100,11 +100,13 @@ describe('the doctor, before the first start', () => {
     plain.has('warn', 'Outside', /A proxy seems to be in front, and none is trusted/)
     const secure = await ask({ STOA_PUBLIC_URL: 'https://stoa.example.org', HOST: '0.0.0.0' })
     secure.has('warn', 'Outside', /A proxy seems to be in front, and none is trusted/)
+    secure.has('warn', 'Outside', /not told to come by TLS alone/)
     const good = await ask({
       STOA_PUBLIC_URL: 'https://stoa.example.org',
       HOST: '0.0.0.0',
       STOA_METRICS_TOKEN: 'a token of some length',
       STOA_TRUSTED_PROXIES: '10.0.0.0/8',
+      STOA_HSTS_SECONDS: '31536000',
     })
     assert.deepEqual(good.ills, ['warn Durability'])
   })

@@ -10,13 +10,16 @@ export interface AnswerHeaders {
   readonly values: readonly string[]
 }
 
-/** @param hstsSeconds `Strict-Transport-Security: max-age`; 0 leaves it out, as a server without TLS in front must */
+/**
+ * @param hstsSeconds `Strict-Transport-Security: max-age`; 0 leaves it out, as a server without TLS in front must. It holds for this host alone:
+ *   what else runs under its name is not ours to decide
+ */
 export function answerHeaders(hstsSeconds: number): AnswerHeaders {
   const headers: Record<string, string> = {
     'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
     'x-content-type-options': 'nosniff',
     'cache-control': 'no-store',
-    ...(hstsSeconds > 0 && { 'strict-transport-security': `max-age=${hstsSeconds}; includeSubDomains` }),
+    ...(hstsSeconds > 0 && { 'strict-transport-security': `max-age=${hstsSeconds}` }),
   }
   return { names: Object.keys(headers), values: Object.values(headers) }
 }

@@ -135,7 +135,7 @@ export const VARIABLES = {
     min: 0,
     max: 63_072_000,
     default: 0,
-    doc: '`Strict-Transport-Security: max-age`. Set it once TLS in front is there to stay. `0` leaves the header out.',
+    doc: '`Strict-Transport-Security: max-age`. Set it once TLS in front is there to stay: `31536000` is a year. It is for this host alone, without `includeSubDomains`. `0` leaves the header out.',
   },
   STOA_RATE_LIMIT: {
     ...RATE_LIMIT,

@@ -56,7 +56,7 @@ async function runningFindings(origin: string): Promise<Finding[]> {
   }
 }
 
-/** What the outside sees: the public address, TLS, metrics, proxies. */
+/** What the outside sees: the public address, TLS, whether it stays, proxies, metrics. */
 export function outsideFindings({ http, publicUrl }: Pick<Config, 'http' | 'publicUrl'>): Finding[] {
   const { ok, warn } = findings('Outside')
   const isOpen = !LOCAL_HOST.test(http.host)
@@ -79,6 +79,14 @@ export function outsideFindings({ http, publicUrl }: Pick<Config, 'http' | 'publ
     )
   } else {
     found.push(ok(`The outside reaches it at ${publicUrl}.`))
+  }
+  if (publicUrl?.startsWith('https:') && http.hstsSeconds === 0) {
+    found.push(
+      warn(
+        'Browsers are not told to come by TLS alone (Strict-Transport-Security).',
+        'Set STOA_HSTS_SECONDS=31536000 once TLS is there to stay, or let the proxy say it.',
+      ),
+    )
   }
   if (http.trustedProxies.length === 0) found.push(...untrustedFindings(isOpen, publicUrl))
   if (isOpen && http.metricsToken === null) {
