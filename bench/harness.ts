@@ -4,9 +4,10 @@
  *   run.ts ──► bench.run(context) ──► context.postgres(), startProgram() ──► paired(): subject, peer, peer, subject, … ──► row()
  *      └──► results/<name>.json and a table
  *
- * The number that is committed is the median over paired runs: subject and peer alternate inside one run of the program, on the same server, so
- * that whatever else the machine does meets both. A ratio is the median of the pairs' ratios. CPU time is counted where load is not made:
- * what is measured runs in a program of its own (startProgram) and the database in its processes; the load comes from here.
+ * The number that is committed is the median over paired runs: subject and peer alternate inside one run of the
+ * program, on the same server, so that whatever else the machine does meets both. A ratio is the median of the pairs'
+ * ratios. CPU time is counted where load is not made: what is measured runs in a program of its own (startProgram) and
+ * the database in its processes; the load comes from here.
  */
 import { type PostgresServer, type RedisServer, startPostgres, startRedis } from '@stoa/testkit/servers'
 
@@ -25,7 +26,10 @@ export interface BenchContext {
   readonly seconds: number
   /** Tells whoever watches what goes on. */
   say(line: string): void
-  /** A PostgreSQL of the benchmark's own with `fsync` and `synchronous_commit` on, stopped at the end. `settings` as in postgresql.conf. */
+  /**
+   * A PostgreSQL of the benchmark's own with `fsync` and `synchronous_commit` on, stopped at the end. `settings` as in
+   * postgresql.conf.
+   */
   postgres(settings?: Readonly<Record<string, string>>): Promise<PostgresServer>
   /** A Redis of the benchmark's own, stopped at the end. */
   redis(): Promise<RedisServer>
@@ -68,7 +72,8 @@ export function openServers(): AsyncDisposable & Pick<BenchContext, 'postgres' |
 }
 
 /**
- * Measures both, `context.runs` times each, after one run of each that does not count. Who goes first changes from pair to pair.
+ * Measures both, `context.runs` times each, after one run of each that does not count. Who goes first changes from pair
+ * to pair.
  *
  * @returns what they gave, pair by pair
  */

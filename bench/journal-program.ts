@@ -1,4 +1,5 @@
-// The writer or the reader of the journal's benchmark, or of its peer: a process of its own, so that its CPU time can be told from everything else's.
+// The writer or the reader of the journal's benchmark, or of its peer: a process of its own, so that its CPU time can
+// be told from everything else's.
 
 import { openPostgres } from '@stoa/db'
 import { createJournal, defineEvent, notifyTransport, relayedHints } from '@stoa/journal'
@@ -189,7 +190,10 @@ answer(
         }
       })
     },
-    /** When each event was taken, once there are so many or nothing has come for a while: the peer skips some. Ends the following. */
+    /**
+     * When each event was taken, once there are so many or nothing has come for a while: the peer skips some. Ends the
+     * following.
+     */
     async taken({ count }: { count: number }): Promise<readonly number[]> {
       for (let last = nowUs(), before = -1; takenCount < count && nowUs() - last < GIVE_UP_US; ) {
         if (takenCount !== before) last = nowUs()

@@ -1,8 +1,8 @@
 /*
  * What a process used, from Linux's /proc, and programs that are measured.
  *
- * A program is a file of this folder that calls `answer`. It runs in a process of its own, answers the questions of whoever started it, and ends when
- * that one lets go of it or dies.
+ * A program is a file of this folder that calls `answer`. It runs in a process of its own, answers the questions of
+ * whoever started it, and ends when that one lets go of it or dies.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,8 +13,9 @@ import { availableParallelism } from 'node:os'
 const MS_PER_TICK = 10
 
 /**
- * CPU time of a process, its children and those of them that have ended, in milliseconds, user and system. For PostgreSQL give it the pid of the
- * server: its children are the sessions, the checkpointer and the writers. To the nearest 10 ms, so measure for seconds.
+ * CPU time of a process, its children and those of them that have ended, in milliseconds, user and system. For
+ * PostgreSQL give it the pid of the server: its children are the sessions, the checkpointer and the writers. To the
+ * nearest 10 ms, so measure for seconds.
  *
  * @throws Error when there is no such process, or `/proc` is not Linux's
  */
@@ -32,8 +33,8 @@ export function cpuMs(pid: number | null): number {
 }
 
 /**
- * What share of the machine's cores other processes use (0–1), from this call until the returned function is called. Work that the kernel does in threads of
- * its own, the disk's for instance, counts as somebody else's.
+ * What share of the machine's cores other processes use (0–1), from this call until the returned function is called.
+ * Work that the kernel does in threads of its own, the disk's for instance, counts as somebody else's.
  */
 export function watchOthers(): () => number {
   const look = () => ({ busy: busyMs(), own: familyMs(process.pid), at: performance.now() })
@@ -96,7 +97,10 @@ function fields(pid: number): readonly string[] {
 /** A program that is measured. Disposing it lets it end by itself, and ends it when it does not. */
 export interface Program extends AsyncDisposable {
   readonly pid: number
-  /** Has it do something, and gives back the outcome. @throws Error with its message when that failed, or when it has ended */
+  /**
+   * Has it do something, and gives back the outcome. @throws Error with its message when that failed, or when it has
+   * ended
+   */
   ask<Outcome>(question: string, input?: unknown): Promise<Outcome>
 }
 
@@ -151,7 +155,8 @@ export async function startProgram(file: URL, env: Readonly<Record<string, strin
 }
 
 /**
- * For a program: answers each question by the function of its name. When whoever asks lets go, `close` is called and the process ends.
+ * For a program: answers each question by the function of its name. When whoever asks lets go, `close` is called and
+ * the process ends.
  */
 export function answer(
   functions: Readonly<Record<string, (input: never) => unknown>>,

@@ -25,7 +25,9 @@ export interface Machine {
   readonly node: string
   /** The average of the last minute before the benchmark began. */
   readonly load: number
-  /** The share of the cores that other processes used meanwhile, 0–1: numbers of a busy machine are not worth keeping. */
+  /**
+   * The share of the cores that other processes used meanwhile, 0–1: numbers of a busy machine are not worth keeping.
+   */
   readonly others: number
 }
 

@@ -1,7 +1,7 @@
 // `npm run check`: everything that has to hold before a change lands. It is what CI runs.
 //
-// First what can be known without the tests: each step is an npm script of that name, and where one says that a committed file has drifted,
-// `<name>:write` writes it. Then the tests, so that their summary is the last line.
+// First what can be known without the tests: each step is an npm script of that name, and where one says that a
+// committed file has drifted, `<name>:write` writes it. Then the tests, so that their summary is the last line.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

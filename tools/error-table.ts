@@ -1,5 +1,6 @@
 // The error codes, in the four places where they are: the defineErrors tables in the sources, the manifest that lists
-// the tables, docs/errors.md, and the `code` of a problem in openapi/stoa.json. Each is compared with the others both ways.
+// the tables, docs/errors.md, and the `code` of a problem in openapi/stoa.json. Each is compared with the others both
+// ways.
 
 import { readSource, visit } from './source.ts'
 import { sourceFiles, workspaces } from './workspace.ts'

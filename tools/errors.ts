@@ -1,4 +1,5 @@
-// `npm run errors[:write]`: the error codes of the sources, of the manifest, of docs/errors.md and of openapi/stoa.json agree.
+// `npm run errors[:write]`: the error codes of the sources, of the manifest, of docs/errors.md and of openapi/stoa.json
+// agree.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,6 @@
-// What an OpenAPI document of ours has to be besides up to date: valid (the meta-schema of 3.1 and JSON Schema 2020-12), whole
-// (every operation is named, grouped, described, guarded or listed as public, with its problems), and shown by examples that fit.
+// What an OpenAPI document of ours has to be besides up to date: valid (the meta-schema of 3.1 and JSON Schema
+// 2020-12), whole (every operation is named, grouped, described, guarded or listed as public, with its problems), and
+// shown by examples that fit.
 
 import { validate } from '@scalar/openapi-validator'
 import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js'
@@ -19,8 +20,9 @@ interface Operation extends Json {
 }
 
 /**
- * What may be called without credentials, as `GET /l/{code}`. One per line: `GET /l/{code} — reason`; `#` begins a comment. The list knows paths
- * that are in no document too, so this file does not ask whether each of them exists; the test of endpoint coverage does.
+ * What may be called without credentials, as `GET /l/{code}`. One per line: `GET /l/{code} — reason`; `#` begins a
+ * comment. The list knows paths that are in no document too, so this file does not ask whether each of them exists; the
+ * test of endpoint coverage does.
  */
 export function publicOperations(text: string): ReadonlySet<string> {
   const listed = new Set<string>()

@@ -40,7 +40,9 @@ export function complaintAboutNode(version) {
   return `Stoa needs Node ${OLDEST_NODE} or newer to install itself; this is Node ${version}. Get one at https://nodejs.org`
 }
 
-/** Packages for other platforms may be absent; everything else must be there in the locked version, and nothing more. */
+/**
+ * Packages for other platforms may be absent; everything else must be there in the locked version, and nothing more.
+ */
 function recordMatches(locked, installed) {
   const isPackage = (path) => path.includes('node_modules/')
   for (const [path, entry] of Object.entries(locked)) {
@@ -102,8 +104,8 @@ function nodeOutside(modules) {
 
 /**
  * Sees to it that the `node` of the package scripts is new enough. The package `node` downloads its program in an
- * install script, which a setting of npm may have kept from running. Where that program cannot run at all (there is none
- * for musl), the machine's own Node serves when it is new enough. Returns what to say when there is none.
+ * install script, which a setting of npm may have kept from running. Where that program cannot run at all (there is
+ * none for musl), the machine's own Node serves when it is new enough. Returns what to say when there is none.
  */
 function provideNode(root, { command, args, env }) {
   const program = join(root, 'node_modules', '.bin', process.platform === 'win32' ? 'node.cmd' : 'node')

@@ -1,5 +1,5 @@
-// `npm run schema[:write]`: packages/db/schema.sql is what all migrations add up to. They run from nothing on PostgreSQL and
-// on PGlite, which have to give the same.
+// `npm run schema[:write]`: packages/db/schema.sql is what all migrations add up to. They run from nothing on
+// PostgreSQL and on PGlite, which have to give the same.
 
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'

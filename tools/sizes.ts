@@ -1,8 +1,9 @@
 // `npm run sizes`: how long files and functions are. Reports against the aims; fails over the hard limits only.
 //
 // Lines are lines of the file, comments and blanks included, less what grows without getting harder to read: type
-// declarations, tables (object and array literals at the top level) and the inside of multi-line texts such as SQL.
-// In tests the callbacks of describe(), and of functions named after it, count as files do, by what is in them, not as functions.
+// declarations, tables (object and array literals at the top level) and the inside of multi-line texts such as SQL. In
+// tests the callbacks of describe(), and of functions named after it, count as files do, by what is in them, not as
+// functions.
 
 import { join } from 'node:path'
 import { readSource, type Source, visit } from './source.ts'

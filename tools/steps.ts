@@ -16,8 +16,9 @@ export interface StepsOptions {
 }
 
 /**
- * Runs steps that do not depend on each other, all of them, whatever fails: who mends one thing should know of the others. Says one line for
- * each when it ends: its name, its time, and the last line that it printed. What a failed step printed comes in whole.
+ * Runs steps that do not depend on each other, all of them, whatever fails: who mends one thing should know of the
+ * others. Says one line for each when it ends: its name, its time, and the last line that it printed. What a failed
+ * step printed comes in whole.
  *
  * @returns the names of those that failed
  */

@@ -3,7 +3,9 @@
 import type { TestEvent } from 'node:test/reporters'
 import { inspect } from 'node:util'
 
-/** What run-file.ts reads. `failure` is the error in full; null for a suite that only failed because a test in it did. */
+/**
+ * What run-file.ts reads. `failure` is the error in full; null for a suite that only failed because a test in it did.
+ */
 export type Line =
   | { readonly at: 'known'; readonly id: number; readonly parent: number; readonly name: string }
   | { readonly at: 'begun'; readonly id: number }

@@ -20,7 +20,9 @@ export interface BannerFacts {
 /** Where the `curl` line takes the key from when it is not printed any more. */
 const KEY_VARIABLE = 'STOA_KEY'
 
-/** What is printed when the program is ready. Every line that begins with `curl` works when pasted into a POSIX shell. */
+/**
+ * What is printed when the program is ready. Every line that begins with `curl` works when pasted into a POSIX shell.
+ */
 export function banner(facts: BannerFacts): string {
   const { address, database, embedded, firstBoot, redis, startedInMs, url, version } = facts
   const rows: [string, string][] = [

@@ -1,6 +1,6 @@
 /*
- * The command line: commands of one or two words, options, arguments. Node's own parser splits the words; what is here says what was
- * misspelt and what was probably meant, and writes the help from the same declarations.
+ * The command line: commands of one or two words, options, arguments. Node's own parser splits the words; what is here
+ * says what was misspelt and what was probably meant, and writes the help from the same declarations.
  */
 import { parseArgs } from 'node:util'
 import { didYouMean } from '@stoa/kernel'

@@ -1,6 +1,6 @@
 /*
- * The contract without a server: the program is put together on a PGlite in memory, and asked for its document before anybody listens. So it is
- * the one that a running program serves, to the letter.
+ * The contract without a server: the program is put together on a PGlite in memory, and asked for its document before
+ * anybody listens. So it is the one that a running program serves, to the letter.
  */
 import { randomBytes } from 'node:crypto'
 import { migrate, openPglite } from '@stoa/db'

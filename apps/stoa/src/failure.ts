@@ -1,6 +1,6 @@
 /*
- * Why the program could not start, or a command could not be done: a line for people, which says what to do. The stack is for mistakes of
- * the program alone; what is wrong with a machine or a setting has none.
+ * Why the program could not start, or a command could not be done: a line for people, which says what to do. The stack
+ * is for mistakes of the program alone; what is wrong with a machine or a setting has none.
  */
 import { DatabaseError, DataFolderError, migrationErrors } from '@stoa/db'
 import { journalErrors } from '@stoa/journal'

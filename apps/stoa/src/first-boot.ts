@@ -1,6 +1,7 @@
 /*
- * A stranger's first start ends with something to try: a tenant, its owner, a key. It is done when there is no tenant yet. A start that was killed
- * between tenant and key has shown the key to nobody; so a demo tenant that never had a key gets one at the next start.
+ * A stranger's first start ends with something to try: a tenant, its owner, a key. It is done when there is no tenant
+ * yet. A start that was killed between tenant and key has shown the key to nobody; so a demo tenant that never had a
+ * key gets one at the next start.
  *
  * Users come with the identity room. Until then the owner is who holds the key 'owner', which may do everything.
  */

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 
 /**
- * Passes when the port (0: any) can be listened on now. Asked before anything else is opened, so that a start in vain changes nothing.
+ * Passes when the port (0: any) can be listened on now. Asked before anything else is opened, so that a start in vain
+ * changes nothing.
  *
  * @throws the error of listening: EADDRINUSE, EACCES, EADDRNOTAVAIL, ENOTFOUND
  */

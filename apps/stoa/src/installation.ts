@@ -1,6 +1,7 @@
 /*
- * A database belongs to one secret. With another one every API key would be unknown, every replay unreadable, and new short codes would
- * collide with the old ones. So the first start leaves the secret's fingerprint in the database, and every later one compares.
+ * A database belongs to one secret. With another one every API key would be unknown, every replay unreadable, and new
+ * short codes would collide with the old ones. So the first start leaves the secret's fingerprint in the database, and
+ * every later one compares.
  */
 import type { Database } from '@stoa/db'
 import { type BaseCtx, StoaError } from '@stoa/kernel'

@@ -1,5 +1,6 @@
 /*
- * What this program is made of. A new room is one more line here. Nothing happens at import: the checks of the repository read these lists too.
+ * What this program is made of. A new room is one more line here. Nothing happens at import: the checks of the
+ * repository read these lists too.
  */
 import { groundMigrations, type MigrationSet, migrationErrors, tenantErrors } from '@stoa/db'
 import { apiKeyErrors, httpEvents, httpMigrations, httpPermissions, protocolErrors } from '@stoa/http'

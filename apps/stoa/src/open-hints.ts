@@ -4,8 +4,8 @@ import type { Clock, Logger } from '@stoa/kernel'
 import type { Config } from './config/config.ts'
 
 /**
- * Hints for this configuration: Redis when there is one; else NOTIFY on PostgreSQL, where other processes may be; else, on PGlite, inside
- * this process, which has the database for itself.
+ * Hints for this configuration: Redis when there is one; else NOTIFY on PostgreSQL, where other processes may be; else,
+ * on PGlite, inside this process, which has the database for itself.
  */
 export async function openHints(
   config: Pick<Config, 'redisUrl'>,

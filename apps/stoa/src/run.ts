@@ -1,5 +1,6 @@
 /*
- * From the words of the command line to an exit code: 0 done, 1 not done, 2 misspelt, 130 or 143 stopped at once by a second signal.
+ * From the words of the command line to an exit code: 0 done, 1 not done, 2 misspelt, 130 or 143 stopped at once by a
+ * second signal.
  */
 import { writeSync } from 'node:fs'
 import { type Command, readCommandLine } from './command-line.ts'

@@ -7,8 +7,8 @@ import { failureOf } from './failure.ts'
 import { openLog, type Program } from './program.ts'
 
 /**
- * Starts the program and runs it until a signal asks it to stop; then drains it. A signal that comes during the start stops it as soon as it
- * is up: nothing is left half done.
+ * Starts the program and runs it until a signal asks it to stop; then drains it. A signal that comes during the start
+ * stops it as soon as it is up: nothing is left half done.
  *
  * @param onReady says so
  * @returns the exit code
@@ -47,8 +47,8 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 /**
- * An error that nobody caught leaves the program in an unknown state: it is logged, and the process ends with 1. Whoever supervises
- * it starts it again; what was committed is there.
+ * An error that nobody caught leaves the program in an unknown state: it is logged, and the process ends with 1.
+ * Whoever supervises it starts it again; what was committed is there.
  */
 function watchForDefects(log: RootLogger): Disposable {
   const onDefect = (err: unknown, origin: string): void => {

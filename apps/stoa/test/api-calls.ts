@@ -1,6 +1,7 @@
 /*
- * How each operation is called with success. The checks over all operations (who may call them, who is kept out, what they answer) are made from
- * the OpenAPI document, and this is what they need beyond it: an operation without a line here fails them.
+ * How each operation is called with success. The checks over all operations (who may call them, who is kept out, what
+ * they answer) are made from the OpenAPI document, and this is what they need beyond it: an operation without a line
+ * here fails them.
  */
 import { randomUUID } from 'node:crypto'
 import type { ApiCalls, TestClient } from '@stoa/testkit'

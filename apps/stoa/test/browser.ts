@@ -19,11 +19,17 @@ export interface OpenPage {
   open(url: string): Promise<void>
   /** The value of an expression in the page, awaited. */
   evaluate(expression: string): Promise<unknown>
-  /** Resolves as soon as the expression is true in the page. @throws Error when it takes too long, with the errors so far */
+  /**
+   * Resolves as soon as the expression is true in the page. @throws Error when it takes too long, with the errors so
+   * far
+   */
   until(expression: string): Promise<void>
 }
 
-/** Starts the browser with an empty profile; it ends with the dispose. Names are not resolved, so nothing leaves the machine. */
+/**
+ * Starts the browser with an empty profile; it ends with the dispose. Names are not resolved, so nothing leaves the
+ * machine.
+ */
 export async function openBrowser(path: string): Promise<OpenPage & AsyncDisposable> {
   const profile = await mkdtemp(join(tmpdir(), 'stoa-browser-'))
   const child = spawn(

@@ -1,7 +1,8 @@
 import { test } from 'node:test'
 import { crashStory } from './crash-story.ts'
 
-// Ten of the twenty kills; crash-serving-postgres.test.ts has the others. A killed start has something to mend: what the kill before left.
+// Ten of the twenty kills; crash-serving-postgres.test.ts has the others. A killed start has something to mend: what
+// the kill before left.
 const [S, L] = ['starting', 'serving'] as const
 const kills = [L, S, S, L, S, S, L, S, S, S]
 

@@ -1,6 +1,7 @@
 /*
- * Who may call what, tried on every operation of the document and on everything else that is answered. An operation that is added is tried here by
- * itself: it needs a call that succeeds in api-calls.ts, and, when it asks for no permission, a line with the reason in public-operations.txt.
+ * Who may call what, tried on every operation of the document and on everything else that is answered. An operation
+ * that is added is tried here by itself: it needs a call that succeeds in api-calls.ts, and, when it asks for no
+ * permission, a line with the reason in public-operations.txt.
  */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'

@@ -1,6 +1,7 @@
 /*
- * What nobody should send, sent to every place of every operation of the document. Whatever comes back is in the document, is no failure on our
- * side, and names the place at fault. What is accepted does what it says and nothing else.
+ * What nobody should send, sent to every place of every operation of the document. Whatever comes back is in the
+ * document, is no failure on our side, and names the place at fault. What is accepted does what it says and nothing
+ * else.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'

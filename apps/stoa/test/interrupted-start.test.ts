@@ -6,7 +6,10 @@ import { eventually } from '@stoa/testkit'
 import { type Installation, newInstallation } from './program.ts'
 import type { Running } from './running.ts'
 
-/** A first start that is making the folder of its database; null when it came so far that this was not seen, because the machine stalled. */
+/**
+ * A first start that is making the folder of its database; null when it came so far that this was not seen, because the
+ * machine stalled.
+ */
 async function inTheMiddle(installation: Installation) {
   const before = entries(installation)
   const starting = installation.start('up')

@@ -5,8 +5,8 @@ import { closed, openRequest } from './open-request.ts'
 import { type Installation, newInstallation } from './program.ts'
 
 /*
- * A terminal sends Ctrl-C to every process of the group: npm, its shell, and the program. The end of the command is the end of all three, because
- * each holds the other end of its output.
+ * A terminal sends Ctrl-C to every process of the group: npm, its shell, and the program. The end of the command is the
+ * end of all three, because each holds the other end of its output.
  */
 describe('npm start', () => {
   const settings = { STOA_DRAIN_TIMEOUT_MS: '600000' }

@@ -13,7 +13,10 @@ export interface OpenRequest {
 
 const BODY = JSON.stringify({ target: 'https://example.com/in-flight' })
 
-/** Begins to create a link. By `Expect: 100-continue` the program itself says that it has the request (RFC 9110, 10.1.1). */
+/**
+ * Begins to create a link. By `Expect: 100-continue` the program itself says that it has the request (RFC 9110,
+ * 10.1.1).
+ */
 export async function openRequest({ url }: Up, { key }: Installation): Promise<OpenRequest> {
   const sent = request(`${url}/api/v1/links`, {
     method: 'POST',

@@ -1,6 +1,7 @@
 /*
- * A pooler in transaction mode that does not keep prepared statements apart, as PgBouncer before 1.21 is: all of its clients share one connection to the
- * server, which is handed on after each transaction. It knows of the protocol (PostgreSQL manual, 55.7) what that takes, and nothing of passwords.
+ * A pooler in transaction mode that does not keep prepared statements apart, as PgBouncer before 1.21 is: all of its
+ * clients share one connection to the server, which is handed on after each transaction. It knows of the protocol
+ * (PostgreSQL manual, 55.7) what that takes, and nothing of passwords.
  */
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'

@@ -1,5 +1,6 @@
 /*
- * What every operation that has it promises of If-Match, Idempotency-Key and cursors, tried on each of them through the program.
+ * What every operation that has it promises of If-Match, Idempotency-Key and cursors, tried on each of them through the
+ * program.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'

@@ -1,5 +1,6 @@
 /*
- * The program as its users have it: a process of its own with its own folder, spoken to by HTTP, signals and the words that it prints.
+ * The program as its users have it: a process of its own with its own folder, spoken to by HTTP, signals and the words
+ * that it prints.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -20,7 +21,10 @@ type Settings = Readonly<Record<string, string>>
 
 /** How an installation begins. */
 export interface InstallationOptions {
-  /** Nothing is there yet: no folder, an empty database. Default: the schema is there, which spares the first start seconds; and nothing else. */
+  /**
+   * Nothing is there yet: no folder, an empty database. Default: the schema is there, which spares the first start
+   * seconds; and nothing else.
+   */
   readonly empty?: boolean
   /** More variables for every command, over what the engine needs. */
   readonly settings?: Settings

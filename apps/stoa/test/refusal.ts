@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import type { Finished } from './program.ts'
 
-/** It ended with a code that is not 0 and one line that says why: no stack, no answer, nothing else but information in the log. */
+/**
+ * It ended with a code that is not 0 and one line that says why: no stack, no answer, nothing else but information in
+ * the log.
+ */
 export function refused({ code, stderr, stdout }: Finished, why: RegExp, exitCode = 1): void {
   assert.equal(code, exitCode, stderr)
   assert.equal(stdout, '')

@@ -26,7 +26,8 @@ for (const engine of engines) {
           victim: suite.tenants[victim],
           asVictim: () => suite.client(victim),
           asIntruder: () => suite.client('neighbour'),
-          // The last use of a key and the clicks are written a little later; a program that has stopped has written them.
+          // The last use of a key and the clicks are written a little later; a program that has stopped has written
+          // them.
           settle: () => suite.restart(),
         })
         assert.deepEqual(report.problems, [])

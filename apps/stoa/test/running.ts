@@ -1,5 +1,6 @@
 /*
- * A process that a test started: what it prints, how it ends, and that it does end, even when the test does not come to its end.
+ * A process that a test started: what it prints, how it ends, and that it does end, even when the test does not come to
+ * its end.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,7 +21,10 @@ export interface Running extends AsyncDisposable {
   logged(pattern: RegExp): Promise<RegExpExecArray>
   /** Sends a signal to this process alone. */
   kill(signal: NodeJS.Signals): void
-  /** Sends a signal to all processes of its group, as a terminal does. Only for one that was started with a group of its own. */
+  /**
+   * Sends a signal to all processes of its group, as a terminal does. Only for one that was started with a group of its
+   * own.
+   */
   press(signal: NodeJS.Signals): void
 }
 
@@ -43,7 +47,10 @@ interface Keeper {
   end(): Promise<void>
 }
 
-/** Nothing else would end a group of its own when this process is killed: a shell waits for that, at the other end of a pipe. */
+/**
+ * Nothing else would end a group of its own when this process is killed: a shell waits for that, at the other end of a
+ * pipe.
+ */
 function keepGroup(pid: number): Keeper {
   const script = 'cat >/dev/null; kill -s KILL -- "-$1" 2>/dev/null'
   const keeper = spawn('/bin/sh', ['-c', script, 'keeper', String(pid)], {

@@ -1,6 +1,7 @@
 /*
- * The whole program in this process, on a database of its own, with three tenants. It has a host for short links, so that every operation there
- * can be is there, and believes a proxy, so that a test can name that host and come from as many addresses as it likes.
+ * The whole program in this process, on a database of its own, with three tenants. It has a host for short links, so
+ * that every operation there can be is there, and believes a proxy, so that a test can name that host and come from as
+ * many addresses as it likes.
  */
 import { systemClock } from '@stoa/kernel'
 import { createLogger } from '@stoa/telemetry'

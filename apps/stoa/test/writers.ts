@@ -1,6 +1,7 @@
 /*
- * Callers that create links while things go wrong, and keep book: what was acknowledged, and what was sent and never answered. They do what the
- * documentation tells callers to do: each write has an Idempotency-Key, and a write without an answer is sent again with the same key.
+ * Callers that create links while things go wrong, and keep book: what was acknowledged, and what was sent and never
+ * answered. They do what the documentation tells callers to do: each write has an Idempotency-Key, and a write without
+ * an answer is sent again with the same key.
  */
 import assert from 'node:assert/strict'
 import { systemClock } from '@stoa/kernel'
@@ -18,7 +19,10 @@ interface Event {
   readonly subjects: readonly string[]
 }
 
-/** Whether it is the refusal of a program that got no processor for long: the machine has other work, and that is no fault. */
+/**
+ * Whether it is the refusal of a program that got no processor for long: the machine has other work, and that is no
+ * fault.
+ */
 export function isOverloaded(body: unknown): boolean {
   return (body as { readonly code?: string } | null)?.code === 'overloaded'
 }
@@ -116,7 +120,10 @@ export class Writers {
     return client.send('POST', '/api/v1/links', { body: { target }, headers: { 'idempotency-key': key } })
   }
 
-  /** What the API shows is what was acknowledged: each write once, with one event, and nothing else. Nothing may be open. */
+  /**
+   * What the API shows is what was acknowledged: each write once, with one event, and nothing else. Nothing may be
+   * open.
+   */
   async check(up: Up): Promise<void> {
     assert.equal(this.#open.size, 0)
     const client = up.client()
@@ -135,8 +142,8 @@ export class Writers {
 }
 
 /**
- * Writes without end while something happens; then what was left open is settled, and the book is checked. The program survives, and no connection
- * to it breaks.
+ * Writes without end while something happens; then what was left open is settled, and the book is checked. The program
+ * survives, and no connection to it breaks.
  *
  * @param events what happens; `progress` resolves when fifty more writes are acknowledged
  */

@@ -10,8 +10,8 @@ export interface RecordedClicks {
 
 /**
  * Writes clicks and adds them to the hourly sums, by one statement. A click that is there already (the batch was tried
- * before, and the answer was lost) adds nothing to the sums either. Sums are touched in key order, so that two processes
- * never wait for each other in a circle.
+ * before, and the answer was lost) adds nothing to the sums either. Sums are touched in key order, so that two
+ * processes never wait for each other in a circle.
  */
 export function insertClicks(tx: Tx, tenantId: string, clicks: readonly Click[]): Promise<RecordedClicks> {
   return tx.one(
@@ -80,7 +80,10 @@ select coalesce(sum(clicks), 0)::bigint as clicks, coalesce(sum(bots), 0)::bigin
 from link_click_hours
 where tenant_id = $1 and link_id = $2`)
 
-/** Deletes single clicks made before a time, the oldest first, up to a number of them; their sums stay. Gives how many there were. */
+/**
+ * Deletes single clicks made before a time, the oldest first, up to a number of them; their sums stay. Gives how many
+ * there were.
+ */
 export function deleteClicksBefore(tx: Tx, tenantId: string, before: Date, limit: number): Promise<number> {
   return tx.run(clickDeletion(tenantId, before, limit))
 }

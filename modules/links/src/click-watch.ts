@@ -1,6 +1,7 @@
 /*
- * A click that is dropped is dropped in silence for the visitor, so it has to be loud elsewhere: a counter to alert on, and a line in
- * `/health/ready`, from where `stoa doctor` takes it. It is no reason to take the process out of service: redirects work.
+ * A click that is dropped is dropped in silence for the visitor, so it has to be loud elsewhere: a counter to alert on,
+ * and a line in `/health/ready`, from where `stoa doctor` takes it. It is no reason to take the process out of service:
+ * redirects work.
  */
 import type { Columns } from '@stoa/module'
 import type { CheckResult } from '@stoa/telemetry'

@@ -7,11 +7,11 @@
  *
  * Bounds. `waiting` and what is being written hold at most `buffer` clicks together; beyond that a click is dropped and
  * counted, and the redirect is as fast as ever. While the database is away the clicks stay, up to that bound. A tenant
- * whose clicks are refused for another reason gets {@link ATTEMPTS} attempts, then they are dropped and counted, so that
- * one bad batch cannot hold up the rest for ever.
+ * whose clicks are refused for another reason gets {@link ATTEMPTS} attempts, then they are dropped and counted, so
+ * that one bad batch cannot hold up the rest for ever.
  *
- * Each click has an id from the start and is written with "on conflict do nothing": a transaction whose outcome was lost
- * with the connection is simply tried again, and nothing is counted twice.
+ * Each click has an id from the start and is written with "on conflict do nothing": a transaction whose outcome was
+ * lost with the connection is simply tried again, and nothing is counted twice.
  *
  * A crash loses what waits: `flushMs` worth of clicks. Closing writes everything first.
  */
@@ -122,7 +122,10 @@ export class Clicks implements AsyncDisposable {
     this.#run = null
   }
 
-  /** After a failure: the pause, whatever arrives meanwhile. Else the time in which clicks gather, unless there are enough. */
+  /**
+   * After a failure: the pause, whatever arrives meanwhile. Else the time in which clicks gather, unless there are
+   * enough.
+   */
   async #sleep(): Promise<void> {
     const { clock, flushMs, batch } = this.#options
     if (this.#pauseMs === 0 && this.#waiting.length >= batch) return

@@ -23,8 +23,8 @@ const spec = {
    */
   cacheEntries: { type: 'integer', min: 100, max: 1_000_000, default: 10_000 },
   /**
-   * How long a resolved code is believed, in milliseconds. Changes are seen sooner, by the journal; this is the bound for
-   * when that is late. From 100 to 60,000; default 5,000.
+   * How long a resolved code is believed, in milliseconds. Changes are seen sooner, by the journal; this is the bound
+   * for when that is late. From 100 to 60,000; default 5,000.
    */
   cacheTtlMs: { type: 'integer', min: 100, max: 60_000, default: 5_000 },
   /**
@@ -33,8 +33,8 @@ const spec = {
    */
   clickBuffer: { type: 'integer', min: 1_000, max: 1_000_000, default: 50_000 },
   /**
-   * How long a click waits for others before it is written, in milliseconds. It is also what a crash can lose. From 1 to
-   * 10,000; default 100.
+   * How long a click waits for others before it is written, in milliseconds. It is also what a crash can lose. From 1
+   * to 10,000; default 100.
    */
   clickFlushMs: { type: 'integer', min: 1, max: 10_000, default: 100 },
   /** How many waiting clicks start a write before its time. From 1 to 5,000; default 500. */

@@ -28,14 +28,17 @@ export async function nextCodeNumber(tx: Tx): Promise<number> {
 const codeNumber = statement<[], { number: number }>(`select nextval('link_code_numbers') as number`)
 
 /**
- * Adds a link under a code that its maker chose, if it was free: claims the code in the directory first. One statement, so one round trip. False when
- * the code is taken: another transaction that is about to claim it is waited for first.
+ * Adds a link under a code that its maker chose, if it was free: claims the code in the directory first. One statement,
+ * so one round trip. False when the code is taken: another transaction that is about to claim it is waited for first.
  */
 export async function claimLink(tx: Tx, tenantId: string, link: LinkRow): Promise<boolean> {
   return (await tx.run(linkClaim(...insertionOf(tenantId, link)))) === 1
 }
 
-/** Adds a link under a generated code, along with the commit. Should somebody have chosen that very code, the transaction runs again with the next one. */
+/**
+ * Adds a link under a generated code, along with the commit. Should somebody have chosen that very code, the
+ * transaction runs again with the next one.
+ */
 export function addLink(tx: Tx, tenantId: string, link: LinkRow): void {
   tx.later(codeAddition(link.host, link.code, tenantId, link.id), { retryOn: isCodeTaken })
   tx.later(linkAddition(...insertionOf(tenantId, link)))
@@ -156,8 +159,9 @@ interface Tables {
 const builder = queryBuilder<Tables>()
 
 /**
- * A page of links. Time and id together are unique and indexed in both orders, so a page costs the same however far in it lies. With tags
- * the planner has the choice: all links of a rare tag, sorted, or the links in their order, each probed for a common one.
+ * A page of links. Time and id together are unique and indexed in both orders, so a page costs the same however far in
+ * it lies. With tags the planner has the choice: all links of a rare tag, sorted, or the links in their order, each
+ * probed for a common one.
  */
 export function linkRows(tx: Tx, tenantId: string, filter: LinkFilter): Promise<LinkRow[]> {
   return tx.many(linkPage(tenantId, filter))

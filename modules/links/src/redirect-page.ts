@@ -30,8 +30,8 @@ export function refusalPage(refusal: Pick<StoaError, 'kind' | 'message'>): strin
 }
 
 /**
- * Whether the sender of this `Accept` wants a page rather than JSON (RFC 9110 §12.5.1). Browsers name `text/html` first;
- * programs name JSON, anything, or nothing, and get problem+json.
+ * Whether the sender of this `Accept` wants a page rather than JSON (RFC 9110 §12.5.1). Browsers name `text/html`
+ * first; programs name JSON, anything, or nothing, and get problem+json.
  */
 export function wantsPage(accept: string | undefined): boolean {
   if (accept === undefined) return false

@@ -4,8 +4,8 @@
  *
  *   unknown code ─▶ link_not_found      archived or expired ─▶ link_gone      otherwise ─▶ the target, and a click
  *
- * A click is a visit that is redirected. No click: HEAD, which follows nothing, and a prefetch, which nobody may ever look
- * at. A program that says so by its user agent counts apart, and so does one that sends none: every browser does.
+ * A click is a visit that is redirected. No click: HEAD, which follows nothing, and a prefetch, which nobody may ever
+ * look at. A program that says so by its user agent counts apart, and so does one that sends none: every browser does.
  */
 import { type Clock, newId, StoaError } from '@stoa/kernel'
 import { isbot } from 'isbot'

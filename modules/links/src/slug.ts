@@ -1,11 +1,13 @@
 /**
  * Which words may stand after the slash.
  *
- * A custom slug is chosen by a person; a generated code is not, and must not embarrass the one who gets it. Both live in
- * one namespace per short host, and both are case-sensitive: `Sale` and `sale` are two links.
+ * A custom slug is chosen by a person; a generated code is not, and must not embarrass the one who gets it. Both live
+ * in one namespace per short host, and both are case-sensitive: `Sale` and `sale` are two links.
  */
 
-/** Shortest custom slug, in characters. One and two are kept back: there are few of them and they are worth something. */
+/**
+ * Shortest custom slug, in characters. One and two are kept back: there are few of them and they are worth something.
+ */
 export const SLUG_MIN = 3
 /** Longest custom slug, in characters. */
 export const SLUG_MAX = 64

@@ -19,11 +19,16 @@ export const TARGET_MAX = 2048
 
 /** What the installation says about targets. */
 export interface TargetRules {
-  /** Accept private addresses and local names: for use inside one network. Credentials and loops stay refused. Default false. */
+  /**
+   * Accept private addresses and local names: for use inside one network. Credentials and loops stay refused. Default
+   * false.
+   */
   readonly allowPrivateTargets: boolean
   /** Where this installation is reached, e.g. `https://stoa.example`; its `/l/…` paths are our own links. */
   readonly publicUrl: string
-  /** The dedicated short host (`s.example` or `s.example:8080`), where every path is a link of ours; null without one. */
+  /**
+   * The dedicated short host (`s.example` or `s.example:8080`), where every path is a link of ours; null without one.
+   */
   readonly shortHost: string | null
 }
 
@@ -91,7 +96,10 @@ function isSoundName(host: string): boolean {
   return host.split('.').every((label) => label.length >= 1 && label.length <= 63 && /^[a-z0-9_-]+$/.test(label))
 }
 
-/** Suffixes that no public resolver answers for, or that stay inside a network (RFC 6761, RFC 6762, RFC 8375, ICANN `.internal`). */
+/**
+ * Suffixes that no public resolver answers for, or that stay inside a network (RFC 6761, RFC 6762, RFC 8375, ICANN
+ * `.internal`).
+ */
 const localSuffixes = [
   'localhost',
   'local',
@@ -112,7 +120,10 @@ function isPrivateHost(host: string): boolean {
   return localSuffixes.some((suffix) => host.endsWith(`.${suffix}`))
 }
 
-/** The blocks of the IANA special-purpose registry for IPv4 (RFC 6890) and multicast: none is a place on the public internet. */
+/**
+ * The blocks of the IANA special-purpose registry for IPv4 (RFC 6890) and multicast: none is a place on the public
+ * internet.
+ */
 const reservedIpv4 = blockList('ipv4', [
   '0.0.0.0/8', // this network, unspecified
   '10.0.0.0/8', // private
@@ -131,7 +142,10 @@ const reservedIpv4 = blockList('ipv4', [
   '240.0.0.0/4', // reserved, broadcast
 ])
 
-/** Only 2000::/3 is given out for the public internet; all else is refused by that, and these are the exceptions within it. */
+/**
+ * Only 2000::/3 is given out for the public internet; all else is refused by that, and these are the exceptions within
+ * it.
+ */
 const globalIpv6 = blockList('ipv6', ['2000::/3'])
 const reservedIpv6 = blockList('ipv6', [
   '2001::/23', // protocol assignments, Teredo (carries an IPv4 address)
@@ -157,7 +171,10 @@ function blockList(family: 'ipv4' | 'ipv6', blocks: readonly string[]): BlockLis
   return list
 }
 
-/** A link of ours: any path on the short host, `/l/…` on the public one. Either default port is the same place to a visitor. */
+/**
+ * A link of ours: any path on the short host, `/l/…` on the public one. Either default port is the same place to a
+ * visitor.
+ */
 function isOurs(url: URL, rules: TargetRules): boolean {
   if (rules.shortHost !== null && isSamePlace(url, URL.parse(`http://${rules.shortHost}`))) return true
   return isSamePlace(url, URL.parse(rules.publicUrl)) && /^\/+l(\/|$)/i.test(decoded(url.pathname))

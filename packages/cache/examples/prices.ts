@@ -1,4 +1,5 @@
-// A cache in front of something slow. Two callers at once cost one load, a change drops what depends on it, and a load that began before the change keeps nothing.
+// A cache in front of something slow. Two callers at once cost one load, a change drops what depends on it, and a load
+// that began before the change keeps nothing.
 import assert from 'node:assert/strict'
 import { createCache } from '@stoa/cache'
 

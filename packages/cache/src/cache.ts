@@ -8,12 +8,13 @@
  *                             │ nothing, and the lease of the key (or Redis is away)
  *                             └─► load ─► memory, Redis ───────────────► value
  *
- * No stale set after a drop. A flight notes when it began. What it brings, from Redis or from a load, is stored in memory only if none of its tags was
- * dropped in this process since then, and in Redis only if none was dropped by any process since the flight asked there: Redis looks and
- * stores in one step. So the order "load reads the old row, write commits, drop, load stores" stores nothing, however slow the load is.
+ * No stale set after a drop. A flight notes when it began. What it brings, from Redis or from a load, is stored in
+ * memory only if none of its tags was dropped in this process since then, and in Redis only if none was dropped by any
+ * process since the flight asked there: Redis looks and stores in one step. So the order "load reads the old row, write
+ * commits, drop, load stores" stores nothing, however slow the load is.
  *
- * Rejected: removing the keys at a write (what is on its way comes back), a second removal after a pause (guesses how slow a load may be), a short time
- * to live (is stale for as long).
+ * Rejected: removing the keys at a write (what is on its way comes back), a second removal after a pause (guesses how
+ * slow a load may be), a short time to live (is stale for as long).
  */
 import { type CacheClock, monotonicClock } from './clock.ts'
 import type { EntryHead } from './codec.ts'
@@ -38,7 +39,10 @@ export interface CacheDeps {
   readonly clock?: CacheClock
   /** Told what happens. It must be quick; what it throws is ignored. */
   readonly observe?: (signal: CacheSignal) => void
-  /** Whether to pass the cache by, because a load would see what others do not: inside an open transaction. Default: never. */
+  /**
+   * Whether to pass the cache by, because a load would see what others do not: inside an open transaction. Default:
+   * never.
+   */
   readonly bypass?: (scope: CacheScope) => boolean
   /** From 0 to below 1, for early refreshes. Default: Math.random. */
   readonly random?: () => number
@@ -136,7 +140,8 @@ export class Cache implements AsyncDisposable {
    *
    * @param key any text. It names the value within its tenant, so whatever the value depends on is in it
    * @param load gets the value. It runs once for all who ask at the same time, so it must not depend on who asks
-   * @throws what `load` throws; {@link CacheLoadTimeout}; the reason of the scope's signal; TypeError, RangeError for options out of range
+   * @throws what `load` throws; {@link CacheLoadTimeout}; the reason of the scope's signal; TypeError, RangeError for
+   * options out of range
    */
   async wrap<T>(scope: CacheScope, key: string, options: EntryOptions<T>, load: Load<T>): Promise<T> {
     const found = await this.lookup(scope, key, options, load)
@@ -155,8 +160,9 @@ export class Cache implements AsyncDisposable {
   }
 
   /**
-   * Writes, and keeps what the write gives back: whoever asks next need not load. Everything that carries one of the tags is dropped first, in
-   * any case; the value is kept only if nobody else dropped one of them while the write was under way, because then it may be outdated already.
+   * Writes, and keeps what the write gives back: whoever asks next need not load. Everything that carries one of the
+   * tags is dropped first, in any case; the value is kept only if nobody else dropped one of them while the write was
+   * under way, because then it may be outdated already.
    *
    * @param write makes the change, commits it, and gives what a load would give from then on
    * @throws what `write` throws; TypeError, RangeError for options out of range
@@ -178,9 +184,10 @@ export class Cache implements AsyncDisposable {
   }
 
   /**
-   * Drops what depends on any of the tags: nobody who asks from now on is given it, and nothing that is on its way can be stored. In this process that
-   * is done when the call returns; in Redis when the promise resolves, or, if Redis does not answer in time, as soon as it does.
-   * Other processes keep what is in their memory until they are told: see `dropFromJournal`, and until then no longer than its time to live.
+   * Drops what depends on any of the tags: nobody who asks from now on is given it, and nothing that is on its way can
+   * be stored. In this process that is done when the call returns; in Redis when the promise resolves, or, if Redis
+   * does not answer in time, as soon as it does. Other processes keep what is in their memory until they are told: see
+   * `dropFromJournal`, and until then no longer than its time to live.
    *
    * @param commit names what was committed, so that {@link Cache.repair} knows that it was dropped
    * @throws TypeError when they are not tags
@@ -190,7 +197,10 @@ export class Cache implements AsyncDisposable {
     return this.#drop(scope.tenant.id, tags, commit)
   }
 
-  /** Drops tags in the memory of this process alone: another process has changed something, and told Redis. @throws TypeError when they are not tags */
+  /**
+   * Drops tags in the memory of this process alone: another process has changed something, and told Redis. @throws
+   * TypeError when they are not tags
+   */
   dropHere(scope: CacheScope, tags: readonly string[]): void {
     checkDropped(tags)
     this.#writers.dropped(scope.tenant.id, tags)
@@ -221,7 +231,8 @@ export class Cache implements AsyncDisposable {
   }
 
   /**
-   * From now on the witness is asked about whatever comes from Redis. What is in memory is forgotten: nobody was asked about that.
+   * From now on the witness is asked about whatever comes from Redis. What is in memory is forgotten: nobody was asked
+   * about that.
    *
    * @returns takes the witness away again
    * @throws Error when there is one
@@ -252,7 +263,8 @@ export class Cache implements AsyncDisposable {
   async #drop(tenantId: string, tags: readonly string[], mark?: string): Promise<void> {
     const own = this.#writers.own
     if (own?.tenantId !== tenantId) await this.#dropTags(tenantId, tags, { mark })
-    // Tags that are known only from the value cannot be watched over from the commit on, so Redis is not given the value then.
+    // Tags that are known only from the value cannot be watched over from the commit on, so Redis is not given the
+    // value then.
     else await this.#dropOwn(own, [...new Set([...tags, ...(own.tags ?? [])])], own.tags ? own.idle : null, mark)
   }
 
@@ -427,7 +439,9 @@ function keptOf(
   return { value, loadedAt, freshUntil, staleUntil: freshUntil + staleMs, spentMs, origin, refreshAfter: 0 }
 }
 
-/** What a kept value is at a time; null when it is of no use, which it is too when the clock stands before its loading. */
+/**
+ * What a kept value is at a time; null when it is of no use, which it is too when the clock stands before its loading.
+ */
 function outcomeAt(kept: MemoryValue, now: number): 'hit' | 'stale' | null {
   if (now < kept.loadedAt || now >= kept.staleUntil) return null
   return now < kept.freshUntil ? 'hit' : 'stale'

@@ -11,8 +11,8 @@ interface Changes {
 const LAST = 8
 
 /**
- * Which transactions changed what a tag names, as far as this process knows. It is bounded: what it has forgotten counts as changed by every transaction up
- * to the highest one that was forgotten.
+ * Which transactions changed what a tag names, as far as this process knows. It is bounded: what it has forgotten
+ * counts as changed by every transaction up to the highest one that was forgotten.
  */
 export class ChangeLog {
   readonly #tags = new Map<string, Changes>()

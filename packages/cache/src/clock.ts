@@ -2,7 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 /** The time that entries age by, and that waits are measured by. */
 export interface CacheClock {
-  /** Milliseconds since any fixed moment. A step back makes entries that were stored after it unusable, never younger. */
+  /**
+   * Milliseconds since any fixed moment. A step back makes entries that were stored after it unusable, never younger.
+   */
   now(): number
   /** Resolves after `ms` milliseconds; rejects as soon as the signal aborts. */
   sleep(ms: number, signal?: AbortSignal | null): Promise<void>

@@ -7,8 +7,9 @@
  *   6–9    length of the value before compression, big endian
  *   10–    head (JSON), value
  *
- * JSON where it gives the value back exactly, because it is the fastest; bytes as they are; V8's own form for dates, maps, big integers and the like. What
- * cannot be read (another format, another version of V8, damage) is an error, and an error is a miss.
+ * JSON where it gives the value back exactly, because it is the fastest; bytes as they are; V8's own form for dates,
+ * maps, big integers and the like. What cannot be read (another format, another version of V8, damage) is an error, and
+ * an error is a miss.
  */
 import { promisify } from 'node:util'
 import { deserialize, serialize } from 'node:v8'

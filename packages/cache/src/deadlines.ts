@@ -8,8 +8,8 @@ interface Waiting {
 }
 
 /**
- * One time limit for many waits. They all have the same length, so they end in the order in which they began, and one timer watches the oldest: a
- * wait that ends in time costs no timer of its own.
+ * One time limit for many waits. They all have the same length, so they end in the order in which they began, and one
+ * timer watches the oldest: a wait that ends in time costs no timer of its own.
  */
 export class Deadlines {
   readonly #clock: CacheClock
@@ -23,7 +23,9 @@ export class Deadlines {
     this.#limitMs = limitMs
   }
 
-  /** The outcome of `work`, or a rejection with `late()` when it takes longer than the limit. The work itself goes on. */
+  /**
+   * The outcome of `work`, or a rejection with `late()` when it takes longer than the limit. The work itself goes on.
+   */
   race<T>(work: Promise<T>, late: () => Error): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const since = this.#clock.now()

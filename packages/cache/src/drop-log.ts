@@ -1,6 +1,7 @@
 /**
- * Which tags were dropped last, and in what order: what a load asks that began some time ago. It remembers a bounded number of tags; about the
- * others it answers "perhaps" to whoever began before the newest one that was forgotten, and "perhaps" counts as yes.
+ * Which tags were dropped last, and in what order: what a load asks that began some time ago. It remembers a bounded
+ * number of tags; about the others it answers "perhaps" to whoever began before the newest one that was forgotten, and
+ * "perhaps" counts as yes.
  */
 export class DropLog {
   readonly #last = new Map<string, number>()

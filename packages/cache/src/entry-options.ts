@@ -4,22 +4,28 @@ import type { ResolvedOptions } from './options.ts'
 /** How a value is kept. */
 export interface EntryOptions<T> {
   /**
-   * What the value depends on: dropping any of these drops it. Names of 1–200 characters, at most 64; a function where they are known from the value alone
-   * (of a negative entry: from undefined).
+   * What the value depends on: dropping any of these drops it. Names of 1–200 characters, at most 64; a function where
+   * they are known from the value alone (of a negative entry: from undefined).
    */
   readonly tags: readonly string[] | ((value: T) => readonly string[])
-  /** How long it is fresh, in milliseconds; a function where that depends on the value, and 0 or less keeps nothing. A safety net: drops make it fresh. */
+  /**
+   * How long it is fresh, in milliseconds; a function where that depends on the value, and 0 or less keeps nothing. A
+   * safety net: drops make it fresh.
+   */
   readonly ttlMs: number | ((value: T) => number)
   /**
-   * How long after that it may be given out while it is loaded anew, in milliseconds. What was dropped is never given out. Default 0: whoever comes
-   * after the time waits.
+   * How long after that it may be given out while it is loaded anew, in milliseconds. What was dropped is never given
+   * out. Default 0: whoever comes after the time waits.
    */
   readonly staleMs?: number
   /** How long it is kept that there is nothing (`undefined`), in milliseconds. Default 0: not at all. */
   readonly negativeMs?: number
   /** The version of the value's shape, a whole number; another one is another entry. Default 0. */
   readonly version?: number
-  /** Passes the cache by, this once: the value is loaded, and what is kept is neither looked at nor changed. Default false. */
+  /**
+   * Passes the cache by, this once: the value is loaded, and what is kept is neither looked at nor changed. Default
+   * false.
+   */
   readonly bypass?: boolean
 }
 
@@ -52,7 +58,10 @@ export function checkEntry<T>(key: string, options: EntryOptions<T>, limits: Res
   if (typeof tags !== 'function') checkTags(tags)
 }
 
-/** The terms of a loaded value. @throws what the caller's functions throw, and TypeError or RangeError for what they return */
+/**
+ * The terms of a loaded value. @throws what the caller's functions throw, and TypeError or RangeError for what they
+ * return
+ */
 export function termsOf<T>(value: T, options: EntryOptions<T>, limits: ResolvedOptions): Terms {
   const tags = typeof options.tags === 'function' ? options.tags(value) : options.tags
   if (typeof options.tags === 'function') checkTags(tags)
@@ -88,7 +97,8 @@ function checkTags(tags: readonly string[]): void {
 const EARLIEST = 20
 
 /**
- * Whether to load a fresh value anew already, so that at its end nobody has to wait (XFetch: Vattani, Chierichetti, Lowenstein, VLDB 2015).
+ * Whether to load a fresh value anew already, so that at its end nobody has to wait (XFetch: Vattani, Chierichetti,
+ * Lowenstein, VLDB 2015).
  *
  * @param eagerness β; 0 never
  */

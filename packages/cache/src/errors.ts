@@ -18,5 +18,8 @@ export class RedisTimeout extends Error {
   }
 }
 
-/** Why waits end when a cache is closed. Nobody sees it; one for all, because making an error costs more than ending a wait. */
+/**
+ * Why waits end when a cache is closed. Nobody sees it; one for all, because making an error costs more than ending a
+ * wait.
+ */
 export const CLOSED = new Error('the cache was closed')

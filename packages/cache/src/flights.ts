@@ -9,8 +9,9 @@ interface Flight<T> {
 }
 
 /**
- * One flight per id. Whoever asks while one is under way waits for it, unless something that it depends on was dropped since it began: who asks
- * after a write must not be given what was read before it. Then a new one begins, and the old one ends for those who wait for it.
+ * One flight per id. Whoever asks while one is under way waits for it, unless something that it depends on was dropped
+ * since it began: who asks after a write must not be given what was read before it. Then a new one begins, and the old
+ * one ends for those who wait for it.
  */
 export class Flights<T> {
   readonly #flights = new Map<string, Flight<T>>()

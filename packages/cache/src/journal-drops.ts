@@ -1,17 +1,20 @@
 /*
- * Every write appends events, and an event names its subjects: they are the tags. So nobody has to think of the cache when he writes.
+ * Every write appends events, and an event names its subjects: they are the tags. So nobody has to think of the cache
+ * when he writes.
  *
  *   commit in this process ─► its tags are dropped, here and in Redis, before the caller of the transaction goes on
  *   commit elsewhere       ─► hint ─► watch ─► its tags are dropped here; without the hint, at the next look (500 ms)
  *   rollback               ─► nothing: it appended nothing
  *
- * Redis. Whoever commits drops there too; but it may crash first, or Redis may forget what it confirmed. So this process believes an entry of Redis only when its
- * load had seen every change that this process knows of. The load says what it had seen: the snapshot of its process's last look, and the commits that its process
- * made since. Freshness therefore depends on nothing but this process's own look into the journal.
+ * Redis. Whoever commits drops there too; but it may crash first, or Redis may forget what it confirmed. So this
+ * process believes an entry of Redis only when its load had seen every change that this process knows of. The load says
+ * what it had seen: the snapshot of its process's last look, and the commits that its process made since. Freshness
+ * therefore depends on nothing but this process's own look into the journal.
  *
- * A process that has just started knows nothing of what was changed before. A durable reader, one for all processes, repeats in Redis the drops that did not
- * arrive; its cursor says up to where that is done, and what lies behind it the new process repeats itself before it believes Redis at all. What a transaction in
- * flight hides from the readers, its first look shows.
+ * A process that has just started knows nothing of what was changed before. A durable reader, one for all processes,
+ * repeats in Redis the drops that did not arrive; its cursor says up to where that is done, and what lies behind it the
+ * new process repeats itself before it believes Redis at all. What a transaction in flight hides from the readers, its
+ * first look shows.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Cache } from './cache.ts'
@@ -68,9 +71,15 @@ export interface JournalDropsOptions<C> {
   readonly ctx: C
   /** Of the watch and the durable reader. All processes that share a Redis give the same. Default `cache`. */
   readonly name?: string
-  /** How often to look without a hint, and so how stale the memory of this process can be, in milliseconds. 10 – 60 000; default 500. */
+  /**
+   * How often to look without a hint, and so how stale the memory of this process can be, in milliseconds. 10 – 60 000;
+   * default 500.
+   */
   readonly pollMs?: number
-  /** The tags of an event; when it throws, everything of the tenant is dropped. Default: its subjects, and their kinds: `link:7` and `link`. Lists are cached under the kind. */
+  /**
+   * The tags of an event; when it throws, everything of the tenant is dropped. Default: its subjects, and their kinds:
+   * `link:7` and `link`. Lists are cached under the kind.
+   */
   readonly tagsOf?: (event: SourceEvent) => readonly string[]
 }
 
@@ -81,8 +90,8 @@ export interface JournalDrops extends AsyncDisposable {
   /** Resolves when this process believes Redis. It does not have to be waited for. */
   readonly trusting: Promise<void>
   /**
-   * Looks into the journal now. Resolves when this process knows every change that was committed before the call: for who has just learned that it may be
-   * behind, because a caller names a write that another process made.
+   * Looks into the journal now. Resolves when this process knows every change that was committed before the call: for
+   * who has just learned that it may be behind, because a caller names a write that another process made.
    *
    * @throws Error when it is disposed before
    */

@@ -1,6 +1,6 @@
 /*
- * Names. In memory: the tenant with its length in front, so that no tenant and key can be mistaken for others. In Redis all keys of a tenant carry it in
- * braces, so that they share a slot of a cluster and one script may touch them.
+ * Names. In memory: the tenant with its length in front, so that no tenant and key can be mistaken for others. In Redis
+ * all keys of a tenant carry it in braces, so that they share a slot of a cluster and one script may touch them.
  */
 import { createHash } from 'node:crypto'
 

@@ -1,12 +1,13 @@
 /*
  * The cache in this process, bounded by bytes.
  *
- * Tags. Each tag that some entry carries has one state, alive until the tag is dropped. An entry is good as long as all its tags are alive, so a drop
- * touches one object, however many entries carry the tag; the next entry with that tag makes a new state. What was dropped is found when it is
- * asked for, or when room is needed.
+ * Tags. Each tag that some entry carries has one state, alive until the tag is dropped. An entry is good as long as all
+ * its tags are alive, so a drop touches one object, however many entries carry the tag; the next entry with that tag
+ * makes a new state. What was dropped is found when it is asked for, or when room is needed.
  *
- * Room is made by SIEVE (Zhang et al., NSDI 2024): entries stand in the order in which they came, a hit only marks one, and a hand goes from the oldest
- * to the newest, taking the first one without a mark and wiping the marks on its way. It keeps what is asked for again, whatever is read through once.
+ * Room is made by SIEVE (Zhang et al., NSDI 2024): entries stand in the order in which they came, a hit only marks one,
+ * and a hand goes from the oldest to the newest, taking the first one without a mark and wiping the marks on its way.
+ * It keeps what is asked for again, whatever is read through once.
  */
 
 /** What is kept of a value. */

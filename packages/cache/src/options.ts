@@ -1,24 +1,30 @@
 /** Options of {@link createCache}. */
 export interface CacheOptions {
   /**
-   * What the memory of this process may hold, in bytes: values, keys and tags, as estimated. More is fewer loads. 0 keeps nothing in memory.
-   * 0 – 2^40; default 64 MiB.
+   * What the memory of this process may hold, in bytes: values, keys and tags, as estimated. More is fewer loads. 0
+   * keeps nothing in memory. 0 – 2^40; default 64 MiB.
    */
   readonly memoryBytes?: number
-  /** The largest value that is stored, as estimated in memory, in bytes. A larger one is given to its caller and loaded each time. 1 KiB – 256 MiB; default 1 MiB. */
+  /**
+   * The largest value that is stored, as estimated in memory, in bytes. A larger one is given to its caller and loaded
+   * each time. 1 KiB – 256 MiB; default 1 MiB.
+   */
   readonly maxValueBytes?: number
-  /** The longest life of an entry (`ttlMs` + `staleMs`), in milliseconds; a longer one is an error. 1 s – 30 days; default 24 h. */
+  /**
+   * The longest life of an entry (`ttlMs` + `staleMs`), in milliseconds; a longer one is an error. 1 s – 30 days;
+   * default 24 h.
+   */
   readonly maxTtlMs?: number
   /** How long a load may take, in milliseconds. 1 ms – 1 h; default 30 s. */
   readonly loadTimeoutMs?: number
   /**
-   * The version of the program's data, part of every key in Redis: a program with another one sees none of these entries. Letters, digits and `._-`, 1–64.
-   * Default `1`.
+   * The version of the program's data, part of every key in Redis: a program with another one sees none of these
+   * entries. Letters, digits and `._-`, 1–64. Default `1`.
    */
   readonly schema?: string
   /**
-   * How eagerly a value is loaded anew before its time ends (β of XFetch): the probability grows with the time that loading takes. 0 never; above 1
-   * earlier. 0 – 10; default 1.
+   * How eagerly a value is loaded anew before its time ends (β of XFetch): the probability grows with the time that
+   * loading takes. 0 never; above 1 earlier. 0 – 10; default 1.
    */
   readonly earlyRefresh?: number
   /** How Redis is used, when there is one. */
@@ -35,13 +41,22 @@ export interface RedisLevelOptions {
   readonly failures?: number
   /** How long it is left alone before it is tried by one command, in milliseconds. 10 – 600 000; default 1 000. */
   readonly restMs?: number
-  /** How long one process may be the only one that loads a key, in milliseconds. 0: every process loads for itself. 0 – 600 000; default 10 000. */
+  /**
+   * How long one process may be the only one that loads a key, in milliseconds. 0: every process loads for itself. 0 –
+   * 600 000; default 10 000.
+   */
   readonly leaseMs?: number
-  /** How long a caller waits for another process to load before it loads itself, in milliseconds. 0 – 600 000; default 1 000. */
+  /**
+   * How long a caller waits for another process to load before it loads itself, in milliseconds. 0 – 600 000; default 1
+   * 000.
+   */
   readonly leaseWaitMs?: number
   /** Values with a longer text are compressed, in bytes. 0 – 2^30; default 4 096. */
   readonly compressOverBytes?: number
-  /** How many dropped tags Redis remembers per tenant, about 100 bytes each. With fewer, slow loads are refused more often. 100 – 10 000 000; default 10 000. */
+  /**
+   * How many dropped tags Redis remembers per tenant, about 100 bytes each. With fewer, slow loads are refused more
+   * often. 100 – 10 000 000; default 10 000.
+   */
   readonly maxDrops?: number
 }
 

@@ -1,6 +1,6 @@
 /*
- * The cache that processes share. It may be slow, gone or wrong: it is asked within a time limit, nothing of it reaches a caller as an error, and what it has
- * is believed only when this process knows nothing that speaks against it.
+ * The cache that processes share. It may be slow, gone or wrong: it is asked within a time limit, nothing of it reaches
+ * a caller as an error, and what it has is believed only when this process knows nothing that speaks against it.
  */
 import { randomBytes, randomInt } from 'node:crypto'
 import type { CacheClock } from './clock.ts'
@@ -145,7 +145,10 @@ export class RedisLevel implements AsyncDisposable {
     return kind === ASKED.turn ? turnOf(details, id) : null
   }
 
-  /** Stores what was loaded in its turn, unless it was dropped meanwhile, and gives the lease back. It goes on after it returns. */
+  /**
+   * Stores what was loaded in its turn, unless it was dropped meanwhile, and gives the lease back. It goes on after it
+   * returns.
+   */
   store(names: EntryNames, turn: Turn, value: unknown, content: Content, head: EntryHead): void {
     this.#work(this.#store(names, turn, value, content, head))
   }
@@ -156,9 +159,11 @@ export class RedisLevel implements AsyncDisposable {
   }
 
   /**
-   * Drops tags for all processes. What fails is tried again until it succeeds; until then this process does not believe what Redis has of them.
+   * Drops tags for all processes. What fails is tried again until it succeeds; until then this process does not believe
+   * what Redis has of them.
    *
-   * With a turn: the turn that a write's new value can be stored by, when nobody else dropped any of the tags since the turn was given; else null.
+   * With a turn: the turn that a write's new value can be stored by, when nobody else dropped any of the tags since the
+   * turn was given; else null.
    */
   async drop(tenantId: string, tags: readonly string[] | null, details: DropDetails = {}): Promise<Turn | null> {
     const ticket = { tenantId, tags }
@@ -302,7 +307,10 @@ export class RedisLevel implements AsyncDisposable {
     this.#repairing = false
   }
 
-  /** Whether there were so many failed drops that nothing from before can be believed; what is stored then has expired after the longest life. */
+  /**
+   * Whether there were so many failed drops that nothing from before can be believed; what is stored then has expired
+   * after the longest life.
+   */
   #isBlind(): boolean {
     const now = this.#clock.now()
     if (this.#unconfirmed.takeOverflow()) {

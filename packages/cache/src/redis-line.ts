@@ -17,8 +17,9 @@ class RedisAway extends Error {
 }
 
 /**
- * The way to Redis: every command has a time limit, and after some failures in a row none is sent for a while. Then one goes first; when it is answered in
- * time all others follow. So a Redis that is gone or slow costs its callers the time limit a few times, and then one caller now and then.
+ * The way to Redis: every command has a time limit, and after some failures in a row none is sent for a while. Then one
+ * goes first; when it is answered in time all others follow. So a Redis that is gone or slow costs its callers the time
+ * limit a few times, and then one caller now and then.
  */
 export class RedisLine {
   readonly #client: RedisClient

@@ -8,9 +8,10 @@
  *             #mark      the moment at which a commit was dropped, so that it is not dropped again
  *             !epoch !now !floor   below zero: who this set is, its present moment, the newest moment that was forgotten
  *
- * A moment counts the drops of a tenant. A load asks first and is told the moment; what it brings is stored only if none of its tags was dropped
- * after that, and believed only as long as that holds. The set remembers a bounded number of tags; what began before the floor is refused. When the set is lost
- * (flushed, evicted, expired) the next one has another epoch, and everything of the old one is void. Losing it can cost loads, and never freshness.
+ * A moment counts the drops of a tenant. A load asks first and is told the moment; what it brings is stored only if
+ * none of its tags was dropped after that, and believed only as long as that holds. The set remembers a bounded number
+ * of tags; what began before the floor is refused. When the set is lost (flushed, evicted, expired) the next one has
+ * another epoch, and everything of the old one is void. Losing it can cost loads, and never freshness.
  */
 import { createHash } from 'node:crypto'
 
@@ -64,7 +65,8 @@ end
 export const ASKED = { held: 1, turn: 2, busy: 3, full: 4 } as const
 
 /**
- * KEYS entry, drops, lease. ARGV an epoch, life of the drops, id, lease in ms or 0, id of an entry that is known already or '', tags that are known before …
+ * KEYS entry, drops, lease. ARGV an epoch, life of the drops, id, lease in ms or 0, id of an entry that is known
+ * already or '', tags that are known before …
  *
  * A lease from before the last drop of any of these tags is worth nothing: what its holder loads cannot be stored.
  *
@@ -119,11 +121,12 @@ return 0
 `)
 
 /**
- * KEYS drops. ARGV an epoch, life of the drops, how many tags to remember, mark or '', 1 when the mark is to be looked for and not
- * to be set (a mark that is found means that there is nothing to do), moment since which
- * nothing should have been dropped or '', tags …
+ * KEYS drops. ARGV an epoch, life of the drops, how many tags to remember, mark or '', 1 when the mark is to be looked
+ * for and not to be set (a mark that is found means that there is nothing to do), moment since which nothing should
+ * have been dropped or '', tags …
  *
- * epoch, moment after the drop, and whether nothing was dropped since the given moment. When there is no room to note the drop, everything of the tenant is.
+ * epoch, moment after the drop, and whether nothing was dropped since the given moment. When there is no room to note
+ * the drop, everything of the tenant is.
  */
 export const DROP = script(`${MOMENTS}
 local drops = KEYS[1]

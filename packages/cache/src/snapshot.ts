@@ -1,4 +1,7 @@
-/** A snapshot of PostgreSQL, from the text form of `pg_snapshot`: `xmin:xmax:xip,xip…`. It tells which transactions it shows. */
+/**
+ * A snapshot of PostgreSQL, from the text form of `pg_snapshot`: `xmin:xmax:xip,xip…`. It tells which transactions it
+ * shows.
+ */
 export class Snapshot {
   readonly text: string
   /** Every transaction below has ended, and is shown if it was committed. */

@@ -16,8 +16,9 @@ const MAX_TENANTS = 10_000
 const REMEMBERED = 10_000
 
 /**
- * Drops that Redis has not confirmed. What it has under these tags is not believed, and neither is what was asked before the confirmation and comes
- * after it. Drops that failed are kept, within bounds, until somebody sends them again.
+ * Drops that Redis has not confirmed. What it has under these tags is not believed, and neither is what was asked
+ * before the confirmation and comes after it. Drops that failed are kept, within bounds, until somebody sends them
+ * again.
  */
 export class UnconfirmedDrops {
   readonly #open = new Map<string, number>()
@@ -37,7 +38,10 @@ export class UnconfirmedDrops {
     return count
   }
 
-  /** Whether there were more failed drops than can be kept: nothing that Redis has now can be believed by this process. Asking takes the mark away. */
+  /**
+   * Whether there were more failed drops than can be kept: nothing that Redis has now can be believed by this process.
+   * Asking takes the mark away.
+   */
   takeOverflow(): boolean {
     const overflowed = this.#overflowed
     this.#overflowed = false

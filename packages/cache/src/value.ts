@@ -1,9 +1,10 @@
 /*
- * What can be cached: plain data. It is measured and frozen when it is stored, because every hit gives out the same object, and the one that was
- * loaded must be the same to its caller as the one that came from memory or from Redis.
+ * What can be cached: plain data. It is measured and frozen when it is stored, because every hit gives out the same
+ * object, and the one that was loaded must be the same to its caller as the one that came from memory or from Redis.
  *
- * Instances of classes, functions and symbols are refused instead of being turned into something else on their way through Redis. Nothing here uses the
- * size of the text: measuring costs a walk, and in memory a value is larger than its text.
+ * Instances of classes, functions and symbols are refused instead of being turned into something else on their way
+ * through Redis. Nothing here uses the size of the text: measuring costs a walk, and in memory a value is larger than
+ * its text.
  */
 
 /** A value that can be stored. */
@@ -48,7 +49,10 @@ export function contentOf(value: unknown, maxBytes: number): Content | Unstorabl
   }
 }
 
-/** Freezes a value whose content was measured, down to its last object. Dates, maps, sets and bytes cannot be frozen: treat them as if they were. */
+/**
+ * Freezes a value whose content was measured, down to its last object. Dates, maps, sets and bytes cannot be frozen:
+ * treat them as if they were.
+ */
 export function freeze(value: unknown): void {
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return
   if (value instanceof Map) {

@@ -40,7 +40,10 @@ export class Writers {
     }
   }
 
-  /** Tags are dropped: all writes that they concern are spoiled, but the one that drops them. Null: everything of the tenant. */
+  /**
+   * Tags are dropped: all writes that they concern are spoiled, but the one that drops them. Null: everything of the
+   * tenant.
+   */
   dropped(tenantId: string, tags: readonly string[] | null): void {
     if (this.#open.size === 0) return
     const own = this.own

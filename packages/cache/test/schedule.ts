@@ -1,12 +1,14 @@
 /*
- * Random schedules of everything that can happen to a few values: loads that read and return late, writes that commit, roll back or crash before they drop, looks
- * into the journal, commands to Redis that are late, lost, or done without an answer, keys that Redis evicts, states that it falls back to, time that passes.
+ * Random schedules of everything that can happen to a few values: loads that read and return late, writes that commit,
+ * roll back or crash before they drop, looks into the journal, commands to Redis that are late, lost, or done without
+ * an answer, keys that Redis evicts, states that it falls back to, time that passes.
  *
- * One step at a time is chosen by a seeded generator, and between steps everything that can go on by itself does. So a schedule is one interleaving, exactly, and
- * its seed repeats it. The journal and the database are models here (a number per key, and who has committed it); the cache and Redis are the real ones.
+ * One step at a time is chosen by a seeded generator, and between steps everything that can go on by itself does. So a
+ * schedule is one interleaving, exactly, and its seed repeats it. The journal and the database are models here (a
+ * number per key, and who has committed it); the cache and Redis are the real ones.
  *
- * What must hold: a read is never given a version older than the newest one that its process knew of when it asked. A process knows of its own commits when they
- * are acknowledged, and of the others' when it has looked.
+ * What must hold: a read is never given a version older than the newest one that its process knew of when it asked. A
+ * process knows of its own commits when they are acknowledged, and of the others' when it has looked.
  */
 import { TestClock } from '@stoa/testkit'
 import {
@@ -55,7 +57,10 @@ export interface ScheduleOptions {
 
 const KEYS = ['a', 'b']
 
-/** How often each thing happens, at most; each schedule draws its own weights, so that some are almost only of this, and others almost only of that. */
+/**
+ * How often each thing happens, at most; each schedule draws its own weights, so that some are almost only of this, and
+ * others almost only of that.
+ */
 const STEPS = {
   read: 6,
   write: 3,

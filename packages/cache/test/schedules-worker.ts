@@ -1,4 +1,7 @@
-/** Runs schedules until one is violated. In a thread, because the test runner follows every promise of its own, and here are millions. */
+/**
+ * Runs schedules until one is violated. In a thread, because the test runner follows every promise of its own, and here
+ * are millions.
+ */
 import { randomBytes } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Redis } from 'ioredis'

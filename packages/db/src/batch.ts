@@ -1,15 +1,16 @@
 /*
  * One flush to the server.
  *
- * A batch is a list of statements that leave together and come back together: Parse (first time only), Bind, Execute for each, then one Sync.
- * The same bytes go to PostgreSQL over a socket and to PGlite through its protocol entrance, so both engines run the same code.
+ * A batch is a list of statements that leave together and come back together: Parse (first time only), Bind, Execute
+ * for each, then one Sync. The same bytes go to PostgreSQL over a socket and to PGlite through its protocol entrance,
+ * so both engines run the same code.
  *
- * PostgreSQL treats everything up to the Sync as one transaction unless BEGIN is among it: an error skips the rest and rolls back. That is
- * what makes a tenant-scoped read one round trip: [role + tenant + search path, statement, Sync].
+ * PostgreSQL treats everything up to the Sync as one transaction unless BEGIN is among it: an error skips the rest and
+ * rolls back. That is what makes a tenant-scoped read one round trip: [role + tenant + search path, statement, Sync].
  *
- * A statement is parsed once per connection under a name of its own and described that once; later executions send Bind and Execute only
- * and decode by the remembered columns. When a table changes its shape under a prepared statement the server says 0A000, and the connection
- * is given up (see db-errors.ts, `stalePlan`).
+ * A statement is parsed once per connection under a name of its own and described that once; later executions send Bind
+ * and Execute only and decode by the remembered columns. When a table changes its shape under a prepared statement the
+ * server says 0A000, and the connection is given up (see db-errors.ts, `stalePlan`).
  */
 import { serialize } from 'pg-protocol'
 import type { DatabaseError } from './db-errors.ts'
@@ -40,7 +41,10 @@ interface PreparedStatement {
   decode: RowDecoder | null
 }
 
-/** How many statements one connection keeps prepared; the oldest is closed first. Each holds a plan in the server's memory. */
+/**
+ * How many statements one connection keeps prepared; the oldest is closed first. Each holds a plan in the server's
+ * memory.
+ */
 const MAX_PREPARED = 500
 
 const NO_ROWS: RowDecoder = () => ({})
@@ -57,7 +61,9 @@ export class PreparedStatements {
   readonly #enabled: boolean
   #counter = 0
 
-  /** @param enabled false behind a pooler that does not track prepared statements: every statement is then parsed anew */
+  /**
+   * @param enabled false behind a pooler that does not track prepared statements: every statement is then parsed anew
+   */
   constructor(enabled: boolean) {
     this.#enabled = enabled
   }

@@ -1,13 +1,14 @@
 /*
- * PGlite opens a folder that another process has open without an error, and both destroy it. So a lock file stands beside the folder, and
- * names its holder: pid, start time of the process, host.
+ * PGlite opens a folder that another process has open without an error, and both destroy it. So a lock file stands
+ * beside the folder, and names its holder: pid, start time of the process, host.
  *
- * A holder that was killed leaves the file behind. It is stale when no process of that pid runs on this host, when the one that runs started at
- * another time, or when it is ourselves (in a container every start is pid 1). A holder on another host cannot be asked; it touches the file
- * every few seconds, and counts as gone after {@link FOREIGN_STALE_MS} without.
+ * A holder that was killed leaves the file behind. It is stale when no process of that pid runs on this host, when the
+ * one that runs started at another time, or when it is ourselves (in a container every start is pid 1). A holder on
+ * another host cannot be asked; it touches the file every few seconds, and counts as gone after
+ * {@link FOREIGN_STALE_MS} without.
  *
- * Taking over is a rename, which succeeds for one contender only; whoever finds in the renamed file another holder than the one it judged
- * puts it back.
+ * Taking over is a rename, which succeeds for one contender only; whoever finds in the renamed file another holder than
+ * the one it judged puts it back.
  */
 import { randomUUID } from 'node:crypto'
 import { link, open, readFile, rename, stat, unlink, utimes } from 'node:fs/promises'
@@ -30,7 +31,9 @@ interface Holder {
 const TOUCH_MS = 5_000
 const FOREIGN_STALE_MS = 30_000
 
-/** The locks of this process: what tells a second opening here from a lock left by an earlier process of the same pid. */
+/**
+ * The locks of this process: what tells a second opening here from a lock left by an earlier process of the same pid.
+ */
 const held = new Set<string>()
 
 /** The lock of a folder, held until disposed. */

@@ -1,8 +1,10 @@
 /*
- * The frame says who a transaction is: role, tenant, search path, time-out; all LOCAL, so nothing is left on the connection for the next one,
- * and a pooler in transaction mode is safe. It is one statement, planned once per connection, and it travels in the flush of the first query.
+ * The frame says who a transaction is: role, tenant, search path, time-out; all LOCAL, so nothing is left on the
+ * connection for the next one, and a pooler in transaction mode is safe. It is one statement, planned once per
+ * connection, and it travels in the flush of the first query.
  *
- * The login role owns the tables; `stoa_app` does not, and has no BYPASSRLS, so row level security holds even where a query forgets the tenant.
+ * The login role owns the tables; `stoa_app` does not, and has no BYPASSRLS, so row level security holds even where a
+ * query forgets the tenant.
  */
 import type { Tenant } from '@stoa/kernel'
 import { APP_ROLE, POOL_SCHEMA, SHARED_SCHEMA, SYSTEM_ROLE } from './migration.ts'

@@ -1,12 +1,16 @@
 /*
- * Using the database itself inside of a transaction, instead of the transaction, is a bug that shows late: on PGlite it waits for ever, because
- * the one connection is taken; on PostgreSQL it takes a second connection and, under load, everybody holds one and waits for one. So it
- * throws at once, on both, with the stack of the call and of the transaction that is open.
+ * Using the database itself inside of a transaction, instead of the transaction, is a bug that shows late: on PGlite it
+ * waits for ever, because the one connection is taken; on PostgreSQL it takes a second connection and, under load,
+ * everybody holds one and waits for one. So it throws at once, on both, with the stack of the call and of the
+ * transaction that is open.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { OpenTransaction } from './transaction.ts'
 
-/** The database was used inside of an open transaction that it does not belong to. `cause` has the stack of that transaction. */
+/**
+ * The database was used inside of an open transaction that it does not belong to. `cause` has the stack of that
+ * transaction.
+ */
 export class NestedTransactionError extends Error {
   override readonly name = 'NestedTransactionError'
 }

@@ -1,9 +1,11 @@
 /**
- * The lint of migrations: what would lock a big table, break the release that is still running, or only work in one place.
+ * The lint of migrations: what would lock a big table, break the release that is still running, or only work in one
+ * place.
  *
- * It reads the tree that PostgreSQL's own parser makes of the text, and it knows little but is strict: a statement it does not know is a
- * problem. "Existing" is every table that was not created in the same migration; what is created in it is empty, and nobody waits for it.
- * Migrations are looked at in the order in which they run, because some steps are right only after others:
+ * It reads the tree that PostgreSQL's own parser makes of the text, and it knows little but is strict: a statement it
+ * does not know is a problem. "Existing" is every table that was not created in the same migration; what is created in
+ * it is empty, and nobody waits for it. Migrations are looked at in the order in which they run, because some steps are
+ * right only after others:
  *
  *     add constraint … check (x is not null) not valid   →   validate constraint …   →   alter column x set not null
  *              (one migration)                               (a later one)               (there, or later)

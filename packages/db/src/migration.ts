@@ -66,7 +66,8 @@ export interface TableOptions {
 /**
  * SQL that makes an existing table a tenant table: row level security forced (the owner included), `stoa_app` bound to
  * the rows of the transaction's tenant, `stoa_system` to none, and the grants. The table has `tenant_id uuid not null`
- * first in its primary key and in every unique key. Partitions get nothing of their own: they are reached through the parent.
+ * first in its primary key and in every unique key. Partitions get nothing of their own: they are reached through the
+ * parent.
  *
  * The setting is read in a sub-select so that PostgreSQL evaluates it once per query and not once per row.
  *

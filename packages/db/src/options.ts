@@ -4,7 +4,10 @@ import type { Clock, Logger, OptionsInput, OptionsSpec, Resolved } from '@stoa/k
 export interface DatabaseDeps {
   readonly log: Logger
   readonly clock: Clock
-  /** Wraps every flush to the server, to trace or to time it. `sql` is the text of its last statement, without parameters. Default: nothing. */
+  /**
+   * Wraps every flush to the server, to trace or to time it. `sql` is the text of its last statement, without
+   * parameters. Default: nothing.
+   */
   readonly instrument?: Instrument
 }
 
@@ -34,15 +37,16 @@ export const PGLITE_OPTIONS = {
 /**
  * How PostgreSQL is reached.
  *
- * - `url`: a `postgres://` URL. The login role must be a member of `stoa_app` and `stoa_system`; it is not used for tenants' rows.
+ * - `url`: a `postgres://` URL. The login role must be a member of `stoa_app` and `stoa_system`; it is not used for
+ *   tenants' rows.
  * - `directUrl`: the same database without a pooler between, for LISTEN and migrations. Default: `url`.
- * - `poolSize`: connections at most. More serve more statements at once and cost the server memory; 2–4 per core of the server is
- *   plenty. 1–200. Default 10.
- * - `acquireTimeoutMs`: how long a statement waits for a connection, a restart of the server included, before it is `unavailable`.
- *   100–60 000. Default 5 000.
+ * - `poolSize`: connections at most. More serve more statements at once and cost the server memory; 2–4 per core of the
+ *   server is plenty. 1–200. Default 10.
+ * - `acquireTimeoutMs`: how long a statement waits for a connection, a restart of the server included, before it is
+ *   `unavailable`. 100–60 000. Default 5 000.
  * - `statementTimeoutMs`: the server ends a statement after this. 0 means never. Up to 3 600 000. Default 30 000.
- * - `preparedStatements`: false behind a pooler in transaction mode that does not track them (PgBouncer before 1.21): costs a parse
- *   and a plan per statement. Default true.
+ * - `preparedStatements`: false behind a pooler in transaction mode that does not track them (PgBouncer before 1.21):
+ *   costs a parse and a plan per statement. Default true.
  * - `applicationName`: shown in `pg_stat_activity`. Default `stoa`.
  */
 export type PostgresOptionsInput = OptionsInput<typeof POSTGRES_OPTIONS>
@@ -51,7 +55,8 @@ export type PostgresOptions = Resolved<typeof POSTGRES_OPTIONS>
 /**
  * How PGlite is opened.
  *
- * - `dataDir`: the folder that holds the data; made when it is missing, and held by a lock file. Null keeps everything in memory. Default null.
+ * - `dataDir`: the folder that holds the data; made when it is missing, and held by a lock file. Null keeps everything
+ *   in memory. Default null.
  * - `template`: a Blob of `dumpDataDir()` that a new folder starts from.
  * - `statementTimeoutMs`: as with PostgreSQL. Default 30 000.
  */

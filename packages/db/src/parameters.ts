@@ -7,8 +7,8 @@ export class JsonParam {
 }
 
 /**
- * Marks a value as a JSON parameter. Plain objects need no mark; arrays, strings and numbers do, because they would otherwise be
- * sent as a PostgreSQL array, a text or a number.
+ * Marks a value as a JSON parameter. Plain objects need no mark; arrays, strings and numbers do, because they would
+ * otherwise be sent as a PostgreSQL array, a text or a number.
  */
 export function json(value: unknown): JsonParam {
   return new JsonParam(value)

@@ -1,6 +1,6 @@
 /*
- * PGlite: PostgreSQL in this process, one connection. The batches of batch.ts go in through its protocol entrance as the same bytes that
- * PostgreSQL would get, and one waiting line makes the one connection safe for many callers.
+ * PGlite: PostgreSQL in this process, one connection. The batches of batch.ts go in through its protocol entrance as
+ * the same bytes that PostgreSQL would get, and one waiting line makes the one connection safe for many callers.
  *
  * It computes on the event loop: while a statement runs, nothing else does.
  */
@@ -131,7 +131,10 @@ class PgliteProtocol {
   }
 }
 
-/** Which part of the batch a message belongs to; the others (bindComplete, noData, notices …) carry nothing that is needed. */
+/**
+ * Which part of the batch a message belongs to; the others (bindComplete, noData, notices …) carry nothing that is
+ * needed.
+ */
 const COLLECT: Readonly<Record<string, (batch: Batch, message: never) => void>> = {
   parseComplete: (batch) => batch.onParseComplete(),
   rowDescription: (batch, message: { fields: WireField[] }) => batch.onRowDescription(message.fields),

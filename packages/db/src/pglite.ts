@@ -18,7 +18,8 @@ export interface PgliteDatabase extends Database {
 }
 
 /**
- * Opens PGlite on a folder or in memory. A folder is held by a lock file beside it, `<dataDir>.lock`, until the database is disposed.
+ * Opens PGlite on a folder or in memory. A folder is held by a lock file beside it, `<dataDir>.lock`, until the
+ * database is disposed.
  *
  * @throws DataFolderError when another process holds the folder, or it cannot be read or written
  * @throws StoaError `invalid_options`

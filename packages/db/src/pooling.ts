@@ -1,5 +1,6 @@
 /*
- * What a client can find out about a pooler between it and PostgreSQL, by three things that it sees of its own connection:
+ * What a client can find out about a pooler between it and PostgreSQL, by three things that it sees of its own
+ * connection:
  *
  *   whose process serves it       PostgreSQL tells each connection the process id of its backend when it begins; a pooler tells one of its own
  *   under which name its prepared statement is kept there       a pooler that keeps statements apart gives each a name of its own
@@ -12,8 +13,10 @@ import { serverError } from './db-errors.ts'
 /**
  * - `none`: the connection leads to PostgreSQL itself.
  * - `session`: a pooler that gives each client a connection to itself, for as long as the client stays.
- * - `tracked`: a pooler that hands connections on after each transaction, and keeps the prepared statements of its clients apart.
- * - `untracked`: a pooler that hands connections on and knows nothing of prepared statements: one client finds those of another.
+ * - `tracked`: a pooler that hands connections on after each transaction, and keeps the prepared statements of its
+ *   clients apart.
+ * - `untracked`: a pooler that hands connections on and knows nothing of prepared statements: one client finds those of
+ *   another.
  */
 export type Pooling = 'none' | 'session' | 'tracked' | 'untracked'
 

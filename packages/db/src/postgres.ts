@@ -4,7 +4,8 @@ import { type DatabaseDeps, POSTGRES_OPTIONS, type PostgresOptionsInput } from '
 import { postgresWire } from './postgres-wire.ts'
 
 /**
- * Opens a PostgreSQL database (15 or newer). No connection is made yet: ask {@link Database.check} whether it can be reached.
+ * Opens a PostgreSQL database (15 or newer). No connection is made yet: ask {@link Database.check} whether it can be
+ * reached.
  *
  * @throws StoaError `invalid_options`
  */

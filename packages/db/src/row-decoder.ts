@@ -9,7 +9,9 @@ export type RowDecoder = (values: readonly (string | null)[]) => Record<string, 
 
 type Parser = (text: string) => unknown
 
-/** Makes the decoder of a statement's rows; made once per prepared statement, so names and types cost nothing per row. */
+/**
+ * Makes the decoder of a statement's rows; made once per prepared statement, so names and types cost nothing per row.
+ */
 export function rowDecoder(fields: readonly WireField[]): RowDecoder {
   const names = fields.map((field) => camelCase(field.name))
   const parsers = fields.map((field) => PARSERS.get(field.dataTypeID) ?? null)

@@ -15,8 +15,9 @@ const MIN_LENGTH = 3
 const MAX_LENGTH = 40
 
 /**
- * Passes when `slug` can name a tenant: 3 to 40 characters of `a-z`, `0-9` and `-`, beginning with a letter, ending with a letter or digit, no
- * two hyphens in a row, not a reserved word. So it fits into a host name (RFC 1035) and a schema name.
+ * Passes when `slug` can name a tenant: 3 to 40 characters of `a-z`, `0-9` and `-`, beginning with a letter, ending
+ * with a letter or digit, no two hyphens in a row, not a reserved word. So it fits into a host name (RFC 1035) and a
+ * schema name.
  *
  * @throws StoaError `tenant_slug_invalid` with the rule that is broken
  */

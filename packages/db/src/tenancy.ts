@@ -1,5 +1,6 @@
 /**
- * What the catalogue says of tenancy: every table keeps tenants apart, or stands on a committed list with the reason why not.
+ * What the catalogue says of tenancy: every table keeps tenants apart, or stands on a committed list with the reason
+ * why not.
  *
  * The list is `tables-without-tenant.txt`, one entry per line, read in review:
  *
@@ -37,7 +38,9 @@ export interface TenancyOptions {
   readonly complete?: boolean
 }
 
-/** Every way in which a table, view or function of Stoa's schemas lets tenants see each other; empty when all is well. */
+/**
+ * Every way in which a table, view or function of Stoa's schemas lets tenants see each other; empty when all is well.
+ */
 export async function tenancyProblems(
   session: AdminSession,
   exceptions: TenancyExceptions,
@@ -176,7 +179,10 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and ${OURS}
 order by n.nspname collate "C", c.relname collate "C"`
 
-/** What reads or writes past row level security: views as their owner, definer's functions, tables that belong to the roles. */
+/**
+ * What reads or writes past row level security: views as their owner, definer's functions, tables that belong to the
+ * roles.
+ */
 const LOOPHOLES = `
 select n.nspname || '.' || c.relname || ' is a materialized view, which has no row level security' as problem
 from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'm' and ${OURS}

@@ -6,9 +6,11 @@ import { compiled, type Query } from './statement.ts'
 import type { WireConnection } from './wire.ts'
 
 /**
- * A transaction, bound to a role, a tenant and a search path. Store functions take it as their first argument and send SQL by nothing else.
+ * A transaction, bound to a role, a tenant and a search path. Store functions take it as their first argument and send
+ * SQL by nothing else.
  *
- * Statements that are started without waiting for each other (`Promise.all`) leave in one flush, in the order in which they were started.
+ * Statements that are started without waiting for each other (`Promise.all`) leave in one flush, in the order in which
+ * they were started.
  */
 export interface Tx {
   /** The tenant that the rows belong to; null in a system transaction, which sees all tenants. */
@@ -22,8 +24,8 @@ export interface Tx {
   /** How many rows were written. */
   run(query: Query<unknown>): Promise<number>
   /**
-   * Sends a statement along with the next one, or with the COMMIT: it costs no round trip, and its failure fails the transaction. For writes
-   * whose outcome nobody needs to wait for: events, jobs, idempotency records.
+   * Sends a statement along with the next one, or with the COMMIT: it costs no round trip, and its failure fails the
+   * transaction. For writes whose outcome nobody needs to wait for: events, jobs, idempotency records.
    */
   later<Row>(query: Query<Row>, options?: LaterOptions<Row>): void
   /** Calls `fn` once the COMMIT is acknowledged. For hints inside this process alone: a crash loses it. */
@@ -32,7 +34,10 @@ export interface Tx {
 
 /** What a statement may say that is sent along. */
 export interface LaterOptions<Row> {
-  /** Gets the first row as soon as it is known, before anybody gets a result of the same flush. By then the transaction may be committed. */
+  /**
+   * Gets the first row as soon as it is known, before anybody gets a result of the same flush. By then the transaction
+   * may be committed.
+   */
   readonly seen?: (row: Row) => void
   /** Failures after which the whole transaction runs again, because it will choose another value: a number, a code. */
   readonly retryOn?: (error: unknown) => boolean
@@ -106,8 +111,8 @@ abstract class FramedTx implements Tx {
 }
 
 /**
- * Reading without holding anything: each statement is a transaction of its own, sent in one flush together with its frame, on whatever connection
- * is free. A lost connection is tried once more, because reading twice harms nobody.
+ * Reading without holding anything: each statement is a transaction of its own, sent in one flush together with its
+ * frame, on whatever connection is free. A lost connection is tried once more, because reading twice harms nobody.
  */
 export class StatementReads extends FramedTx {
   readonly #acquire: () => Promise<WireConnection>
@@ -160,8 +165,9 @@ const ROLLBACK: BatchStatement = { sql: 'rollback', parameters: [], planKey: '' 
 const ignore = (): void => undefined
 
 /**
- * A transaction over several round trips. The first flush carries BEGIN and the frame, the last one the COMMIT; when there is only one,
- * the server's implicit transaction does and neither is sent. The connection is taken at the first flush.
+ * A transaction over several round trips. The first flush carries BEGIN and the frame, the last one the COMMIT; when
+ * there is only one, the server's implicit transaction does and neither is sent. The connection is taken at the first
+ * flush.
  */
 export class OpenTransaction extends FramedTx {
   readonly #acquire: () => Promise<WireConnection>
@@ -215,7 +221,10 @@ export class OpenTransaction extends FramedTx {
     return outcome
   }
 
-  /** Sends what is left and the COMMIT, then calls the callbacks. @throws the failure of any statement, after rolling back */
+  /**
+   * Sends what is left and the COMMIT, then calls the callbacks. @throws the failure of any statement, after rolling
+   * back
+   */
   async commit(onCallbackError: (error: unknown) => void): Promise<void> {
     await this.#flushing
     if (this.#failure) return await this.#fail(this.#failure.error)
@@ -235,7 +244,9 @@ export class OpenTransaction extends FramedTx {
     }
   }
 
-  /** Undoes everything. Never throws: a connection that cannot even roll back is thrown away, and the server rolls back. */
+  /**
+   * Undoes everything. Never throws: a connection that cannot even roll back is thrown away, and the server rolls back.
+   */
   async rollback(reason: unknown): Promise<void> {
     await this.#flushing?.catch(ignore)
     this.#ended = true
@@ -257,7 +268,10 @@ export class OpenTransaction extends FramedTx {
     throw error
   }
 
-  /** One flush after the other, as long as somebody waits for a result. What is queued in the meantime leaves with the next one. */
+  /**
+   * One flush after the other, as long as somebody waits for a result. What is queued in the meantime leaves with the
+   * next one.
+   */
   async #flushWhileAwaited(): Promise<void> {
     await undefined
     while (this.#awaited && !this.#failure) {

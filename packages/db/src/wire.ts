@@ -5,7 +5,8 @@ export interface WireConnection {
   /**
    * Sends the statements in one flush and gives their results in order. A batch without BEGIN is one transaction.
    *
-   * @throws the first error, a {@link DatabaseError} or a socket error; nothing after the statement at fault was executed
+   * @throws the first error, a {@link DatabaseError} or a socket error; nothing after the statement at fault was
+   * executed
    */
   send(statements: readonly BatchStatement[]): Promise<readonly StatementResult[]>
   /** Runs a script of several statements by the simple protocol, outside any prepared statement. For migrations. */
@@ -19,7 +20,10 @@ export interface Wire extends AsyncDisposable {
   readonly engine: 'pglite' | 'postgres'
   /** @throws a connection error when none can be had in time */
   acquire(): Promise<WireConnection>
-  /** A connection of its own to the server itself, past any pooler; it is closed on release. On PGlite: the one connection. */
+  /**
+   * A connection of its own to the server itself, past any pooler; it is closed on release. On PGlite: the one
+   * connection.
+   */
   acquireDirect(): Promise<WireConnection>
   /** Delivers messages of a channel until disposed. `onGap` is called when messages may have been lost. */
   listen(channel: string, onMessage: (payload: string) => void, onGap: () => void): Promise<AsyncDisposable>

@@ -1,6 +1,6 @@
 /*
- * A small API from nothing: two routes over a table, API keys, and what every route has for nothing (a transaction, idempotency, ETags, pages,
- * problems, the document). It runs on PGlite in memory and asks itself.
+ * A small API from nothing: two routes over a table, API keys, and what every route has for nothing (a transaction,
+ * idempotency, ETags, pages, problems, the document). It runs on PGlite in memory and asks itself.
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'

@@ -1,6 +1,7 @@
 /*
- * What is known of a request when it is over: it is counted always, and logged when it matters. A log line per request halves what a light
- * route can do, so by default only failures (where they happen) and slow requests are logged; `all` logs every one.
+ * What is known of a request when it is over: it is counted always, and logged when it matters. A log line per request
+ * halves what a light route can do, so by default only failures (where they happen) and slow requests are logged; `all`
+ * logs every one.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { pathOf } from './answers.ts'

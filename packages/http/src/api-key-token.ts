@@ -1,7 +1,8 @@
 /*
- * An API key as its owner holds it: `stoa_<16 base62>_<32 base62>`. The first part (95 bits) names the key and may be shown; the second
- * (190 bits) is the secret. What is stored is an HMAC of the whole under a key of the installation: a stolen table neither gives a key nor lets
- * one be tried without that secret. A slow password hash would add nothing, because 190 random bits cannot be guessed.
+ * An API key as its owner holds it: `stoa_<16 base62>_<32 base62>`. The first part (95 bits) names the key and may be
+ * shown; the second (190 bits) is the secret. What is stored is an HMAC of the whole under a key of the installation: a
+ * stolen table neither gives a key nor lets one be tried without that secret. A slow password hash would add nothing,
+ * because 190 random bits cannot be guessed.
  */
 import { createHmac, hash, randomBytes } from 'node:crypto'
 
@@ -34,7 +35,9 @@ export function storedHash(secret: Buffer, token: string): Buffer {
   return createHmac('sha256', secret).update(token).digest()
 }
 
-/** What a key is remembered under in memory: SHA-256, half a microsecond, so that no process holds keys in the clear. */
+/**
+ * What a key is remembered under in memory: SHA-256, half a microsecond, so that no process holds keys in the clear.
+ */
 export function digestOf(token: string): string {
   return hash('sha256', token, 'base64')
 }

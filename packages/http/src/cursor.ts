@@ -1,7 +1,7 @@
 /*
- * A cursor is where a list goes on: the sort and the values of the last row's sort key. It is opaque to the caller and signed, so that a
- * value inside may go into SQL as a parameter of a known type, and so that a cursor works only where it was given out: the tag covers
- * the operation, the tenant, the filters and the sort, none of which are inside of it.
+ * A cursor is where a list goes on: the sort and the values of the last row's sort key. It is opaque to the caller and
+ * signed, so that a value inside may go into SQL as a parameter of a known type, and so that a cursor works only where
+ * it was given out: the tag covers the operation, the tenant, the filters and the sort, none of which are inside of it.
  *
  *   base64url(JSON of the values) . base64url(first 16 bytes of HMAC-SHA256(secret, binding, values))
  *

@@ -1,9 +1,10 @@
 /*
- * The contract for programs (`/openapi.json`) and for people (`/docs`). Both are made when they are first asked for: a server that nobody reads
- * about carries neither the document nor the page's four megabytes.
+ * The contract for programs (`/openapi.json`) and for people (`/docs`). Both are made when they are first asked for: a
+ * server that nobody reads about carries neither the document nor the page's four megabytes.
  *
- * The page is Scalar's, its script comes from the package and from this server. Its own content security policy lets the browser talk to nobody
- * else, so nothing of what is looked at or tried out there can leave, whatever the script would like to do.
+ * The page is Scalar's, its script comes from the package and from this server. Its own content security policy lets
+ * the browser talk to nobody else, so nothing of what is looked at or tried out there can leave, whatever the script
+ * would like to do.
  */
 import { hash } from 'node:crypto'
 import { promisify } from 'node:util'

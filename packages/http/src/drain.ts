@@ -10,8 +10,9 @@ export interface DrainDeps {
 }
 
 /**
- * Stops an application in order: not ready from now on, and answers close their connections; after `drainDelayMs` no new connections; requests that
- * are running may finish within `drainTimeoutMs`, then their connections are cut. Never throws.
+ * Stops an application in order: not ready from now on, and answers close their connections; after `drainDelayMs` no
+ * new connections; requests that are running may finish within `drainTimeoutMs`, then their connections are cut. Never
+ * throws.
  */
 export async function drain(
   app: FastifyInstance,

@@ -1,5 +1,6 @@
 /*
- * What an application answers, read off the application itself: a check that every endpoint is guarded must not trust a list that somebody keeps.
+ * What an application answers, read off the application itself: a check that every endpoint is guarded must not trust a
+ * list that somebody keeps.
  */
 import type { FastifyInstance, HTTPMethods } from 'fastify'
 

@@ -1,6 +1,7 @@
 /*
- * Versions of a resource as entity tags (RFC 9110 §8.8.3). An updatable resource has an integer `version`; its tag is that number in
- * quotes, always strong. If-Match (§13.1.1) compares strongly, so a weak tag never matches; If-None-Match (§13.1.2) compares weakly.
+ * Versions of a resource as entity tags (RFC 9110 §8.8.3). An updatable resource has an integer `version`; its tag is
+ * that number in quotes, always strong. If-Match (§13.1.1) compares strongly, so a weak tag never matches;
+ * If-None-Match (§13.1.2) compares weakly.
  */
 import { errors, StoaError } from '@stoa/kernel'
 
@@ -70,7 +71,9 @@ function versionOf(tag: string): number[] {
   return digits === undefined ? [] : [Number(digits)]
 }
 
-/** Whether `If-None-Match` names this entity tag, so that the answer is 304. A header that cannot be read names nothing. */
+/**
+ * Whether `If-None-Match` names this entity tag, so that the answer is 304. A header that cannot be read names nothing.
+ */
 export function noneMatchHolds(header: string, tag: string): boolean {
   if (header.trim() === '*') return true
   const bare = tag.startsWith('W/') ? tag.slice(2) : tag

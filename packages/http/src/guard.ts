@@ -3,8 +3,9 @@
  *
  *   overloaded?  → who is asking → their bucket → the permission → the precondition
  *
- * and only then the body is read and validated. A caller without (valid) credentials takes from the bucket of its network, so guessing keys
- * is as limited as anything else. It runs on callbacks: with a cached key and buckets in memory, a request passes without one promise.
+ * and only then the body is read and validated. A caller without (valid) credentials takes from the bucket of its
+ * network, so guessing keys is as limited as anything else. It runs on callbacks: with a cached key and buckets in
+ * memory, a request passes without one promise.
  */
 import { errors, requirePermission, StoaError } from '@stoa/kernel'
 import type { Answer, Policy } from '@stoa/limiter'

@@ -1,6 +1,7 @@
 /*
- * The headers that every answer carries. They are constant but for the request id, so they are copied and not computed. An answer of the
- * API is data: nothing in it may run, be framed, be sniffed or be kept by a shared cache. A route that says otherwise sets its own.
+ * The headers that every answer carries. They are constant but for the request id, so they are copied and not computed.
+ * An answer of the API is data: nothing in it may run, be framed, be sniffed or be kept by a shared cache. A route that
+ * says otherwise sets its own.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 

@@ -15,8 +15,8 @@ export interface KeptAnswer {
 /** Whether the key is ours now, and what was kept under it. */
 export type Claim = { readonly claimed: boolean } & { readonly [K in keyof KeptAnswer]: KeptAnswer[K] | null }
 
-// One row whatever is kept, so the lock is tried exactly once. The snapshot may be older than the lock: then the key's row is missed here and the
-// primary key stops the second insert.
+// One row whatever is kept, so the lock is tried exactly once. The snapshot may be older than the lock: then the key's
+// row is missed here and the primary key stops the second insert.
 const claim = statement<[lock: string, tenantId: string, scope: string, key: string], Claim>(
   `select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as claimed,
           k.fingerprint, k.status, k.headers, k.body, k.sealed, k.created_at
@@ -40,8 +40,8 @@ const assertFree = statement<[lock: string, tenantId: string, scope: string, key
 )
 
 /**
- * Locks the key along with the next statement or the commit, and fails the transaction when it is not free ({@link isKeyTaken}).
- * `claimed` is called when it is.
+ * Locks the key along with the next statement or the commit, and fails the transaction when it is not free
+ * ({@link isKeyTaken}). `claimed` is called when it is.
  */
 export function claimFreeKey(tx: Tx, tenantId: string, scope: string, key: string, claimed: () => void): void {
   tx.later(assertFree(lockOf(tenantId, scope, key), tenantId, scope, key), { seen: claimed })

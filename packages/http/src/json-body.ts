@@ -1,8 +1,8 @@
 /*
- * Reading a JSON body. Refused before anything is built of it: bytes that are not UTF-8, and nesting beyond 32 (found by one pass over
- * the bytes, because a megabyte of `[` would become fifty megabytes of arrays first). `__proto__` and `constructor.prototype` as keys
- * are refused by Fastify's own parser. NUL and lone surrogates can be in valid JSON only as `\u` escapes, so only a body with such an
- * escape is searched for them; PostgreSQL can store neither.
+ * Reading a JSON body. Refused before anything is built of it: bytes that are not UTF-8, and nesting beyond 32 (found
+ * by one pass over the bytes, because a megabyte of `[` would become fifty megabytes of arrays first). `__proto__` and
+ * `constructor.prototype` as keys are refused by Fastify's own parser. NUL and lone surrogates can be in valid JSON
+ * only as `\u` escapes, so only a body with such an escape is searched for them; PostgreSQL can store neither.
  */
 import { isUtf8 } from 'node:buffer'
 import { errors, type FieldError, StoaError } from '@stoa/kernel'

@@ -40,12 +40,17 @@ export class KeySlot {
     this.name = `${this.#tenantId} ${this.#scope} ${request.key}`
   }
 
-  /** Claims it until the end of the transaction. @returns what was kept there @throws StoaError `idempotency_in_progress` or `idempotency_key_reused` */
+  /**
+   * Claims it until the end of the transaction. @returns what was kept there @throws StoaError
+   * `idempotency_in_progress` or `idempotency_key_reused`
+   */
   async claim(tx: Tx): Promise<Answer | null> {
     return this.#read(tx, await claimKey(tx, this.#tenantId, this.#scope, this.#request.key))
   }
 
-  /** Claims it along with the next statement or the commit; the transaction fails (`isKeyTaken`) when it is not free. */
+  /**
+   * Claims it along with the next statement or the commit; the transaction fails (`isKeyTaken`) when it is not free.
+   */
   claimAlong(tx: Tx, claimed: () => void): void {
     claimFreeKey(tx, this.#tenantId, this.#scope, this.#request.key, claimed)
   }

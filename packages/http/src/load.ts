@@ -1,9 +1,10 @@
 /*
- * Load shedding. A server that takes more than it can do fails for everyone; one that says "not now" early stays fast for the others. Three
- * signs, each with its own limit: requests being handled (exact, at once), the delay of the event loop, and memory (both sampled).
+ * Load shedding. A server that takes more than it can do fails for everyone; one that says "not now" early stays fast
+ * for the others. Three signs, each with its own limit: requests being handled (exact, at once), the delay of the event
+ * loop, and memory (both sampled).
  *
- * The delay is the mean over one sample, so that a single long pause (a garbage collection, one heavy query of the embedded database)
- * does not shed, and a loop that is late at every turn does.
+ * The delay is the mean over one sample, so that a single long pause (a garbage collection, one heavy query of the
+ * embedded database) does not shed, and a loop that is late at every turn does.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { errors, StoaError } from '@stoa/kernel'

@@ -1,9 +1,10 @@
 /*
- * Lists are read by key, not by offset: `limit` rows after a cursor, in one of the orders that the route allows. A row that is added or
- * removed meanwhile never makes another one appear twice or not at all.
+ * Lists are read by key, not by offset: `limit` rows after a cursor, in one of the orders that the route allows. A row
+ * that is added or removed meanwhile never makes another one appear twice or not at all.
  *
- * The last column of a sort key must be unique (the id), and its values must survive JSON: a timestamp is compared at the precision it
- * leaves with, so keep times that come from the process's clock (milliseconds), or sort by the id, whose UUIDv7 order is time order.
+ * The last column of a sort key must be unique (the id), and its values must survive JSON: a timestamp is compared at
+ * the precision it leaves with, so keep times that come from the process's clock (milliseconds), or sort by the id,
+ * whose UUIDv7 order is time order.
  */
 import { type TSchema, Type } from 'typebox'
 import type { CursorBinding, Cursors, CursorValue } from './cursor.ts'

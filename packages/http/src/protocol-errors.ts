@@ -1,6 +1,7 @@
 /*
- * The errors of the protocol: codes that only an HTTP edge can have, and the translation of what Fastify, its body parser and its router
- * throw into errors of ours. Their own texts never leave: they name internals, and differ from version to version.
+ * The errors of the protocol: codes that only an HTTP edge can have, and the translation of what Fastify, its body
+ * parser and its router throw into errors of ours. Their own texts never leave: they name internals, and differ from
+ * version to version.
  */
 import { defineErrors, type ErrorSpec, errors, StoaError } from '@stoa/kernel'
 

@@ -1,8 +1,10 @@
 /*
- * Who is let in how often. A caller with credentials passes two buckets at once: its own (for all operations, or for one that declares a limit)
- * and its tenant's. One without passes its address's. Answers say how the buckets stand (draft-ietf-httpapi-ratelimit-headers).
+ * Who is let in how often. A caller with credentials passes two buckets at once: its own (for all operations, or for
+ * one that declares a limit) and its tenant's. One without passes its address's. Answers say how the buckets stand
+ * (draft-ietf-httpapi-ratelimit-headers).
  *
- * Every policy is `local` to a failure of its store: without Redis, each process counts for itself, and no request fails for it.
+ * Every policy is `local` to a failure of its store: without Redis, each process counts for itself, and no request
+ * fails for it.
  */
 import { type Clock, errors, type Logger, StoaError } from '@stoa/kernel'
 import {

@@ -1,6 +1,7 @@
 /*
- * The context of a request. It is made for every request, and most requests neither log nor wait for an abort, so the bound logger and
- * the abort signal come into being when first asked for. The logger is an object of its own, so that a copy of the context keeps it.
+ * The context of a request. It is made for every request, and most requests neither log nor wait for an abort, so the
+ * bound logger and the abort signal come into being when first asked for. The logger is an object of its own, so that a
+ * copy of the context keeps it.
  */
 import type { ServerResponse } from 'node:http'
 import type { Actor, BaseCtx, Clock, Ctx, Logger, Tenant } from '@stoa/kernel'

@@ -1,6 +1,6 @@
 /*
- * What a request of Fastify carries beyond its own: the context, and the parts of the request that a handler is promised. `page` and
- * `ifMatch` are read when they are asked for, so that a route without them pays nothing.
+ * What a request of Fastify carries beyond its own: the context, and the parts of the request that a handler is
+ * promised. `page` and `ifMatch` are read when they are asked for, so that a route without them pays nothing.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Cursors } from './cursor.ts'

@@ -1,6 +1,6 @@
 /*
- * Scopes are permissions, and wildcards over them: `links:read`, `links:*`, `*`. A key holds a list of them. Whoever makes or changes a key can
- * put into it only what they may do themselves, so that nobody climbs by way of a key.
+ * Scopes are permissions, and wildcards over them: `links:read`, `links:*`, `*`. A key holds a list of them. Whoever
+ * makes or changes a key can put into it only what they may do themselves, so that nobody climbs by way of a key.
  */
 import { type BaseCtx, didYouMean, errors, type FieldError, hasPermission, StoaError } from '@stoa/kernel'
 

@@ -1,8 +1,8 @@
 import type { RouteReply } from './route.ts'
 
 /**
- * What a mutating handler says of its answer. Nothing reaches the caller before the commit, and a transaction that is tried again starts
- * with nothing said.
+ * What a mutating handler says of its answer. Nothing reaches the caller before the commit, and a transaction that is
+ * tried again starts with nothing said.
  */
 export class StagedReply implements RouteReply {
   status: number

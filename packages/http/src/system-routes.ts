@@ -1,6 +1,6 @@
 /*
- * What the process says of itself: /health/live, /health/ready and /metrics. They are not part of the API's contract, need no key, and are
- * answered also when the API sheds load. HEAD works as GET.
+ * What the process says of itself: /health/live, /health/ready and /metrics. They are not part of the API's contract,
+ * need no key, and are answered also when the API sheds load. HEAD works as GET.
  */
 import { hash, timingSafeEqual } from 'node:crypto'
 import { errors, StoaError } from '@stoa/kernel'

@@ -1,7 +1,8 @@
 /*
- * The formats `date` and `date-time` as requests may use them. Ajv's quick ones look at digits alone and let a 30th of February through, which
- * JavaScript then takes for the 2nd of March; the thorough ones let a leap second through, which JavaScript cannot read at all. A moment here is one
- * that Date and PostgreSQL both hold and that can be written again in RFC 3339: a day that exists, in the years 1 to 9999 of UTC.
+ * The formats `date` and `date-time` as requests may use them. Ajv's quick ones look at digits alone and let a 30th of
+ * February through, which JavaScript then takes for the 2nd of March; the thorough ones let a leap second through,
+ * which JavaScript cannot read at all. A moment here is one that Date and PostgreSQL both hold and that can be written
+ * again in RFC 3339: a day that exists, in the years 1 to 9999 of UTC.
  */
 
 /** RFC 3339 §5.6, upper or lower case. */

@@ -1,6 +1,6 @@
 /*
- * A span for each request, when tracing is on. It is begun by the root hook and entered there, so that what the request does (its SQL, its
- * handler) are its children, and ended when the answer is out.
+ * A span for each request, when tracing is on. It is begun by the root hook and entered there, so that what the request
+ * does (its SQL, its handler) are its children, and ended when the answer is out.
  */
 import { currentTrace, endSpan, inSpan, type Span, startSpan } from '@stoa/telemetry'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'

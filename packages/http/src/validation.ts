@@ -1,9 +1,10 @@
 /*
- * Validation by Ajv in strict mode: a schema with an unknown keyword does not start. Bodies are taken as they are; in paths, queries and
- * headers, where everything is text, numbers and booleans are read from it.
+ * Validation by Ajv in strict mode: a schema with an unknown keyword does not start. Bodies are taken as they are; in
+ * paths, queries and headers, where everything is text, numbers and booleans are read from it.
  *
- * The first pass stops at the first error, so that a hostile body costs no more than a valid one. Only a small body (at most 2,000
- * values) is looked at again for all of its errors, because a person is filling in a form and wants them together.
+ * The first pass stops at the first error, so that a hostile body costs no more than a valid one. Only a small body (at
+ * most 2,000 values) is looked at again for all of its errors, because a person is filling in a form and wants them
+ * together.
  */
 import { errors, type FieldError, StoaError } from '@stoa/kernel'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
@@ -169,8 +170,8 @@ function branches(schema: unknown): string {
 }
 
 /**
- * The schema with every object closed that does not say otherwise: an unknown field is an error. Objects inside `allOf` stay open, because
- * each of them sees the fields of the others; close those with `unevaluatedProperties: false`.
+ * The schema with every object closed that does not say otherwise: an unknown field is an error. Objects inside `allOf`
+ * stay open, because each of them sees the fields of the others; close those with `unevaluatedProperties: false`.
  */
 export function closed<T extends TSchema>(schema: T): T {
   return close(schema) as T

@@ -1,4 +1,5 @@
-// Orders and what is left in stock: the order writes its event in its own transaction, a durable reader keeps the count, a tail shows what happens.
+// Orders and what is left in stock: the order writes its event in its own transaction, a durable reader keeps the
+// count, a tail shows what happens.
 import assert from 'node:assert/strict'
 import { createTenant, type MigrationSet, migrate, openPglite, statement, tenantTable } from '@stoa/db'
 import { createJournal, defineEvent, journalMigrations, processHints } from '@stoa/journal'

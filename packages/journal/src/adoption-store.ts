@@ -30,8 +30,9 @@ export async function heldReaders(session: AdminSession): Promise<string[]> {
 }
 
 /**
- * Works out the new number of each transaction, into the temporary table `adoption`: what came from elsewhere first, then what was appended here
- * since. The order stays as it is. Transactions one after the other whose events have rising ids share a number, because ids keep them in order.
+ * Works out the new number of each transaction, into the temporary table `adoption`: what came from elsewhere first,
+ * then what was appended here since. The order stays as it is. Transactions one after the other whose events have
+ * rising ids share a number, because ids keep them in order.
  *
  * @returns the highest new number, and how many transactions of elsewhere there are
  */
@@ -40,7 +41,8 @@ export async function planAdoption(
   next: string,
 ): Promise<{ readonly highest: number; readonly count: number }> {
   const all = (await partitions(session)).map((name) => `select xid, id from stoa.${name}`).join(' union all ')
-  // What was appended here has both: a number that was given out here, and an id behind those that were restored with their sequence.
+  // What was appended here has both: a number that was given out here, and an id behind those that were restored with
+  // their sequence.
   await session.exec(`
 create temporary table adoption on commit drop as
 with events as (${all}),
@@ -60,7 +62,10 @@ create index on adoption (xid)`)
   return row as { highest: number; count: number }
 }
 
-/** Gives events and readers their new numbers. A reader stands behind the last event that it had read; where that cannot be told, further back. */
+/**
+ * Gives events and readers their new numbers. A reader stands behind the last event that it had read; where that cannot
+ * be told, further back.
+ */
 export async function applyAdoption(session: AdminSession): Promise<void> {
   for (const name of await partitions(session)) {
     await session.exec(

@@ -1,16 +1,18 @@
 /*
  * A journal that was restored into another cluster.
  *
- * The order of the journal is that of its transactions' numbers, and those are the cluster's. A dump brings events with the numbers of the cluster
- * where it was made. Where the new cluster is behind them, readers wait for transactions that it has yet to begin, and new events come before
- * old ones. So a program must not start on such a journal; it is adopted first: everything gets numbers that lie behind this cluster's present, in the
- * same order, and durable readers stay where they stood.
+ * The order of the journal is that of its transactions' numbers, and those are the cluster's. A dump brings events with
+ * the numbers of the cluster where it was made. Where the new cluster is behind them, readers wait for transactions
+ * that it has yet to begin, and new events come before old ones. So a program must not start on such a journal; it is
+ * adopted first: everything gets numbers that lie behind this cluster's present, in the same order, and durable readers
+ * stay where they stood.
  *
- * Numbers are few in a new cluster and events many, so transactions share one as long as ids alone tell their order. Where that is not enough, the
- * cluster is made to give out some more.
+ * Numbers are few in a new cluster and events many, so transactions share one as long as ids alone tell their order.
+ * Where that is not enough, the cluster is made to give out some more.
  *
- * Rejected: pg_resetwal, which sets the cluster's number forward and with it those of every database in it, by hand and offline; one number for all
- * events, in the order of their ids, which moves readers' places to where some of them have read and some have not.
+ * Rejected: pg_resetwal, which sets the cluster's number forward and with it those of every database in it, by hand and
+ * offline; one number for all events, in the order of their ids, which moves readers' places to where some of them have
+ * read and some have not.
  */
 import type { AdminSession, Database } from '@stoa/db'
 import { StoaError } from '@stoa/kernel'
@@ -41,23 +43,29 @@ export interface Adoption {
 const ATTEMPTS = 5
 const SPARE_NUMBERS = 1_000
 
-/** How far the journal is ahead of the cluster that it is in; null when it is not, as long as nobody restores it into another one. */
+/**
+ * How far the journal is ahead of the cluster that it is in; null when it is not, as long as nobody restores it into
+ * another one.
+ */
 export async function journalAhead(session: AdminSession): Promise<JournalAhead | null> {
   return aheadOf(await transactionNumbers(session))
 }
 
-/** @throws StoaError `journal_from_elsewhere` when the journal was restored into another cluster, and not adopted since */
+/**
+ * @throws StoaError `journal_from_elsewhere` when the journal was restored into another cluster, and not adopted since
+ */
 export async function assertOwnJournal(db: Database): Promise<void> {
   const ahead = await db.admin(journalAhead)
   if (ahead) throw new StoaError(journalErrors.journal_from_elsewhere, { context: ahead })
 }
 
 /**
- * Takes over a journal that was restored into another cluster: from then on readers go on where they stood. Positions that others keep mean nothing any
- * more. Appends wait meanwhile.
+ * Takes over a journal that was restored into another cluster: from then on readers go on where they stood. Positions
+ * that others keep mean nothing any more. Appends wait meanwhile.
  *
  * @returns null when there was nothing to do
- * @throws StoaError `journal_in_use` when a process reads the journal, `journal_held_up` when an old transaction in the cluster stays open
+ * @throws StoaError `journal_in_use` when a process reads the journal, `journal_held_up` when an old transaction in the
+ * cluster stays open
  */
 export async function adoptJournal(db: Database): Promise<Adoption | null> {
   return await db.admin(async (session) => {

@@ -45,8 +45,8 @@ const DAY_MS = 86_400_000
 const BEGINNING = new Date('0001-01-01T00:00:00Z')
 const END = new Date('9999-12-31T23:59:59.999Z')
 /**
- * How far back each attempt looks, in days, until the page is full. Recent events fill it in the first one or two partitions; without
- * the steps every question would descend into every month that is kept (for a subject, four times).
+ * How far back each attempt looks, in days, until the page is full. Recent events fill it in the first one or two
+ * partitions; without the steps every question would descend into every month that is kept (for a subject, four times).
  */
 const WINDOWS_DAYS = [31, 186, Number.POSITIVE_INFINITY]
 

@@ -1,6 +1,9 @@
 import { defineErrors } from '@stoa/kernel'
 
-/** The journal's own refusals. They are about the program and its database, not about a caller, and so never leave it in detail. */
+/**
+ * The journal's own refusals. They are about the program and its database, not about a caller, and so never leave it in
+ * detail.
+ */
 export const journalErrors = defineErrors({
   event_not_defined: { kind: 'internal', message: 'An event of a type or version that nobody defined.' },
   event_invalid: { kind: 'internal', message: 'An event does not have the shape that its definition promises.' },

@@ -16,7 +16,10 @@ export interface EventRow {
   readonly at: Date
 }
 
-/** A row on the way to a reader: `settled` is false while a transaction that may still append something before it is in flight. */
+/**
+ * A row on the way to a reader: `settled` is false while a transaction that may still append something before it is in
+ * flight.
+ */
 export interface FollowingRow extends EventRow {
   readonly settled: boolean
 }
@@ -44,9 +47,10 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 returning xid`)
 
 /**
- * What follows a position, in the order of the journal. The horizon is no condition but a column: rows behind it come last, the reader cuts
- * them off, and knows by them that something is waiting, without a second look into every partition. One ordered index scan per
- * partition, merged; a partition without news costs one descent of its index (0.6–0.9 ms for 37 partitions in all).
+ * What follows a position, in the order of the journal. The horizon is no condition but a column: rows behind it come
+ * last, the reader cuts them off, and knows by them that something is waiting, without a second look into every
+ * partition. One ordered index scan per partition, merged; a partition without news costs one descent of its index
+ * (0.6–0.9 ms for 37 partitions in all).
  */
 export const eventsAfter = statement<[xid: string, id: string, limit: number], FollowingRow>(
   `select ${COLUMNS}, e.xid < (select pg_snapshot_xmin(pg_current_snapshot())) as settled
@@ -60,9 +64,9 @@ limit $3`,
 export type SeenRow = { readonly snapshot: string } & (EventRow | { readonly id: null })
 
 /**
- * What can be seen now and could not be seen in an earlier snapshot, behind a place (for the first page: before the oldest transaction that was in flight
- * in that snapshot), and the present snapshot. Nothing of it is held back by a transaction that stays open: that one only makes the stretch longer that is
- * looked through.
+ * What can be seen now and could not be seen in an earlier snapshot, behind a place (for the first page: before the
+ * oldest transaction that was in flight in that snapshot), and the present snapshot. Nothing of it is held back by a
+ * transaction that stays open: that one only makes the stretch longer that is looked through.
  */
 export const eventsUnseen = statement<[earlier: string, xid: string, id: string, limit: number], SeenRow>(
   `select s.snapshot::text as snapshot, ${COLUMNS}
@@ -91,7 +95,8 @@ export interface AuditQuery {
   readonly limit: number
 }
 
-// `at <= $3` says nothing that the row comparison does not, but only a plain comparison lets the planner leave partitions out.
+// `at <= $3` says nothing that the row comparison does not, but only a plain comparison lets the planner leave
+// partitions out.
 const WINDOW = `e.at >= $2 and e.at <= $3 and (e.at, e.id) < ($3, $4::bigint)
   and ($1::text is null or e.type = $1) and ($6::text is null or e.actor_type = $6)`
 const NEWEST_FIRST = 'order by e.at desc, e.id desc limit $5'
@@ -113,7 +118,10 @@ const auditOfActor = statement<[...WindowParameters, actorId: string], EventRow>
   `select ${COLUMNS} from stoa.events e where e.actor_id = $7 and ${WINDOW} ${NEWEST_FIRST}`,
 )
 
-/** A subject stands in one of four places, each with an index of its own, each giving the newest first: they are merged, not sorted. */
+/**
+ * A subject stands in one of four places, each with an index of its own, each giving the newest first: they are merged,
+ * not sorted.
+ */
 const auditOfSubject = statement<[...WindowParameters, actorId: string | null, subject: string], EventRow>(
   `with concerned as (
 ${[1, 2, 3, 4]

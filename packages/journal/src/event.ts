@@ -8,7 +8,10 @@ export interface EventInput {
   readonly type: string
   /** Version of the shape of `data`, from 1. */
   readonly version: number
-  /** What the event is about, `kind:id`, the main one first. 1–4, each ≤ 200 characters, no two the same. The audit trail is asked by them. */
+  /**
+   * What the event is about, `kind:id`, the main one first. 1–4, each ≤ 200 characters, no two the same. The audit
+   * trail is asked by them.
+   */
   readonly subjects: readonly string[]
   /** As the definition says. At most 64 KiB of JSON. */
   readonly data: object
@@ -16,7 +19,9 @@ export interface EventInput {
 
 /** What is read. Immutable: an event may be shared by several readers of a process. */
 export interface JournalEvent {
-  /** Unique in the database. Ascending inside a transaction; between transactions only {@link position} tells the order. */
+  /**
+   * Unique in the database. Ascending inside a transaction; between transactions only {@link position} tells the order.
+   */
   readonly id: number
   /** Where a reader stands when it has taken this event. */
   readonly position: Position
@@ -54,9 +59,15 @@ export interface EventSpec<T extends TSchema> {
   readonly version: number
   /** One sentence: when it happens. */
   readonly description: string
-  /** The shape of the data: an object. Published to whoever reads the event, so a change that takes something away is a new version. */
+  /**
+   * The shape of the data: an object. Published to whoever reads the event, so a change that takes something away is a
+   * new version.
+   */
   readonly data: T
-  /** Makes this version's data of the version before (which need not be defined any more). With it, readers only ever see this version. */
+  /**
+   * Makes this version's data of the version before (which need not be defined any more). With it, readers only ever
+   * see this version.
+   */
   readonly upcast?: (earlier: Readonly<Record<string, unknown>>) => Static<T> & object
 }
 

@@ -1,9 +1,11 @@
 /*
- * All reading of a process goes through one feed. What lies before the horizon never changes, so a page that was read once serves every reader
- * of the process that stands at the same place: readers that keep up walk in step and cost one query together.
+ * All reading of a process goes through one feed. What lies before the horizon never changes, so a page that was read
+ * once serves every reader of the process that stands at the same place: readers that keep up walk in step and cost one
+ * query together.
  *
- * Two things must not be shared blindly. A query that is under way may have started before the newest hint, so whoever joins it is told to ask
- * again (`more`). And a page that was short when it was read says nothing about now, so a remembered page is always `more` too.
+ * Two things must not be shared blindly. A query that is under way may have started before the newest hint, so whoever
+ * joins it is told to ask again (`more`). And a page that was short when it was read says nothing about now, so a
+ * remembered page is always `more` too.
  */
 import type { Database } from '@stoa/db'
 import type { Actor, BaseCtx } from '@stoa/kernel'

@@ -1,11 +1,13 @@
 /*
- * A hint says "look now". It may be lost, doubled or late; whoever gets one looks at the truth, and looks from time to time without one. So a hint
- * is the cheapest thing that usually arrives: a function call inside the process, one small message per ten milliseconds between processes.
+ * A hint says "look now". It may be lost, doubled or late; whoever gets one looks at the truth, and looks from time to
+ * time without one. So a hint is the cheapest thing that usually arrives: a function call inside the process, one small
+ * message per ten milliseconds between processes.
  *
  *   publish ──► subscribers of this process, at once
  *          └──► a set of topics ──(at most once per intervalMs)──► transport ──► other processes' subscribers
  *
- * A transport that is down costs latency and a log line. After it was down its subscribers are told to look, as if every topic had been hinted.
+ * A transport that is down costs latency and a log line. After it was down its subscribers are told to look, as if
+ * every topic had been hinted.
  */
 import { randomBytes } from 'node:crypto'
 import type { Clock, Logger } from '@stoa/kernel'
@@ -14,7 +16,10 @@ import type { Clock, Logger } from '@stoa/kernel'
 export interface Hints extends AsyncDisposable {
   /** Never throws, never waits. `topic`: letters, digits and `._:-`, at most 100. */
   publish(topic: string): void
-  /** Calls `fn` on each hint of the topic until disposed. `fn` must be quick and must not throw: it should wake somebody up. */
+  /**
+   * Calls `fn` on each hint of the topic until disposed. `fn` must be quick and must not throw: it should wake somebody
+   * up.
+   */
   subscribe(topic: string, fn: () => void): Disposable
 }
 
@@ -29,7 +34,10 @@ export interface HintTransport {
 
 /** Options of {@link relayedHints}. */
 export interface RelayOptions {
-  /** At most one message in this time, in milliseconds, ≥ 0. Longer saves messages and delays other processes. Default 10. */
+  /**
+   * At most one message in this time, in milliseconds, ≥ 0. Longer saves messages and delays other processes. Default
+   * 10.
+   */
   readonly intervalMs?: number
 }
 
@@ -103,7 +111,8 @@ class Relay implements Hints {
       (message) => this.#received(message),
       () => this.#lookEverywhere(),
     )
-    // The sender runs here, in the context of whoever opened it: a publisher's transaction is not around when it uses the database.
+    // The sender runs here, in the context of whoever opened it: a publisher's transaction is not around when it uses
+    // the database.
     this.#sending = this.#send()
   }
 

@@ -1,7 +1,10 @@
 import type { AdminSession } from '@stoa/db'
 import type { Month } from './month.ts'
 
-/** Partitions belong to the login role, and row level security does not show their rows to it through the parent: they are reached by name. */
+/**
+ * Partitions belong to the login role, and row level security does not show their rows to it through the parent: they
+ * are reached by name.
+ */
 export const DEFAULT_PARTITION = 'events_default'
 
 /** The months that have a partition, oldest first. */
@@ -14,7 +17,9 @@ where i.inhparent = 'stoa.events'::regclass and c.relname <> $1 order by c.relna
   return rows.map((row) => row.name)
 }
 
-/** Whether events of the month fell into the default partition already: then they stay there, and so do the later ones. */
+/**
+ * Whether events of the month fell into the default partition already: then they stay there, and so do the later ones.
+ */
 export async function monthInDefault(session: AdminSession, month: Month): Promise<boolean> {
   const [row] = await session.query<{ found: boolean }>(
     `select exists (select 1 from stoa.${DEFAULT_PARTITION} where at >= $1 and at < $2) as found`,
@@ -24,9 +29,10 @@ export async function monthInDefault(session: AdminSession, month: Month): Promi
 }
 
 /**
- * Makes the month's partition beside the table and attaches it: an attach lets appends go on, while CREATE … PARTITION OF would hold them up.
- * `quiet` holds them up for these few milliseconds: for a month that is being written now, because a reader that planned its query before
- * the attach would read past what is written into the new partition right after it.
+ * Makes the month's partition beside the table and attaches it: an attach lets appends go on, while CREATE … PARTITION
+ * OF would hold them up. `quiet` holds them up for these few milliseconds: for a month that is being written now,
+ * because a reader that planned its query before the attach would read past what is written into the new partition
+ * right after it.
  */
 export function attachMonth(session: AdminSession, month: Month, quiet: boolean, lockTimeoutMs: number): Promise<void> {
   return inTransaction(

@@ -1,9 +1,9 @@
 import { errors, StoaError } from '@stoa/kernel'
 
 /**
- * A place in the journal: everything up to it has been read. Opaque outside of this package: `xid.id`, the transaction that appended the
- * event and the event's number. Positions are ordered by transaction first, because numbers are given out before the commit, and a
- * reader that followed them would skip the slow transaction.
+ * A place in the journal: everything up to it has been read. Opaque outside of this package: `xid.id`, the transaction
+ * that appended the event and the event's number. Positions are ordered by transaction first, because numbers are given
+ * out before the commit, and a reader that followed them would skip the slow transaction.
  */
 export type Position = string & { readonly __position: never }
 

@@ -39,11 +39,16 @@ export const READER_OPTIONS = {
  * How a live tail reads.
  *
  * - `name`: for logs and metrics.
- * - `batchSize`: events per call of the handler at most. More are cheaper each and hold more memory. 1–5 000. Default 500.
- * - `pollMs`: how often to look without a hint, and so how late an event is whose hint was lost. 10–60 000. Default 1 000.
- * - `stuckAfterFailures`: failures of one event in a row before `onStuck` is called, for each further one too. 1–1 000. Default 5.
- * - `retryMinMs`, `retryMaxMs`: the wait after a failure, doubling between the two, with jitter. Default 100 and 60 000.
- * - `onStuck`: called when the reader does not get on. It skips nothing: only a handler that succeeds, or the end of the transaction, lets it go on.
+ * - `batchSize`: events per call of the handler at most. More are cheaper each and hold more memory. 1–5 000. Default
+ *   500.
+ * - `pollMs`: how often to look without a hint, and so how late an event is whose hint was lost. 10–60 000. Default 1
+ *   000.
+ * - `stuckAfterFailures`: failures of one event in a row before `onStuck` is called, for each further one too. 1–1 000.
+ *   Default 5.
+ * - `retryMinMs`, `retryMaxMs`: the wait after a failure, doubling between the two, with jitter. Default 100 and 60
+ *   000.
+ * - `onStuck`: called when the reader does not get on. It skips nothing: only a handler that succeeds, or the end of
+ *   the transaction, lets it go on.
  */
 export type TailOptions = OptionsInput<typeof TAIL_OPTIONS>
 export type ResolvedTailOptions = Resolved<typeof TAIL_OPTIONS>
@@ -60,12 +65,12 @@ export type ResolvedWatchOptions = Resolved<typeof WATCH_OPTIONS>
  * - `name`: whose cursor it is. All processes that give the same name share it, and one of them reads at a time.
  * - `from`: where a new reader begins, `start` or `now`; a known one goes on where it stood. Now is the
  *   safe horizon: what was committed just before it comes too, if a transaction older than it was still open.
- * - `transactional`: the handler gets the transaction that moves the cursor. What it writes there happens exactly once. Default false:
- *   at least once.
- * - `leaseMs`: how long after a crash of the holder another process takes over, at most (plus a third). Shorter renews more often.
- *   200–600 000. Default 15 000.
- * - `saveMs`: how long a moved cursor may stay unsaved, and so how much is repeated after a crash. Shorter commits more often. Not for
- *   transactional readers, whose cursor moves with the handler. 0–10 000, below `leaseMs`. Default 200.
+ * - `transactional`: the handler gets the transaction that moves the cursor. What it writes there happens exactly once.
+ *   Default false: at least once.
+ * - `leaseMs`: how long after a crash of the holder another process takes over, at most (plus a third). Shorter renews
+ *   more often. 200–600 000. Default 15 000.
+ * - `saveMs`: how long a moved cursor may stay unsaved, and so how much is repeated after a crash. Shorter commits more
+ *   often. Not for transactional readers, whose cursor moves with the handler. 0–10 000, below `leaseMs`. Default 200.
  */
 export type ReaderOptions = OptionsInput<typeof READER_OPTIONS>
 export type ResolvedReaderOptions = Resolved<typeof READER_OPTIONS>

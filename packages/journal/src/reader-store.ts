@@ -28,7 +28,10 @@ export const readerFree = statement<[name: string], { free: boolean }>(
   'select not exists (select 1 from stoa.journal_readers where name = $1 and lease_until > clock_timestamp()) as free',
 )
 
-/** Takes the reader if nobody holds it, and makes it if it is new: at the horizon, so that what is in flight now belongs to it, or at the start. */
+/**
+ * Takes the reader if nobody holds it, and makes it if it is new: at the horizon, so that what is in flight now belongs
+ * to it, or at the start.
+ */
 export const readerAcquired = statement<[name: string, holder: string, leaseMs: number, fromNow: boolean], AcquiredRow>(
   `insert into stoa.journal_readers as r (name, position_xid, position_id, fence, holder, lease_until, advanced_at)
 values ($1, case when $4::boolean then pg_snapshot_xmin(pg_current_snapshot()) else '0'::xid8 end, 0, 1, $2, ${LEASE_END}, clock_timestamp())

@@ -8,12 +8,13 @@
  *      ├──── lost ◄──────────────┤ a write bound to the fence changed no row: another process took over
  *      └──── released ◄──────────┘ disposed: last save, then the lease ends now
  *
- * The lease only decides who should read; the fence decides who can move the cursor. A holder that slept through its lease may still be in its handler
- * while the next one reads the same events, which is what "at least once" allows; it cannot save, renew, or commit a transactional batch, because each
- * of those names a fence that is gone. Lease times are the database's clock, so the clocks of machines do not matter.
+ * The lease only decides who should read; the fence decides who can move the cursor. A holder that slept through its
+ * lease may still be in its handler while the next one reads the same events, which is what "at least once" allows; it
+ * cannot save, renew, or commit a transactional batch, because each of those names a fence that is gone. Lease times
+ * are the database's clock, so the clocks of machines do not matter.
  *
- * Rejected: an advisory lock as the lease (needs a session of its own, which a pooler takes away, and tells nothing to a holder that lost
- * it); saving the cursor after each batch (a commit per batch, hundreds a second on a busy journal).
+ * Rejected: an advisory lock as the lease (needs a session of its own, which a pooler takes away, and tells nothing to
+ * a holder that lost it); saving the cursor after each batch (a commit per batch, hundreds a second on a busy journal).
  */
 import { randomUUID } from 'node:crypto'
 import type { Database, Tx } from '@stoa/db'

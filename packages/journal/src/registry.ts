@@ -13,7 +13,9 @@ export interface EventRegistry {
    * @throws StoaError `event_not_defined`, `event_invalid`
    */
   encode(event: EventInput): string
-  /** What was stored, brought to the newest version that upcasting reaches. An unknown type or version passes as it is. */
+  /**
+   * What was stored, brought to the newest version that upcasting reaches. An unknown type or version passes as it is.
+   */
   decode(type: string, version: number, data: Data): { readonly version: number; readonly data: Data }
 }
 
@@ -28,7 +30,10 @@ const MAX_SUBJECTS = 4
 const MAX_SUBJECT_LENGTH = 200
 const MAX_DATA_BYTES = 65_536
 const SUBJECT = /^[a-z][A-Za-z0-9_]*:[^\s\p{C}]+$/u
-/** JSON text keeps NUL and lone surrogates as escapes, and PostgreSQL's jsonb takes neither. An even run of backslashes before is no escape. */
+/**
+ * JSON text keeps NUL and lone surrogates as escapes, and PostgreSQL's jsonb takes neither. An even run of backslashes
+ * before is no escape.
+ */
 const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/
 
 /**

@@ -1,4 +1,5 @@
-// A process that holds the reader `r` of the database given as its first argument, and says what it was given, until it is killed.
+// A process that holds the reader `r` of the database given as its first argument, and says what it was given, until it
+// is killed.
 import { openPostgres } from '@stoa/db'
 import { silentLogger, systemClock } from '@stoa/kernel'
 import { createJournal, processHints } from '../src/index.ts'

@@ -15,7 +15,9 @@ const seenInTransaction = statement<[n: number, position: string], never>(
   'insert into stoa.seen (n, position) values ($1, $2)',
 )
 
-/** Commits or rolls back transactions with random pauses before the commit, and returns the numbers that were committed. */
+/**
+ * Commits or rolls back transactions with random pauses before the commit, and returns the numbers that were committed.
+ */
 async function write(bench: Bench, writer: number): Promise<number[]> {
   const { db, journal } = bench
   const ctx = tenant(`writer-${writer}`)

@@ -159,7 +159,8 @@ for (const engine of engines) {
         return row
       }
       const first = (await lease()).leaseUntil.getTime()
-      // Three leases long. Nobody else wants the reader: a machine that stalls for a whole lease would give it away, and rightly.
+      // Three leases long. Nobody else wants the reader: a machine that stalls for a whole lease would give it away,
+      // and rightly.
       await eventually(lease, ({ leaseUntil }) => leaseUntil.getTime() >= first + 900)
       assert.equal((await lease()).fence, 1)
       release.resolve()
@@ -380,8 +381,8 @@ describe('durable readers over several connections (postgres)', () => {
         'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
       ),
     )
-    // The writer is told that its connection is gone; it is the reader that must not mind. A writer that was cut off does not know whether its
-    // event was committed, so it may be there twice.
+    // The writer is told that its connection is gone; it is the reader that must not mind. A writer that was cut off
+    // does not know whether its event was committed, so it may be there twice.
     await eventually(() =>
       bench.append(2).then(
         () => true,

@@ -37,8 +37,8 @@ export interface Bench extends AsyncDisposable {
   /** Another journal on the same database, as another process has it: its own connections (not on PGlite) and hints. */
   another(options?: { hints?: Hints; clock?: Clock }): Promise<{ db: Database; journal: Journal; observed: Observed }>
   /**
-   * Reads until there are `count` events: a transaction of anybody else on the server may hold them back for a moment. From then on
-   * every reader can read them, at once and together.
+   * Reads until there are `count` events: a transaction of anybody else on the server may hold them back for a moment.
+   * From then on every reader can read them, at once and together.
    */
   readAll(count: number): Promise<readonly JournalEvent[]>
   /** Commits one event per number. */

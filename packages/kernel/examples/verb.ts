@@ -1,5 +1,6 @@
 /*
- * A program on the kernel: options resolve once, what is opened is closed in reverse, and a verb takes the context first.
+ * A program on the kernel: options resolve once, what is opened is closed in reverse, and a verb takes the context
+ * first.
  */
 import assert from 'node:assert/strict'
 import {

@@ -18,7 +18,10 @@ export type EnvSpec = Readonly<Record<string, NumberOption | BooleanOption | Str
 
 /** How to read the environment. */
 export interface EnvSettings<S extends EnvSpec> extends ResolveSettings<S> {
-  /** Variables that begin with this and are not in the spec are problems: `STOA_`. Default: none, unknown variables are not looked at. */
+  /**
+   * Variables that begin with this and are not in the spec are problems: `STOA_`. Default: none, unknown variables are
+   * not looked at.
+   */
   readonly prefix?: string
   /** Beginnings of variables that belong to others though they have the prefix: `STOA_TEST_`. Default: none. */
   readonly ignore?: readonly string[]
@@ -41,8 +44,8 @@ const BOOLEANS: Readonly<Record<string, boolean>> = {
 /**
  * Reads environment variables into a typed, frozen object whose keys are the variables' names.
  *
- * A variable that is empty or only blanks counts as absent. Numbers are decimal (`3000`, `-1`, `0.5`, `1e3`); booleans are
- * true/false, 1/0, yes/no, on/off in any case. Values are trimmed, except secrets.
+ * A variable that is empty or only blanks counts as absent. Numbers are decimal (`3000`, `-1`, `0.5`, `1e3`); booleans
+ * are true/false, 1/0, yes/no, on/off in any case. Values are trimmed, except secrets.
  *
  * @param env usually `process.env`, passed in by the program; nothing here reads it by itself
  * @throws StoaError `invalid_environment`: names every variable at fault; never shows a secret

@@ -1,14 +1,16 @@
 /*
  * Ids are UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, 4 bits of version, 12 bits `rand_a`, 2 bits of variant,
- * 62 bits `rand_b`. Here `rand_a` and the first 20 bits of `rand_b` are one 32-bit counter (RFC 9562 §6.2, methods 1 and 2):
+ * 62 bits `rand_b`. Here `rand_a` and the first 20 bits of `rand_b` are one 32-bit counter (RFC 9562 §6.2, methods 1
+ * and 2):
  *
  *   a new millisecond   the counter starts at a random value below 2^31 (the top bit is a guard against overflow)
  *   the same one        the counter grows by a random step of 1–64, so that a neighbour's id cannot be told
  *   the clock goes back the last millisecond is kept: ids never go back inside a process
  *   the counter is full the millisecond is advanced by one, ahead of the clock (at least 33 million ids later)
  *
- * The other 42 bits are fresh random bits for every id, so two processes that meet in one millisecond and one counter value still
- * differ. An id is not a secret: who holds one knows when it was made. Use a random token for what must not be guessed.
+ * The other 42 bits are fresh random bits for every id, so two processes that meet in one millisecond and one counter
+ * value still differ. An id is not a secret: who holds one knows when it was made. Use a random token for what must not
+ * be guessed.
  *
  * Randomness is bought from the system in blocks: a call per id costs ten times the id itself.
  */

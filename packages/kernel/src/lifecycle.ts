@@ -4,8 +4,8 @@ import { systemClock } from './clock.ts'
 /** Options of {@link Resources}. */
 export interface ResourcesOptions {
   /**
-   * How long one resource may take to close before it is given up, in milliseconds. Longer is kinder to work in flight and holds a
-   * shutdown up. At least 1; default 10 000.
+   * How long one resource may take to close before it is given up, in milliseconds. Longer is kinder to work in flight
+   * and holds a shutdown up. At least 1; default 10 000.
    */
   readonly closeTimeoutMs?: number
   /** Measures the deadline. Default: the machine's clock. */
@@ -69,7 +69,8 @@ export class Resources implements AsyncDisposable {
   }
 
   /**
-   * Closes everything, the last opened first. A second call waits for the first one and does nothing else; the errors go to the first caller.
+   * Closes everything, the last opened first. A second call waits for the first one and does nothing else; the errors
+   * go to the first caller.
    *
    * @throws AggregateError after all were tried, when some failed or did not close in time
    */

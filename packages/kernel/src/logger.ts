@@ -1,8 +1,9 @@
 /**
  * The logger of every context. It is the part of pino's interface that is used, so a pino logger satisfies it as it is.
  *
- * Each call takes an object of bindings first, then a constant message. Data goes into the bindings, never into the message:
- * bindings are redacted and can be searched. An error goes under the key `err`. Call the methods on their object; they may need `this`.
+ * Each call takes an object of bindings first, then a constant message. Data goes into the bindings, never into the
+ * message: bindings are redacted and can be searched. An error goes under the key `err`. Call the methods on their
+ * object; they may need `this`.
  */
 export interface Logger {
   debug(bindings: object, message: string): void

@@ -1,13 +1,16 @@
 /*
- * Options resolve once: defaults are filled in, each value is checked, then the relations between them, and the result is frozen.
- * All problems are reported together, because whoever mends the first one wants to know of the second. An unknown key is a problem:
- * a misspelt option that is silently ignored is found in production.
+ * Options resolve once: defaults are filled in, each value is checked, then the relations between them, and the result
+ * is frozen. All problems are reported together, because whoever mends the first one wants to know of the second. An
+ * unknown key is a problem: a misspelt option that is silently ignored is found in production.
  */
 import { errors, type FieldError, StoaError } from './errors.ts'
 import { didYouMean } from './text.ts'
 
 interface Common<T> {
-  /** The value when none is given. `null` makes null a value of the option. Without `default` and `optional` the option is required. */
+  /**
+   * The value when none is given. `null` makes null a value of the option. Without `default` and `optional` the option
+   * is required.
+   */
   readonly default?: T | null
   /** The option may be absent: its value is undefined then. */
   readonly optional?: true
@@ -47,7 +50,10 @@ interface FunctionOption<F = (...args: never[]) => unknown> extends Common<F> {
   readonly type: 'function'
 }
 
-/** An object other than null (an array counts); see {@link objectOption} for its type. It is passed through as it is, not copied. */
+/**
+ * An object other than null (an array counts); see {@link objectOption} for its type. It is passed through as it is,
+ * not copied.
+ */
 interface ObjectOption<T extends object = object> extends Common<T> {
   readonly type: 'object'
 }
@@ -148,7 +154,8 @@ export interface OptionProblem {
 }
 
 /**
- * Resolves options: fills in defaults, checks types, ranges and relations, refuses unknown keys, and freezes the result.
+ * Resolves options: fills in defaults, checks types, ranges and relations, refuses unknown keys, and freezes the
+ * result.
  *
  * @param input the options as given; undefined means none
  * @throws StoaError `invalid_options`: the message and `fields` hold every problem that was found

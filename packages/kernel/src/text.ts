@@ -1,7 +1,7 @@
 /**
- * The candidate nearest to `word`, or undefined when none is near enough to be what was meant.
- * Near means: at most a third of the longer word's letters differ (at least one edit is allowed), upper and lower case alike.
- * The distance counts insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
+ * The candidate nearest to `word`, or undefined when none is near enough to be what was meant. Near means: at most a
+ * third of the longer word's letters differ (at least one edit is allowed), upper and lower case alike. The distance
+ * counts insertions, deletions, replacements and swaps of neighbours (optimal string alignment).
  */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = fold(word)

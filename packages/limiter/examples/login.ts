@@ -1,6 +1,6 @@
 /*
- * A log-in form that allows 5 tries at once and one more every 12 seconds, per address and per account: a refusal of one layer costs the other
- * nothing.
+ * A log-in form that allows 5 tries at once and one more every 12 seconds, per address and per account: a refusal of
+ * one layer costs the other nothing.
  */
 import assert from 'node:assert/strict'
 import { createMemoryStore, rateLimitFields, takeToken, takeTokens } from '@stoa/limiter'

@@ -12,14 +12,17 @@ export interface TakeOptions {
 }
 
 /**
- * Where an answer comes from: the store; a lease of this node; a remembered refusal; the store's failure, by what the policy says for it. `unasked`:
- * another layer refused without a call.
+ * Where an answer comes from: the store; a lease of this node; a remembered refusal; the store's failure, by what the
+ * policy says for it. `unasked`: another layer refused without a call.
  */
 export type AnswerSource = 'store' | 'lease' | 'remembered' | 'open' | 'closed' | 'local' | 'unasked'
 
 /** What one policy says to a call. */
 export interface LayerAnswer extends Ask {
-  /** How its bucket stands, and whether it would let the call pass by itself. Null when nobody knows (`open`, `closed`, `unasked`). */
+  /**
+   * How its bucket stands, and whether it would let the call pass by itself. Null when nobody knows (`open`, `closed`,
+   * `unasked`).
+   */
   readonly decision: Decision | null
   readonly source: AnswerSource
 }
@@ -27,15 +30,24 @@ export interface LayerAnswer extends Ask {
 /** What a limiter says to a call. */
 export interface Answer {
   readonly allowed: boolean
-  /** Milliseconds until the same call would pass, rounded up; 0 when it does, Infinity when its cost is above a capacity. */
+  /**
+   * Milliseconds until the same call would pass, rounded up; 0 when it does, Infinity when its cost is above a
+   * capacity.
+   */
   readonly retryAfterMs: number
-  /** The layer that decides: when refused, the one to wait for longest; when allowed, the one with the smallest share left. */
+  /**
+   * The layer that decides: when refused, the one to wait for longest; when allowed, the one with the smallest share
+   * left.
+   */
   readonly strictest: LayerAnswer
   /** What each layer says, in their order. */
   readonly layers: readonly LayerAnswer[]
   /** Gives back what the call took. False when the store could not be asked, or there is nothing to give back. */
   refund(): Promise<boolean>
-  /** Takes more from each layer, without asking. False when the store could not be asked, or the call was refused. @throws RangeError for a negative number */
+  /**
+   * Takes more from each layer, without asking. False when the store could not be asked, or the call was refused.
+   * @throws RangeError for a negative number
+   */
   charge(tokens: number): Promise<boolean>
 }
 

@@ -1,9 +1,10 @@
 /*
- * An endpoint that a proxy asks before it lets a request through, so that limits can stand in front of any service: nginx (`auth_request`), Traefik
- * (`forwardAuth`), Caddy (`forward_auth`), Envoy (`ext_authz` over HTTP).
+ * An endpoint that a proxy asks before it lets a request through, so that limits can stand in front of any service:
+ * nginx (`auth_request`), Traefik (`forwardAuth`), Caddy (`forward_auth`), Envoy (`ext_authz` over HTTP).
  *
- * It answers 204, or refuses. nginx takes 401 and 403 for a refusal and everything else for an error, so a refusal is 403 unless said otherwise;
- * the others hand on what they get, and 429 is the one for them. The header fields are on every answer, for the proxy to hand on.
+ * It answers 204, or refuses. nginx takes 401 and 403 for a refusal and everything else for an error, so a refusal is
+ * 403 unless said otherwise; the others hand on what they get, and 429 is the one for them. The header fields are on
+ * every answer, for the proxy to hand on.
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { Gate, type GateOptions, writeRateLimitFields } from './gate.ts'
@@ -14,7 +15,10 @@ import { refusalOf } from './problem.ts'
 export interface CheckedRequest {
   /** From `X-Original-Method` (nginx, by configuration) or `X-Forwarded-Method`; else the method of the question. */
   readonly method: string
-  /** Path and query, from `X-Original-URI` (nginx, by configuration) or `X-Forwarded-Uri`; else the address of the question. */
+  /**
+   * Path and query, from `X-Original-URI` (nginx, by configuration) or `X-Forwarded-Uri`; else the address of the
+   * question.
+   */
   readonly uri: string
   /** The headers of the question, which proxies take from the request. */
   readonly headers: IncomingHttpHeaders
@@ -31,7 +35,8 @@ export interface CheckEndpointOptions extends GateOptions<CheckedRequest> {
 }
 
 /**
- * The endpoint, as a handler of `node:http`: `createServer(checkEndpoint({ … })).listen(9100, '127.0.0.1')`. It answers every address alike.
+ * The endpoint, as a handler of `node:http`: `createServer(checkEndpoint({ … })).listen(9100, '127.0.0.1')`. It answers
+ * every address alike.
  *
  * @throws RangeError, TypeError when the options make no sense
  */

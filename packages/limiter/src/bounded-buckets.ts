@@ -1,10 +1,11 @@
 /*
- * A bounded number of buckets. A caller that does nothing is a full bucket, and a full bucket is the same as none: it can be dropped without
- * letting anybody through. So when there are too many, each new one looks at a few others in turn and drops the full ones; when none of those is
- * full, the one that would be full soonest. A flood of new keys therefore pushes out idle callers first; what it can win is a fresh bucket for
- * somebody who was nearly full anyway.
+ * A bounded number of buckets. A caller that does nothing is a full bucket, and a full bucket is the same as none: it
+ * can be dropped without letting anybody through. So when there are too many, each new one looks at a few others in
+ * turn and drops the full ones; when none of those is full, the one that would be full soonest. A flood of new keys
+ * therefore pushes out idle callers first; what it can win is a fresh bucket for somebody who was nearly full anyway.
  *
- * Buckets are in a map per policy, because a key that is put together from two texts must be read as a whole before it can be looked up.
+ * Buckets are in a map per policy, because a key that is put together from two texts must be read as a whole before it
+ * can be looked up.
  */
 import { type Bucket, fullAfterMs } from './bucket.ts'
 

@@ -1,7 +1,7 @@
 /*
- * Keys come from outside: an address, a header, a name that somebody typed. A store keeps at most 128 characters of one; a longer key is kept as
- * its SHA-256, so that a megabyte in a header costs 51 characters of memory. A key that looks like such a hash is hashed too, else somebody
- * could name another's bucket.
+ * Keys come from outside: an address, a header, a name that somebody typed. A store keeps at most 128 characters of
+ * one; a longer key is kept as its SHA-256, so that a megabyte in a header costs 51 characters of memory. A key that
+ * looks like such a hash is hashed too, else somebody could name another's bucket.
  */
 import { createHash } from 'node:crypto'
 

@@ -3,14 +3,18 @@
  *
  *   tokens = min(capacity, tokens after the last spending + time seen since × rate)
  *
- * A bucket is born full. A refused take changes nothing but the time that was seen, so hammering cannot push the refill away, and no rounding error
- * gathers. Time is the latest that was ever seen: when the clock goes back, it stands still for the bucket until the clock is again where it was,
- * so tokens neither vanish, nor does the same second fill twice, nor comes in again what ran over a full bucket. A charge after the fact may
- * leave a debt, which the refill pays first.
- * (A sliding window of time stamps would be exact too, at `capacity` numbers per caller; a fixed window lets twice the limit through at its edge.)
+ * A bucket is born full. A refused take changes nothing but the time that was seen, so hammering cannot push the refill
+ * away, and no rounding error gathers. Time is the latest that was ever seen: when the clock goes back, it stands still
+ * for the bucket until the clock is again where it was, so tokens neither vanish, nor does the same second fill twice,
+ * nor comes in again what ran over a full bucket. A charge after the fact may leave a debt, which the refill pays
+ * first. (A sliding window of time stamps would be exact too, at `capacity` numbers per caller; a fixed window lets
+ * twice the limit through at its edge.)
  */
 
-/** A limit: bursts of up to `capacity`, and `refillPerSecond` in the long run. In any time T at most `capacity + refillPerSecond × T` pass. */
+/**
+ * A limit: bursts of up to `capacity`, and `refillPerSecond` in the long run. In any time T at most
+ * `capacity + refillPerSecond × T` pass.
+ */
 export interface Limit {
   /** Tokens in a full bucket: the largest burst. A whole number, 1 – 1 000 000 000. */
   readonly capacity: number
@@ -27,7 +31,10 @@ export interface Decision {
   limit: number
   /** Milliseconds until the bucket is full again, if nothing is taken; rounded up. */
   resetAfterMs: number
-  /** Milliseconds until the same take would be allowed, rounded up; 0 when it was allowed, Infinity when its cost is above the capacity. */
+  /**
+   * Milliseconds until the same take would be allowed, rounded up; 0 when it was allowed, Infinity when its cost is
+   * above the capacity.
+   */
   retryAfterMs: number
   /** Tokens taken beyond the cost, where the take asked for more (`upTo`). */
   extra?: number
@@ -74,7 +81,9 @@ export function checkSettlement(cost: number, nowMs: number): void {
   if (!Number.isFinite(nowMs)) throw new RangeError(`nowMs must be a time in milliseconds (got ${nowMs})`)
 }
 
-/** Forgives the rounding of floating point: who waits for `retryAfterMs` must not be refused for a billionth of a token. */
+/**
+ * Forgives the rounding of floating point: who waits for `retryAfterMs` must not be refused for a billionth of a token.
+ */
 function rounding(bucket: Bucket): number {
   return 1e-9 + bucket.capacity * 1e-12
 }

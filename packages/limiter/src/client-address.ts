@@ -1,9 +1,10 @@
 /*
- * Whose address a call comes from. `X-Forwarded-For` is written by anybody, so it is read from its right end only, and only as far as the hops are
- * proxies that are trusted: the first address that is not one of them is the client. Nothing to the left of it is looked at.
+ * Whose address a call comes from. `X-Forwarded-For` is written by anybody, so it is read from its right end only, and
+ * only as far as the hops are proxies that are trusted: the first address that is not one of them is the client.
+ * Nothing to the left of it is looked at.
  *
- * A caller with IPv6 has a whole /64 to choose addresses from, so a /64 is one caller. An IPv4 address that comes as IPv6 (`::ffff:192.0.2.1`) is the
- * IPv4 address.
+ * A caller with IPv6 has a whole /64 to choose addresses from, so a /64 is one caller. An IPv4 address that comes as
+ * IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
  */
 import { isIPv4, isIPv6 } from 'node:net'
 

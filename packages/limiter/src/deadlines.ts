@@ -1,6 +1,7 @@
 /*
- * Time limits of many calls that last about equally long: one timer for all of them, because a timer of its own costs a call more than everything else
- * that is done for it here. Calls wait in the order of their deadlines; those that were answered are passed over.
+ * Time limits of many calls that last about equally long: one timer for all of them, because a timer of its own costs a
+ * call more than everything else that is done for it here. Calls wait in the order of their deadlines; those that were
+ * answered are passed over.
  */
 
 /** A call with a time limit. */
@@ -16,7 +17,10 @@ interface Waiting {
   readonly deadlineMs: number
 }
 
-/** Calls `late` of those that take too long. In real time: a clock that somebody sets has nothing to do with how long one waits. */
+/**
+ * Calls `late` of those that take too long. In real time: a clock that somebody sets has nothing to do with how long
+ * one waits.
+ */
 export class Deadlines {
   #waiting: Waiting[] = []
   /** Where the first one is: moving all of them each time would cost more than the room. */

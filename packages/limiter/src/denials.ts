@@ -1,9 +1,10 @@
 /*
- * Refusals that are still true. A bucket that could not pay says how long it takes until it can; until then the answer is known, and the store is
- * not asked: who hammers costs nothing but memory of this process, and of that a bounded amount.
+ * Refusals that are still true. A bucket that could not pay says how long it takes until it can; until then the answer
+ * is known, and the store is not asked: who hammers costs nothing but memory of this process, and of that a bounded
+ * amount.
  *
- * The time runs from when the store was asked, not from its answer, so nobody is refused longer than the bucket would. What else may free a
- * caller (a refund on another node) is learnt when the time is over.
+ * The time runs from when the store was asked, not from its answer, so nobody is refused longer than the bucket would.
+ * What else may free a caller (a refund on another node) is learnt when the time is over.
  */
 import type { Decision, Limit } from './bucket.ts'
 

@@ -44,7 +44,10 @@ export interface FastifyLike {
 /** The option `rateLimit` of a route. `false`: not limited, also when the plugin limits all routes. */
 export type FastifyRouteLimit<R = FastifyRequestLike> = false | Omit<GateOptions<R>, 'limiter' | 'store'>
 
-/** Options of {@link fastifyRateLimit}. With a limit of its own (`capacity`, or `layers`) it holds for every route that has none, all in one bucket. */
+/**
+ * Options of {@link fastifyRateLimit}. With a limit of its own (`capacity`, or `layers`) it holds for every route that
+ * has none, all in one bucket.
+ */
 export type FastifyRateLimitOptions<R = FastifyRequestLike> = GateOptions<R>
 
 /**

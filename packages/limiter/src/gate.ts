@@ -1,6 +1,6 @@
 /*
- * What all adapters share: whose call it is, what it takes, and which header fields say so. An adapter gives the request's parts and writes the
- * answer in its framework's way.
+ * What all adapters share: whose call it is, what it takes, and which header fields say so. An adapter gives the
+ * request's parts and writes the answer in its framework's way.
  */
 import type { Answer } from './answer.ts'
 import { ClientAddress, callerOf } from './client-address.ts'
@@ -12,15 +12,18 @@ import type { Ask, Policy, PolicySettings } from './policy.ts'
 
 /** Options of every adapter, beside those of its policy. */
 export interface GateOptions<R> extends Partial<PolicySettings> {
-  /** Names the policy in header fields and begins the keys of its buckets: programs that share a store and a name share limits. Default `default`. */
+  /**
+   * Names the policy in header fields and begins the keys of its buckets: programs that share a store and a name share
+   * limits. Default `default`.
+   */
   readonly name?: string
   /** A limiter to be shared with others. Default: one of its own. */
   readonly limiter?: Limiter
   /** Where the buckets of its own limiter are. Default: in this process. */
   readonly store?: Store
   /**
-   * Addresses and CIDR ranges of the proxies in front; from them alone `X-Forwarded-For` is believed. Default: none, and then the address is what
-   * the framework says.
+   * Addresses and CIDR ranges of the proxies in front; from them alone `X-Forwarded-For` is believed. Default: none,
+   * and then the address is what the framework says.
    */
   readonly trustedProxies?: readonly string[]
   /** Who is limited; null: this request is not. Default: the client's address, IPv6 by its /64. */
@@ -29,7 +32,10 @@ export interface GateOptions<R> extends Partial<PolicySettings> {
   readonly cost?: (request: R) => number
   /** Whose limit of `plans` it is. Default: the policy's own. */
   readonly plan?: (request: R) => string | undefined
-  /** Several policies at once (per key, per tenant, per address), instead of the one that the options describe. None: not limited. */
+  /**
+   * Several policies at once (per key, per tenant, per address), instead of the one that the options describe. None:
+   * not limited.
+   */
   readonly layers?: (request: R, caller: string) => readonly Ask[]
 }
 
@@ -114,7 +120,10 @@ export function writeRateLimitFields(answer: Answer, write: (name: string, value
   if (seconds !== null) write('Retry-After', String(seconds))
 }
 
-/** What a limiter said to a request, for its handler: to refund it, or to charge more. Undefined when it was not limited. */
+/**
+ * What a limiter said to a request, for its handler: to refund it, or to charge more. Undefined when it was not
+ * limited.
+ */
 export function answerOf(request: object): Answer | undefined {
   const { rateLimit } = request as { readonly rateLimit?: Answer | null }
   return rateLimit ?? undefined

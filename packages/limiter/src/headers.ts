@@ -1,12 +1,13 @@
 /*
- * The response fields of the IETF draft "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers), which are lists of
- * structured-field items (RFC 9651): the name of the policy with parameters. `Retry-After` is of RFC 9110 §10.2.3.
+ * The response fields of the IETF draft "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers),
+ * which are lists of structured-field items (RFC 9651): the name of the policy with parameters. `Retry-After` is of RFC
+ * 9110 §10.2.3.
  */
 import type { Decision, Limit } from './bucket.ts'
 
 /**
- * One member of `RateLimit-Policy`: `"default";q=100;w=60`. `q` is the burst, `w` the seconds in which an empty bucket fills, rounded up.
- * It depends on the limit alone: make it once.
+ * One member of `RateLimit-Policy`: `"default";q=100;w=60`. `q` is the burst, `w` the seconds in which an empty bucket
+ * fills, rounded up. It depends on the limit alone: make it once.
  *
  * @param name printable ASCII
  * @throws TypeError for another name
@@ -16,8 +17,8 @@ export function policyField(name: string, limit: Limit): string {
 }
 
 /**
- * One member of `RateLimit`: `"default";r=50;t=30`. `r` is what is left, `t` the seconds until the bucket is full, rounded up.
- * Members of several layers are joined by `, `.
+ * One member of `RateLimit`: `"default";r=50;t=30`. `r` is what is left, `t` the seconds until the bucket is full,
+ * rounded up. Members of several layers are joined by `, `.
  *
  * @throws TypeError when the name is not printable ASCII
  */
@@ -26,8 +27,8 @@ export function limitField(name: string, decision: Decision): string {
 }
 
 /**
- * The value of `Retry-After`: whole seconds, rounded up, at least 1. Null when the take was allowed, or can never be (its cost is above the
- * capacity).
+ * The value of `Retry-After`: whole seconds, rounded up, at least 1. Null when the take was allowed, or can never be
+ * (its cost is above the capacity).
  */
 export function retryAfterSeconds(decision: Pick<Decision, 'retryAfterMs'>): number | null {
   const { retryAfterMs } = decision

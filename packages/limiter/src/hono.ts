@@ -13,8 +13,8 @@ export interface HonoContextLike {
 /** Options of {@link honoRateLimit}. */
 export interface HonoRateLimitOptions<C> extends GateOptions<C> {
   /**
-   * Who is at the other end of the connection, where that is not found by itself: it is with `@hono/node-server`. Default:
-   * `context.env.incoming.socket.remoteAddress`.
+   * Who is at the other end of the connection, where that is not found by itself: it is with `@hono/node-server`.
+   * Default: `context.env.incoming.socket.remoteAddress`.
    */
   readonly peer?: (context: C) => string
 }

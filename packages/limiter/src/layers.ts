@@ -1,6 +1,6 @@
 /*
- * What every store does, wherever its buckets are: it takes from several buckets at once, all or nothing, and moves tokens afterwards
- * without asking.
+ * What every store does, wherever its buckets are: it takes from several buckets at once, all or nothing, and moves
+ * tokens afterwards without asking.
  */
 import { checkLimit, checkSettlement, checkTake, type Decision, type Limit } from './bucket.ts'
 
@@ -12,7 +12,10 @@ export interface Layer extends Limit {
   readonly policy?: string
   /** Tokens, 0 or more; 0 only looks, and is refused in debt alone. Default 1. */
   readonly cost?: number
-  /** Takes whole tokens beyond the cost, to this many in all, as far as there are some: a lease. Default: the cost alone. */
+  /**
+   * Takes whole tokens beyond the cost, to this many in all, as far as there are some: a lease. Default: the cost
+   * alone.
+   */
   readonly upTo?: number
   /** Never stops the call: it takes when it can pay and the call passes. Default false. */
   readonly shadow?: boolean
@@ -24,8 +27,8 @@ export interface LayersDecision {
   /** The layers' answers in their order. `allowed` says whether the layer by itself would have let the call pass. */
   readonly layers: readonly Decision[]
   /**
-   * The place of the layer that decides: when refused, the one to wait for longest; when allowed, the one with the smallest share left.
-   * A shadow layer decides only when there is no other.
+   * The place of the layer that decides: when refused, the one to wait for longest; when allowed, the one with the
+   * smallest share left. A shadow layer decides only when there is no other.
    */
   readonly strictest: number
 }
@@ -35,10 +38,14 @@ export interface Store {
   /**
    * Takes from all layers, or from none.
    *
-   * @throws RangeError (or rejects) when limits, costs or the number of layers make no sense; anything else means that the store failed
+   * @throws RangeError (or rejects) when limits, costs or the number of layers make no sense; anything else means that
+   * the store failed
    */
   take(layers: readonly Layer[]): LayersDecision | Promise<LayersDecision>
-  /** Moves tokens without asking. A cost above 0 charges, and may leave a debt; one below 0 refunds, up to the capacity. Nothing refuses. */
+  /**
+   * Moves tokens without asking. A cost above 0 charges, and may leave a debt; one below 0 refunds, up to the capacity.
+   * Nothing refuses.
+   */
   settle(layers: readonly Layer[]): LayersDecision | Promise<LayersDecision>
 }
 

@@ -29,8 +29,8 @@ import { checkWhole, refuseUnknown } from './options.ts'
 /** Options of {@link createMemoryStore}. */
 export interface MemoryStoreOptions {
   /**
-   * How many buckets are kept, about 150 bytes each plus the key (128 characters at most). Fewer saves memory, and forgets busy callers when
-   * more keys than this are active at once. 16 – 10 000 000; default 100 000.
+   * How many buckets are kept, about 150 bytes each plus the key (128 characters at most). Fewer saves memory, and
+   * forgets busy callers when more keys than this are active at once. 16 – 10 000 000; default 100 000.
    */
   readonly maxBuckets?: number
   /** The time in milliseconds. It should not jump. Default: the monotonic clock of the process. */
@@ -144,7 +144,8 @@ function told(bucket: Bucket, limit: Limit, nowMs: number): Bucket {
 }
 
 /**
- * A store in this process. Limits hold per process: with four processes behind one address, up to four times as much passes.
+ * A store in this process. Limits hold per process: with four processes behind one address, up to four times as much
+ * passes.
  *
  * @throws RangeError when an option is out of range; TypeError for an option that does not exist
  */

@@ -1,6 +1,6 @@
 /*
- * Options of this package: an unknown one is an error that names the ones there are, because a misspelt option that is silently ignored is found
- * in production.
+ * Options of this package: an unknown one is an error that names the ones there are, because a misspelt option that is
+ * silently ignored is found in production.
  */
 
 /** @throws TypeError when anything is left over */

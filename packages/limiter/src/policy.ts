@@ -4,20 +4,23 @@ import { boundedKey } from './bucket-key.ts'
 import { checkWhole, refuseUnknown } from './options.ts'
 
 /**
- * What happens to a call while the store cannot be asked: it passes (`open`), is refused (`closed`), or takes from a bucket in this process
- * (`local`), with which each node lets up to the whole limit through.
+ * What happens to a call while the store cannot be asked: it passes (`open`), is refused (`closed`), or takes from a
+ * bucket in this process (`local`), with which each node lets up to the whole limit through.
  */
 export type OnStoreFailure = 'open' | 'closed' | 'local'
 
 /** A limit and how it is kept. */
 export interface PolicySettings extends Limit {
-  /** Other limits by the name of a plan (`TakeOptions.plan`); who has none of these has the limit itself. Default: none. */
+  /**
+   * Other limits by the name of a plan (`TakeOptions.plan`); who has none of these has the limit itself. Default: none.
+   */
   readonly plans?: Readonly<Record<string, Limit>>
   /** While the store cannot be asked. Default `local`. */
   readonly onStoreFailure?: OnStoreFailure
   /**
-   * Tokens beyond the cost that a node takes in one call, to spend without one. All nodes together may let so many times their number more
-   * through, and a caller may be refused although other nodes hold as many for it. 0: none; at most the capacity. Default 0.
+   * Tokens beyond the cost that a node takes in one call, to spend without one. All nodes together may let so many
+   * times their number more through, and a caller may be refused although other nodes hold as many for it. 0: none; at
+   * most the capacity. Default 0.
    */
   readonly leaseTokens?: number
   /** After how long a node gives back what it did not spend, in milliseconds. 10 – 3 600 000; default 1000. */
@@ -79,8 +82,8 @@ export class Policy {
   }
 
   /**
-   * Changes settings, from the next take on: a bucket that holds more than a smaller capacity is cut, a larger one fills up at its rate. Other
-   * nodes are told by whoever told this one.
+   * Changes settings, from the next take on: a bucket that holds more than a smaller capacity is cut, a larger one
+   * fills up at its rate. Other nodes are told by whoever told this one.
    *
    * @throws RangeError, TypeError when they make no sense; nothing is changed then
    */
@@ -102,14 +105,17 @@ export class Policy {
     return this.#taker.takeOne(this, key, options?.cost ?? 1, this.#limit(options))
   }
 
-  /** Gives tokens back, up to the capacity. False when the store could not be asked. @throws RangeError for a negative number */
+  /**
+   * Gives tokens back, up to the capacity. False when the store could not be asked. @throws RangeError for a negative
+   * number
+   */
   refund(key: string, tokens = 1, options?: TakeOptions): Promise<boolean> {
     return this.#taker.settle(this.of(key, options), -positive(tokens))
   }
 
   /**
-   * Takes tokens without asking, for what turned out dearer than thought. It may leave a debt: then nothing passes until that is refilled.
-   * False when the store could not be asked. @throws RangeError for a negative number
+   * Takes tokens without asking, for what turned out dearer than thought. It may leave a debt: then nothing passes
+   * until that is refilled. False when the store could not be asked. @throws RangeError for a negative number
    */
   charge(key: string, tokens: number, options?: TakeOptions): Promise<boolean> {
     return this.#taker.settle(this.of(key, options), positive(tokens))

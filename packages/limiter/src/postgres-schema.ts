@@ -1,10 +1,11 @@
 /*
- * What the PostgreSQL store needs in the database, and its statements: the bucket's arithmetic (bucket.ts) in SQL, the same formulas on the same
- * doubles in the same order.
+ * What the PostgreSQL store needs in the database, and its statements: the bucket's arithmetic (bucket.ts) in SQL, the
+ * same formulas on the same doubles in the same order.
  *
- * A take of one layer is one upsert: `on conflict do update` locks the row and works on its newest version, so nobody is let in twice. Which
- * answer it was is written into the row (`passed`, `extra`), because RETURNING sees the row after the update only. A take of several layers must
- * see all rows before it writes any: that is a function, which locks them in the order of their keys, so that two takes never wait for each other.
+ * A take of one layer is one upsert: `on conflict do update` locks the row and works on its newest version, so nobody
+ * is let in twice. Which answer it was is written into the row (`passed`, `extra`), because RETURNING sees the row
+ * after the update only. A take of several layers must see all rows before it writes any: that is a function, which
+ * locks them in the order of their keys, so that two takes never wait for each other.
  */
 
 /** `held`, `tokens`, `spent_ms` and `seen_ms` before → the row after. `l` has the layer: capacity, cost, up_to. */
@@ -27,7 +28,10 @@ function spending(settles: string, allowed: string): string {
       end as extra) e`
 }
 
-/** The row `b` at the time `seen_ms` under the limit of `l`: what it holds, with another limit put on it where that changed. */
+/**
+ * The row `b` at the time `seen_ms` under the limit of `l`: what it holds, with another limit put on it where that
+ * changed.
+ */
 function seeing(seenMs: string): string {
   return `
     select
@@ -43,7 +47,10 @@ function seeing(seenMs: string): string {
 
 const SERVER_MS = `extract(epoch from clock_timestamp())::float8 * 1000`
 
-/** One layer. $1 key, $2 capacity, $3 tokens per ms, $4 cost, $5 up to how many, $6 whether it settles, $7 the time in ms or null. */
+/**
+ * One layer. $1 key, $2 capacity, $3 tokens per ms, $4 cost, $5 up to how many, $6 whether it settles, $7 the time in
+ * ms or null.
+ */
 export function takeOne(schema: string): string {
   const layer = `(select $2::float8 as capacity, $3::float8 as per_ms, $4::float8 as cost, $5::float8 as up_to) l`
   const settles = '$6::boolean'
@@ -61,7 +68,10 @@ on conflict (key) do update set (tokens, spent_ms, seen_ms, capacity, per_ms, pa
 returning b.tokens, b.spent_ms, b.seen_ms, b.passed, b.extra, (select now_ms from clock) as now_ms`
 }
 
-/** Several layers. $1 – $6 arrays of keys, capacities, tokens per ms, costs, up to how many, shadows; $7 whether it settles, $8 the time or null. */
+/**
+ * Several layers. $1 – $6 arrays of keys, capacities, tokens per ms, costs, up to how many, shadows; $7 whether it
+ * settles, $8 the time or null.
+ */
 export function takeSeveral(schema: string): string {
   return `
 select tokens, spent_ms, seen_ms, passed, extra, now_ms
@@ -69,7 +79,10 @@ from ${schema}.limiter_take($1::text[], $2::float8[], $3::float8[], $4::float8[]
 order by place`
 }
 
-/** Removes buckets that have been full for a while. $1 for how long in ms, $2 how many at most, $3 the time in ms or null. */
+/**
+ * Removes buckets that have been full for a while. $1 for how long in ms, $2 how many at most, $3 the time in ms or
+ * null.
+ */
 export function sweepFull(schema: string): string {
   return `
 with clock as materialized (select coalesce($3::float8, ${SERVER_MS}) as now_ms)
@@ -82,8 +95,9 @@ delete from ${schema}.limiter_buckets where key in (
 }
 
 /**
- * The SQL that makes the table and the function in a schema that exists. It can run again, and by several nodes at once. The table is UNLOGGED:
- * it costs no write-ahead log, is empty (all buckets full) after a crash of the server, and is not on replicas.
+ * The SQL that makes the table and the function in a schema that exists. It can run again, and by several nodes at
+ * once. The table is UNLOGGED: it costs no write-ahead log, is empty (all buckets full) after a crash of the server,
+ * and is not on replicas.
  *
  * @param schema a plain name: a–z, 0–9 and _. Default `public`
  * @throws RangeError for another name

@@ -1,5 +1,6 @@
 /*
- * Buckets in PostgreSQL, for installations without Redis. Time is the server's. Buckets that are full are removed now and then by whoever takes.
+ * Buckets in PostgreSQL, for installations without Redis. Time is the server's. Buckets that are full are removed now
+ * and then by whoever takes.
  */
 import { type Bucket, type Decision, decide } from './bucket.ts'
 import { portableKey } from './bucket-key.ts'
@@ -15,7 +16,10 @@ import {
 import { checkWhole, refuseUnknown } from './options.ts'
 import { postgresSchema, sweepFull, takeOne, takeSeveral } from './postgres-schema.ts'
 
-/** What is used of the caller's client: `pg`'s `Pool`. Not a client inside a transaction: its locks would be held until the commit. */
+/**
+ * What is used of the caller's client: `pg`'s `Pool`. Not a client inside a transaction: its locks would be held until
+ * the commit.
+ */
 export interface PostgresClient {
   query(statement: {
     readonly text: string
@@ -28,13 +32,18 @@ export interface PostgresClient {
 export interface PostgresStoreOptions {
   /** Where {@link postgresSchema} was run. Default `public`. */
   readonly schema?: string
-  /** Whether statements are prepared by name, once per connection. Say false behind a pooler that cannot. Default true. */
+  /**
+   * Whether statements are prepared by name, once per connection. Say false behind a pooler that cannot. Default true.
+   */
   readonly prepares?: boolean
-  /** How often this process removes full buckets, in milliseconds; it reads the whole table. 1000 – 86 400 000; default 60 000. */
+  /**
+   * How often this process removes full buckets, in milliseconds; it reads the whole table. 1000 – 86 400 000; default
+   * 60 000.
+   */
   readonly sweepEveryMs?: number
   /**
-   * How long a bucket stays after it is full, in milliseconds. A server whose clock goes back by less fills no bucket twice.
-   * 1 – 86 400 000; default 10 000.
+   * How long a bucket stays after it is full, in milliseconds. A server whose clock goes back by less fills no bucket
+   * twice. 1 – 86 400 000; default 10 000.
    */
   readonly keepMs?: number
   /** The time in milliseconds instead of the server's, for tests. */
@@ -74,12 +83,17 @@ export class PostgresStore implements Store {
     this.#several = takeSeveral(options.schema)
   }
 
-  /** Makes the table and the function when they are missing: `postgresSchema`, run here. The login must be allowed to. */
+  /**
+   * Makes the table and the function when they are missing: `postgresSchema`, run here. The login must be allowed to.
+   */
   async setup(): Promise<void> {
     await this.#client.query({ text: postgresSchema(this.#options.schema) })
   }
 
-  /** Rejects with a RangeError when limits, costs or the number of layers make no sense; with another error when PostgreSQL cannot be asked. */
+  /**
+   * Rejects with a RangeError when limits, costs or the number of layers make no sense; with another error when
+   * PostgreSQL cannot be asked.
+   */
   take(layers: readonly Layer[]): Promise<LayersDecision> {
     return this.#ask(layers, false)
   }
@@ -168,8 +182,8 @@ function decisionOf(row: Row, layer: Layer, settles: boolean): Decision {
 }
 
 /**
- * A store on the caller's `pg` pool, which stays the caller's to close. Run {@link postgresSchema} as a migration, or call `setup()` once. The
- * isolation level must be READ COMMITTED, as it is by default.
+ * A store on the caller's `pg` pool, which stays the caller's to close. Run {@link postgresSchema} as a migration, or
+ * call `setup()` once. The isolation level must be READ COMMITTED, as it is by default.
  *
  * @throws RangeError when an option is out of range; TypeError for an option that does not exist
  */

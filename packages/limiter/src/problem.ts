@@ -8,8 +8,8 @@ export interface Refusal {
 }
 
 /**
- * What a refused call is answered: 429 with the problem type of the draft on rate limit fields, or 503 when the store cannot be asked and a policy is
- * closed to that.
+ * What a refused call is answered: 429 with the problem type of the draft on rate limit fields, or 503 when the store
+ * cannot be asked and a policy is closed to that.
  */
 export function refusalOf(answer: Answer): Refusal {
   if (answer.strictest.source === 'closed') {

@@ -1,6 +1,7 @@
 /*
- * The bucket's arithmetic (bucket.ts) in Redis: the same formulas on the same doubles, in the same order, so that both give the same numbers to
- * the last bit. One call carries any number of takes, one after the other, each all or nothing over its layers.
+ * The bucket's arithmetic (bucket.ts) in Redis: the same formulas on the same doubles, in the same order, so that both
+ * give the same numbers to the last bit. One call carries any number of takes, one after the other, each all or nothing
+ * over its layers.
  *
  *   KEYS   the layers' keys, take after take
  *   ARGV   the time in ms, or '' for the server's · how long a full bucket stays, in ms · number of limits · for each limit:
@@ -14,8 +15,8 @@
  *
  * It is written for the common case: one layer at cost 1 makes no table.
  *
- * A bucket is a string of five doubles (tokens, spentMs, seenMs, capacity, perMs) and expires when it is full. Anything else under its key is no
- * bucket. A script is all or nothing on the server, so is a take.
+ * A bucket is a string of five doubles (tokens, spentMs, seenMs, capacity, perMs) and expires when it is full. Anything
+ * else under its key is no bucket. A script is all or nothing on the server, so is a take.
  */
 import { createHash } from 'node:crypto'
 

@@ -1,12 +1,12 @@
 /*
  * Buckets in Redis or Valkey, one server or a Cluster. Time is the server's, so the clocks of the nodes do not matter.
  *
- * Takes that are asked for in the same turn of the event loop go out as one call: with many callers a take costs the client and the server a
- * fraction of a command of its own, and a single one waits for nobody. The script is called by its hash, and sent again when the server does
- * not know it (a restart, a failover, SCRIPT FLUSH).
+ * Takes that are asked for in the same turn of the event loop go out as one call: with many callers a take costs the
+ * client and the server a fraction of a command of its own, and a single one waits for nobody. The script is called by
+ * its hash, and sent again when the server does not know it (a restart, a failover, SCRIPT FLUSH).
  *
- * A Cluster runs a script on the keys of one slot. So the keys of a store share a slot by their hash tag, unless `slotOf` spreads them; then the
- * layers of one take must agree.
+ * A Cluster runs a script on the keys of one slot. So the keys of a store share a slot by their hash tag, unless
+ * `slotOf` spreads them; then the layers of one take must agree.
  */
 import type { Decision } from './bucket.ts'
 import { portableKey } from './bucket-key.ts'
@@ -18,22 +18,29 @@ import { ANSWER_FIELDS, SETTLES, TAKE_SCRIPT, TAKE_SCRIPT_SHA } from './redis-sc
 export interface RedisClient {
   evalsha(sha: string, keyCount: number, ...args: (string | number)[]): Promise<unknown>
   eval(script: string, keyCount: number, ...args: (string | number)[]): Promise<unknown>
-  /** Where the connection stands. While it is being made again, a take fails at once instead of waiting in the client's memory. */
+  /**
+   * Where the connection stands. While it is being made again, a take fails at once instead of waiting in the client's
+   * memory.
+   */
   readonly status?: string
 }
 
 /** Options of {@link createRedisStore}. */
 export interface RedisStoreOptions {
-  /** Begins every key. Programs that share a server need different ones. 1–64 characters of `A–Z a–z 0–9 : . _ -`. Default `limiter`. */
+  /**
+   * Begins every key. Programs that share a server need different ones. 1–64 characters of `A–Z a–z 0–9 : . _ -`.
+   * Default `limiter`.
+   */
   readonly prefix?: string
   /**
-   * On a Cluster: which keys go together. Keys with the same answer share a slot, and the layers of one take must have the same answer: by
-   * tenant, say. The policy is `Layer.policy`, by which a limiter tells its buckets apart. Default: all keys share one slot, which is right for every take and uses one node of the Cluster.
+   * On a Cluster: which keys go together. Keys with the same answer share a slot, and the layers of one take must have
+   * the same answer: by tenant, say. The policy is `Layer.policy`, by which a limiter tells its buckets apart. Default:
+   * all keys share one slot, which is right for every take and uses one node of the Cluster.
    */
   readonly slotOf?: (key: string, policy?: string) => string
   /**
-   * How long a bucket stays after it is full, in milliseconds. A server whose clock goes back by less fills no bucket twice. Costs memory for
-   * idle callers. 1 – 86 400 000; default 10 000.
+   * How long a bucket stays after it is full, in milliseconds. A server whose clock goes back by less fills no bucket
+   * twice. Costs memory for idle callers. 1 – 86 400 000; default 10 000.
    */
   readonly keepMs?: number
   /** The time in milliseconds instead of the server's, for tests. */
@@ -212,8 +219,9 @@ function isUnknownScript(error: unknown): boolean {
 const PREFIX = /^[A-Za-z0-9:._-]{1,64}$/
 
 /**
- * A store on the caller's ioredis client, which stays the caller's to close. Give the client `maxRetriesPerRequest: 0` or
- * `enableOfflineQueue: false` when nothing else uses it: a take that waits for a connection is worth nothing when it comes.
+ * A store on the caller's ioredis client, which stays the caller's to close. Give the client `maxRetriesPerRequest: 0`
+ * or `enableOfflineQueue: false` when nothing else uses it: a take that waits for a connection is worth nothing when it
+ * comes.
  *
  * @throws RangeError when an option is out of range; TypeError for an option that does not exist
  */

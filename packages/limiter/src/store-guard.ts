@@ -5,8 +5,9 @@
  *                                                 ▲                  └──it fails──────────────┐
  *                                                 └───────────────────────────────────────────┘
  *
- * A call that takes longer than its time limit counts as failed. The store may carry it out all the same: then tokens are gone that nobody used,
- * which is the safe side. While the circuit is open the store is not asked; half open, one call at a time tries.
+ * A call that takes longer than its time limit counts as failed. The store may carry it out all the same: then tokens
+ * are gone that nobody used, which is the safe side. While the circuit is open the store is not asked; half open, one
+ * call at a time tries.
  */
 
 import { Deadlines } from './deadlines.ts'
@@ -58,7 +59,8 @@ export class StoreGuard {
   /**
    * Calls the store.
    *
-   * @throws RangeError of the store, which is about the call and no failure of the store; StoreUnavailableError when it is not asked or too slow;
+   * @throws RangeError of the store, which is about the call and no failure of the store; StoreUnavailableError when it
+   * is not asked or too slow;
    *   whatever else the store throws
    */
   call<T>(ask: () => T | Promise<T>, timeoutMs: number): Promise<T> {

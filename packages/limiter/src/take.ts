@@ -7,7 +7,8 @@ import type { MemoryStore } from './memory-store.ts'
  *
  * @param key who is limited, by what: `login:203.0.113.7`. Two limits for one caller need two keys
  * @param cost tokens, 0 or more; 0 only looks. Default 1
- * @param nowMs the time in milliseconds. It should not jump, and a store must be asked by one clock only. Default: the store's
+ * @param nowMs the time in milliseconds. It should not jump, and a store must be asked by one clock only. Default: the
+ * store's
  * @param into written and returned instead of a new object, for a path where no garbage may be made
  * @throws RangeError when limit, cost or time make no sense
  */
@@ -31,7 +32,8 @@ export function takeFrom(bucket: Bucket, cost: number, nowMs: number, into: Deci
 }
 
 /**
- * Takes from several buckets at once (per address, per key, per tenant), all or nothing: a call that one layer refuses costs the others nothing.
+ * Takes from several buckets at once (per address, per key, per tenant), all or nothing: a call that one layer refuses
+ * costs the others nothing.
  *
  * @throws RangeError as {@link takeToken}; when there are no or more than 16 layers, or two share a key
  */

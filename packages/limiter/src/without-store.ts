@@ -4,8 +4,8 @@ import type { MemoryStore } from './memory-store.ts'
 import type { Ask } from './policy.ts'
 
 /**
- * Answers a call while the store cannot be asked: refused when a policy is closed to it, else by the buckets of this process for those that say
- * so, all or nothing. What is open passes.
+ * Answers a call while the store cannot be asked: refused when a policy is closed to it, else by the buckets of this
+ * process for those that say so, all or nothing. What is open passes.
  */
 export function answerWithoutStore(
   asks: readonly Ask[],

@@ -37,7 +37,8 @@ export const everyStore: Readonly<Record<string, () => Promise<StoreSource>>> = 
   redis: async () => {
     const redis = new Redis(testRedisUrl())
     return {
-      // A bucket stays for a day here: the model's time goes by faster than the server's, and must not be overtaken by it.
+      // A bucket stays for a day here: the model's time goes by faster than the server's, and must not be overtaken by
+      // it.
       store: async (clock) =>
         createRedisStore(redis, { prefix: `test:${randomUUID()}`, keepMs: 86_400_000, ...(clock && { clock }) }),
       [Symbol.asyncDispose]: async () => redis.disconnect(),

@@ -1,6 +1,9 @@
 import type { Layer, Limit } from '@stoa/limiter'
 
-/** One bucket in whole thousandths of a token, without any rounding: every store must agree with it. Rates are whole numbers per second. */
+/**
+ * One bucket in whole thousandths of a token, without any rounding: every store must agree with it. Rates are whole
+ * numbers per second.
+ */
 export class ModelBucket {
   #thousandths: number
   #atMs: number

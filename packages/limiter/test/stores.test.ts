@@ -12,7 +12,10 @@ const limits = fc.record({
   refillPerSecond: fc.integer({ min: 1, max: 2000 }),
 })
 
-/** One call: which of four buckets, with what. The clock goes back now and then, and a limit may be another one each time. */
+/**
+ * One call: which of four buckets, with what. The clock goes back now and then, and a limit may be another one each
+ * time.
+ */
 const calls = fc.record({
   stepMs: fc.oneof({ weight: 5, arbitrary: fc.integer({ min: 0, max: 3000 }) }, fc.integer({ min: -500, max: 0 })),
   settles: fc.nat(4).map((n) => n === 0),

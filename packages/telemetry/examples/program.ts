@@ -1,5 +1,6 @@
 /*
- * A server that logs, measures, traces and tells how it is. Run it with OTEL_EXPORTER_OTLP_ENDPOINT set, and its spans arrive there.
+ * A server that logs, measures, traces and tells how it is. Run it with OTEL_EXPORTER_OTLP_ENDPOINT set, and its spans
+ * arrive there.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'

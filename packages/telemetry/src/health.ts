@@ -1,6 +1,6 @@
 /*
- * Probes come often and from many sides. So the checks run at most once per `cacheMs`, callers that come meanwhile share the run, and a
- * check that hangs is answered for after its time-out.
+ * Probes come often and from many sides. So the checks run at most once per `cacheMs`, callers that come meanwhile
+ * share the run, and a check that hangs is answered for after its time-out.
  */
 import { type Clock, type Logger, resolveOptions, StoaError, silentLogger, systemClock } from '@stoa/kernel'
 import { redactText } from './redaction.ts'

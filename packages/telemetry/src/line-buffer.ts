@@ -1,13 +1,15 @@
 /*
- * Lines on their way to a file descriptor. They are collected into chunks, one chunk is written at a time, off the event loop.
+ * Lines on their way to a file descriptor. They are collected into chunks, one chunk is written at a time, off the
+ * event loop.
  *
  *   pending ──(bufferBytes reached, flushMs passed, flush)──▶ writing ──▶ written
  *
- * A write per line halves a server's throughput. pino's own destination can collect lines too, but measures its whole buffer again at every
- * line (2.6 µs at 16 KiB, growing with the buffer), and says "flushed" before its file is open.
+ * A write per line halves a server's throughput. pino's own destination can collect lines too, but measures its whole
+ * buffer again at every line (2.6 µs at 16 KiB, growing with the buffer), and says "flushed" before its file is open.
  *
- * Failures: an output that is full for now (EAGAIN) is tried again; one that fails loses the chunk, which is counted and told once; one that
- * has no reader any more (EPIPE) ends the logging. Nothing of it reaches the program. Lines beyond `maxBufferedBytes` are dropped and counted.
+ * Failures: an output that is full for now (EAGAIN) is tried again; one that fails loses the chunk, which is counted
+ * and told once; one that has no reader any more (EPIPE) ends the logging. Nothing of it reaches the program. Lines
+ * beyond `maxBufferedBytes` are dropped and counted.
  */
 import { write, writeSync } from 'node:fs'
 import type { LineWriter } from './pretty.ts'

@@ -1,7 +1,7 @@
 /*
- * pino writes the lines; this file decides what may be in them, `line-buffer.ts` when they leave: when `bufferBytes` are full, after `flushMs`
- * at the latest, at a fatal line, when the logger is disposed, and when the process exits. What a `kill -9` loses is therefore at most
- * `flushMs` of lines.
+ * pino writes the lines; this file decides what may be in them, `line-buffer.ts` when they leave: when `bufferBytes`
+ * are full, after `flushMs` at the latest, at a fatal line, when the logger is disposed, and when the process exits.
+ * What a `kill -9` loses is therefore at most `flushMs` of lines.
  */
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
@@ -20,15 +20,18 @@ export interface LoggerOptions {
   /** The lowest level that is written. Default `info`. */
   readonly level?: LogLevel
   /**
-   * Where lines go: a file descriptor, the path of a file (appended to, its folder made), or anything with `write(line)`, which gets each
-   * line at once, unbuffered. Default 1, the standard output.
+   * Where lines go: a file descriptor, the path of a file (appended to, its folder made), or anything with
+   * `write(line)`, which gets each line at once, unbuffered. Default 1, the standard output.
    */
   readonly destination?: number | string | LineWriter
   /** Lines for people instead of JSON. Costs a parse per line and is unbuffered: for a terminal only. Default false. */
   readonly pretty?: boolean
   /** Added to every line, such as `{ service: 'stoa' }`. Default none. */
   readonly base?: object
-  /** How many bytes are collected before they are written. More saves system calls. 0 (each line at once) – 1 MiB; default 16 384. */
+  /**
+   * How many bytes are collected before they are written. More saves system calls. 0 (each line at once) – 1 MiB;
+   * default 16 384.
+   */
   readonly bufferBytes?: number
   /** How long a line may wait in the buffer, in milliseconds. 10–60 000; default 250. */
   readonly flushMs?: number
@@ -55,8 +58,9 @@ const spec = {
 } as const
 
 /**
- * A logger that writes JSON lines `{"level":"info","time":"2026-01-01T00:00:00.000Z",…,"msg":"…"}`, with secrets cut out of bindings and
- * messages. Errors belong under `err`: type, message, code, private context, causes and stack are written.
+ * A logger that writes JSON lines `{"level":"info","time":"2026-01-01T00:00:00.000Z",…,"msg":"…"}`, with secrets cut
+ * out of bindings and messages. Errors belong under `err`: type, message, code, private context, causes and stack are
+ * written.
  *
  * @throws StoaError `invalid_options`; Error of the file system when the file cannot be opened
  */

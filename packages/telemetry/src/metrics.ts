@@ -51,7 +51,10 @@ export interface MetricsOptions {
   readonly process?: boolean
 }
 
-/** A registry of its own: two programs in one process (as in tests) do not share numbers. Dispose it to stop watching the process. */
+/**
+ * A registry of its own: two programs in one process (as in tests) do not share numbers. Dispose it to stop watching
+ * the process.
+ */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
   const registry = new Registry()
   const add = <M extends Counter | Gauge | Histogram>(metric: M): M => {

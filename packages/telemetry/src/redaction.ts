@@ -1,8 +1,10 @@
 /*
- * What must not reach a log. Two nets, because either alone has holes: names (a value under `password` is replaced whatever it is) and
- * shapes (an API key, a bearer token, the credentials or a token parameter of a URL are cut out of any text).
+ * What must not reach a log. Two nets, because either alone has holes: names (a value under `password` is replaced
+ * whatever it is) and shapes (an API key, a bearer token, the credentials or a token parameter of a URL are cut out of
+ * any text).
  *
- * Copy on write: bindings without a secret, which are nearly all, are passed on as they are, and cost a walk over their keys.
+ * Copy on write: bindings without a secret, which are nearly all, are passed on as they are, and cost a walk over their
+ * keys.
  */
 import { StoaError } from '@stoa/kernel'
 
@@ -37,7 +39,9 @@ const SECRET_NAMES = new Set([
   'pin',
   'dsn',
 ])
-/** Endings of such names: `clientSecret`, `x-api-key`, `refresh_token`. `idempotencyKey` and `requestId` are no secrets. */
+/**
+ * Endings of such names: `clientSecret`, `x-api-key`, `refresh_token`. `idempotencyKey` and `requestId` are no secrets.
+ */
 const SECRET_ENDING =
   /(password|secret|secrets|token|apikey|apikeys|accesskey|privatekey|secretkey|signingkey|encryptionkey)$/
 
@@ -64,8 +68,8 @@ const URL_PARAMETER =
   /([?&](?:key|api[-_]?key|token|[a-z]+[-_]token|password|secret|client[-_]secret|signature|sig|code|state)=)[^&\s"'#]+/gi
 
 /**
- * Cuts secrets out of a text: API keys (the public id stays), bearer and basic credentials, and the credentials and secret parameters of
- * URLs. A text beyond 16,384 characters is cut.
+ * Cuts secrets out of a text: API keys (the public id stays), bearer and basic credentials, and the credentials and
+ * secret parameters of URLs. A text beyond 16,384 characters is cut.
  */
 export function redactText(text: string): string {
   const short = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}… (${text.length} characters)` : text
@@ -77,7 +81,10 @@ export function redactText(text: string): string {
     .replace(URL_PARAMETER, `$1${REDACTED}`)
 }
 
-/** A value fit to be logged: secrets replaced, errors spelt out, bounded in depth and length. Never throws, never changes its input. */
+/**
+ * A value fit to be logged: secrets replaced, errors spelt out, bounded in depth and length. Never throws, never
+ * changes its input.
+ */
 export function redact(value: unknown): unknown {
   return clean(value, 0)
 }

@@ -1,9 +1,10 @@
 /*
- * Metrics whose hot path is an addition. A prom-client child hashes its labels at every call (about a microsecond); here a child is looked
- * up once, kept by its owner, and costs what `+=` costs. prom-client's registry reads them at scrape time through `get()`.
+ * Metrics whose hot path is an addition. A prom-client child hashes its labels at every call (about a microsecond);
+ * here a child is looked up once, kept by its owner, and costs what `+=` costs. prom-client's registry reads them at
+ * scrape time through `get()`.
  *
- * A label that takes values without end (a path, an id) would fill the memory of this process and of Prometheus. So a metric holds at
- * most `maxSeries` children; what comes after shares one child whose every label is `other`.
+ * A label that takes values without end (a path, an id) would fill the memory of this process and of Prometheus. So a
+ * metric holds at most `maxSeries` children; what comes after shares one child whose every label is `other`.
  */
 
 /** How many label combinations a metric keeps apart. */

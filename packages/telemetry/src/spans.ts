@@ -1,6 +1,6 @@
 /*
- * Spans through the API package alone. Without an SDK its spans do nothing and have no valid id; then no context is entered either, and a
- * span costs two calls. Whoever registers an SDK of their own, not ours, gets our spans too.
+ * Spans through the API package alone. Without an SDK its spans do nothing and have no valid id; then no context is
+ * entered either, and a span costs two calls. Whoever registers an SDK of their own, not ours, gets our spans too.
  */
 import {
   type Attributes,
@@ -50,8 +50,8 @@ export function renewTracer(): void {
 }
 
 /**
- * Starts a span that its caller ends with {@link endSpan}: for work that is no single function, such as a request that goes through hooks.
- * It is not entered: see {@link inSpan}.
+ * Starts a span that its caller ends with {@link endSpan}: for work that is no single function, such as a request that
+ * goes through hooks. It is not entered: see {@link inSpan}.
  */
 export function startSpan(name: string, attributes: Attributes, options: SpanOptions = {}): Span {
   tracer ??= trace.getTracer('stoa')
@@ -67,8 +67,8 @@ export function inSpan<T>(span: Span, fn: () => T): T {
 }
 
 /**
- * Ends a span. A failure is recorded on it, except a refusal: a {@link StoaError} that is neither `internal` nor `unavailable` is an answer,
- * and only its code is noted.
+ * Ends a span. A failure is recorded on it, except a refusal: a {@link StoaError} that is neither `internal` nor
+ * `unavailable` is an answer, and only its code is noted.
  */
 export function endSpan(span: Span, failure?: unknown): void {
   if (failure !== undefined && span.isRecording()) recordFailure(span, failure)
@@ -76,7 +76,8 @@ export function endSpan(span: Span, failure?: unknown): void {
 }
 
 /**
- * Runs `fn` in a span that ends when it returns, throws, or its promise settles. Costs next to nothing when no SDK is registered.
+ * Runs `fn` in a span that ends when it returns, throws, or its promise settles. Costs next to nothing when no SDK is
+ * registered.
  *
  * @param name constant and of few kinds: `journal.append`, not one per id
  * @param attributes see the semantic conventions of OpenTelemetry; never a secret
@@ -114,7 +115,10 @@ export function currentTrace(span: Span | undefined = trace.getActiveSpan()): Tr
   return traceId === INVALID_TRACEID ? null : { traceId, spanId, sampled: (traceFlags & 1) === 1 }
 }
 
-/** Adds `traceparent` and `tracestate` of the open span to the headers of an outgoing request; none when nothing is traced. */
+/**
+ * Adds `traceparent` and `tracestate` of the open span to the headers of an outgoing request; none when nothing is
+ * traced.
+ */
 export function injectTrace(headers: Record<string, string>): void {
   const span = trace.getActiveSpan()
   const at = currentTrace(span)

@@ -1,6 +1,7 @@
 /*
- * W3C Trace Context (https://www.w3.org/TR/trace-context/): the two headers by which a trace goes from one program to the next.
- * Read and written here without any SDK, so that the trace id of a caller is in our logs though we send no spans.
+ * W3C Trace Context (https://www.w3.org/TR/trace-context/): the two headers by which a trace goes from one program to
+ * the next. Read and written here without any SDK, so that the trace id of a caller is in our logs though we send no
+ * spans.
  */
 
 /** A position in a trace. */
@@ -18,8 +19,8 @@ const NO_TRACE = '0'.repeat(32)
 const NO_SPAN = '0'.repeat(16)
 
 /**
- * Reads a `traceparent` header. Null for anything that is not one: a broken header starts a new trace and is never an error.
- * A version above 00 is read by its known beginning, as the standard asks.
+ * Reads a `traceparent` header. Null for anything that is not one: a broken header starts a new trace and is never an
+ * error. A version above 00 is read by its known beginning, as the standard asks.
  */
 export function readTraceparent(header: unknown): TraceContext | null {
   if (typeof header !== 'string' || header.length < 55 || header.length > 512) return null

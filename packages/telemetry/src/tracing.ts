@@ -1,7 +1,8 @@
 /*
- * Tracing is on when the standard variables of OpenTelemetry say so, and otherwise nothing of the SDK is loaded (it costs about 10 MB and
- * 100 ms). The decision, the address, the sampler, the batches and the resource are read from the record that is passed in; only what is
- * rarer (client certificates) is left to the exporter, which reads the process's own environment.
+ * Tracing is on when the standard variables of OpenTelemetry say so, and otherwise nothing of the SDK is loaded (it
+ * costs about 10 MB and 100 ms). The decision, the address, the sampler, the batches and the resource are read from the
+ * record that is passed in; only what is rarer (client certificates) is left to the exporter, which reads the process's
+ * own environment.
  */
 import { context, DiagLogLevel, diag, trace } from '@opentelemetry/api'
 import { type Clock, errors, type Logger, readEnv, StoaError, silentLogger, systemClock } from '@stoa/kernel'
@@ -19,15 +20,18 @@ export interface TracingOptions {
   /** Told when spans cannot be delivered. Default: nobody. */
   readonly log?: Logger
   /**
-   * How long the last spans may take on dispose, in milliseconds. The exporter alone would try for 10 s to reach a collector that is away, and
-   * hold every shutdown up. At least 1; default 2000.
+   * How long the last spans may take on dispose, in milliseconds. The exporter alone would try for 10 s to reach a
+   * collector that is away, and hold every shutdown up. At least 1; default 2000.
    */
   readonly closeTimeoutMs?: number
   /** Measures that time. Default: the machine's clock. */
   readonly clock?: Clock
 }
 
-/** A running (or switched off) tracing. Dispose it to send what is left; it gives up after `closeTimeoutMs`. Neither rejects. */
+/**
+ * A running (or switched off) tracing. Dispose it to send what is left; it gives up after `closeTimeoutMs`. Neither
+ * rejects.
+ */
 export interface Tracing extends AsyncDisposable {
   /** Whether spans are sent. */
   readonly enabled: boolean
@@ -91,8 +95,8 @@ function readSettings(env: Env) {
 }
 
 /**
- * Whether the standard variables ask for traces: an exporter is named, or an OTLP address is set; and neither `OTEL_SDK_DISABLED=true`
- * nor `OTEL_TRACES_EXPORTER=none`.
+ * Whether the standard variables ask for traces: an exporter is named, or an OTLP address is set; and neither
+ * `OTEL_SDK_DISABLED=true` nor `OTEL_TRACES_EXPORTER=none`.
  */
 export function tracingWanted(env: Env): boolean {
   const set = (name: string) => (env[name]?.trim() ?? '') !== ''
@@ -107,7 +111,8 @@ const off: Tracing = Object.freeze({ enabled: false, flush: async () => {}, [Sym
  * Starts sending spans when the environment asks for it. Otherwise nothing is loaded and nothing is done.
  *
  * @param env usually `process.env`, passed in by the program
- * @throws StoaError `invalid_environment` when tracing is wanted and a variable cannot be understood; `conflict` when another SDK is
+ * @throws StoaError `invalid_environment` when tracing is wanted and a variable cannot be understood; `conflict` when
+ * another SDK is
  *   registered in this process
  */
 export async function startTracing(env: Env, options: TracingOptions = {}): Promise<Tracing> {
@@ -195,7 +200,9 @@ async function openExporter(settings: Settings) {
   return new OTLPTraceExporter(config)
 }
 
-/** The general address gets the path of the signal, the particular one is taken as it is (OTLP exporter specification). */
+/**
+ * The general address gets the path of the signal, the particular one is taken as it is (OTLP exporter specification).
+ */
 function addressOf(settings: Settings): string {
   const own = settings.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
   if (own !== undefined) return own

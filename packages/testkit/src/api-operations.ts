@@ -1,5 +1,6 @@
 /**
- * The operations of an OpenAPI document, as the checks over all of them need them. A check that is made from the document forgets no operation.
+ * The operations of an OpenAPI document, as the checks over all of them need them. A check that is made from the
+ * document forgets no operation.
  */
 import type { TestAnswer, TestClient } from './test-client.ts'
 
@@ -51,7 +52,8 @@ export interface ApiCall {
 }
 
 /**
- * For each operation, by its id, a call that succeeds: what it needs is made through the API first. Each time it is asked for, it is a new one.
+ * For each operation, by its id, a call that succeeds: what it needs is made through the API first. Each time it is
+ * asked for, it is a new one.
  */
 export type ApiCalls = Readonly<Record<string, (caller: TestClient) => Promise<ApiCall> | ApiCall>>
 

@@ -1,9 +1,10 @@
 /**
  * The isolation of tenants, tried on every table of the catalogue: no list of tables to forget one on.
  *
- * For each tenant table in `stoa` and in the victim's schema there is a row of the victim and one of the intruder, from seeding or made up from the
- * catalogue. Then the intruder, in ordinary transactions of its own, counts, changes, deletes, forges and gives away. Nothing may
- * come of it, while its own row is there to be seen: so a table that shows nothing to anybody does not pass for an isolated one.
+ * For each tenant table in `stoa` and in the victim's schema there is a row of the victim and one of the intruder, from
+ * seeding or made up from the catalogue. Then the intruder, in ordinary transactions of its own, counts, changes,
+ * deletes, forges and gives away. Nothing may come of it, while its own row is there to be seen: so a table that shows
+ * nothing to anybody does not pass for an isolated one.
  *
  * Where the victim has a schema of its own, the intruder is put into that schema: what if the search path were wrong?
  */
@@ -24,7 +25,8 @@ export interface IsolationReport {
 /**
  * Tries to reach the rows of `victim` as another tenant, in every tenant table of `stoa` and of the victim's schema.
  *
- * Made-up rows ignore foreign keys, and a CHECK that they break is dropped: use a database that nothing else uses afterwards.
+ * Made-up rows ignore foreign keys, and a CHECK that they break is dropped: use a database that nothing else uses
+ * afterwards.
  */
 export async function tryIsolation(db: Database, victim: Tenant): Promise<IsolationReport> {
   const intruder: Tenant = { id: newId(), slug: 'intruder', schema: victim.schema }

@@ -29,7 +29,9 @@ interface ColumnRow {
   readonly open: boolean
 }
 
-/** Every table with a tenant_id in these schemas, partitions aside; columns without a default that must have a value. */
+/**
+ * Every table with a tenant_id in these schemas, partitions aside; columns without a default that must have a value.
+ */
 const NEEDED_COLUMNS = `
 select n.nspname::text as schema, c.relname::text as table, a.attname::text as column,
   format_type(coalesce(nullif(t.typbasetype, 0), t.oid), null) as type, coalesce(b.typcategory, t.typcategory)::text as category,

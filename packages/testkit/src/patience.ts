@@ -2,8 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { inspect } from 'node:util'
 
 /**
- * How long a test waits for what has to come, in milliseconds. Nothing is proven by it: it is long enough for a machine that has other work, and
- * short enough that the test which waits in vain says so itself, before the runner ends the whole file.
+ * How long a test waits for what has to come, in milliseconds. Nothing is proven by it: it is long enough for a machine
+ * that has other work, and short enough that the test which waits in vain says so itself, before the runner ends the
+ * whole file.
  */
 const PATIENCE_MS = 60_000
 /** The pause between two questions grows, so that nobody who is asked for long meets a rate limit. */

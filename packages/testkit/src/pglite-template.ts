@@ -8,7 +8,10 @@ import { pgliteVersion, templateKey } from './template-key.ts'
 
 const KEPT_MS = 24 * 3_600_000
 
-/** A dump of a PGlite that has these migrations, made on the first demand. Two processes may both make it; the later one replaces the same. */
+/**
+ * A dump of a PGlite that has these migrations, made on the first demand. Two processes may both make it; the later one
+ * replaces the same.
+ */
 export async function pgliteTemplate(sets: readonly MigrationSet[]): Promise<Blob> {
   const folder = join(tmpdir(), `stoa-testkit-${userInfo().uid}`)
   const file = join(folder, `pglite-${await pgliteVersion()}-${await templateKey(sets)}.tar`)

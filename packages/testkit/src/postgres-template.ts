@@ -11,7 +11,8 @@ export async function createFromTemplate(database: string, sets: readonly Migrat
   const template = `stoa_template_${await templateKey(sets)}`
   await onServer(async (session) => {
     if (!(await exists(session, template))) await makeTemplate(session, template, sets)
-    // By the log (the default): STRATEGY FILE_COPY is no faster at this size, and each copy forces two checkpoints on everybody.
+    // By the log (the default): STRATEGY FILE_COPY is no faster at this size, and each copy forces two checkpoints on
+    // everybody.
     await session.exec(`create database ${database} template ${template}`)
   })
 }

@@ -8,7 +8,8 @@
  *   judge     no answer holds a value of the victim that the question did not hold, a path with the victim's ids answers 404, its cursors
  *             answer 400, nothing of its answers is replayed, and its tables are the same, row by row
  *
- * Operations that anybody may call have no tenant to keep apart: they are left out here, and stand on a list that is read in review.
+ * Operations that anybody may call have no tenant to keep apart: they are left out here, and stand on a list that is
+ * read in review.
  */
 import type { Database } from '@stoa/db'
 import type { Tenant } from '@stoa/kernel'
@@ -35,7 +36,10 @@ export interface RouteIsolationOptions extends TenantRowsOptions {
   /** New clients with every permission. They are asked for often, so that nobody's bucket runs dry. */
   readonly asVictim: () => Promise<TestClient>
   readonly asIntruder: () => Promise<TestClient>
-  /** Comes back when nothing more is going to be written by itself: a restart of the program does. Default: nothing is waited for. */
+  /**
+   * Comes back when nothing more is going to be written by itself: a restart of the program does. Default: nothing is
+   * waited for.
+   */
   readonly settle?: () => Promise<void>
 }
 
@@ -57,7 +61,8 @@ const ATTACKS_OF_A_CLIENT = 8
 /**
  * Tries to reach what the victim has through every operation that needs a permission.
  *
- * @throws Error when an operation has no call, a call does not succeed for its own tenant, or nothing was found that could be betrayed
+ * @throws Error when an operation has no call, a call does not succeed for its own tenant, or nothing was found that
+ * could be betrayed
  */
 export async function tryRouteIsolation(options: RouteIsolationOptions): Promise<RouteIsolationReport> {
   const { document, calls, db, victim, asVictim, asIntruder, settle } = options
@@ -163,7 +168,9 @@ class Intruder {
     return [...this.#problems]
   }
 
-  /** Tries them some at a time, each time with another key: an Idempotency-Key is known for the API key that used it. */
+  /**
+   * Tries them some at a time, each time with another key: an Idempotency-Key is known for the API key that used it.
+   */
   async tryAll(operation: ApiOperation, [first, ...others]: readonly Attack[]): Promise<void> {
     const groups = first === undefined ? [] : [[first]]
     for (let index = 0; index < others.length; index += ATTACKS_OF_A_CLIENT) {
@@ -171,7 +178,8 @@ class Intruder {
     }
     for (const group of groups) {
       const client = await this.#newClient()
-      // Reading changes nothing, so one call serves as the start of all; what was carried out may not succeed a second time.
+      // Reading changes nothing, so one call serves as the start of all; what was carried out may not succeed a second
+      // time.
       const shared = operation.method === 'GET' ? await callOf(this.#calls, operation, client) : null
       await Promise.all(group.map((attack) => this.#try(operation, attack, client, shared)))
     }

@@ -1,6 +1,6 @@
 /**
- * The whole program, on a free port and a database of its own, as the outside sees it. How the program is put together is the business of
- * whoever calls, because packages know no app.
+ * The whole program, on a free port and a database of its own, as the outside sees it. How the program is put together
+ * is the business of whoever calls, because packages know no app.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -5,7 +5,10 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { MigrationSet } from '@stoa/db'
 
-/** Names what migrating with these sets makes: 16 hex digits that change with any migration, and with the source of `@stoa/db`. */
+/**
+ * Names what migrating with these sets makes: 16 hex digits that change with any migration, and with the source of
+ * `@stoa/db`.
+ */
 export async function templateKey(sets: readonly MigrationSet[]): Promise<string> {
   const hash = createHash('sha256')
     .update(JSON.stringify(sets))
@@ -27,7 +30,10 @@ export async function pgliteVersion(): Promise<string> {
 
 let source: Promise<string> | undefined
 
-/** What the ground is made of before any migration runs is code and no migration; the whole source is quicker read than taken apart. */
+/**
+ * What the ground is made of before any migration runs is code and no migration; the whole source is quicker read than
+ * taken apart.
+ */
 function databaseSource(): Promise<string> {
   source ??= readSource(dirname(fileURLToPath(import.meta.resolve('@stoa/db'))))
   return source

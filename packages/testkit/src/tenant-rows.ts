@@ -4,14 +4,19 @@ import { type TableShape, tenantTables } from './made-up-rows.ts'
 
 /** Options of {@link tenantRows}. */
 export interface TenantRowsOptions {
-  /** Columns that are written late and by themselves, `schema.table.column`, with `stoa_pool` for the schema of a room's tables. Default: none. */
+  /**
+   * Columns that are written late and by themselves, `schema.table.column`, with `stoa_pool` for the schema of a room's
+   * tables. Default: none.
+   */
   readonly without?: readonly string[]
 }
 
 /** Table, with its schema → its rows as text, in a fixed order. */
 export type TenantRows = Readonly<Record<string, readonly string[]>>
 
-/** Everything that the tables of `stoa` and of the tenant's schema hold of a tenant, to be compared before and after. */
+/**
+ * Everything that the tables of `stoa` and of the tenant's schema hold of a tenant, to be compared before and after.
+ */
 export async function tenantRows(
   db: Database,
   tenant: Tenant,

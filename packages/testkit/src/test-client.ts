@@ -14,7 +14,8 @@ export interface TestRequest {
 }
 
 /**
- * A client of the public API, for making data and for looking at it the way the outside does. Redirects are not followed.
+ * A client of the public API, for making data and for looking at it the way the outside does. Redirects are not
+ * followed.
  *
  * @example
  * const { body: link } = await client.created<Link>('/api/v1/links', { target: 'https://example.org/' })

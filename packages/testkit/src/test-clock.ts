@@ -6,8 +6,8 @@ interface Sleeper {
 }
 
 /**
- * A clock that stands still until the test moves it. Whoever sleeps on it wakes when its time has come, in the order in which the times come,
- * and sees the time at which it is due.
+ * A clock that stands still until the test moves it. Whoever sleeps on it wakes when its time has come, in the order in
+ * which the times come, and sees the time at which it is due.
  *
  * @example
  * const clock = new TestClock()
@@ -58,8 +58,8 @@ export class TestClock implements Clock {
   }
 
   /**
-   * Moves the time forward by `ms`, waking sleepers one due time after the other. What a sleeper does next, as far as it waits for nothing but
-   * promises, is done before the time goes on: a loop that sleeps 1 s wakes ten times in 10 s.
+   * Moves the time forward by `ms`, waking sleepers one due time after the other. What a sleeper does next, as far as
+   * it waits for nothing but promises, is done before the time goes on: a loop that sleeps 1 s wakes ten times in 10 s.
    */
   async advance(ms: number): Promise<void> {
     const target = this.#now + ms

@@ -1,11 +1,13 @@
 /**
- * A database per test file, with all migrations applied, made from a template in a fraction of the time that migrating takes.
+ * A database per test file, with all migrations applied, made from a template in a fraction of the time that migrating
+ * takes.
  *
  *     postgres   a template database on the server, named after the migrations; made once, under an advisory lock, by whoever comes
  *                first; each test database is a copy of it
  *     pglite     a dump in the folder for temporary files, named after the migrations and the engine's version; loaded into memory
  *
- * The name is a hash of the migrations and of the source of `@stoa/db`, so a template is never older than what it stands for.
+ * The name is a hash of the migrations and of the source of `@stoa/db`, so a template is never older than what it
+ * stands for.
  */
 import { randomBytes } from 'node:crypto'
 import { type Database, type MigrationSet, openPglite, openPostgres } from '@stoa/db'
@@ -18,7 +20,10 @@ import { createFromTemplate, dropDatabase } from './postgres-template.ts'
 export interface TestDatabaseOptions {
   /** The migrations it has; the ground's are there always. Default: none. */
   readonly sets?: readonly MigrationSet[]
-  /** A word for the name of the database, to recognise it on the server: `a-z`, `0-9`, `_`, up to 20 characters. Default: `test`. */
+  /**
+   * A word for the name of the database, to recognise it on the server: `a-z`, `0-9`, `_`, up to 20 characters.
+   * Default: `test`.
+   */
   readonly name?: string
   /** Connections at most, PostgreSQL only. Default: 5. */
   readonly poolSize?: number

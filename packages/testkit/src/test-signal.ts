@@ -1,6 +1,7 @@
 /**
- * A point that a test waits for, instead of sleeping until something has probably happened. The code under test takes a callback; the test gives
- * it `signal.fire`. Nothing is recorded before `arm()`, so what happened during the set-up is not taken for what is tested.
+ * A point that a test waits for, instead of sleeping until something has probably happened. The code under test takes a
+ * callback; the test gives it `signal.fire`. Nothing is recorded before `arm()`, so what happened during the set-up is
+ * not taken for what is tested.
  *
  * @example
  * const polled = new TestSignal()

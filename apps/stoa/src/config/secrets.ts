@@ -1,13 +1,14 @@
 /*
- * One secret per installation; everything else that must be secret is derived from it, by purpose (HKDF, RFC 5869), so that no two uses share
- * a key and none reveals another.
+ * One secret per installation; everything else that must be secret is derived from it, by purpose (HKDF, RFC 5869), so
+ * that no two uses share a key and none reveals another.
  *
  *   STOA_SECRET, or the file <data>/secret      made on the first start, mode 0600
  *        └─ HKDF-SHA256(secret, salt 'stoa', info = purpose)
  *              ├─ 'links.code' …                what rooms and columns ask for
  *              └─ 'installation.fingerprint'    kept in the database, to know a wrong secret before it does harm
  *
- * A secret is never replaced silently: when the database knows a fingerprint and no secret is found, the start is refused.
+ * A secret is never replaced silently: when the database knows a fingerprint and no secret is found, the start is
+ * refused.
  */
 import { hkdfSync, randomBytes, randomUUID } from 'node:crypto'
 import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
@@ -83,7 +84,8 @@ export async function findSecret(given: string | null, dataDir: string): Promise
 }
 
 /**
- * Makes a secret in its file, unless another process has just done so: then that one is taken. The file appears whole or not at all.
+ * Makes a secret in its file, unless another process has just done so: then that one is taken. The file appears whole
+ * or not at all.
  *
  * @throws StoaError `secret_unusable`: the file cannot be written
  */

@@ -1,10 +1,10 @@
 import { type Migration, tenantTable } from '@stoa/db'
 
 /**
- * The directory: who owns a code. A redirect knows a host and a code and neither tenant nor placement, so this one table
- * is shared by all placements and its key leads with the host; a code is unique per short host over all tenants.
- * Row level security holds as everywhere: the app role sees its tenant's rows alone, and only the redirect, in the system
- * role, sees all.
+ * The directory: who owns a code. A redirect knows a host and a code and neither tenant nor placement, so this one
+ * table is shared by all placements and its key leads with the host; a code is unique per short host over all tenants.
+ * Row level security holds as everywhere: the app role sees its tenant's rows alone, and only the redirect, in the
+ * system role, sees all.
  *
  * The sequence numbers generated codes. A process takes 1,000 at a time, so its values are the beginnings of blocks.
  * The end is 62⁷: there are no more codes of seven characters.

@@ -3,9 +3,9 @@ import { type Migration, tenantTable } from '@stoa/db'
 /**
  * Links. Deleting is not part of the room: a code that once led somewhere must never lead to a stranger's page.
  *
- * `link_tags` says again what `tags` says, for the filter of the list: the array is what is shown, the rows are what is searched. A GIN
- * index on the array would never be used: `@>` is not leakproof, so row level security keeps it from being an index condition. Equality of
- * text is leakproof.
+ * `link_tags` says again what `tags` says, for the filter of the list: the array is what is shown, the rows are what is
+ * searched. A GIN index on the array would never be used: `@>` is not leakproof, so row level security keeps it from
+ * being an index condition. Equality of text is leakproof.
  */
 export const links: Migration = {
   name: '0002_links',

@@ -2,8 +2,8 @@ import { type Migration, tenantTable } from '@stoa/db'
 
 /**
  * Clicks twice: each one, and sums per link and hour (UTC). Both are written by one statement, so they always agree.
- * The time is part of the key of the raw rows so that the table can be partitioned by it. Raw rows carry no foreign key:
- * they come by the thousand, and the sums written with them have one.
+ * The time is part of the key of the raw rows so that the table can be partitioned by it. Raw rows carry no foreign
+ * key: they come by the thousand, and the sums written with them have one.
  */
 export const linkClicks: Migration = {
   name: '0003_link_clicks',

@@ -1,6 +1,7 @@
 import { type Migration, tenantTable } from '@stoa/db'
 
-// No foreign key to tenants: it would lock the tenant's row in every keyed request, and the rows are gone after a day anyway.
+// No foreign key to tenants: it would lock the tenant's row in every keyed request, and the rows are gone after a day
+// anyway.
 export const idempotencyKeys: Migration = {
   name: '0001_idempotency_keys',
   scope: 'shared',

@@ -1,8 +1,8 @@
 import { type Migration, tenantTable } from '@stoa/db'
 
 /*
- * Each index costs every append, so each has its reason. Measured on PostgreSQL 15, 100 000 single inserts with one subject
- * each (324 bytes of WAL and 8 µs of the server's CPU per event without any index):
+ * Each index costs every append, so each has its reason. Measured on PostgreSQL 15, 100 000 single inserts with one
+ * subject each (324 bytes of WAL and 8 µs of the server's CPU per event without any index):
  *
  *   index                     WAL bytes   CPU µs   who needs it
  *   events_by_order                 75      1.4    readers: (xid, id), the only order that does not skip
@@ -10,13 +10,14 @@ import { type Migration, tenantTable } from '@stoa/db'
  *   events_by_subject_1            228      2.7    audit of a thing; 2–4 cost the same again, but only for an event with as many subjects
  *   events_by_actor                143      2.9    audit of a person or a key
  *
- * A GIN index over `subjects` would be cheaper to read in code and is never used: `@>` is not leakproof, so row level security keeps it
- * from being an index condition. Equality of text is leakproof, and a subscript too. A table with one row per subject costs
- * 619 bytes and 14 µs where these indexes cost 376 and 8 (two subjects). No index by type: a type alone walks the tenant's events.
+ * A GIN index over `subjects` would be cheaper to read in code and is never used: `@>` is not leakproof, so row level
+ * security keeps it from being an index condition. Equality of text is leakproof, and a subscript too. A table with one
+ * row per subject costs 619 bytes and 14 µs where these indexes cost 376 and 8 (two subjects). No index by type: a type
+ * alone walks the tenant's events.
  *
- * The id comes from a sequence because PostgreSQL 15 has no identity columns on partitioned tables. There is no foreign key to the
- * tenants: its row lock would make all transactions of a tenant share one multixact. Only the columns an appender decides can be
- * inserted, so the order of the journal cannot be forged.
+ * The id comes from a sequence because PostgreSQL 15 has no identity columns on partitioned tables. There is no foreign
+ * key to the tenants: its row lock would make all transactions of a tenant share one multixact. Only the columns an
+ * appender decides can be inserted, so the order of the journal cannot be forged.
  */
 export const events: Migration = {
   name: '0001_events',

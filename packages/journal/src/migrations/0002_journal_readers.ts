@@ -1,6 +1,9 @@
 import { type Migration, sharedTable } from '@stoa/db'
 
-/** One row per durable reader: where it stands, and who holds it. Updated often and small, so there is room in the page for HOT updates. */
+/**
+ * One row per durable reader: where it stands, and who holds it. Updated often and small, so there is room in the page
+ * for HOT updates.
+ */
 export const journalReaders: Migration = {
   name: '0002_journal_readers',
   scope: 'shared',

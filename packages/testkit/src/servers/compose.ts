@@ -20,7 +20,9 @@ export async function canCompose(machine: Machine): Promise<boolean> {
   return daemon.code === 0 && daemon.stdout.trim() !== ''
 }
 
-/** Starts PostgreSQL in a container, published on 127.0.0.1. A data folder of the caller's own is not supported here. */
+/**
+ * Starts PostgreSQL in a container, published on 127.0.0.1. A data folder of the caller's own is not supported here.
+ */
 export async function composePostgres(machine: Machine, options: PostgresOptions): Promise<PostgresServer> {
   if (options.dataDir !== undefined)
     throw new Error('dataDir needs PostgreSQL programs on this machine, not a container')

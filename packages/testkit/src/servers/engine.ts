@@ -1,4 +1,6 @@
-/** A database or Redis server that belongs to the caller. It is gone when the caller's process is, however that ends. */
+/**
+ * A database or Redis server that belongs to the caller. It is gone when the caller's process is, however that ends.
+ */
 export interface EngineServer extends AsyncDisposable {
   /** Where clients connect; the same before and after {@link EngineServer.restart}. */
   readonly url: string
@@ -8,7 +10,10 @@ export interface EngineServer extends AsyncDisposable {
   pid(): number | null
   /** Stops it in an orderly way (open connections are cut) and removes what it left. Safe to call twice. */
   stop(): Promise<void>
-  /** Ends it with all of its processes at once (`kill -9`), as a crash would. The data stay for {@link EngineServer.restart}. */
+  /**
+   * Ends it with all of its processes at once (`kill -9`), as a crash would. The data stay for
+   * {@link EngineServer.restart}.
+   */
   kill(): Promise<void>
   /** Starts it again at the same address with the same data; stops it in an orderly way first when it runs. */
   restart(): Promise<void>
@@ -24,9 +29,15 @@ export interface RedisServer extends EngineServer {}
 export interface PostgresOptions {
   /** TCP port of 127.0.0.1, 1–65535. Default: a free one. */
   readonly port?: number
-  /** A cluster's folder, made when it is empty or missing, and kept on `stop`. Default: a temporary folder, removed on `stop`. */
+  /**
+   * A cluster's folder, made when it is empty or missing, and kept on `stop`. Default: a temporary folder, removed on
+   * `stop`.
+   */
   readonly dataDir?: string
-  /** Settings as in postgresql.conf, over `fsync=on`, `synchronous_commit=on`, `max_connections=300`, `shared_buffers=128MB`. Default: none. */
+  /**
+   * Settings as in postgresql.conf, over `fsync=on`, `synchronous_commit=on`, `max_connections=300`,
+   * `shared_buffers=128MB`. Default: none.
+   */
   readonly extraConfig?: Readonly<Record<string, string>>
 }
 

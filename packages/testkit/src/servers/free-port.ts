@@ -2,8 +2,9 @@ import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
 /**
- * Systems give out ports from 32768 (Linux) or 49152 (others) on, to connections and to whoever listens on port 0. Below that nobody is given
- * one by chance: the port of a server stays its own while the server is restarted. Redis Cluster takes a second one, 10000 above the first.
+ * Systems give out ports from 32768 (Linux) or 49152 (others) on, to connections and to whoever listens on port 0.
+ * Below that nobody is given one by chance: the port of a server stays its own while the server is restarted. Redis
+ * Cluster takes a second one, 10000 above the first.
  */
 const FIRST = 10_000
 const LAST = 22_000

@@ -116,7 +116,9 @@ async function bothOrNeither(first: Promise<Provided>, second: Promise<Provided>
   throw new Error(messages.join('\n\n'))
 }
 
-/** Decides how to start an engine, installing its programs when that is the way. Throws what to install when none is. */
+/**
+ * Decides how to start an engine, installing its programs when that is the way. Throws what to install when none is.
+ */
 export async function findSource(engine: Engine, machine: Machine, say: (line: string) => void): Promise<EngineSource> {
   const tried: string[] = []
   const onMachine = await programs(engine, machine, tried)
