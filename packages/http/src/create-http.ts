@@ -162,7 +162,9 @@ function serveRoutes(app: FastifyInstance, { config, deps, guard, idempotency, l
   const { metricsToken, title, version } = config
   serveSystem(app, { health, metrics, metricsToken, inFlight: () => load.running, meterOf })
   if (config.docs) {
-    serveDocs(app, { title, version, routes, schemes, errors, limits: config }, (url) => meterOf('GET', url))
+    serveDocs(app, { title, version, routes, schemes, errors, limits: config }, (url) =>
+      guard.open(meterOf('GET', url)),
+    )
   }
   const serving: ServingDeps = { db, idempotency, load, caughtUp }
   for (const route of routes) serve(app, route, serving, guard.of(route, meterOf(route.method, route.url)))

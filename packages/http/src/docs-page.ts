@@ -1,6 +1,7 @@
 /*
  * The contract for programs (`/openapi.json`) and for people (`/docs`). Both are made when they are first asked for: a
- * server that nobody reads about carries neither the document nor the page's four megabytes.
+ * server that nobody reads about carries neither the document nor the page's four megabytes. They are kept packed;
+ * whoever cannot unpack (no browser) makes it happen here, once for all.
  *
  * The page is Scalar's, its script comes from the package and from this server. Its own content security policy lets
  * the browser talk to nobody else, so nothing of what is looked at or tried out there can leave, whatever the script
@@ -9,9 +10,13 @@
 import { hash } from 'node:crypto'
 import { promisify } from 'node:util'
 import { gunzip, gzip } from 'node:zlib'
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type onRequestHookHandler,
+} from 'fastify'
 import { noneMatchHolds } from './etag.ts'
-import type { RouteMeter } from './guard.ts'
 import { type OpenApiSpec, openapiDocument } from './openapi.ts'
 
 const PAGE_POLICY = [
@@ -44,17 +49,25 @@ const uncompress = promisify(gunzip)
 
 interface Kept {
   readonly gzipped: Buffer
+  readonly plain: () => Promise<Buffer>
   readonly etag: string
 }
 
-/** Registers `/openapi.json`, `/docs` and the page's script; the bare address leads to the page. */
-export function serveDocs(app: FastifyInstance, spec: OpenApiSpec, meterOf: (url: string) => RouteMeter): void {
+/**
+ * Registers `/openapi.json`, `/docs` and the page's script; the bare address leads to the page.
+ *
+ * @param guardOf the `onRequest` hook of an address
+ */
+export function serveDocs(
+  app: FastifyInstance,
+  spec: OpenApiSpec,
+  guardOf: (url: string) => onRequestHookHandler,
+): void {
   const document = once(async () => kept(JSON.stringify(await openapiDocument(spec))))
   const script = once(async () => kept(await pageScript()))
   const page = pageOf(spec)
   const register = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) => {
-    const meter = meterOf(url)
-    app.get(url, { onRequest: measured(meter) }, handler)
+    app.get(url, { onRequest: guardOf(url) }, handler)
   }
   register('/', async (_request, reply) => reply.redirect('/docs'))
   register('/openapi.json', async (request, reply) =>
@@ -72,13 +85,6 @@ export function serveDocs(app: FastifyInstance, spec: OpenApiSpec, meterOf: (url
   )
 }
 
-function measured(meter: RouteMeter) {
-  return (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
-    request.meter = meter
-    done()
-  }
-}
-
 /** The outcome of the first call for all; a failure is tried again by the next one. */
 function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | null = null
@@ -92,11 +98,13 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 async function kept(text: string): Promise<Kept> {
-  return { gzipped: await compress(text), etag: `"${hash('sha256', text, 'base64url').slice(0, 22)}"` }
+  const gzipped = await compress(text)
+  const etag = `"${hash('sha256', text, 'base64url').slice(0, 22)}"`
+  return { gzipped, plain: once(() => uncompress(gzipped)), etag }
 }
 
 async function sendKept(
-  { gzipped, etag }: Kept,
+  { gzipped, plain, etag }: Kept,
   type: string,
   cacheControl: string,
   request: FastifyRequest,
@@ -109,7 +117,7 @@ async function sendKept(
   if (/\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))) {
     return reply.header('content-encoding', 'gzip').send(gzipped)
   }
-  return reply.send(await uncompress(gzipped))
+  return reply.send(await plain())
 }
 
 /** The script, as Scalar's plugin would serve it. */

@@ -41,11 +41,12 @@ export class Guard {
   of(route: Route, measured: RouteMeter): onRequestHookHandler {
     const own = this.#deps.limits.own(route)
     const { permission } = route
-    const pass = permission === null ? this.#public(own) : this.#private(route, permission, own)
-    return function guard(request, reply, done) {
-      request.meter = measured
-      pass(request, reply, done)
-    }
+    return counted(measured, permission === null ? this.#public(own) : this.#private(route, permission, own))
+  }
+
+  /** The `onRequest` hook of what everybody may have and is no operation: shed under load, and from the bucket of the address. */
+  open(measured: RouteMeter): onRequestHookHandler {
+    return counted(measured, this.#public(null))
   }
 
   /** Takes from the bucket of the caller's address, as for a route that does not exist. */
@@ -110,6 +111,13 @@ export class Guard {
 
   #takeUnknown(own: Policy | null, request: FastifyRequest, reply: FastifyReply, done: Done): void {
     settle(this.#deps.limits.takeUnknown(request.ip, own), reply, done)
+  }
+}
+
+function counted(measured: RouteMeter, pass: Pass): onRequestHookHandler {
+  return function guard(request, reply, done) {
+    request.meter = measured
+    pass(request, reply, done)
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import { eventually } from '@stoa/testkit'
 import { Type } from 'typebox'
 import { defineRoute, type Http } from '../src/index.ts'
 import { openApp, send } from './setup.ts'
@@ -94,6 +95,30 @@ describe('the page about the API', () => {
     assert.equal(body.openapi, '3.1.0')
     assert.equal(body.paths['/hello/{name}'].get.operationId, 'sayHello')
     assert.equal((await get('/openapi.json', { 'if-none-match': headers.etag ?? '' })).status, 304)
+  })
+
+  test('comes from the bucket of its reader, as everything that has no key', async () => {
+    await using app = await openApp([hello], { anonymousRateLimit: { capacity: 4, refillPerSecond: 0.001 } })
+    const ask = (url: string) => send(app, null, { url })
+    const parts = ['/docs', '/docs/scalar.js', '/openapi.json', '/']
+    for (const url of parts) assert.match((await ask(url)).headers.ratelimit ?? '', /^"anonymous"/, url)
+    for (const url of parts) {
+      const refused = await ask(url)
+      assert.deepEqual([refused.status, refused.body.code], [429, 'rate_limited'], url)
+    }
+    assert.equal((await ask('/health/live')).status, 200)
+  })
+
+  test('is refused while there is too much to do', async () => {
+    const overloaded = { eventLoopDelayMs: 0, heapUsedBytes: 0, rssBytes: 2000 }
+    await using app = await openApp([hello], { maxRssBytes: 1000, measureLoad: () => overloaded })
+    for (const url of ['/docs', '/docs/scalar.js', '/openapi.json', '/']) {
+      const refused = await eventually(
+        () => send(app, null, { url }),
+        ({ status }) => status === 503,
+      )
+      assert.equal(refused.body.code, 'overloaded')
+    }
   })
 
   test('is not there when it is switched off', async () => {
