@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { processHints } from '@stoa/journal'
-import { engines } from '@stoa/testkit'
+import { engines, eventually } from '@stoa/testkit'
 import { subjectTags } from '../src/index.ts'
-import { changed, until, world } from './journal-setup.ts'
+import { changed, world } from './journal-setup.ts'
 
 for (const engine of engines) {
   describe(`drops that come from the journal (${engine})`, () => {
@@ -39,18 +39,18 @@ for (const engine of engines) {
       const hints = processHints()
       const [a, b] = [await bench.start({ hints }), await bench.start({ hints, pollMs: 60_000 })]
       await a.set(1)
-      await until(async () => (await b.get()) === 1)
+      await eventually(async () => (await b.get()) === 1)
       await a.set(2)
-      await until(async () => (await b.get()) === 2)
+      await eventually(async () => (await b.get()) === 2)
     })
 
     it('when the hint is lost, by the next look', async () => {
       await using bench = await world(engine)
       const [a, b] = [await bench.start(), await bench.start({ pollMs: 20 })]
       await a.set(1)
-      await until(async () => (await b.get()) === 1)
+      await eventually(async () => (await b.get()) === 1)
       await a.set(2)
-      await until(async () => (await b.get()) === 2)
+      await eventually(async () => (await b.get()) === 2)
     })
 
     it('a process that has caught up gives nothing that is older, without a hint and before it would look', async () => {
@@ -110,7 +110,7 @@ for (const engine of engines) {
       await b.drops.trusting
       for (let n = 1; n <= 20; n++) {
         await a.set(n)
-        await until(async () => (await b.get()) === n)
+        await eventually(async () => (await b.get()) === n)
       }
     })
 
@@ -209,19 +209,19 @@ for (const engine of engines) {
       const [a, b, c] = [await bench.start(), await bench.start(), await bench.start({ memoryBytes: 0 })]
       await Promise.all([a, b, c].map((node) => node.drops.trusting))
       await a.set(1)
-      await until(async () => (await b.get()) === 1 && (await c.get()) === 1)
+      await eventually(async () => (await b.get()) === 1 && (await c.get()) === 1)
       await b.cache.settled()
       // It commits, and is gone: nothing of it reaches Redis any more.
       a.process.wire.before = () => {
         throw new Error('crashed')
       }
       await a.set(2)
-      await until(async () => (await c.get()) === 2)
+      await eventually(async () => (await c.get()) === 2)
       const late = await bench.start({ memoryBytes: 0 })
       assert.equal(await late.get(), 2)
       await late.drops.trusting
       assert.equal(await late.get(), 2)
-      await until(async () => (await b.get()) === 2)
+      await eventually(async () => (await b.get()) === 2)
     })
 
     it('a drop that Redis confirmed and forgot (a failover) is not forgotten by who knows of it', async () => {
@@ -229,17 +229,17 @@ for (const engine of engines) {
       const [a, b] = [await bench.start({ memoryBytes: 0 }), await bench.start({ memoryBytes: 0 })]
       await Promise.all([a.drops.trusting, b.drops.trusting])
       await a.set(1)
-      await until(async () => (await b.get()) === 1 && b.cache.outcomes.hit > 0)
+      await eventually(async () => (await b.get()) === 1 && b.cache.outcomes.hit > 0)
       await bench.installation.settled()
       const { prefix, redis } = bench.installation
       const keys = await redis.keys(`${prefix}*`)
       const before = await Promise.all(keys.map((key) => redis.dumpBuffer(key)))
       await a.set(2)
-      await until(async () => (await b.get()) === 2)
+      await eventually(async () => (await b.get()) === 2)
       await bench.installation.settled()
       for (const [n, key] of keys.entries()) await redis.restore(key, 60_000, before[n] as Buffer, 'REPLACE')
       // One may not have looked since; the other made the commit.
-      await until(async () => (await b.get()) === 2)
+      await eventually(async () => (await b.get()) === 2)
       for (const [n, key] of keys.entries()) await redis.restore(key, 60_000, before[n] as Buffer, 'REPLACE')
       assert.equal(await a.get(), 2)
     })
@@ -265,7 +265,7 @@ describe('an open transaction that has written', () => {
     for (let n = 1; n <= 5; n++) {
       await a.set(n)
       assert.equal(await a.get(), n)
-      await until(async () => (await b.get()) === n)
+      await eventually(async () => (await b.get()) === n)
     }
     close.resolve()
     await holding

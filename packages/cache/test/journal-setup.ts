@@ -163,8 +163,3 @@ async function startNode(
     },
   }
 }
-
-/** Waits until it holds. */
-export async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  while (!(await holds())) await systemClock.sleep(2)
-}

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, before, describe, it } from 'node:test'
-import { TestClock } from '@stoa/testkit'
+import { eventually, TestClock } from '@stoa/testkit'
 import { type RedisServer, startRedis } from '@stoa/testkit/servers'
 import type { EntryOptions } from '../src/index.ts'
 import { connected, install, type Process } from './redis-setup.ts'
-import { acme, minute, Source, settled } from './setup.ts'
+import { acme, minute, Source } from './setup.ts'
 
 const ask = <T>({ cache }: Process, source: Source<T>, options: EntryOptions<T> = minute, key = 'key') =>
   cache.lookup(acme, key, options, source.load)
@@ -36,7 +36,7 @@ describe('Redis that is slow', () => {
     assert.equal(slow.told('redis_failed').length, 4)
     answers.resolve()
     // What came too late was the turn to load, which is given back.
-    while (!slow.wire.steps.includes('release')) await settled()
+    await eventually(() => slow.wire.steps.includes('release'))
     await clock.advance(1_000)
     await ask(slow, source)
     assert.equal(slow.told('redis_back').length, 1)
@@ -64,7 +64,7 @@ describe('Redis that is slow', () => {
     a.wire.before = (step) => (step === 'drop' && lost-- > 0 ? new Promise(() => undefined) : undefined)
     source.value = 'new'
     await a.cache.drop(acme, minute.tags)
-    while (!a.wire.steps.includes('drop')) await new Promise((resolve) => setTimeout(resolve, 5))
+    await eventually(() => a.wire.steps.includes('drop'))
     assert.equal((await ask(b, source)).value, 'new')
   })
 })
@@ -94,9 +94,9 @@ describe('Redis that comes and goes', () => {
     }
     await server.restart()
     await connected(a, b)
-    while ((await ask(b, source)).outcome !== 'hit') await settled()
+    await eventually(async () => (await ask(b, source)).outcome === 'hit')
     assert.equal((await ask(b, source)).value, source.value)
-    while (a.told('redis_back').length === 0) await settled()
+    await eventually(() => a.told('redis_back').length > 0)
     source.value++
     await a.cache.drop(acme, minute.tags)
     assert.equal((await ask(b, source)).value, source.value)
@@ -110,7 +110,7 @@ describe('Redis that comes and goes', () => {
     for (let i = 0; i < 5; i++) await a.cache.drop(acme, ['thing:2'])
     source.hold()
     const slow = ask(a, source)
-    while (source.loads === 0) await settled()
+    await eventually(() => source.loads > 0)
     await installation.redis.flushall()
     source.value = 'new'
     await b.cache.drop(acme, minute.tags)
@@ -174,8 +174,8 @@ describe('Redis that comes and goes', () => {
     const drops = () => a.wire.steps.filter((step) => step === 'drop').length
     const before = drops()
     await installation.redis.replicaof('NO', 'ONE')
-    while (drops() === before) await new Promise((resolve) => setTimeout(resolve, 5))
-    while ((await ask(b, source)).value === 'old') await settled()
+    await eventually(() => drops() > before)
+    await eventually(async () => (await ask(b, source)).value !== 'old')
   })
 
   it('evicting whatever it likes: it costs loads, and never freshness', async () => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { TestClock } from '@stoa/testkit'
+import { eventually, TestClock } from '@stoa/testkit'
 import type { EntryOptions } from '../src/index.ts'
 import { connected, type Installation, install, type Process } from './redis-setup.ts'
-import { acme, globex, minute, Source, settled } from './setup.ts'
+import { acme, globex, minute, Source } from './setup.ts'
 
 /** Processes on one Redis, connected. */
 async function processes(count: number, options: Parameters<Installation['start']>[0] = {}) {
@@ -179,7 +179,7 @@ for (const [known, tags] of [
       const source = new Source('old')
       source.hold()
       const slow = ask(a, source, options)
-      while (source.loads === 0) await settled()
+      await eventually(() => source.loads > 0)
       await b.cache.drop(acme, ['thing:1'])
       source.value = 'new'
       source.release()
@@ -253,7 +253,7 @@ for (const [known, tags] of [
       source.value = 'new'
       await a.cache.drop(acme, ['thing:1'])
       assert.equal((await ask(a, source, options)).value, 'new')
-      while (a.wire.steps.filter((step) => step === 'drop').length === 0) await settled()
+      await eventually(() => a.wire.steps.includes('drop'))
       assert.equal((await ask(b, source, options)).value, 'new')
       assert.equal(a.told('drops_pending').length, 1)
     })
@@ -267,7 +267,7 @@ describe('one load for all processes', () => {
     const source = new Source('v')
     source.hold()
     const asked = all.flatMap((process) => Array.from({ length: 250 }, () => ask(process, source)))
-    while (source.loads === 0) await settled()
+    await eventually(() => source.loads > 0)
     source.release()
     for (const one of await Promise.all(asked)) assert.equal(one.value, 'v')
     assert.equal(source.loads, 1)
@@ -279,7 +279,7 @@ describe('one load for all processes', () => {
     const source = new Source('v')
     source.hold()
     const asked = all.flatMap((process) => Array.from({ length: 250 }, () => ask(process, source)))
-    while (source.loads < 4) await settled()
+    await eventually(() => source.loads >= 4)
     source.release()
     await Promise.all(asked)
     assert.equal(source.loads, 4)
@@ -309,7 +309,7 @@ describe('one load for all processes', () => {
     const source = new Source('v')
     source.hold()
     const first = ask(a, source)
-    while (source.loads === 0) await settled()
+    await eventually(() => source.loads > 0)
     const own = new Source('own')
     assert.equal((await ask(b, own)).value, 'own')
     source.release()
@@ -322,7 +322,7 @@ describe('one load for all processes', () => {
     const source = new Source('v')
     source.hold()
     void ask(a, source)
-    while (source.loads === 0) await settled()
+    await eventually(() => source.loads > 0)
     assert.equal((await ask(b, new Source('b'))).value, 'b')
   })
 
@@ -332,7 +332,7 @@ describe('one load for all processes', () => {
     const old = new Source('old')
     old.hold()
     const slow = ask(a, old)
-    while (old.loads === 0) await settled()
+    await eventually(() => old.loads > 0)
     await b.cache.drop(acme, minute.tags)
     assert.equal((await ask(b, new Source('new'))).value, 'new')
     old.release()
@@ -357,15 +357,15 @@ describe('one load for all processes', () => {
     source.hold()
     const [a, ...others] = all as [Process, ...Process[]]
     assert.equal((await ask(a, source, options)).outcome, 'stale')
-    while (source.loads < 2) await settled()
+    await eventually(() => source.loads >= 2)
     for (const process of others) assert.equal((await ask(process, source, options)).outcome, 'stale')
-    while (others.some(({ wire }) => wire.steps.length < 2)) await settled()
+    await eventually(() => others.every(({ wire }) => wire.steps.length >= 2))
     source.release()
-    while ((await ask(a, source, options)).value === 'old') await settled()
+    await eventually(async () => (await ask(a, source, options)).value !== 'old')
     await a.cache.settled()
     await clock.advance(1_000)
     for (const process of others) {
-      while ((await ask(process, source, options)).value === 'old') await settled()
+      await eventually(async () => (await ask(process, source, options)).value !== 'old')
     }
     assert.equal(source.loads, 2)
   })
@@ -380,7 +380,7 @@ describe('what Redis remembers', () => {
     await a.cache.settled()
     slow.hold()
     const asked = ask(a, slow, minute, 'slow')
-    while (slow.loads === 0) await settled()
+    await eventually(() => slow.loads > 0)
     for (let i = 0; i < 10; i++)
       await b.cache.drop(
         acme,
@@ -403,7 +403,7 @@ describe('what Redis remembers', () => {
     await a.cache.drop(acme, ['thing:2'])
     slow.hold()
     const asked = ask(a, slow, minute, 'slow')
-    while (slow.loads === 0) await settled()
+    await eventually(() => slow.loads > 0)
     await b.cache.drop(acme, minute.tags)
     await installation.redis.del(`${installation.prefix}{acme}d`)
     slow.value = 'new'
