@@ -1,7 +1,7 @@
 /*
- * The cache: what a read from memory costs, beside `cacheable`, the cache of the Keyv family, asked the same way (read through, one value per key, kept for an hour);
- * and what a list of 100 links costs a caller with it and without it, over HTTP, from the program as it runs on PostgreSQL. "Without" is the same request with
- * `Cache-Control: no-cache`.
+ * The cache: what a read from memory costs, beside `cacheable`, the cache of the Keyv family, asked the same way (read
+ * through, one value per key, kept for an hour); and what a list of 100 links costs a caller with it and without it,
+ * over HTTP, from the program as it runs on PostgreSQL. "Without" is the same request with `Cache-Control: no-cache`.
  */
 import autocannon from 'autocannon'
 import type { Keeper, Read, Reading } from './cache-program.ts'

@@ -1,4 +1,5 @@
-// A server of the HTTP benchmark, ours or what one writes by hand: a process of its own, so that its CPU time can be told from everything else's.
+// A server of the HTTP benchmark, ours or what one writes by hand: a process of its own, so that its CPU time can be
+// told from everything else's.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -58,7 +59,10 @@ async function stoa({ databaseUrl, keys }: Opening): Promise<Server> {
 const COLUMNS =
   'id, host, code, target, title, tags, expires_at, archived_at, version, created_at, updated_at, created_by'
 
-/** The same statements on the same table by Fastify and `pg`, prepared and pooled, and nothing else: no guard, no tenant, no event. */
+/**
+ * The same statements on the same table by Fastify and `pg`, prepared and pooled, and nothing else: no guard, no
+ * tenant, no event.
+ */
 async function bare({ databaseUrl }: Opening): Promise<Server> {
   const pool = new Pool({ connectionString: databaseUrl, max: POOL_SIZE })
   const { rows } = await pool.query<{ id: string }>('select id from stoa.tenants limit 1')

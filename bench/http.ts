@@ -1,9 +1,11 @@
 /*
- * What our side of a request costs. 50 connections ask without a pause. The bare peers are Fastify and `pg` as one writes them by hand, with prepared
- * statements and a pool of the same size: no guard, no tenant, no row security, no limit, no idempotency, no event.
+ * What our side of a request costs. 50 connections ask without a pause. The bare peers are Fastify and `pg` as one
+ * writes them by hand, with prepared statements and a pool of the same size: no guard, no tenant, no row security, no
+ * limit, no idempotency, no event.
  *
- * Each measurement has a server process of its own, because the same code settles at different speeds from process to process. CPU is of that process and of
- * the database's processes, because that is what a machine runs out of; the load comes from here and is not counted.
+ * Each measurement has a server process of its own, because the same code settles at different speeds from process to
+ * process. CPU is of that process and of the database's processes, because that is what a machine runs out of; the load
+ * comes from here and is not counted.
  */
 import autocannon from 'autocannon'
 import { checkpoint, newDatabase } from './database.ts'

@@ -1,4 +1,5 @@
-// What is measured of the limiter and its peers: decisions in a loop, or a route of Fastify. A process of its own, so that each measurement begins fresh.
+// What is measured of the limiter and its peers: decisions in a loop, or a route of Fastify. A process of its own, so
+// that each measurement begins fresh.
 
 import fastifyRateLimitPeer from '@fastify/rate-limit'
 import { createLimiter, createMemoryStore, createRedisStore, fastifyRateLimit, takeToken } from '@stoa/limiter'
@@ -7,7 +8,9 @@ import { Redis } from 'ioredis'
 import { RateLimiterMemory, RateLimiterRedis } from 'rate-limiter-flexible'
 import { answer } from './process.ts'
 
-/** Who decides. `stoaToken` is the function on a memory store, without policies; `stoaLease` has leases of 50 tokens. */
+/**
+ * Who decides. `stoaToken` is the function on a memory store, without policies; `stoaLease` has leases of 50 tokens.
+ */
 export type Decider =
   | 'stoaMemory'
   | 'stoaToken'
@@ -47,7 +50,10 @@ const UNREACHED = { capacity: 1_000_000_000, refillPerSecond: 1_000_000_000 }
 const POINTS = { points: 1_000_000_000, duration: 60 }
 const MAX = { max: 1_000_000_000, timeWindow: 60_000 }
 const LEASE_TOKENS = 50
-/** A route is asked by one caller here, who would need a limit of many thousands a second: this is a hundredth of a second of it. */
+/**
+ * A route is asked by one caller here, who would need a limit of many thousands a second: this is a hundredth of a
+ * second of it.
+ */
 const ROUTE_LEASE_TOKENS = 500
 const WARM_UP_SECONDS = 0.5
 /** Decisions between two looks at the clock. */

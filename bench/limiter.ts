@@ -1,8 +1,10 @@
 /*
- * The limiter beside rate-limiter-flexible and @fastify/rate-limit, by what each of them offers: the decision, and a route of Fastify. Each
- * measurement is a process of its own: the same light code runs at rates that differ by a third from process to process.
+ * The limiter beside rate-limiter-flexible and @fastify/rate-limit, by what each of them offers: the decision, and a
+ * route of Fastify. Each measurement is a process of its own: the same light code runs at rates that differ by a third
+ * from process to process.
  *
- * On Redis, 50 callers ask at once, each for its next decision when it has the last one. CPU there is of the process that asks and of Redis.
+ * On Redis, 50 callers ask at once, each for its next decision when it has the last one. CPU there is of the process
+ * that asks and of Redis.
  */
 import autocannon from 'autocannon'
 import { type Bench, type BenchContext, paired, type Row, row } from './harness.ts'

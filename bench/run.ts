@@ -1,7 +1,7 @@
 // `npm run bench [-- name … --runs=5 --seconds=5]`
 //
-// Measures, prints a table, and writes `bench/results/<name>.json`. Starts its own PostgreSQL and Redis, and leaves nothing behind. Fewer
-// than five runs are for trying out: they are printed and not written.
+// Measures, prints a table, and writes `bench/results/<name>.json`. Starts its own PostgreSQL and Redis, and leaves
+// nothing behind. Fewer than five runs are for trying out: they are printed and not written.
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'

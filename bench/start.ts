@@ -1,6 +1,7 @@
 /*
- * From the command to the moment the program is ready, and what it keeps of the memory when nobody asks for anything. It is the program itself,
- * started as `npm start` starts it once everything is installed, in an empty folder and with an empty database.
+ * From the command to the moment the program is ready, and what it keeps of the memory when nobody asks for anything.
+ * It is the program itself, started as `npm start` starts it once everything is installed, in an empty folder and with
+ * an empty database.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
 /*
- * The only place where the program is put together. Everything that is opened goes onto one stack, in an order whose reverse is the order of
- * stopping:
+ * The only place where the program is put together. Everything that is opened goes onto one stack, in an order whose
+ * reverse is the order of stopping:
  *
  *   opened    tracing → database → hints → journal → cache → API keys → rooms → HTTP
  *   stopped   not ready (503) → requests in flight → rooms (clicks are written) → API keys → cache → journal → hints → database → tracing
@@ -49,7 +49,9 @@ export interface StartOptions {
 
 /** The running program. Disposing it drains and stops; it never throws then, what goes wrong is in the log. */
 export interface Stoa extends AsyncDisposable {
-  /** How the outside reaches it: the configured public address, else the one that it listens on. No slash at the end. */
+  /**
+   * How the outside reaches it: the configured public address, else the one that it listens on. No slash at the end.
+   */
   readonly url: string
   /** Where it listens: `http://127.0.0.1:3000`. */
   readonly address: string

@@ -11,7 +11,8 @@ export interface RedisGround {
 }
 
 /**
- * A connection for what is worth nothing when it is late: while there is none, commands fail at once, and it connects again by itself.
+ * A connection for what is worth nothing when it is late: while there is none, commands fail at once, and it connects
+ * again by itself.
  *
  * @param use what it is for, in the log: `limits`
  */

@@ -1,5 +1,6 @@
 /*
- * What the program tells of its parts: metrics and the readiness checks. The names are part of the contract with dashboards.
+ * What the program tells of its parts: metrics and the readiness checks. The names are part of the contract with
+ * dashboards.
  */
 import type { Cache, CacheSignal } from '@stoa/cache'
 import type { Database } from '@stoa/db'
@@ -129,7 +130,8 @@ export function logMetrics(metrics: Metrics, log: RootLogger): void {
 export function databaseCheck(health: Health, db: Database): void {
   health.add('database', async () => {
     const { detail, durability, ok } = await db.check()
-    // What went wrong may name hosts and users, and anyone may read this answer: it goes to the log by way of the requests that fail.
+    // What went wrong may name hosts and users, and anyone may read this answer: it goes to the log by way of the
+    // requests that fail.
     return {
       ok,
       durability: `${db.engine}: ${durability}`,

@@ -5,8 +5,8 @@ import { Redis } from 'ioredis'
 const PING_TIMEOUT_MS = 1_000
 
 /**
- * Adds Redis to the readiness report. It is never the reason not to be ready: without hints, other processes find out by polling, limits are
- * counted in each, and more is read from the database.
+ * Adds Redis to the readiness report. It is never the reason not to be ready: without hints, other processes find out
+ * by polling, limits are counted in each, and more is read from the database.
  */
 export function redisCheck(health: Health, url: string, resources: Resources): void {
   const redis = connectForPing(url)

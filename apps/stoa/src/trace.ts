@@ -1,7 +1,8 @@
 /*
  * What the program's traces show beside requests: statements, Redis commands, and what journal readers do with events.
  *
- * Statements and commands are shown as part of something. The polls of idle readers are part of nothing, and would be most of what a collector gets.
+ * Statements and commands are shown as part of something. The polls of idle readers are part of nothing, and would be
+ * most of what a collector gets.
  */
 import type { DatabaseDeps } from '@stoa/db'
 import type { JournalDeps } from '@stoa/journal'

@@ -1,11 +1,11 @@
 /**
  * Single clicks go after some days. What the API shows is made of the sums per hour, which stay, so no count changes.
  *
- * Once a day, tenant by tenant and oldest first, each batch a short transaction. Two processes that do it at once do no harm: what one has
- * deleted, the other finds gone.
+ * Once a day, tenant by tenant and oldest first, each batch a short transaction. Two processes that do it at once do no
+ * harm: what one has deleted, the other finds gone.
  *
- * Rejected for now: partitions by day, which are dropped instead of emptied. Each placement would need its own, made ahead of time by a role
- * that may, and single clicks have no reader yet.
+ * Rejected for now: partitions by day, which are dropped instead of emptied. Each placement would need its own, made
+ * ahead of time by a role that may, and single clicks have no reader yet.
  */
 import { type Database, tenantList } from '@stoa/db'
 import { type BaseCtx, repeat, type Tenant, tenantCtx } from '@stoa/kernel'
@@ -27,7 +27,10 @@ export function retainClicks(db: Database, ctx: BaseCtx, days: number): AsyncDis
   return repeat(work, { clock: ctx.clock, firstMs: FIRST_MS, everyMs: DAY_MS, onError })
 }
 
-/** Deletes the clicks of all tenants that are older than so many days, until the signal of the context ends it. Gives their number. */
+/**
+ * Deletes the clicks of all tenants that are older than so many days, until the signal of the context ends it. Gives
+ * their number.
+ */
 export async function deleteOldClicks(db: Database, ctx: BaseCtx, days: number): Promise<number> {
   const before = new Date(ctx.clock.now() - days * DAY_MS)
   let deleted = 0

@@ -9,8 +9,8 @@ const CODE_BLOCK = 1000
  * belongs to the process that drew it, which turns its numbers into codes at once. A number is used at most
  * once: a transaction that fails wastes its number, a crash wastes the rest of a block, and neither ever repeats one.
  *
- * When a block ends while many create at once, each draws a block and all blocks are used, so nobody waits for another's
- * transaction.
+ * When a block ends while many create at once, each draws a block and all blocks are used, so nobody waits for
+ * another's transaction.
  */
 export class CodeSupply {
   readonly #permutation: Pick<CodePermutation, 'encodeRange'>

@@ -5,9 +5,9 @@
  *                    └─ otherwise ──▶ one query, however many ask at once ──▶ remembered, "unknown" too
  *   forget(host, code) ◀── this process changed the link (at once) or read of a change in the journal (within a second)
  *
- * A change may commit while a query that saw the state before it is under way. `forget` therefore also disowns that query:
- * those who wait for it get its answer, which was true when they asked, but it is not remembered. The time to live bounds
- * the error should the journal be late.
+ * A change may commit while a query that saw the state before it is under way. `forget` therefore also disowns that
+ * query: those who wait for it get its answer, which was true when they asked, but it is not remembered. The time to
+ * live bounds the error should the journal be late.
  */
 import type { Clock, Tenant } from '@stoa/kernel'
 import { LRUCache } from 'lru-cache'

@@ -1,9 +1,10 @@
 /**
- * What the cache keeps of links: what depends on nothing but rows, so that the events of links are all that can make it wrong. What depends on the time or on the
- * configuration (whether a link has expired, its short address) is added to each answer.
+ * What the cache keeps of links: what depends on nothing but rows, so that the events of links are all that can make it
+ * wrong. What depends on the time or on the configuration (whether a link has expired, its short address) is added to
+ * each answer.
  *
- * A list depends on the time when a status is asked for. One of active links is kept until the first of its links expires; one of expired links can grow at any moment,
- * and is not kept.
+ * A list depends on the time when a status is asked for. One of active links is kept until the first of its links
+ * expires; one of expired links can grow at any moment, and is not kept.
  */
 import type { Link } from './contract.ts'
 import type { LinkFilter, LinkRow } from './link-store.ts'

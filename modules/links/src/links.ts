@@ -48,7 +48,10 @@ export type LinkListInput = Omit<LinkFilter, 'now'> & Freshness
 
 /** How fresh what is read must be. */
 interface Freshness {
-  /** Read past the cache, which in this process knows the writes of this process at once, and those of others as soon as it hears of them. Default false. */
+  /**
+   * Read past the cache, which in this process knows the writes of this process at once, and those of others as soon as
+   * it hears of them. Default false.
+   */
   readonly fresh?: boolean
 }
 
@@ -127,7 +130,10 @@ export class Links {
     return clickReport(this.#deps.db, ctx, input)
   }
 
-  /** Changes a link if it still is what the caller saw; else `precondition_failed`. A change to what it is already changes nothing. */
+  /**
+   * Changes a link if it still is what the caller saw; else `precondition_failed`. A change to what it is already
+   * changes nothing.
+   */
   async updateLink(ctx: Ctx, input: LinkUpdate): Promise<Link> {
     requirePermission(ctx, 'links:write')
     const now = new Date(ctx.clock.now())
@@ -180,7 +186,10 @@ export class Links {
     throw refusal(linkErrors.target_refused, '/body/target', verdict.reason, verdict.message)
   }
 
-  /** A generated code may meet a custom slug that looks like it; then all of this runs again and the next number takes its place. */
+  /**
+   * A generated code may meet a custom slug that looks like it; then all of this runs again and the next number takes
+   * its place.
+   */
   async #generate(ctx: Ctx, tx: Tx, draft: Omit<LinkRow, 'code'>): Promise<LinkRow> {
     const row = { ...draft, code: await this.#deps.codes.next(() => nextCodeNumber(tx)) }
     addLink(tx, ctx.tenant.id, row)

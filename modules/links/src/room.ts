@@ -52,7 +52,10 @@ export async function openRoom(columns: Columns): Promise<Room> {
   }
 }
 
-/** The address of a code: on the short host when there is one, with the scheme of the public address, which is known once the server listens. */
+/**
+ * The address of a code: on the short host when there is one, with the scheme of the public address, which is known
+ * once the server listens.
+ */
 function shortUrls(publicUrl: () => string, shortHost: string | null): (code: string) => string {
   let known = ''
   let base = ''
@@ -68,7 +71,9 @@ function shortUrls(publicUrl: () => string, shortHost: string | null): (code: st
   }
 }
 
-/** Two steps, because a code says neither tenant nor placement: the directory first, and then the tenant's own table. */
+/**
+ * Two steps, because a code says neither tenant nor placement: the directory first, and then the tenant's own table.
+ */
 function loadDestination({ db }: Columns, ctx: BaseCtx): DestinationsOptions['load'] {
   return async (host, code) => {
     const owner = await db.systemRead(ctx, (tx) => codeOwner(tx, host, code))
@@ -105,7 +110,9 @@ function clicksOptions({ db, journal, clock, log }: Columns, config: LinksConfig
   }
 }
 
-/** What other processes changed is forgotten here when the journal tells of it, whatever transaction is open beside it. */
+/**
+ * What other processes changed is forgotten here when the journal tells of it, whatever transaction is open beside it.
+ */
 function watchChanges(journal: Journal, destinations: Destinations) {
   return journal.watch({ name: 'links.changes' }, (events) => {
     for (const event of events) {

@@ -2,8 +2,8 @@
  * Short codes: a number becomes seven Base62 characters that look random and never repeat.
  *
  * Numbers come from a database sequence, so each is used once. A plain counter would let anybody walk through all links
- * and read off how many there are; so the number first goes through a permutation of [0, 62⁷) that is keyed with a secret
- * of the installation. A permutation has no collisions, so no "does this code exist" query is needed.
+ * and read off how many there are; so the number first goes through a permutation of [0, 62⁷) that is keyed with a
+ * secret of the installation. A permutation has no collisions, so no "does this code exist" query is needed.
  *
  *   number ──▶ Feistel on 42 bits (21 + 21, 8 rounds, AES-128 as round function) ──▶ ≥ 62⁷? once more ──▶ Base62
  *
@@ -27,13 +27,19 @@ const HALF_MASK = HALF - 1
 /** How many codes there are: 62⁷ = 3,521,614,606,208. Numbers run from 0 up to this, exclusive. */
 export const CODE_SPACE = 62 ** LENGTH
 
-/** A keyed bijection from [0, {@link CODE_SPACE}) to seven-character Base62 strings (`0-9A-Za-z`, most significant first). */
+/**
+ * A keyed bijection from [0, {@link CODE_SPACE}) to seven-character Base62 strings (`0-9A-Za-z`, most significant
+ * first).
+ */
 export interface CodePermutation {
   /** The code of a number. Throws a RangeError outside [0, {@link CODE_SPACE}). */
   encode(number: number): string
   /** The codes of the numbers from `start` up to `end`, exclusive: a tenth of the work of one after the other. */
   encodeRange(start: number, end: number): string[]
-  /** The number of a code, or null when it is not a seven-character Base62 string. For diagnosis; redirects look codes up. */
+  /**
+   * The number of a code, or null when it is not a seven-character Base62 string. For diagnosis; redirects look codes
+   * up.
+   */
   decode(code: string): number | null
 }
 
@@ -90,7 +96,10 @@ function placesOutside(values: readonly number[]): number[] {
 
 type RoundFunction = (round: number, halves: readonly number[]) => number[]
 
-/** Many halves are one call of the cipher, which costs more than its work. ECB never chains and never buffers a whole block, so one object serves all. */
+/**
+ * Many halves are one call of the cipher, which costs more than its work. ECB never chains and never buffers a whole
+ * block, so one object serves all.
+ */
 function roundFunction(key: Uint8Array): RoundFunction {
   const cipher = createCipheriv('aes-128-ecb', key, null)
   cipher.setAutoPadding(false)

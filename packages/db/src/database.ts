@@ -12,19 +12,26 @@ import type { DurabilitySettings, Wire, WireConnection, WireUsage } from './wire
 /** How a transaction runs. */
 export interface TransactionOptions {
   /**
-   * `read committed` (each statement sees what was committed before it), `repeatable read` or `serializable` (one snapshot; conflicts are tried
-   * again, so the function must be free of effects outside of the database). Default `read committed`.
+   * `read committed` (each statement sees what was committed before it), `repeatable read` or `serializable` (one
+   * snapshot; conflicts are tried again, so the function must be free of effects outside of the database). Default
+   * `read committed`.
    */
   readonly isolation?: 'read committed' | 'repeatable read' | 'serializable'
 }
 
 /** How a read runs. */
 export interface ReadOptions {
-  /** One snapshot for all statements, in one held transaction. Default false: each statement by itself, which is faster and holds nothing. */
+  /**
+   * One snapshot for all statements, in one held transaction. Default false: each statement by itself, which is faster
+   * and holds nothing.
+   */
   readonly snapshot?: boolean
 }
 
-/** A connection as the login role, for migrations and the doctor. It belongs to no tenant: business code has no use for it. */
+/**
+ * A connection as the login role, for migrations and the doctor. It belongs to no tenant: business code has no use for
+ * it.
+ */
 export interface AdminSession {
   /** Runs a script of one or more statements. */
   exec(sql: string): Promise<void>
@@ -45,24 +52,33 @@ export interface DatabaseCheck {
 export interface Database extends AsyncDisposable {
   readonly engine: 'pglite' | 'postgres'
   /**
-   * Runs `fn` in one transaction of the tenant: everything in it is kept, or nothing. Inside an open transaction of the same tenant it joins that one.
-   * Serialization failures and deadlocks run it again, up to 5 times with jitter, so `fn` must have no effect outside of the database.
+   * Runs `fn` in one transaction of the tenant: everything in it is kept, or nothing. Inside an open transaction of the
+   * same tenant it joins that one. Serialization failures and deadlocks run it again, up to 5 times with jitter, so
+   * `fn` must have no effect outside of the database.
    *
    * @throws whatever `fn` throws, after rolling back
-   * @throws StoaError `unavailable` when the database cannot be reached, has no connection free in time, or ran out of attempts
+   * @throws StoaError `unavailable` when the database cannot be reached, has no connection free in time, or ran out of
+   * attempts
    * @throws NestedTransactionError inside an open transaction of another tenant
    */
   transaction<T>(ctx: Ctx, fn: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
-  /** Reads as the tenant; cannot write. Inside an open transaction of the same tenant it reads there, and sees what was written. Throws as {@link transaction}. */
+  /**
+   * Reads as the tenant; cannot write. Inside an open transaction of the same tenant it reads there, and sees what was
+   * written. Throws as {@link transaction}.
+   */
   read<T>(ctx: Ctx, fn: (tx: Tx) => Promise<T>, options?: ReadOptions): Promise<T>
-  /** As {@link transaction}, over all tenants: for journal readers, key look-up and tenant administration. Rooms of schema-placed tenants are out of its sight. */
+  /**
+   * As {@link transaction}, over all tenants: for journal readers, key look-up and tenant administration. Rooms of
+   * schema-placed tenants are out of its sight.
+   */
   system<T>(ctx: BaseCtx, fn: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>
   /** As {@link read}, over all tenants. */
   systemRead<T>(ctx: BaseCtx, fn: (tx: Tx) => Promise<T>, options?: ReadOptions): Promise<T>
   /** Holds one connection as the login role while `fn` runs; nothing that was set on it remains. */
   admin<T>(fn: (session: AdminSession) => Promise<T>): Promise<T>
   /**
-   * Calls `onMessage` for each NOTIFY of the channel until disposed. A hint may be lost: `onGap` is called when that may have happened.
+   * Calls `onMessage` for each NOTIFY of the channel until disposed. A hint may be lost: `onGap` is called when that
+   * may have happened.
    */
   listen(channel: string, onMessage: (payload: string) => void, onGap?: () => void): Promise<AsyncDisposable>
   /** Sends a NOTIFY in a transaction of its own; payload up to 7 999 bytes. */

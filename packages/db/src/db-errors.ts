@@ -18,7 +18,10 @@ export class DatabaseError extends Error {
     this.#detail = fields.detail
   }
 
-  /** It quotes rows (`Key (email)=(…) already exists`), so it is no property of its own: logs and dumps of the error leave it out. */
+  /**
+   * It quotes rows (`Key (email)=(…) already exists`), so it is no property of its own: logs and dumps of the error
+   * leave it out.
+   */
   get detail(): string | undefined {
     return this.#detail
   }
@@ -33,7 +36,9 @@ export interface ServerErrorFields {
   readonly detail?: string | undefined
 }
 
-/** Wraps whatever the wire reports: an ErrorResponse becomes a {@link DatabaseError}, a broken socket stays what it is. */
+/**
+ * Wraps whatever the wire reports: an ErrorResponse becomes a {@link DatabaseError}, a broken socket stays what it is.
+ */
 export function serverError(reported: Error & ServerErrorFields): Error {
   if (reported instanceof DatabaseError) return reported
   return typeof reported.code === 'string' && /^[0-9A-Z]{5}$/.test(reported.code)
@@ -56,8 +61,8 @@ export function isRetryable(error: unknown): boolean {
 }
 
 /**
- * Whether a prepared statement no longer fits: a table changed its columns under it (0A000 "cached plan must not change result type"), or a
- * pooler lost it (26000) or kept another one under its name (42P05). A fresh connection cures each.
+ * Whether a prepared statement no longer fits: a table changed its columns under it (0A000 "cached plan must not change
+ * result type"), or a pooler lost it (26000) or kept another one under its name (42P05). A fresh connection cures each.
  */
 export function isStalePlan(error: unknown): boolean {
   if (!(error instanceof DatabaseError)) return false
@@ -65,7 +70,10 @@ export function isStalePlan(error: unknown): boolean {
   return error.sqlState === '0A000' && error.message.includes('cached plan')
 }
 
-/** Whether the connection is gone or the server is not up: class 08, class 57P (shutdown, crash, starting up), or a socket error. */
+/**
+ * Whether the connection is gone or the server is not up: class 08, class 57P (shutdown, crash, starting up), or a
+ * socket error.
+ */
 export function isConnectionLoss(error: unknown): boolean {
   if (error instanceof DatabaseError) return /^(08...|57P0[1-5])$/.test(error.sqlState)
   return (
@@ -84,7 +92,10 @@ function codeOf(error: Error): string {
     : ''
 }
 
-/** Limits and time-outs of the server that say "not now": lock (55P03), statement (57014), connections (53300), disk and memory (53xxx). */
+/**
+ * Limits and time-outs of the server that say "not now": lock (55P03), statement (57014), connections (53300), disk and
+ * memory (53xxx).
+ */
 function isOverload(error: unknown): boolean {
   return error instanceof DatabaseError && /^(55P03|57014|53...)$/.test(error.sqlState)
 }

@@ -7,8 +7,8 @@
  *                 stoa.migrations         what has been applied where
  *
  * `prepareGround` makes these; it finds out what is missing in one query and changes nothing when all is there. It runs
- * under the migration lock of its database, which says nothing about the cluster: two databases can create the same role at
- * once, and PostgreSQL reports that in three different ways.
+ * under the migration lock of its database, which says nothing about the cluster: two databases can create the same
+ * role at once, and PostgreSQL reports that in three different ways.
  */
 import { StoaError } from '@stoa/kernel'
 import type { AdminSession } from './database.ts'

@@ -3,15 +3,16 @@
  *
  *     take the lock → prepare the ground → compare every schema with the list, in one query → apply what is missing, in order
  *
- * - **One at a time.** A session-level advisory lock of the database, held on the one connection that does the work. So this needs
- *   a direct connection: a pooler in transaction mode would hand the lock to somebody else. The lock is polled, not waited for: a
- *   session that waits inside PostgreSQL holds a snapshot, and `CREATE INDEX CONCURRENTLY` of the one that has the lock would wait
- *   for that snapshot for ever.
- * - **Never in the way.** `lock_timeout` bounds how long a statement may queue for a table, because everyone behind it queues too.
- *   It is tried again, later each time.
- * - **Resumable.** Each migration commits together with the row that says so. A run that failed or was killed goes on where it stopped.
- * - **Without a transaction** runs one statement that is idempotent by its IF (NOT) EXISTS. What a broken `CREATE INDEX CONCURRENTLY`
- *   leaves behind is an invalid index under the right name; it is dropped first.
+ * - **One at a time.** A session-level advisory lock of the database, held on the one connection that does the work. So
+ *   this needs a direct connection: a pooler in transaction mode would hand the lock to somebody else. The lock is
+ *   polled, not waited for: a session that waits inside PostgreSQL holds a snapshot, and `CREATE INDEX CONCURRENTLY` of
+ *   the one that has the lock would wait for that snapshot for ever.
+ * - **Never in the way.** `lock_timeout` bounds how long a statement may queue for a table, because everyone behind it
+ *   queues too. It is tried again, later each time.
+ * - **Resumable.** Each migration commits together with the row that says so. A run that failed or was killed goes on
+ *   where it stopped.
+ * - **Without a transaction** runs one statement that is idempotent by its IF (NOT) EXISTS. What a broken
+ *   `CREATE INDEX CONCURRENTLY` leaves behind is an invalid index under the right name; it is dropped first.
  */
 import {
   backoffMs,
@@ -47,8 +48,8 @@ export interface MigrateOptions {
   /** List what would run, change nothing and take no lock. Default: false. */
   readonly dryRun?: boolean
   /**
-   * How long one statement may wait for a lock on a table, in milliseconds, 1 to 60,000. Longer gets through more often; all
-   * other users of the table wait as long behind it. Default: 3,000.
+   * How long one statement may wait for a lock on a table, in milliseconds, 1 to 60,000. Longer gets through more
+   * often; all other users of the table wait as long behind it. Default: 3,000.
    */
   readonly lockTimeoutMs?: number
   /** How often a migration is tried when its lock is not to be had, 1 to 100. Default: 10. */
@@ -255,13 +256,18 @@ async function applyAlone(
   }
 }
 
-/** Invalid indexes of the schema that the migration names: only a broken attempt of this very migration can have left them. */
+/**
+ * Invalid indexes of the schema that the migration names: only a broken attempt of this very migration can have left
+ * them.
+ */
 async function invalidIndexes(session: AdminSession, migration: PlannedMigration, schema: string): Promise<string[]> {
   const words = new Set(migration.up.match(/[a-z0-9_]+/g))
   return (await invalidIndexNames(session, schema)).filter((name) => words.has(name))
 }
 
-/** Room tables come from the placement, shared tables from `stoa`; names of schemas are made of letters, digits and `_`. */
+/**
+ * Room tables come from the placement, shared tables from `stoa`; names of schemas are made of letters, digits and `_`.
+ */
 function searchPath(schema: string): string {
   return schema === SHARED_SCHEMA ? SHARED_SCHEMA : `${schema}, ${SHARED_SCHEMA}`
 }

@@ -66,8 +66,8 @@ export async function migrationStatus(
 }
 
 /**
- * Passes when a program with these migrations can run on the database: everything it needs is applied, with the same text, and
- * whatever else is applied does not break it.
+ * Passes when a program with these migrations can run on the database: everything it needs is applied, with the same
+ * text, and whatever else is applied does not break it.
  *
  * @throws StoaError `schema_newer`, `migration_changed` or `schema_behind`, in this order of importance
  */

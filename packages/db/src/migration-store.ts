@@ -29,7 +29,10 @@ export interface Difference extends MigrationRef {
   readonly state: 'missing' | 'changed' | 'unknown'
 }
 
-/** Every placement × every migration against what has been applied, in one statement. `planned` is in the order in which they run. */
+/**
+ * Every placement × every migration against what has been applied, in one statement. `planned` is in the order in which
+ * they run.
+ */
 export async function differences(session: AdminSession, planned: readonly object[]): Promise<Difference[]> {
   return await session.query<Difference>(
     `

@@ -1,11 +1,11 @@
 /*
- * A new PGlite folder is made by a process of its own (initdb.ts). What initdb takes, 1.1 GB at its peak and 300 MB until the end of the
- * process, goes with that process; and a folder appears whole or not at all, because it is made beside its place and renamed into it. A start
- * that is killed in the middle leaves only what the next start removes.
+ * A new PGlite folder is made by a process of its own (initdb.ts). What initdb takes, 1.1 GB at its peak and 300 MB
+ * until the end of the process, goes with that process; and a folder appears whole or not at all, because it is made
+ * beside its place and renamed into it. A start that is killed in the middle leaves only what the next start removes.
  *
- * PostgreSQL has a lock file of its own in the folder, which holds nothing here (all of its processes have one number inside of PGlite) and does harm:
- * it is made empty and filled a moment later, and a kill in between leaves one that PostgreSQL refuses to start on, for ever. Ours holds the
- * folder, so that one goes before each start.
+ * PostgreSQL has a lock file of its own in the folder, which holds nothing here (all of its processes have one number
+ * inside of PGlite) and does harm: it is made empty and filled a moment later, and a kill in between leaves one that
+ * PostgreSQL refuses to start on, for ever. Ours holds the folder, so that one goes before each start.
  */
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises'
@@ -49,15 +49,16 @@ export async function ensureFolder(dataDir: string): Promise<void> {
 async function removeDrafts(place: string): Promise<void> {
   const parent = dirname(place)
   const drafts = (await readdir(parent).catch(() => [])).filter((name) => name.startsWith(`${basename(place)}${DRAFT}`))
-  // Whoever made one may not have seen yet that nobody waits for it any more, and still write there; then the next start finds the rest.
+  // Whoever made one may not have seen yet that nobody waits for it any more, and still write there; then the next
+  // start finds the rest.
   const patient = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }
   await Promise.allSettled(drafts.map((name) => rm(join(parent, name), patient)))
 }
 
 function initdb(dataDir: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    // Without the optimising compiler: it would take 600 MB more, and everything runs only once.
-    // Ctrl-C goes to the whole process group: in a group of its own it makes the folder to the end, and the caller stops in order.
+    // Without the optimising compiler: it would take 600 MB more, and everything runs only once. Ctrl-C goes to the
+    // whole process group: in a group of its own it makes the folder to the end, and the caller stops in order.
     const child = spawn(process.execPath, ['--liftoff-only', INITDB, dataDir], {
       stdio: ['pipe', 'ignore', 'pipe'],
       detached: true,

@@ -7,8 +7,8 @@ interface Listener {
 }
 
 /**
- * LISTEN on a connection of its own, which no pooler may share. It connects again by itself, with jitter, and says `onGap` each time, because
- * what was sent in between is lost: the caller looks at the truth then.
+ * LISTEN on a connection of its own, which no pooler may share. It connects again by itself, with jitter, and says
+ * `onGap` each time, because what was sent in between is lost: the caller looks at the truth then.
  *
  * @throws the first connection error, so that a wrong address is known at once
  */

@@ -1,9 +1,11 @@
 /*
- * PostgreSQL over sockets, by `pg`: its pool, connection, TLS and authentication; the batches of batch.ts in place of its own queries.
+ * PostgreSQL over sockets, by `pg`: its pool, connection, TLS and authentication; the batches of batch.ts in place of
+ * its own queries.
  *
- * A connection that breaks is thrown away and the pool opens another on the next demand. While the server cannot be reached, an acquire tries
- * again with jitter until its time is up, so a restart of the server costs a pause and not a burst of errors. A server that falls silent is
- * given up (silence.ts), and with the one connection all that were last heard before.
+ * A connection that breaks is thrown away and the pool opens another on the next demand. While the server cannot be
+ * reached, an acquire tries again with jitter until its time is up, so a restart of the server costs a pause and not a
+ * burst of errors. A server that falls silent is given up (silence.ts), and with the one connection all that were last
+ * heard before.
  */
 import type { Duplex } from 'node:stream'
 import { backoffMs, type Clock, type Logger } from '@stoa/kernel'
@@ -118,7 +120,8 @@ class PostgresConnection implements WireConnection {
     this.#prepared = new PreparedStatements(options.prepares)
     // `pg` tells a query of a finished Parse only by its name; the batch has several, so it listens at the connection.
     connectionOf(client).on('parseComplete', () => this.#current?.onParseComplete())
-    // Without a listener a connection that dies while it is held would end the process; the query in flight gets the error.
+    // Without a listener a connection that dies while it is held would end the process; the query in flight gets the
+    // error.
     client.on('error', () => undefined)
   }
 

@@ -1,6 +1,7 @@
 /*
- * A server that says nothing any more: its host lost power, or a firewall forgot the connection. Nobody closes the socket then, and TCP itself gives up
- * after a quarter of an hour. But no statement takes longer than its time-out, so who has been silent for longer than that will not answer.
+ * A server that says nothing any more: its host lost power, or a firewall forgot the connection. Nobody closes the
+ * socket then, and TCP itself gives up after a quarter of an hour. But no statement takes longer than its time-out, so
+ * who has been silent for longer than that will not answer.
  *
  * Looking once a second costs a flush no timer of its own.
  */
@@ -32,7 +33,9 @@ export class SilenceWatch implements Disposable {
     this.#timer.unref()
   }
 
-  /** When the newest flush left that was never answered. A connection that was last heard before is not to be trusted. */
+  /**
+   * When the newest flush left that was never answered. A connection that was last heard before is not to be trusted.
+   */
   get silentSinceMs(): number {
     return this.#silentSinceMs
   }

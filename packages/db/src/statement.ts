@@ -34,8 +34,9 @@ export function statement<Parameters extends readonly unknown[], Row>(
 }
 
 /**
- * A typed query builder for statements whose shape depends on the input, such as filtered lists. It builds and compiles only: its
- * queries run through a transaction, so no row can be reached without a tenant. Names are camelCase in TypeScript, snake_case in SQL.
+ * A typed query builder for statements whose shape depends on the input, such as filtered lists. It builds and compiles
+ * only: its queries run through a transaction, so no row can be reached without a tenant. Names are camelCase in
+ * TypeScript, snake_case in SQL.
  */
 export function queryBuilder<Schema>(): Kysely<Schema> {
   return new Kysely<Schema>({

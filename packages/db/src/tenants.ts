@@ -1,14 +1,14 @@
 /**
  * Tenants and where they live.
  *
- * A *placement* is where the tables of the rooms are that hold a tenant's rows: `pool` is the one schema of all pooled tenants; `schema` is a
- * schema of the tenant's own, with the same tables from the same migrations, row level security included. Everything else
- * follows from `Tenant.schema`: a transaction sets its search path from it. The row in `stoa.placements` is what makes a schema
- * a target of migrations.
+ * A *placement* is where the tables of the rooms are that hold a tenant's rows: `pool` is the one schema of all pooled
+ * tenants; `schema` is a schema of the tenant's own, with the same tables from the same migrations, row level security
+ * included. Everything else follows from `Tenant.schema`: a transaction sets its search path from it. The row in
+ * `stoa.placements` is what makes a schema a target of migrations.
  *
- * A tenant with a schema of its own is made in steps, because migrations commit one by one: placement and schema, migrations, and
- * the tenant's row last. So nobody sees a tenant whose tables are not there. Broken off in the middle, the
- * same call goes on where it stopped; until then, migrations keep the unused schema up to date.
+ * A tenant with a schema of its own is made in steps, because migrations commit one by one: placement and schema,
+ * migrations, and the tenant's row last. So nobody sees a tenant whose tables are not there. Broken off in the middle,
+ * the same call goes on where it stopped; until then, migrations keep the unused schema up to date.
  */
 import { type BaseCtx, newId, StoaError } from '@stoa/kernel'
 import type { Database } from './database.ts'
@@ -38,8 +38,8 @@ export interface NewTenant {
 const LOCK_WAIT_MS = 60_000
 
 /**
- * Creates a tenant. With the placement `schema` this needs the right to create schemas and takes the migration lock; all
- * schemas that are behind are brought up to date on the way.
+ * Creates a tenant. With the placement `schema` this needs the right to create schemas and takes the migration lock;
+ * all schemas that are behind are brought up to date on the way.
  *
  * @throws StoaError `tenant_slug_invalid`, `tenant_slug_taken`, and what `migrate` throws
  */

@@ -25,7 +25,10 @@ async function answers(dataDir: string): Promise<unknown> {
   return await db.admin((session) => session.query('select 1 as one'))
 }
 
-/** A folder whose first start was killed while it made the database. A machine that stalls may come too late for that: then anew. */
+/**
+ * A folder whose first start was killed while it made the database. A machine that stalls may come too late for that:
+ * then anew.
+ */
 async function killedInTheMiddle() {
   for (;;) {
     using made = new DisposableStack()
@@ -51,7 +54,8 @@ describe('a new PGlite folder', () => {
     const place = join(folder.root, 'db')
     assert.deepEqual(readdirSync(place), [])
     assert.deepEqual(await answers(place), [{ one: 1 }])
-    // What the killed start had begun may still write for a moment; then it is the start after the next that removes it.
+    // What the killed start had begun may still write for a moment; then it is the start after the next that removes
+    // it.
     await eventually(
       async () => {
         await answers(place)

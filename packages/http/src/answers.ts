@@ -1,5 +1,6 @@
 /*
- * How refusals leave: the error handler, the handler of unknown routes, and what is written when there is no request to answer yet.
+ * How refusals leave: the error handler, the handler of unknown routes, and what is written when there is no request to
+ * answer yet.
  */
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
@@ -83,7 +84,10 @@ function allowedMethods(app: FastifyInstance, path: string): string[] {
   return found.length === 0 ? [] : [...found, 'OPTIONS']
 }
 
-/** Answers what Fastify refuses before a route is found, and so before any hook: a path that cannot be decoded, a parameter that is too long. */
+/**
+ * Answers what Fastify refuses before a route is found, and so before any hook: a path that cannot be decoded, a
+ * parameter that is too long.
+ */
 export function frameworkErrors(headers: AnswerHeaders) {
   return (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
     writeAnswerHeaders(headers, request, reply)

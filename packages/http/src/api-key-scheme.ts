@@ -1,14 +1,15 @@
 /*
- * The guard's side of API keys. The cost of a request with a known key is one SHA-256 and one look-up in memory; the database is asked at most
- * once per key and ten seconds.
+ * The guard's side of API keys. The cost of a request with a known key is one SHA-256 and one look-up in memory; the
+ * database is asked at most once per key and ten seconds.
  *
  *   token ─ not of our form ──────────────────────────────► 401, the database is not asked
  *         ─ remembered, good ─ expired meanwhile? ─► 401 ─► principal
  *         ─ remembered, bad  ───────────────────────────────► 401
  *         ─ unknown ─ this address guessed too often? ─► 429 ─► one query for all that ask now ─► remember
  *
- * Revocation is quick everywhere: a watch of the journal drops the key from memory on each node, within a hint's time; should every hint be lost,
- * memory forgets by itself after TTL_MS. A look-up that was under way while something changed is not remembered.
+ * Revocation is quick everywhere: a watch of the journal drops the key from memory on each node, within a hint's time;
+ * should every hint be lost, memory forgets by itself after TTL_MS. A look-up that was under way while something
+ * changed is not remembered.
  */
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
@@ -27,7 +28,10 @@ const TTL_MS = 10_000
 const NEGATIVE_TTL_MS = 5_000
 /** Keys kept in memory, good and bad together. */
 const MAX_KEYS = 10_000
-/** Wrong keys that one address may present before it is refused unheard, and good ones that are looked up for it at once. */
+/**
+ * Wrong keys that one address may present before it is refused unheard, and good ones that are looked up for it at
+ * once.
+ */
 export const GUESSES = { capacity: 100, refillPerSecond: 1 }
 
 /** What the scheme stands on. */
@@ -101,7 +105,10 @@ export class ApiKeyScheme implements AuthScheme {
     return principal
   }
 
-  /** Each look-up is paid for before it begins, so that a thousand at once are no more than a hundred; a key that is good is given back. */
+  /**
+   * Each look-up is paid for before it begins, so that a thousand at once are no more than a hundred; a key that is
+   * good is given back.
+   */
   async #ask(token: string, digest: string, ip: string): Promise<Principal> {
     const caller = callerOf(ip)
     const asking = `${caller} ${digest}`

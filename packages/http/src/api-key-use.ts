@@ -1,6 +1,7 @@
 /*
- * When a key was last used is worth knowing to the minute and worth no write per request. Uses are noted in memory, at most once per key and
- * minute, and written together for all tenants; what does not fit is dropped, and a crash loses at most one interval.
+ * When a key was last used is worth knowing to the minute and worth no write per request. Uses are noted in memory, at
+ * most once per key and minute, and written together for all tenants; what does not fit is dropped, and a crash loses
+ * at most one interval.
  */
 import type { Database } from '@stoa/db'
 import { type Clock, type Logger, type Repeating, repeat, systemCtx } from '@stoa/kernel'

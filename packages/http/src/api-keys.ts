@@ -1,6 +1,6 @@
 /*
- * The keys of a tenant: made, changed, revoked. Each change is one transaction with its event; the event is what makes every node forget what
- * it remembers of the key.
+ * The keys of a tenant: made, changed, revoked. Each change is one transaction with its event; the event is what makes
+ * every node forget what it remembers of the key.
  */
 import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
@@ -99,7 +99,8 @@ export class ApiKeys implements AsyncDisposable {
   /**
    * Makes a key. The token is given out here and never again.
    *
-   * @throws StoaError `forbidden` when a scope is more than the caller holds; `validation_failed` when one does not exist, or the end is past
+   * @throws StoaError `forbidden` when a scope is more than the caller holds; `validation_failed` when one does not
+   * exist, or the end is past
    */
   async create(ctx: Ctx, input: NewApiKey): Promise<{ readonly apiKey: ApiKeyRow; readonly token: string }> {
     requirePermission(ctx, 'apiKeys:write')
@@ -189,7 +190,9 @@ export class ApiKeys implements AsyncDisposable {
   }
 }
 
-/** Opens the API keys of an installation whose schema has {@link httpMigrations}. The journal knows {@link httpEvents}. */
+/**
+ * Opens the API keys of an installation whose schema has {@link httpMigrations}. The journal knows {@link httpEvents}.
+ */
 export function createApiKeys(deps: ApiKeysDeps): ApiKeys {
   return new ApiKeys(deps)
 }

@@ -1,6 +1,7 @@
 /*
- * Who is asking. A scheme looks at the headers and says: not mine (null), mine and this is who (a principal), or mine and not valid (it
- * throws `unauthenticated`). The first scheme that does not say null decides, so a bad key is never silently treated as anonymous.
+ * Who is asking. A scheme looks at the headers and says: not mine (null), mine and this is who (a principal), or mine
+ * and not valid (it throws `unauthenticated`). The first scheme that does not say null decides, so a bad key is never
+ * silently treated as anonymous.
  *
  * A scheme answers synchronously when it can: a cached key then costs no promise.
  */

@@ -1,11 +1,15 @@
 /*
- * Answers that come through a cache of ours (RFC 9111, RFC 9211 in spirit). Such an answer may be kept by whoever asked, and has to be asked about each time: `private,
- * no-cache`. So a browser spares the body by its `If-None-Match`, and nobody is given what is no longer so. A caller who must not be given what another process keeps,
- * because it has just changed it there, says `Cache-Control: no-cache`.
+ * Answers that come through a cache of ours (RFC 9111, RFC 9211 in spirit). Such an answer may be kept by whoever
+ * asked, and has to be asked about each time: `private, no-cache`. So a browser spares the body by its `If-None-Match`,
+ * and nobody is given what is no longer so. A caller who must not be given what another process keeps, because it has
+ * just changed it there, says `Cache-Control: no-cache`.
  */
 import type { RouteReply } from './route.ts'
 
-/** How an answer came: kept (`hit`), read (`miss`), kept for longer than it should be and being read anew (`stale`), read past the cache (`bypass`). */
+/**
+ * How an answer came: kept (`hit`), read (`miss`), kept for longer than it should be and being read anew (`stale`),
+ * read past the cache (`bypass`).
+ */
 export type CacheOutcome = 'hit' | 'miss' | 'stale' | 'bypass'
 
 /** How a directive stands in `Cache-Control`. */

@@ -1,7 +1,7 @@
 /*
- * Cross-origin requests (Fetch, "HTTP extensions"). Keys travel in headers that a page has to set itself, and no cookie is ever asked for, so an
- * origin that is let in gains nothing but to be answered. What a browser asks beforehand (the preflight) is answered here, before any guard,
- * because it carries no key.
+ * Cross-origin requests (Fetch, "HTTP extensions"). Keys travel in headers that a page has to set itself, and no cookie
+ * is ever asked for, so an origin that is let in gains nothing but to be answered. What a browser asks beforehand (the
+ * preflight) is answered here, before any guard, because it carries no key.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 

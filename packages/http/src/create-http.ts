@@ -4,8 +4,8 @@
  *   node:http → Fastify → [request id, headers] → [guard] → [body, validation] → [transaction, idempotency] → handler
  *                   ↘ unknown route, malformed request, error → problem+json
  *
- * The root hook does what every answer needs and nothing else. What depends on the route (the guard, the serialiser, the meter) is made once per
- * route at start, so that a request runs through closures that already know.
+ * The root hook does what every answer needs and nothing else. What depends on the route (the guard, the serialiser,
+ * the meter) is made once per route at start, so that a request runs through closures that already know.
  */
 import { ServerResponse } from 'node:http'
 import type { Database } from '@stoa/db'
@@ -55,15 +55,18 @@ export interface HttpDeps {
   /** Needed as soon as a route with a permission writes. */
   readonly db?: Database
   /**
-   * Called before a caller is told of a write that another process may have made: by a replayed answer, or by 412. Resolves when this process gives nothing that is
-   * older; it is waited for, so it must not take long, and never rejects. Default: nothing is kept here that could be older.
+   * Called before a caller is told of a write that another process may have made: by a replayed answer, or by 412.
+   * Resolves when this process gives nothing that is older; it is waited for, so it must not take long, and never
+   * rejects. Default: nothing is kept here that could be older.
    */
   readonly caughtUp?: () => Promise<void>
   readonly health?: Health
   readonly metrics?: Metrics
   /** Whether requests get spans. Default: they do not. */
   readonly tracing?: { readonly enabled: boolean }
-  /** Called once, when a proxy seems to be in front that `trustedProxies` does not name. Default: a warning in the log. */
+  /**
+   * Called once, when a proxy seems to be in front that `trustedProxies` does not name. Default: a warning in the log.
+   */
   readonly onUnreadForwarding?: (seen: UnreadForwarding) => void
   /** Error tables of the modules, for the documentation. */
   readonly errors?: readonly Readonly<Record<string, ErrorSpec>>[]
@@ -75,7 +78,9 @@ export interface Http extends AsyncDisposable {
   readonly app: FastifyInstance
   /** Everything that is answered, documented or not. */
   readonly endpoints: readonly Endpoint[]
-  /** Starts to listen. Gives the address: `http://127.0.0.1:3000`. @throws Error when the port is taken or not allowed */
+  /**
+   * Starts to listen. Gives the address: `http://127.0.0.1:3000`. @throws Error when the port is taken or not allowed
+   */
   listen(): Promise<string>
   /** Where it listens; null before {@link listen}. */
   readonly address: string | null

@@ -44,7 +44,10 @@ export class Guard {
     return counted(measured, permission === null ? this.#public(own) : this.#private(route, permission, own))
   }
 
-  /** The `onRequest` hook of what everybody may have and is no operation: shed under load, and from the bucket of the address. */
+  /**
+   * The `onRequest` hook of what everybody may have and is no operation: shed under load, and from the bucket of the
+   * address.
+   */
   open(measured: RouteMeter): onRequestHookHandler {
     return counted(measured, this.#public(null))
   }

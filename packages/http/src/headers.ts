@@ -12,7 +12,8 @@ export interface AnswerHeaders {
 }
 
 /**
- * @param hstsSeconds `Strict-Transport-Security: max-age`; 0 leaves it out, as a server without TLS in front must. It holds for this host alone:
+ * @param hstsSeconds `Strict-Transport-Security: max-age`; 0 leaves it out, as a server without TLS in front must. It
+ * holds for this host alone:
  *   what else runs under its name is not ours to decide
  */
 export function answerHeaders(hstsSeconds: number): AnswerHeaders {

@@ -1,5 +1,6 @@
 /*
- * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a mutating request that is sent again with the same key is carried out once.
+ * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): a mutating request that is sent again with the same key
+ * is carried out once.
  *
  *   first time        claim (advisory lock + look-up) → handler → keep the answer, in the same commit; a handler that waits for no result
  *                     costs one round trip with all of this
@@ -10,15 +11,17 @@
  *   the handler fails the transaction is rolled back, and with it the claim: nothing is kept, and the request may be sent again with the same
  *                     key. A refusal that the request will always meet (422) is met again; one that passes (409, 503) may pass.
  *
- * Advisory locks are released after the commit is visible, but a statement's snapshot can be older than its lock. Then the claim sees no row
- * though one exists, the handler runs, and the primary key refuses the second row: the transaction is rolled back and the request starts
- * over, which finds the answer. So the key, not the lock, is what promises "once"; the lock spares the work.
+ * Advisory locks are released after the commit is visible, but a statement's snapshot can be older than its lock. Then
+ * the claim sees no row though one exists, the handler runs, and the primary key refuses the second row: the
+ * transaction is rolled back and the request starts over, which finds the answer. So the key, not the lock, is what
+ * promises "once"; the lock spares the work.
  *
- * The handler begins before the claim is known, but it sees no result before: the claim leaves in front of its first statement, and where the key is not
- * free it raises an error in the database, which undoes all that left with it. Then, and when the handler refuses before anything is known of
- * the key, the request starts over and asks first.
+ * The handler begins before the claim is known, but it sees no result before: the claim leaves in front of its first
+ * statement, and where the key is not free it raises an error in the database, which undoes all that left with it.
+ * Then, and when the handler refuses before anything is known of the key, the request starts over and asks first.
  *
- * A key belongs to who used it (the API key or user) in one tenant. Answers are kept 24 hours, and those that hold a secret are encrypted.
+ * A key belongs to who used it (the API key or user) in one tenant. Answers are kept 24 hours, and those that hold a
+ * secret are encrypted.
  */
 import { type Database, isUniqueViolation } from '@stoa/db'
 import {
@@ -93,7 +96,9 @@ export class Idempotency implements AsyncDisposable {
     }
   }
 
-  /** Claims along with what `perform` sends; null when the key was not free or is not known to be, and nothing was done. */
+  /**
+   * Claims along with what `perform` sends; null when the key was not free or is not known to be, and nothing was done.
+   */
   async #performAhead(ctx: Ctx, slot: KeySlot, perform: () => Promise<Answer>): Promise<Answer | null> {
     let claimed = false
     try {

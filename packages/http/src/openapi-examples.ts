@@ -1,6 +1,7 @@
 /*
- * The example of a body is put together from what its schema says of each field: its own `examples`, else its default, its only value, a format
- * whose values all look alike. So an example cannot forget a field, and a field is made up in one place.
+ * The example of a body is put together from what its schema says of each field: its own `examples`, else its default,
+ * its only value, a format whose values all look alike. So an example cannot forget a field, and a field is made up in
+ * one place.
  */
 import type { JsonObject } from './openapi-components.ts'
 
@@ -12,7 +13,9 @@ const OF_FORMAT: Readonly<Record<string, string>> = {
   uri: 'https://example.com/',
 }
 
-/** An example that fits the schema; undefined when a field that has to be there says nothing that one could be made of. */
+/**
+ * An example that fits the schema; undefined when a field that has to be there says nothing that one could be made of.
+ */
 export function exampleOf(schema: JsonObject): unknown {
   const { examples, default: fallback, const: constant, enum: values, anyOf } = schema
   const given = [(examples as unknown[] | undefined)?.[0], fallback, constant, (values as unknown[] | undefined)?.[0]]

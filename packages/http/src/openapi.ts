@@ -1,7 +1,8 @@
 /*
- * The OpenAPI 3.1 document, made from the routes alone: nothing listens, nothing is opened, so the check for drift and the running server make
- * the same text. @fastify/swagger turns the schemas of the routes into operations; what all operations share (problems, headers, the
- * idempotency key, preconditions) is added here, and a schema with a title becomes a named component, so that clients get named types.
+ * The OpenAPI 3.1 document, made from the routes alone: nothing listens, nothing is opened, so the check for drift and
+ * the running server make the same text. @fastify/swagger turns the schemas of the routes into operations; what all
+ * operations share (problems, headers, the idempotency key, preconditions) is added here, and a schema with a title
+ * becomes a named component, so that clients get named types.
  */
 import { STATUS_CODES } from 'node:http'
 import { type ErrorSpec, errors } from '@stoa/kernel'
@@ -65,7 +66,10 @@ export async function openapiDocument(spec: OpenApiSpec): Promise<OpenApiDocumen
   return document
 }
 
-/** Every error that a caller can meet, by its code. What fails on our side is `internal` to the caller, whatever we call it. */
+/**
+ * Every error that a caller can meet, by its code. What fails on our side is `internal` to the caller, whatever we call
+ * it.
+ */
 function errorCodes(tables: OpenApiSpec['errors'] = []): Map<string, ErrorSpec> {
   const all = [errors, protocolErrors, apiKeyErrors, ...tables].flatMap((table): ErrorSpec[] => Object.values(table))
   const met = all.filter((error) => error.kind !== 'internal' || error === errors.internal)
@@ -157,7 +161,9 @@ function exemplify(holder: JsonObject | undefined, schema: object = {}): void {
   if (example !== undefined) media.example = JSON.parse(JSON.stringify(example))
 }
 
-/** Moves the problems that operations have in common into the components. They are named after their status and codes. */
+/**
+ * Moves the problems that operations have in common into the components. They are named after their status and codes.
+ */
 function sharedProblems({ paths }: OpenApiDocument): JsonObject {
   const shared = new Map<string, JsonObject>()
   for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {

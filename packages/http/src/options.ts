@@ -42,9 +42,13 @@ const SPEC = {
   requestTimeoutMs: { type: 'integer', min: 1000, max: 600_000, default: 30_000 },
   /** Time for the headers alone, in milliseconds. At most `requestTimeoutMs`. */
   headersTimeoutMs: { type: 'integer', min: 1000, max: 600_000, default: 15_000 },
-  /** How long an idle connection stays open, in milliseconds. Above the idle time of the proxy in front (60 s is usual). */
+  /**
+   * How long an idle connection stays open, in milliseconds. Above the idle time of the proxy in front (60 s is usual).
+   */
   keepAliveTimeoutMs: { type: 'integer', min: 1000, max: 600_000, default: 72_000 },
-  /** How long a drain says "not ready" before it stops listening, in milliseconds: the time a balancer needs to notice. */
+  /**
+   * How long a drain says "not ready" before it stops listening, in milliseconds: the time a balancer needs to notice.
+   */
   drainDelayMs: { type: 'integer', min: 0, max: 60_000, default: 0 },
   /** How long running requests may take to finish in a drain, in milliseconds; then their connections are cut. */
   drainTimeoutMs: { type: 'integer', min: 0, max: 600_000, default: 10_000 },
@@ -66,7 +70,10 @@ const SPEC = {
   maxEventLoopDelayMs: { type: 'integer', min: 0, max: 60_000, default: 1000 },
   /** Heap in use, in bytes: 503 beyond. 0: no limit. Default: 90 % of what V8 allows. */
   maxHeapUsedBytes: { type: 'integer', min: 0, default: -1 },
-  /** Resident memory in bytes: 503 beyond. 0: no limit. Default: 90 % of the container's limit, else of the machine's memory. */
+  /**
+   * Resident memory in bytes: 503 beyond. 0: no limit. Default: 90 % of the container's limit, else of the machine's
+   * memory.
+   */
   maxRssBytes: { type: 'integer', min: 0, default: -1 },
   /** `problems` logs failures and slow requests; `all` logs every request, which halves what a light route can do. */
   accessLog: { type: 'enum', values: ['problems', 'all'], default: 'problems' },

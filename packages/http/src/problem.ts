@@ -9,7 +9,8 @@
  *   requestId  what to quote when asking for help
  *   errors     on 422 (and an invalid cursor): [{ pointer, code, message }]
  *
- * Whatever fails on our side (500) has the one code `internal` and its constant text. What is private (context, cause, stack) goes to the log alone.
+ * Whatever fails on our side (500) has the one code `internal` and its constant text. What is private (context, cause,
+ * stack) goes to the log alone.
  */
 import { type ErrorKind, type ErrorSpec, errors, type FieldError, type StoaError } from '@stoa/kernel'
 import { protocolErrors } from './protocol-errors.ts'

@@ -1,6 +1,7 @@
 /*
- * A proxy in front that is not trusted is a quiet mistake: every visitor has the proxy's address, all of them share one bucket, and the busiest
- * locks the others out. It shows in the headers that proxies add, so it is said, once: a caller without any proxy may write them, too.
+ * A proxy in front that is not trusted is a quiet mistake: every visitor has the proxy's address, all of them share one
+ * bucket, and the busiest locks the others out. It shows in the headers that proxies add, so it is said, once: a caller
+ * without any proxy may write them, too.
  */
 import type { FastifyRequest } from 'fastify'
 

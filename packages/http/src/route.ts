@@ -1,7 +1,8 @@
 /*
- * One declaration per operation. It carries what the operation is (method, path, schemas), who may call it (permission), how often
- * (rate limit), how it changes things (idempotency, If-Match) and how it is documented. Everything else (validators, serialisers, the
- * guard, the OpenAPI document) is made from it, so that none of them can say something else than the others.
+ * One declaration per operation. It carries what the operation is (method, path, schemas), who may call it
+ * (permission), how often (rate limit), how it changes things (idempotency, If-Match) and how it is documented.
+ * Everything else (validators, serialisers, the guard, the OpenAPI document) is made from it, so that none of them can
+ * say something else than the others.
  */
 import type { BaseCtx, Ctx } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
@@ -93,11 +94,14 @@ export interface RouteSpec<
   /** Markdown. */
   readonly description?: string
   /**
-   * The permission the caller needs, such as `links:write`. null: anyone may call it, there is no tenant, and a mutating handler gets
-   * neither a transaction nor an idempotency key.
+   * The permission the caller needs, such as `links:write`. null: anyone may call it, there is no tenant, and a
+   * mutating handler gets neither a transaction nor an idempotency key.
    */
   readonly permission: P
-  /** A bucket of its own for each caller of this operation, beside the tenant's. Default: the bucket that all operations share. */
+  /**
+   * A bucket of its own for each caller of this operation, beside the tenant's. Default: the bucket that all operations
+   * share.
+   */
   readonly rateLimit?: RateLimit
   /** Body limit in bytes. Default: the assembly's (1 MiB). */
   readonly bodyLimitBytes?: number
@@ -105,14 +109,19 @@ export interface RouteSpec<
   readonly updates?: U
   /** Adds `limit`, `cursor` and `sort` to the query, and gives the handler a `page`. */
   readonly list?: L
-  /** The handler reads through a cache, and says how its answer came: see {@link cameBy}. For GET alone. Default false. */
+  /**
+   * The handler reads through a cache, and says how its answer came: see {@link cameBy}. For GET alone. Default false.
+   */
   readonly cached?: boolean
   /** The answer holds a secret that is shown once: what is kept for a replay is encrypted. Default false. */
   readonly secretResponse?: boolean
   /** Codes of errors that this operation in particular gives, for the documentation. */
   readonly errors?: readonly string[]
   readonly schema: S
-  /** Calls one verb. Inside a mutating route it runs again when the transaction is retried: it has no effects outside of the database. */
+  /**
+   * Calls one verb. Inside a mutating route it runs again when the transaction is retried: it has no effects outside of
+   * the database.
+   */
   handler(
     ctx: P extends null ? BaseCtx : Ctx,
     request: RouteRequest<S, U, L>,

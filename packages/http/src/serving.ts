@@ -1,7 +1,7 @@
 /*
- * From a declared route to a route of Fastify. Reading handlers are called as they are; what comes back goes to the compiled serialiser.
- * Mutating handlers run inside one transaction that is opened here and that the verbs join, and their answer is serialised before the
- * commit: an answer that cannot be written must not have happened.
+ * From a declared route to a route of Fastify. Reading handlers are called as they are; what comes back goes to the
+ * compiled serialiser. Mutating handlers run inside one transaction that is opened here and that the verbs join, and
+ * their answer is serialised before the commit: an answer that cannot be written must not have happened.
  */
 import type { Database } from '@stoa/db'
 import { type BaseCtx, errors, isError, StoaError } from '@stoa/kernel'

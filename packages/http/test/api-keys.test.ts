@@ -357,8 +357,8 @@ for (const engine of engines) {
       const { key, apiKey } = (await create(owner, { name: 'far', scopes: ['notes:read'] })).body
       assert.equal((await send(other.http, key, { url: '/notes' })).status, 200)
       await node.send(owner, { method: 'DELETE', url: `/api/v1/api-keys/${apiKey.id}` })
-      // Hints of the two nodes are not connected: the tail finds it by its poll, well before the key is forgotten by itself, after ten seconds.
-      // It may not sleep yet when the first second goes by.
+      // Hints of the two nodes are not connected: the tail finds it by its poll, well before the key is forgotten by
+      // itself, after ten seconds. It may not sleep yet when the first second goes by.
       let asked = 0
       await eventually(async () => {
         if (asked % 10 === 0 && asked < 90) await clock.advance(1000)

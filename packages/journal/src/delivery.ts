@@ -22,8 +22,8 @@ export interface Delivery {
 }
 
 /**
- * Delivers events in order until all are taken or the signal aborts; nothing is skipped. After a failure the rest goes one by one, so
- * that what can be taken is taken, and the event at fault stands alone.
+ * Delivers events in order until all are taken or the signal aborts; nothing is skipped. After a failure the rest goes
+ * one by one, so that what can be taken is taken, and the event at fault stands alone.
  *
  * @returns false when it was aborted with events left
  * @throws a failure that is final

@@ -7,8 +7,8 @@
  *        │   something was read: 5 ms, so that a busy journal is read by the handful and not by the event
  *        └── then sleep until a hint, or until the poll: the poll is the truth
  *
- * One read at a time; a hint that comes during it is kept. The short pauses are of real time, also under a test clock: what they wait for
- * are real transactions. The poll and the retries follow the clock that was given.
+ * One read at a time; a hint that comes during it is kept. The short pauses are of real time, also under a test clock:
+ * what they wait for are real transactions. The poll and the retries follow the clock that was given.
  */
 import { backoffMs, type Clock, type Logger, systemClock } from '@stoa/kernel'
 import type { Alarm } from './alarm.ts'
@@ -31,7 +31,10 @@ export interface Following {
   read(after: Position, limit: number): Promise<Page>
   /** Takes the events, all of them; throws only to end the loop. */
   deliver(events: readonly JournalEvent[]): Promise<void>
-  /** Reading fails again and again, or a transaction stays open for long; called again each time the time or the count doubles. */
+  /**
+   * Reading fails again and again, or a transaction stays open for long; called again each time the time or the count
+   * doubles.
+   */
   onStuck(stuck: Stuck): void
 }
 

@@ -28,13 +28,19 @@ import { LiveWatch, type Watch, type WatchHandler } from './watch.ts'
 /** What the journal stands on. */
 export interface JournalDeps {
   readonly db: Database
-  /** {@link processHints}, or {@link relayedHints} over Redis or NOTIFY when there are more processes. Closed by whoever made it. */
+  /**
+   * {@link processHints}, or {@link relayedHints} over Redis or NOTIFY when there are more processes. Closed by whoever
+   * made it.
+   */
   readonly hints: Hints
   readonly log: Logger
   readonly clock: Clock
   /** Told what happens to readers. Default: nobody. */
   readonly observe?: (signal: JournalSignal) => void
-  /** Wraps every call of a reader's or tail's handler, to trace it. `run` must be called once, and its outcome returned. Default: nothing. */
+  /**
+   * Wraps every call of a reader's or tail's handler, to trace it. `run` must be called once, and its outcome returned.
+   * Default: nothing.
+   */
   readonly instrument?: <T>(reader: string, events: number, run: () => Promise<T>) => Promise<T>
 }
 
@@ -59,10 +65,16 @@ export interface Tail extends AsyncDisposable {
   readonly ready: Promise<void>
 }
 
-/** Handles events one batch after the other. Throwing has the same events delivered again, later; `signal` aborts when the reader is to stop. */
+/**
+ * Handles events one batch after the other. Throwing has the same events delivered again, later; `signal` aborts when
+ * the reader is to stop.
+ */
 export type EventHandler = (events: readonly JournalEvent[], signal: AbortSignal) => Promise<void>
 
-/** Handles events in the transaction that moves the cursor: a transaction of the system role, kept or undone with the cursor. */
+/**
+ * Handles events in the transaction that moves the cursor: a transaction of the system role, kept or undone with the
+ * cursor.
+ */
 export type TransactionalHandler = (events: readonly JournalEvent[], tx: Tx, signal: AbortSignal) => Promise<void>
 
 /** The append-only log of everything that was written. */
@@ -70,15 +82,17 @@ export interface Journal {
   /** Every event that can be appended, by type and version. */
   readonly events: readonly EventDefinition[]
   /**
-   * Adds an event to the transaction. It costs no round trip: it leaves with the transaction's next statement or its COMMIT. Readers are hinted
-   * after the commit.
+   * Adds an event to the transaction. It costs no round trip: it leaves with the transaction's next statement or its
+   * COMMIT. Readers are hinted after the commit.
    *
-   * @throws StoaError `event_not_defined`, `event_invalid`, `event_of_another_tenant`: mistakes of the program, before anything is sent
+   * @throws StoaError `event_not_defined`, `event_invalid`, `event_of_another_tenant`: mistakes of the program, before
+   * anything is sent
    */
   append(ctx: Ctx, tx: Tx, event: EventInput): void
   /**
-   * Events of all tenants after a position, oldest first: fewer than `limit` when there are no more that can be read yet. An event can be read when no
-   * transaction older than its own is in flight, so not always as soon as it is committed.
+   * Events of all tenants after a position, oldest first: fewer than `limit` when there are no more that can be read
+   * yet. An event can be read when no transaction older than its own is in flight, so not always as soon as it is
+   * committed.
    *
    * @param after null for the beginning
    * @param limit 1–5 000
@@ -96,20 +110,27 @@ export interface Journal {
   /** Starts a live tail: every event from now on, in memory, in this process. Dispose to stop. */
   tail(options: TailOptions, handle: EventHandler): Tail
   /**
-   * Starts a watch: every event as soon as it can be seen, in memory, in this process. Unlike a tail it is held back by no open transaction, and for that
-   * it keeps no order between transactions, and may give an event again. For who drops what it knows of a thing: caches.
+   * Starts a watch: every event as soon as it can be seen, in memory, in this process. Unlike a tail it is held back by
+   * no open transaction, and for that it keeps no order between transactions, and may give an event again. For who
+   * drops what it knows of a thing: caches.
    */
   watch(options: WatchOptions, handle: WatchHandler): Watch
   /**
-   * Calls `listener` for each transaction of this process that appended something, once its COMMIT is acknowledged and before whoever ran it goes on.
-   * It must be quick; a crash loses it.
+   * Calls `listener` for each transaction of this process that appended something, once its COMMIT is acknowledged and
+   * before whoever ran it goes on. It must be quick; a crash loses it.
    */
   committed(listener: (commit: Commit) => void): Disposable
-  /** The tenant's audit trail. See {@link AuditFilter}. @throws StoaError `forbidden`, `validation_failed`, `invalid_cursor` */
+  /**
+   * The tenant's audit trail. See {@link AuditFilter}. @throws StoaError `forbidden`, `validation_failed`,
+   * `invalid_cursor`
+   */
   audit(ctx: Ctx, filter: AuditFilter): Promise<AuditPage>
   /** All durable readers, by name. */
   readers(ctx: BaseCtx): Promise<ReaderStatus[]>
-  /** Forgets a durable reader that nobody holds, so that it no longer holds retention back. @returns whether there was one */
+  /**
+   * Forgets a durable reader that nobody holds, so that it no longer holds retention back. @returns whether there was
+   * one
+   */
   forgetReader(ctx: BaseCtx, name: string): Promise<boolean>
   /** Makes the partitions of this month and the two after it. At boot, and daily. */
   ensurePartitions(ctx: BaseCtx): Promise<PartitionReport>

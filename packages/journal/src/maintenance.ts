@@ -10,7 +10,8 @@ const MAINTENANCE_OPTIONS = {
 /**
  * How the journal is kept in order.
  *
- * - `retainMonths`: how many whole months to keep besides the present one. Null keeps everything. 1–1 200. Default null.
+ * - `retainMonths`: how many whole months to keep besides the present one. Null keeps everything. 1–1 200. Default
+ *   null.
  * - `everyMs`: how often to look, in milliseconds. One minute to one week. Default one day.
  */
 export type MaintenanceOptions = OptionsInput<typeof MAINTENANCE_OPTIONS>
@@ -18,7 +19,10 @@ export type MaintenanceOptions = OptionsInput<typeof MAINTENANCE_OPTIONS>
 /** Maintenance that runs until disposed. `first` is the run at the start. */
 export type Maintenance = Repeating
 
-/** Makes partitions ahead and drops old ones, now and every `everyMs`. A run that fails is logged; the next one tries again. */
+/**
+ * Makes partitions ahead and drops old ones, now and every `everyMs`. A run that fails is logged; the next one tries
+ * again.
+ */
 export function maintain(db: Database, ctx: BaseCtx, input: MaintenanceOptions): Maintenance {
   const { everyMs, retainMonths } = resolveOptions(MAINTENANCE_OPTIONS, input, { name: 'journal.maintain' })
   const run = async (signal: AbortSignal): Promise<void> => {

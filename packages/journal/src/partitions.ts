@@ -1,9 +1,11 @@
 /*
- * The events of a month lie in a partition of their own, made two months ahead, so that a month can be dropped as a whole. There is always a default
- * partition: an append never fails for want of a month. Events that fell into it stay there (moving them could hide them from a reader
- * that is just looking), their month gets no partition any more, and they are deleted by the row when they are old.
+ * The events of a month lie in a partition of their own, made two months ahead, so that a month can be dropped as a
+ * whole. There is always a default partition: an append never fails for want of a month. Events that fell into it stay
+ * there (moving them could hide them from a reader that is just looking), their month gets no partition any more, and
+ * they are deleted by the row when they are old.
  *
- * Retention never drops what a durable reader has not read. A reader that nobody runs any more holds it back, and the report names it.
+ * Retention never drops what a durable reader has not read. A reader that nobody runs any more holds it back, and the
+ * report names it.
  */
 import { type AdminSession, type Database, DatabaseError } from '@stoa/db'
 import { type BaseCtx, backoffMs } from '@stoa/kernel'

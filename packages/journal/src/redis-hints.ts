@@ -13,14 +13,15 @@ export interface RedisTransportOptions {
 }
 
 /**
- * Hints over Redis or Valkey pub/sub, on two connections of its own: one that subscribed can do nothing else. Both connect in the background and
- * connect again by themselves, so a Redis that is down delays and stops nobody.
+ * Hints over Redis or Valkey pub/sub, on two connections of its own: one that subscribed can do nothing else. Both
+ * connect in the background and connect again by themselves, so a Redis that is down delays and stops nobody.
  */
 export function redisTransport(options: RedisTransportOptions, deps: { readonly log: Logger }): HintTransport {
   const channel = options.channel ?? 'stoa:hints'
   const retryStrategy = (attempt: number): number => backoffMs(attempt, 50, 5_000)
   const settings = { retryStrategy, autoResubscribe: false } satisfies RedisOptions
-  // A hint is worth nothing when it is late: while there is no connection it fails at once instead of waiting in memory.
+  // A hint is worth nothing when it is late: while there is no connection it fails at once instead of waiting in
+  // memory.
   const publisher = new Redis(options.url, { ...settings, enableOfflineQueue: false, maxRetriesPerRequest: 0 })
   const connections: Redis[] = [publisher]
   const watch = (connection: Redis, role: string): void => {

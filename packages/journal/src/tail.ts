@@ -10,8 +10,9 @@ import type { ResolvedTailOptions } from './reader-options.ts'
 import { stuckReport } from './signals.ts'
 
 /**
- * The live tail: every event from now on, in every process that has one, with its place in memory alone. For what a process keeps in memory
- * itself: caches, open connections. It begins at the horizon: events of transactions that are in flight now belong to it.
+ * The live tail: every event from now on, in every process that has one, with its place in memory alone. For what a
+ * process keeps in memory itself: caches, open connections. It begins at the horizon: events of transactions that are
+ * in flight now belong to it.
  */
 export class LiveTail implements AsyncDisposable {
   /** Resolves when it has its place: every event that is appended from then on will be delivered. */

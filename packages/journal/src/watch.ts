@@ -1,10 +1,11 @@
 /*
  * Every event as soon as it can be seen.
  *
- * Readers and tails follow the order of the journal, and so stop before the oldest transaction in flight. Who only wants to know *that* something changed need
- * not: what a snapshot of the database shows and the one before did not is what was committed in between, whatever is still open. So a watch keeps the snapshot of
- * its last look, and each look is the difference between two. It begins at the horizon, as if nothing behind the oldest open transaction had been seen, so that what
- * was committed just before it began comes too.
+ * Readers and tails follow the order of the journal, and so stop before the oldest transaction in flight. Who only
+ * wants to know *that* something changed need not: what a snapshot of the database shows and the one before did not is
+ * what was committed in between, whatever is still open. So a watch keeps the snapshot of its last look, and each look
+ * is the difference between two. It begins at the horizon, as if nothing behind the oldest open transaction had been
+ * seen, so that what was committed just before it began comes too.
  */
 import type { Database } from '@stoa/db'
 import { type BaseCtx, backoffMs } from '@stoa/kernel'
@@ -19,16 +20,22 @@ import type { ResolvedWatchOptions } from './reader-options.ts'
 import type { EventRegistry } from './registry.ts'
 
 /**
- * Takes what a look brought, in one or more calls. `snapshot` comes with the last one: what it shows (`pg_snapshot` as text) has all been handed over now,
- * or lies before the watch. Throwing has all of the look handed over again, later.
+ * Takes what a look brought, in one or more calls. `snapshot` comes with the last one: what it shows (`pg_snapshot` as
+ * text) has all been handed over now, or lies before the watch. Throwing has all of the look handed over again, later.
  */
 export type WatchHandler = (events: readonly JournalEvent[], snapshot: string | null) => void | Promise<void>
 
 /** A watch. */
 export interface Watch extends AsyncDisposable {
-  /** Resolves with what it begins behind, a `pg_snapshot` as text: every event that this does not show will be handed over. */
+  /**
+   * Resolves with what it begins behind, a `pg_snapshot` as text: every event that this does not show will be handed
+   * over.
+   */
   readonly ready: Promise<string>
-  /** Looks now. Resolves when everything that was committed before the call has been handed over. @throws Error when the watch ends before */
+  /**
+   * Looks now. Resolves when everything that was committed before the call has been handed over. @throws Error when the
+   * watch ends before
+   */
   look(): Promise<void>
 }
 

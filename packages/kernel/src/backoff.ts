@@ -1,6 +1,6 @@
 /**
- * How long to wait before another attempt, in milliseconds: doubling from `minMs` to `maxMs`, and by chance between half and the whole of that, so that
- * those who failed together do not come back together.
+ * How long to wait before another attempt, in milliseconds: doubling from `minMs` to `maxMs`, and by chance between
+ * half and the whole of that, so that those who failed together do not come back together.
  *
  * @param attempt from 0
  */

@@ -1,8 +1,9 @@
 /*
- * One class for everything that is refused or fails on purpose. It knows no transport: a `kind` says what sort of refusal it is, and
- * the HTTP layer maps kinds to status codes in one exhaustive switch.
+ * One class for everything that is refused or fails on purpose. It knows no transport: a `kind` says what sort of
+ * refusal it is, and the HTTP layer maps kinds to status codes in one exhaustive switch.
  *
- * What leaves the process: code, message, fields, retryable, retryAfterSeconds. What stays: context and cause, for the log alone.
+ * What leaves the process: code, message, fields, retryable, retryAfterSeconds. What stays: context and cause, for the
+ * log alone.
  */
 
 /** The sort of a refusal, and the HTTP status that it becomes at the edge. */
@@ -47,7 +48,10 @@ export interface ErrorSpec<Code extends string = string> {
   readonly kind: ErrorKind
   /** Public text: a whole sentence without any data of the request. */
   readonly message: string
-  /** Whether the same request may succeed later unchanged. Default: true for `rate_limited`, `timeout` and `unavailable`, else false. */
+  /**
+   * Whether the same request may succeed later unchanged. Default: true for `rate_limited`, `timeout` and
+   * `unavailable`, else false.
+   */
   readonly retryable?: boolean
 }
 
@@ -67,7 +71,8 @@ export type ErrorTable = Record<string, Omit<ErrorSpec, 'code'>>
 const CODE = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/
 
 /**
- * Makes the error specs of a package or a module from one table, so that the table can be listed, documented and checked.
+ * Makes the error specs of a package or a module from one table, so that the table can be listed, documented and
+ * checked.
  *
  * @throws TypeError when a code is not snake_case
  */
@@ -183,8 +188,8 @@ export interface PublicError {
 }
 
 /**
- * Anything thrown, as a {@link StoaError}: itself when it is one, else `internal` with the thrown value as its cause, so that nothing of an
- * unexpected error reaches the outside.
+ * Anything thrown, as a {@link StoaError}: itself when it is one, else `internal` with the thrown value as its cause,
+ * so that nothing of an unexpected error reaches the outside.
  */
 export function asStoaError(thrown: unknown): StoaError {
   return thrown instanceof StoaError ? thrown : new StoaError(errors.internal, { cause: thrown })

@@ -11,7 +11,10 @@ export interface RepeatOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** Work that comes again and again until this is disposed, which aborts the signal and waits for the work that is under way. */
+/**
+ * Work that comes again and again until this is disposed, which aborts the signal and waits for the work that is under
+ * way.
+ */
 export interface Repeating extends AsyncDisposable {
   /** Resolves when the first time is over, however it went, or when there will be none. */
   readonly first: Promise<void>

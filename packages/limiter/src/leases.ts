@@ -5,10 +5,12 @@
  *                               └── not spent within leaseMs ──▶ given back
  *
  * At most k tokens per key and node are held when nobody waits, so in any time T all nodes together let at most
- * `capacity + refillPerSecond × T + nodes × k` pass, and a caller may be refused although other nodes hold up to k tokens each for it.
+ * `capacity + refillPerSecond × T + nodes × k` pass, and a caller may be refused although other nodes hold up to k
+ * tokens each for it.
  *
- * Only one call per key is under way: who comes meanwhile waits for its answer, and what they want is asked for with the next one. A lease that goes fast
- * is filled up when half of it is spent, so that nobody waits as long as the other half lasts.
+ * Only one call per key is under way: who comes meanwhile waits for its answer, and what they want is asked for with
+ * the next one. A lease that goes fast is filled up when half of it is spent, so that nobody waits as long as the other
+ * half lasts.
  */
 import type { Ask } from './policy.ts'
 
@@ -20,7 +22,10 @@ interface Lease {
   storeLeft: number
   /** When it was, in milliseconds. */
   grantedMs: number
-  /** With so many tokens left it is filled up; −1: it is spent first, because the store had nothing when it was asked last. */
+  /**
+   * With so many tokens left it is filled up; −1: it is spent first, because the store had nothing when it was asked
+   * last.
+   */
   fillsUpAt: number
   /** Tokens that those want who wait for the call. */
   wanted: number
@@ -92,7 +97,10 @@ export class Leases {
     else this.#giveBack(ask, tokens)
   }
 
-  /** The call under way for this key, to wait for; null when there is none. Whoever waits says what it {@link want wants} meanwhile. */
+  /**
+   * The call under way for this key, to wait for; null when there is none. Whoever waits says what it
+   * {@link want wants} meanwhile.
+   */
   pending(key: string): Promise<void> | null {
     return this.#leases.get(key)?.pending ?? null
   }

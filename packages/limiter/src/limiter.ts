@@ -3,7 +3,8 @@
  *
  *   a refusal that is still true ─▶ tokens of a lease ─▶ the store, within its time limit ─▶ what the policy says for a failure
  *
- * Only the third one waits. A call of several layers is all or nothing through all of these: a lease is put back when the store refuses.
+ * Only the third one waits. A call of several layers is all or nothing through all of these: a lease is put back when
+ * the store refuses.
  */
 import { type Answer, GivenAnswer, type LayerAnswer } from './answer.ts'
 import { checkSettlement, checkTake, type Decision, type Limit } from './bucket.ts'
@@ -102,7 +103,8 @@ export class Limiter implements Taker, AsyncDisposable {
   /**
    * Takes from several policies at once, all or nothing, in one call of the store.
    *
-   * @throws RangeError (or rejects) when there are no or more than 16 layers, two share policy and key, or cost or limit make no sense; never
+   * @throws RangeError (or rejects) when there are no or more than 16 layers, two share policy and key, or cost or
+   * limit make no sense; never
    *   because of the store
    */
   take(asks: readonly Ask[]): Answer | Promise<Answer> {
@@ -119,7 +121,10 @@ export class Limiter implements Taker, AsyncDisposable {
     return this.#answer(taken.allowed, answered)
   }
 
-  /** Takes from one policy; see {@link Policy.take}. With buckets in this process it makes two objects and asks nobody twice. */
+  /**
+   * Takes from one policy; see {@link Policy.take}. With buckets in this process it makes two objects and asks nobody
+   * twice.
+   */
   takeOne(policy: Policy, key: string, cost: number, limit: Limit): Answer | Promise<Answer> {
     const { shadow, leaseTokens } = policy.settings
     if (this.#memory !== null && !shadow) {

@@ -1,6 +1,7 @@
 /*
- * A room says in one plain object what it brings: tables, permissions, events, errors, and a function that makes it. The program is a list of
- * such objects; adding a room changes that list and nothing else. Nothing happens when a manifest is imported.
+ * A room says in one plain object what it brings: tables, permissions, events, errors, and a function that makes it.
+ * The program is a list of such objects; adding a room changes that list and nothing else. Nothing happens when a
+ * manifest is imported.
  */
 import type { Cache } from '@stoa/cache'
 import type { Database, MigrationSet } from '@stoa/db'
@@ -14,8 +15,9 @@ export interface Columns {
   readonly db: Database
   readonly journal: Journal
   /**
-   * What rooms read through. The subjects of an event and their kinds are the tags that its commit drops (`link:7` and `link`); an event drops what carries
-   * one of them before whoever committed it goes on. Keys and tags of all rooms are in one space: begin them with what the room calls its things.
+   * What rooms read through. The subjects of an event and their kinds are the tags that its commit drops (`link:7` and
+   * `link`); an event drops what carries one of them before whoever committed it goes on. Keys and tags of all rooms
+   * are in one space: begin them with what the room calls its things.
    */
   readonly cache: Pick<Cache, 'lookup' | 'wrap'>
   readonly clock: Clock
@@ -27,14 +29,20 @@ export interface Columns {
    * @param bytes 1–255; default 32
    */
   secret(purpose: string, bytes?: number): Buffer
-  /** Where the room makes its metrics. Their names begin with `stoa_` and the room's: `stoa_links_clicks_dropped_total`. */
+  /**
+   * Where the room makes its metrics. Their names begin with `stoa_` and the room's: `stoa_links_clicks_dropped_total`.
+   */
   readonly metrics: Pick<Metrics, 'counter' | 'gauge' | 'histogram'>
   /**
-   * Where the room says how it is, under a name that begins with its own: `links.clicks`. A check that is not ok takes the process out of
-   * service. One that is ok and has a `detail` is something to know: `/health/ready` shows it, and `stoa doctor` warns of it.
+   * Where the room says how it is, under a name that begins with its own: `links.clicks`. A check that is not ok takes
+   * the process out of service. One that is ok and has a `detail` is something to know: `/health/ready` shows it, and
+   * `stoa doctor` warns of it.
    */
   readonly health: Pick<Health, 'add'>
-  /** Where the world reaches this program, without a slash at the end: `https://stoa.example.org`. Known once the server listens. */
+  /**
+   * Where the world reaches this program, without a slash at the end: `https://stoa.example.org`. Known once the server
+   * listens.
+   */
   publicUrl(): string
   /** The room's part of the configuration; the room resolves it with its own spec. */
   readonly config: Readonly<Record<string, unknown>>
@@ -67,8 +75,8 @@ export interface Module {
 }
 
 /**
- * Checks a manifest, and the room it makes: names are well formed, permissions are the module's own and every route names a declared one, no
- * event version and no operation is there twice.
+ * Checks a manifest, and the room it makes: names are well formed, permissions are the module's own and every route
+ * names a declared one, no event version and no operation is there twice.
  *
  * @throws TypeError naming the module and what is wrong; for routes when the room is created
  */

@@ -3,7 +3,9 @@ import { commaList, type Env, type Environment } from './env.ts'
 
 const MIB = 1024 * 1024
 
-/** Everything that can be set, in the program's own words. Secrets are here only where they were given; see secrets.ts. */
+/**
+ * Everything that can be set, in the program's own words. Secrets are here only where they were given; see secrets.ts.
+ */
 export interface Config {
   /** Absolute path. */
   readonly dataDir: string

@@ -1,6 +1,6 @@
 /*
- * The only place that reads the process's environment. Each variable is declared once: how it is checked, its default, and what is written
- * about it in docs/configuration.md.
+ * The only place that reads the process's environment. Each variable is declared once: how it is checked, its default,
+ * and what is written about it in docs/configuration.md.
  */
 import { isIP } from 'node:net'
 import { type EnvSpec, type Relation, type Resolved, readEnv } from '@stoa/kernel'
@@ -292,7 +292,8 @@ const RELATIONS: readonly Relation<typeof VARIABLES>[] = [
  * Reads and checks the environment.
  *
  * @param env default: the process's own
- * @throws StoaError `invalid_environment`, naming every variable at fault, unknown `STOA_*` ones included, but for what Kubernetes sets
+ * @throws StoaError `invalid_environment`, naming every variable at fault, unknown `STOA_*` ones included, but for what
+ * Kubernetes sets
  */
 export function readEnvironment(env: Env = process.env): Environment {
   return readEnv(withoutServiceLinks(env), VARIABLES, { prefix: 'STOA_', ignore: FOREIGN, relations: RELATIONS })

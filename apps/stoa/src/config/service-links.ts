@@ -1,7 +1,8 @@
 /*
- * Kubernetes tells every container where the services of its namespace are, by variables that begin with their names: a Service `stoa` gives
- * STOA_SERVICE_HOST and STOA_PORT_3000_TCP_ADDR, a Service `stoa-redis` gives STOA_REDIS_SERVICE_HOST. They are no settings.
- * (Kubernetes, "Service": environment variables, of the form that Docker's links had.)
+ * Kubernetes tells every container where the services of its namespace are, by variables that begin with their names: a
+ * Service `stoa` gives STOA_SERVICE_HOST and STOA_PORT_3000_TCP_ADDR, a Service `stoa-redis` gives
+ * STOA_REDIS_SERVICE_HOST. They are no settings. (Kubernetes, "Service": environment variables, of the form that
+ * Docker's links had.)
  */
 import type { Env } from './env.ts'
 

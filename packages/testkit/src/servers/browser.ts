@@ -11,7 +11,8 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
 /**
  * The path of a Chromium: what `TEST_BROWSER` names, else that of this machine, else installed by apt-get.
  *
- * @throws Error that says what to install, when there is none and none can be installed; when `TEST_BROWSER` names no program
+ * @throws Error that says what to install, when there is none and none can be installed; when `TEST_BROWSER` names no
+ * program
  */
 export async function provideBrowser(
   machine: Machine = thisMachine,
