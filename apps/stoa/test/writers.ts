@@ -19,14 +19,6 @@ interface Event {
   readonly subjects: readonly string[]
 }
 
-/**
- * Whether it is the refusal of a program that got no processor for long: the machine has other work, and that is no
- * fault.
- */
-export function isOverloaded(body: unknown): boolean {
-  return (body as { readonly code?: string } | null)?.code === 'overloaded'
-}
-
 /** How many write at once. */
 const LANES = 8
 
