@@ -3,13 +3,14 @@ import { EventEmitter, once } from 'node:events'
 import { describe, it } from 'node:test'
 import { listenForStop } from '../src/stop-signals.ts'
 
-function setup({ byNpm = false } = {}) {
+function setup({ byNpm = false, parent = null as string | null } = {}) {
   const source = Object.assign(new EventEmitter(), { ppid: 100 })
   let nowMs = 0
   const codes: number[] = []
   const stop = listenForStop((code) => codes.push(code), {
     byNpm,
     self: source as unknown as NodeJS.Process,
+    nameOf: (pid) => (pid === 100 ? parent : null),
     now: () => nowMs,
   })
   const press = (atMs: number, signal = 'SIGINT') => {
@@ -39,19 +40,37 @@ describe('signals to stop', () => {
     assert.deepEqual(other.codes, [143])
   })
 
-  it('under npm, one press that arrives twice, from the terminal and from npm, counts once', () => {
-    using signals = setup({ byNpm: true })
-    signals.press(1000)
-    signals.press(1005)
-    assert.deepEqual(signals.codes, [])
-    signals.press(2000)
-    assert.deepEqual(signals.codes, [130])
-    using busy = setup({ byNpm: true })
-    busy.press(1000)
-    busy.press(2900)
-    assert.deepEqual(busy.codes, [], 'npm had to wait for its turn')
-    busy.press(2905)
-    assert.deepEqual(busy.codes, [130])
+  for (const parent of ['npm start', null]) {
+    it(`under npm, one press that arrives twice counts once (parent: ${parent ?? 'nobody can tell'})`, () => {
+      using signals = setup({ byNpm: true, parent })
+      signals.press(1000)
+      signals.press(1005)
+      assert.deepEqual(signals.codes, [])
+      signals.press(1200)
+      assert.deepEqual(signals.codes, [130])
+      using busy = setup({ byNpm: true, parent })
+      busy.press(1000)
+      busy.press(1450)
+      assert.deepEqual(busy.codes, [], 'npm had to wait for its turn')
+      busy.press(1455)
+      assert.deepEqual(busy.codes, [130])
+    })
+
+    it(`under npm, a second press that npm does not repeat counts (parent: ${parent ?? 'nobody can tell'})`, () => {
+      using signals = setup({ byNpm: true, parent })
+      signals.press(1000)
+      signals.press(1500)
+      assert.deepEqual(signals.codes, [130])
+    })
+  }
+
+  it('under npm with a shell between, which passes nothing on, the second press counts however soon it comes', () => {
+    for (const parent of ['sh', 'dash', 'bash']) {
+      using signals = setup({ byNpm: true, parent })
+      signals.press(1000)
+      signals.press(1005)
+      assert.deepEqual(signals.codes, [130], parent)
+    }
   })
 
   it('under npm, quick presses are not taken for echoes for ever: the third signal stops at once', () => {
