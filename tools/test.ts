@@ -14,7 +14,7 @@ import { runFile } from './testing/run-file.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 /** For one file. It ends what hangs, and must not end what is only slow because the machine has other work. */
-const DEFAULT_TIMEOUT_MS = 300_000
+const DEFAULT_TIMEOUT_MS = 600_000
 const DEFAULT_CONCURRENCY = 2
 
 /** Variables of a developer's shell that would change what tests see. */
