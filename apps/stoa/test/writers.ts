@@ -52,7 +52,7 @@ export class Writers {
     const lane = async () => {
       while (!enough()) {
         const key = again.shift() ?? `write-${this.#next++}`
-        if (!(await this.#send(client, key, enough))) return
+        if (!(await this.#send(up, client, key, enough))) return
       }
     }
     await Promise.all(Array.from({ length: LANES }, lane))
@@ -61,7 +61,7 @@ export class Writers {
   /** Sends what is open until it is answered. */
   async settle(up: Up): Promise<void> {
     const client = await this.#client(up)
-    await Promise.all([...this.#open].map((key) => this.#send(client, key, () => false)))
+    await Promise.all([...this.#open].map((key) => this.#send(up, client, key, () => false)))
   }
 
   /** Sends once more what was acknowledged last: the same answers come back. */
@@ -75,7 +75,7 @@ export class Writers {
   }
 
   /** Until it is acknowledged. @returns whether it was: not when the connection broke, or it was enough */
-  async #send(client: TestClient, key: string, enough: () => boolean): Promise<boolean> {
+  async #send(up: Up, client: TestClient, key: string, enough: () => boolean): Promise<boolean> {
     this.#open.add(key)
     for (;;) {
       let answer: TestAnswer
@@ -91,7 +91,7 @@ export class Writers {
         return true
       }
       const { body, headers, status } = answer
-      assert.ok([409, 429, 503].includes(status), `${status} ${JSON.stringify(body)}`)
+      assert.ok([409, 429, 503].includes(status), `${status} ${JSON.stringify(body)}\n${logOf(up, body)}`)
       this.refusals.push(answer)
       const seconds = Number(headers.get('retry-after'))
       assert.ok(seconds >= 1, `no Retry-After with ${status} ${JSON.stringify(body)}`)
@@ -161,6 +161,15 @@ export async function underLoad(up: Up, writers: Writers, events: (progress: () 
   assert.equal(writers.broken, 0)
   await writers.settle(up)
   await writers.check(up)
+}
+
+/** What the program logged of a request. */
+function logOf(up: Up, body: unknown): string {
+  const { requestId } = body as { readonly requestId?: string }
+  return up.stderr
+    .split('\n')
+    .filter((line) => requestId !== undefined && line.includes(requestId))
+    .join('\n')
 }
 
 /** Every page of a list. */

@@ -36,15 +36,18 @@ export async function claimLink(tx: Tx, tenantId: string, link: LinkRow): Promis
 }
 
 /**
- * Adds a link under a generated code, along with the commit. Should somebody have chosen that very code, the
- * transaction runs again with the next one.
+ * Adds a link under a generated code, along with the commit. Should the code be somebody's already, `taken` is called and
+ * the transaction runs again: it must choose another one then.
  */
-export function addLink(tx: Tx, tenantId: string, link: LinkRow): void {
-  tx.later(codeAddition(link.host, link.code, tenantId, link.id), { retryOn: isCodeTaken })
+export function addLink(tx: Tx, tenantId: string, link: LinkRow, taken: () => void): void {
+  const retryOn = (error: unknown): boolean => {
+    if (!isUniqueViolation(error, 'link_codes_pkey')) return false
+    taken()
+    return true
+  }
+  tx.later(codeAddition(link.host, link.code, tenantId, link.id), { retryOn })
   tx.later(linkAddition(...insertionOf(tenantId, link)))
 }
-
-const isCodeTaken = (error: unknown) => isUniqueViolation(error, 'link_codes_pkey')
 
 type Insertion = [
   tenantId: string,

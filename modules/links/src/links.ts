@@ -186,13 +186,11 @@ export class Links {
     throw refusal(linkErrors.target_refused, '/body/target', verdict.reason, verdict.message)
   }
 
-  /**
-   * A generated code may meet a custom slug that looks like it; then all of this runs again and the next number takes
-   * its place.
-   */
+  /** A generated code may be taken, by a slug that looks like it or by itself: then all of this runs again with another. */
   async #generate(ctx: Ctx, tx: Tx, draft: Omit<LinkRow, 'code'>): Promise<LinkRow> {
-    const row = { ...draft, code: await this.#deps.codes.next(() => nextCodeNumber(tx)) }
-    addLink(tx, ctx.tenant.id, row)
+    const { codes } = this.#deps
+    const row = { ...draft, code: await codes.next(() => nextCodeNumber(tx)) }
+    addLink(tx, ctx.tenant.id, row, () => codes.giveUpBlockOf(row.code))
     return row
   }
 

@@ -3,10 +3,10 @@ import { describe, it } from 'node:test'
 import { CodeSupply } from '../src/code-supply.ts'
 import { CODE_SPACE, type CodePermutation, codePermutation } from '../src/short-code.ts'
 
-type Encoding = Pick<CodePermutation, 'encodeRange'>
-
-const encoding = (encode: (number: number) => string): Encoding => ({
+const encoding = (encode: (number: number) => string): CodePermutation => ({
+  encode,
   encodeRange: (start, end) => Array.from({ length: end - start }, (_, index) => encode(start + index)),
+  decode: () => null,
 })
 
 /** Codes that show their number, in letters that form no word. */
@@ -59,6 +59,21 @@ describe('the supply of codes', () => {
     const words = ['metrics', 'xfuckx1', 'abcdefg']
     const { supply, lease } = setup(encoding((n) => words[n] ?? ''))
     assert.equal(await supply.next(lease), 'abcdefg')
+  })
+
+  it('gives a block up when one of its codes is taken, and no other', async () => {
+    const permutation = codePermutation(Buffer.alloc(16))
+    const { supply, lease, leases } = setup(permutation)
+    const numberOf = async () => Math.floor((permutation.decode(await supply.next(lease)) ?? 0) / 1000)
+    const [first] = await Promise.all([supply.next(lease), supply.next(lease)])
+    assert.equal(leases(), 2)
+    supply.giveUpBlockOf(first)
+    assert.equal(await numberOf(), 1)
+    assert.equal(leases(), 2)
+    supply.giveUpBlockOf(permutation.encode(1_500))
+    assert.equal(await numberOf(), 2)
+    supply.giveUpBlockOf('no code')
+    assert.equal(await numberOf(), 2)
   })
 
   it('ends at the last code of the space, which the last block may not reach beyond', async () => {

@@ -82,7 +82,7 @@ export function isConnectionLoss(error: unknown): boolean {
 }
 
 const CONNECTION_LOST =
-  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT|ENOTFOUND|EAI_AGAIN|Connection terminated|connection timeout|timeout expired|not queryable|Cannot use a pool after|timeout exceeded when trying to connect/i
+  /ECONNREFUSED|ECONNRESET|ECONNABORTED|ENOTCONN|EPIPE|ERR_STREAM_DESTROYED|ERR_STREAM_WRITE_AFTER_END|ERR_SOCKET_CLOSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOENT|ENOTFOUND|EAI_AGAIN|Connection terminated|connection timeout|timeout expired|not queryable|Cannot use a pool after|timeout exceeded when trying to connect/i
 
 function codeOf(error: Error): string {
   const code = (error as { code?: unknown }).code
