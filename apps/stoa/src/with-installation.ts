@@ -38,14 +38,14 @@ export async function withApiKeys<T>(
     const { config, ctx, db, log } = installation
     await assertCompatible(db, migrationSets)
     await assertOwnJournal(db)
-    const secret = await openSecret(db, ctx, config)
+    const { derive: secret } = await openSecret(db, ctx, config)
     await using resources = new Resources()
-    const deps = { db, log, clock: systemClock }
+    const deps = { db, log, clock: systemClock, secret }
     const hints = resources.use(await openHints(config, db, deps), 'hints')
     const journal = createJournal({ events }, { ...deps, hints })
     await journal.ensurePartitions(ctx)
     const names = Object.keys(permissions)
-    const apiKeys = resources.use(createApiKeys({ ...deps, journal, secret: secret.derive, permissions: names }))
+    const apiKeys = resources.use(createApiKeys({ ...deps, journal, permissions: names }))
     return await work({ ...installation, apiKeys })
   })
 }
