@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
-import { testRedisUrl } from '@stoa/testkit'
+import { eventually, testRedisUrl } from '@stoa/testkit'
 import { newInstallation } from './program.ts'
 
 interface Span {
@@ -52,6 +52,8 @@ describe('traces', () => {
     const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
     const { body } = await up.client().created<{ id: string }>('/api/v1/links', { target: 'https://example.com/' })
     await up.client().send('GET', `/api/v1/links/${body.id}`, { headers: { traceparent } })
+    const delivered = /^stoa_journal_events_delivered_total\{reader="cache"\} [1-9]/m
+    await eventually(async () => delivered.test(await (await fetch(`${up.url}/metrics`)).text()))
     assert.equal(await up.stop(), 0)
 
     const { spans } = collector
