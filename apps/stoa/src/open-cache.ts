@@ -1,7 +1,7 @@
 import { type Cache, createCache, dropFromJournal, subjectTags } from '@stoa/cache'
 import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
-import { type Clock, type Resources, systemCtx } from '@stoa/kernel'
+import type { Clock, Resources } from '@stoa/kernel'
 import type { Metrics } from '@stoa/telemetry'
 import type { Config } from './config/config.ts'
 import type { InstallationSecret } from './config/secrets.ts'
@@ -25,8 +25,6 @@ export interface OpenCache {
   caughtUp(): Promise<void>
 }
 
-/** The reader that repeats in Redis the drops which did not arrive. */
-const NAME = 'cache'
 /** The longest life of an entry. */
 const MAX_TTL_MS = 3_600_000
 /** How long a process may stay the only one that loads, and how long others wait for it: a read takes milliseconds. */
@@ -51,10 +49,8 @@ export async function openCache(
   )
   resources.use(cache, 'cache')
   cacheMetrics(metrics, cache)
-  const ctx = systemCtx({ log, clock }, NAME)
-  const drops = dropFromJournal(cache, journal, { ctx, name: NAME, pollMs: POLL_MS[db.engine], tagsOf })
+  const drops = dropFromJournal(cache, journal, { pollMs: POLL_MS[db.engine], tagsOf })
   await resources.use(drops, 'drops of the cache').ready
-  if (redis === null) await forgetReader(journal, ctx)
   return {
     cache,
     async caughtUp() {
@@ -73,14 +69,4 @@ export async function openCache(
 /** Nothing is cached of a tenant as a whole: counting its clicks changes nothing that is. */
 function tagsOf(event: Parameters<typeof subjectTags>[0]): readonly string[] {
   return subjectTags({ ...event, subjects: event.subjects.filter((subject) => !subject.startsWith('tenant:')) })
-}
-
-/**
- * Redis was taken out of the configuration: nothing waits for the reader any more, and it would keep old months of the journal. As long as an entry of its
- * time could still be in Redis, it is needed should Redis come back.
- */
-async function forgetReader(journal: Journal, ctx: ReturnType<typeof systemCtx>): Promise<void> {
-  const reader = (await journal.readers(ctx)).find(({ name }) => name === NAME)
-  if (reader === undefined || reader.held) return
-  if (ctx.clock.now() - reader.advancedAt.getTime() > 2 * MAX_TTL_MS) await journal.forgetReader(ctx, NAME)
 }

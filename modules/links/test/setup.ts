@@ -109,7 +109,7 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
   )
   await tail.ready
   const cache = resources.use(createCache({}, { clock, bypass: () => db.inTransaction() }), 'cache')
-  const drops = resources.use(dropFromJournal(cache, journal, { ctx, pollMs: 20 }), 'drops of the cache')
+  const drops = resources.use(dropFromJournal(cache, journal, { pollMs: 20 }), 'drops of the cache')
   await drops.ready
   const secret = (purpose: string, bytes = 32) => Buffer.alloc(bytes, purpose)
   const metrics = createMetrics({ process: false })

@@ -25,7 +25,7 @@ import { type Loaded, type Loading, Loads } from './load.ts'
 import { LocalStore } from './local-store.ts'
 import type { MemoryUsage, MemoryValue } from './memory-level.ts'
 import { type CacheOptions, type ResolvedOptions, resolveOptions } from './options.ts'
-import { type Asked, type DropDetails, RedisLevel, type Turn } from './redis-level.ts'
+import { type Asked, RedisLevel, type Turn } from './redis-level.ts'
 import type { RedisClient } from './redis-line.ts'
 import type { CacheSignal, Outcome } from './signals.ts'
 import type { Witness } from './witness.ts'
@@ -120,16 +120,6 @@ export class Cache implements AsyncDisposable {
     return this.#local.memory.usage
   }
 
-  /** Whether other processes share it, by Redis. */
-  get isShared(): boolean {
-    return this.#redis !== null
-  }
-
-  /** The longest life of an entry, in milliseconds. */
-  get maxTtlMs(): number {
-    return this.#options.maxTtlMs
-  }
-
   /** How often each outcome was given since the start. */
   get outcomes(): OutcomeCounts {
     return { ...this.#counts }
@@ -189,12 +179,11 @@ export class Cache implements AsyncDisposable {
    * does not answer in time, as soon as it does. Other processes keep what is in their memory until they are told: see
    * `dropFromJournal`, and until then no longer than its time to live.
    *
-   * @param commit names what was committed, so that {@link Cache.repair} knows that it was dropped
    * @throws TypeError when they are not tags
    */
-  drop(scope: CacheScope, tags: readonly string[], commit?: string): Promise<void> {
+  drop(scope: CacheScope, tags: readonly string[]): Promise<void> {
     checkDropped(tags)
-    return this.#drop(scope.tenant.id, tags, commit)
+    return this.#drop(scope.tenant.id, tags)
   }
 
   /**
@@ -205,16 +194,6 @@ export class Cache implements AsyncDisposable {
     checkDropped(tags)
     this.#writers.dropped(scope.tenant.id, tags)
     this.#local.drop(scope.tenant.id, tags)
-  }
-
-  /**
-   * Drops the tags of a commit in Redis, unless its own process did.
-   *
-   * @throws when Redis does not confirm it; TypeError when they are not tags
-   */
-  async repair(scope: CacheScope, tags: readonly string[], commit: string): Promise<void> {
-    checkDropped(tags)
-    await this.#redis?.repair(scope.tenant.id, tags, commit)
   }
 
   /** Drops everything of the tenant, as {@link Cache.drop} does. */
@@ -260,25 +239,25 @@ export class Cache implements AsyncDisposable {
     this.#loads.close()
   }
 
-  async #drop(tenantId: string, tags: readonly string[], mark?: string): Promise<void> {
+  async #drop(tenantId: string, tags: readonly string[]): Promise<void> {
     const own = this.#writers.own
-    if (own?.tenantId !== tenantId) await this.#dropTags(tenantId, tags, { mark })
+    if (own?.tenantId !== tenantId) await this.#dropTags(tenantId, tags, null)
     // Tags that are known only from the value cannot be watched over from the commit on, so Redis is not given the
     // value then.
-    else await this.#dropOwn(own, [...new Set([...tags, ...(own.tags ?? [])])], own.tags ? own.idle : null, mark)
+    else await this.#dropOwn(own, [...new Set([...tags, ...(own.tags ?? [])])], own.tags ? own.idle : null)
   }
 
-  #dropOwn(own: Writer, tags: readonly string[], turn: Turn | null, mark?: string): Promise<unknown> {
+  #dropOwn(own: Writer, tags: readonly string[], turn: Turn | null): Promise<unknown> {
     own.idle = null
-    own.turn = this.#dropTags(own.tenantId, tags, { mark, turn })
+    own.turn = this.#dropTags(own.tenantId, tags, turn)
     return own.turn
   }
 
-  async #dropTags(tenantId: string, tags: readonly string[], details: DropDetails): Promise<Turn | null> {
+  async #dropTags(tenantId: string, tags: readonly string[], turn: Turn | null): Promise<Turn | null> {
     if (tags.length === 0) return null
     this.#writers.dropped(tenantId, tags)
     this.#local.drop(tenantId, tags)
-    return (await this.#redis?.drop(tenantId, tags, details)) ?? null
+    return (await this.#redis?.drop(tenantId, tags, turn)) ?? null
   }
 
   /** Keeps what a write gave back, inside of the write. */

@@ -19,14 +19,20 @@ export class ChangeLog {
   readonly #oldest = this.#tags.entries()
   readonly #maxTags: number
   #below = 0
+  #begin = 0
 
   constructor(maxTags: number) {
     this.#maxTags = maxTags
   }
 
+  /** Nothing is known of what transactions below this one have changed. */
+  beginAt(transaction: number): void {
+    this.#begin = transaction
+  }
+
   /** Notes that the transaction changed what the tag names. */
   note(tag: string, transaction: number): void {
-    const changes = this.#tags.get(tag) ?? { last: [], below: 0 }
+    const changes = this.#tags.get(tag) ?? { last: [], below: this.#below }
     this.#tags.delete(tag)
     this.#tags.set(tag, changes)
     if (!changes.last.includes(transaction)) changes.last.push(transaction)
@@ -36,6 +42,7 @@ export class ChangeLog {
 
   /** Whether every change of the tag that may have happened is shown by the snapshot or among `also`. */
   allSeen(tag: string, snapshot: Snapshot, also: ReadonlySet<number>): boolean {
+    if (snapshot.xmin < this.#begin) return false
     const changes = this.#tags.get(tag)
     if (changes === undefined) return snapshot.xmin > this.#below
     if (snapshot.xmin <= changes.below) return false

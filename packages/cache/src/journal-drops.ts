@@ -11,16 +11,12 @@
  * what it had seen: the snapshot of its process's last look, and the commits that its process made since. Freshness
  * therefore depends on nothing but this process's own look into the journal.
  *
- * A process that has just started knows nothing of what was changed before. A durable reader, one for all processes,
- * repeats in Redis the drops that did not arrive; its cursor says up to where that is done, and what lies behind it the
- * new process repeats itself before it believes Redis at all. What a transaction in flight hides from the readers, its
- * first look shows.
+ * A process that has just started knows nothing of what was changed before. So it believes only loads that had seen all of
+ * that; the others it makes anew, and stores what they bring in the place of what it found.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Cache } from './cache.ts'
 import { ChangeLog } from './change-log.ts'
 import { checkDropped } from './entry-options.ts'
-import { CLOSED } from './errors.ts'
 import { memoryTag } from './keys.ts'
 import { Snapshot } from './snapshot.ts'
 import type { Witness } from './witness.ts'
@@ -35,11 +31,10 @@ export interface SourceEvent {
 /** An event that was read: `position` begins with the number of its transaction and a dot. */
 export interface ReadEvent extends SourceEvent {
   readonly position: string
-  readonly at: Date
 }
 
-/** The parts of `@stoa/journal` that are needed. `C` is the context in which it is read. */
-export interface JournalSource<C> {
+/** The parts of `@stoa/journal` that are needed. */
+export interface JournalSource {
   committed(
     listener: (commit: { readonly transaction: string; readonly events: readonly SourceEvent[] }) => void,
   ): Disposable
@@ -47,16 +42,6 @@ export interface JournalSource<C> {
     options: { readonly name: string; readonly pollMs: number },
     handle: (events: readonly ReadEvent[], snapshot: string | null) => void,
   ): JournalWatch
-  reader(
-    options: { readonly name: string; readonly from: 'now' },
-    handle: (events: readonly ReadEvent[], signal: AbortSignal) => Promise<void>,
-  ): AsyncDisposable
-  readers(ctx: C): Promise<readonly { readonly name: string; readonly position: string }[]>
-  read(
-    ctx: C,
-    after: string | null,
-    limit: number,
-  ): Promise<{ readonly events: readonly ReadEvent[]; readonly position: string }>
 }
 
 /** A look into the journal, again and again. */
@@ -66,10 +51,8 @@ export interface JournalWatch extends AsyncDisposable {
 }
 
 /** Options of {@link dropFromJournal}. */
-export interface JournalDropsOptions<C> {
-  /** In which the journal is read. */
-  readonly ctx: C
-  /** Of the watch and the durable reader. All processes that share a Redis give the same. Default `cache`. */
+export interface JournalDropsOptions {
+  /** Of the watch, in logs. Default `cache`. */
   readonly name?: string
   /**
    * How often to look without a hint, and so how stale the memory of this process can be, in milliseconds. 10 – 60 000;
@@ -102,8 +85,6 @@ export interface JournalDrops extends AsyncDisposable {
 const REMEMBERED_TAGS = 50_000
 /** Own commits that a load names as seen; of more than that it names the last ones. */
 const NAMED_COMMITS = 100
-const CATCH_UP_EVENTS = 500
-const CATCH_UP_RETRY_MS = 500
 /** Names everything of a tenant. */
 const WHOLE = ''
 
@@ -120,24 +101,18 @@ export function subjectTags({ subjects }: SourceEvent): readonly string[] {
  *
  * @throws Error when the cache has a witness
  */
-export function dropFromJournal<C>(
-  cache: Cache,
-  journal: JournalSource<C>,
-  options: JournalDropsOptions<C>,
-): JournalDrops {
+export function dropFromJournal(cache: Cache, journal: JournalSource, options: JournalDropsOptions = {}): JournalDrops {
   return new Dropping(cache, journal, options)
 }
 
-class Dropping<C> implements JournalDrops, Witness {
+class Dropping implements JournalDrops, Witness {
   readonly ready: Promise<void>
   readonly trusting: Promise<void>
   readonly #cache: Cache
-  readonly #journal: JournalSource<C>
-  readonly #options: Required<JournalDropsOptions<C>>
+  readonly #options: Required<JournalDropsOptions>
   readonly #changes = new ChangeLog(REMEMBERED_TAGS)
   /** Commits of this process that its last look did not show. */
   readonly #own = new Set<number>()
-  readonly #closing = new AbortController()
   readonly #held: (Disposable | AsyncDisposable)[] = []
   readonly #watch: JournalWatch
   readonly #looked = Promise.withResolvers<void>()
@@ -145,9 +120,8 @@ class Dropping<C> implements JournalDrops, Witness {
   #seen: string | null = null
   #trusts = false
 
-  constructor(cache: Cache, journal: JournalSource<C>, options: JournalDropsOptions<C>) {
+  constructor(cache: Cache, journal: JournalSource, options: JournalDropsOptions) {
     this.#cache = cache
-    this.#journal = journal
     this.#options = { name: 'cache', pollMs: 500, tagsOf: subjectTags, ...options }
     const { name, pollMs } = this.#options
     this.#held.push(cache.attach(this))
@@ -155,10 +129,16 @@ class Dropping<C> implements JournalDrops, Witness {
     this.#watch = journal.watch({ name, pollMs }, (events, snapshot) => this.#look(events, snapshot))
     this.#held.push(this.#watch)
     this.ready = this.#watch.ready.then((snapshot) => {
-      this.#snapshot ??= new Snapshot(snapshot)
+      const start = new Snapshot(snapshot)
+      this.#snapshot ??= start
       this.#seen = null
+      this.#changes.beginAt(start.xmin)
     })
-    this.trusting = this.ready.then(() => this.#trust())
+    // What was committed before, and hidden behind a transaction that is still open, the first look shows.
+    this.trusting = this.ready.then(async () => {
+      await this.#looked.promise
+      this.#trusts = true
+    })
     for (const one of [this.ready, this.trusting]) one.catch(() => undefined)
   }
 
@@ -185,7 +165,6 @@ class Dropping<C> implements JournalDrops, Witness {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort(CLOSED)
     this.#looked.resolve()
     for (const held of this.#held.splice(0).reverse()) {
       if (Symbol.asyncDispose in held) await held[Symbol.asyncDispose]()
@@ -201,7 +180,7 @@ class Dropping<C> implements JournalDrops, Witness {
     for (const [tenantId, ofTenant] of Map.groupBy(events, (event) => event.tenantId)) {
       const scope = { tenant: { id: tenantId } }
       const tags = this.#note(tenantId, ofTenant, Number(transaction))
-      void (tags ? this.#cache.drop(scope, tags, transaction) : this.#cache.clear(scope))
+      void (tags ? this.#cache.drop(scope, tags) : this.#cache.clear(scope))
     }
   }
 
@@ -221,47 +200,6 @@ class Dropping<C> implements JournalDrops, Witness {
     this.#snapshot = new Snapshot(snapshot)
     this.#seen = null
     for (const transaction of this.#own) if (this.#snapshot.shows(transaction)) this.#own.delete(transaction)
-  }
-
-  /** Makes sure that Redis knows what was changed before this process began, and keeps doing so for all. */
-  async #trust(): Promise<void> {
-    if (!this.#cache.isShared) return
-    const { ctx, name } = this.#options
-    const { signal } = this.#closing
-    await this.#looked.promise
-    while (!signal.aborted) {
-      try {
-        const known = (await this.#journal.readers(ctx)).find((reader) => reader.name === name)
-        if (known) await this.#catchUp(known.position)
-        break
-      } catch {
-        await delay(CATCH_UP_RETRY_MS, undefined, { signal }).catch(() => undefined)
-      }
-    }
-    if (signal.aborted) return
-    this.#held.push(this.#journal.reader({ name, from: 'now' }, (events) => this.#repair(events)))
-    this.#trusts = true
-  }
-
-  async #catchUp(position: string): Promise<void> {
-    for (let place = position; !this.#closing.signal.aborted; ) {
-      const page = await this.#journal.read(this.#options.ctx, place, CATCH_UP_EVENTS)
-      await this.#repair(page.events)
-      if (page.events.length === 0) return
-      place = page.position
-    }
-  }
-
-  async #repair(events: readonly ReadEvent[]): Promise<void> {
-    const oldest = Date.now() - 2 * this.#cache.maxTtlMs
-    for (const event of events) {
-      // What could be outdated by it has expired by now.
-      if (event.at.getTime() < oldest) continue
-      const scope = { tenant: { id: event.tenantId } }
-      const tags = this.#tagsOf([event])
-      if (tags) await this.#cache.repair(scope, tags, String(transactionOf(event)))
-      else await this.#cache.clear(scope)
-    }
   }
 
   /** Notes what the transaction changed. @returns its tags; null: everything of the tenant */

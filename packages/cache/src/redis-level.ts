@@ -36,14 +36,6 @@ export type Asked =
   /** Another process is loading; only told to who does not wait. */
   | { readonly kind: 'busy' }
 
-/** How a drop is made. */
-export interface DropDetails {
-  /** The commit that it belongs to. It is noted, so that {@link RedisLevel.repair} knows. */
-  readonly mark?: string | undefined
-  /** The turn of a write that is under way: see {@link RedisLevel.drop}. */
-  readonly turn?: Turn | null
-}
-
 /** What {@link RedisLevel.ask} is asked. */
 export interface Question {
   readonly tenantId: string
@@ -165,23 +157,12 @@ export class RedisLevel implements AsyncDisposable {
    * With a turn: the turn that a write's new value can be stored by, when nobody else dropped any of the tags since the
    * turn was given; else null.
    */
-  async drop(tenantId: string, tags: readonly string[] | null, details: DropDetails = {}): Promise<Turn | null> {
+  async drop(tenantId: string, tags: readonly string[] | null, turn: Turn | null = null): Promise<Turn | null> {
     const ticket = { tenantId, tags }
     this.#unconfirmed.begin(ticket)
-    const turn = await this.#send(ticket, details)
+    const { next } = await this.#send(ticket, turn)
     void this.#repair()
-    return turn
-  }
-
-  /**
-   * Drops the tags of a commit, or some of them, unless its drop has arrived with its mark.
-   *
-   * @throws RedisAway, RedisTimeout, or what the client rejects with
-   */
-  async repair(tenantId: string, tags: readonly string[], mark: string): Promise<void> {
-    for (let at = 0; at < tags.length; at += TAGS_AT_ONCE) {
-      await this.#runDrop(tenantId, [mark, 1, '', ...tags.slice(at, at + TAGS_AT_ONCE)])
-    }
+    return next
   }
 
   /** Resolves when everything that was begun has been sent or given up. */
@@ -254,35 +235,32 @@ export class RedisLevel implements AsyncDisposable {
     else if (stored === -1) this.#observe({ kind: 'redis_failed', error: new Error('Redis has no room') })
   }
 
-  async #send(ticket: Ticket, { mark = '', turn = null }: DropDetails): Promise<Turn | null> {
+  async #send(ticket: Ticket, turn: Turn | null): Promise<{ readonly confirmed: boolean; readonly next: Turn | null }> {
     const { tags, tenantId } = ticket
     try {
       if (tags === null) await this.#line.run(CLEAR, [this.#dropsOf(tenantId)], [])
-      const next = tags && (await this.#dropTags(tenantId, tags, mark, turn))
+      const next = tags && (await this.#dropTags(tenantId, tags, turn))
       this.#unconfirmed.confirm(ticket)
-      return next
+      return { confirmed: true, next }
     } catch {
       this.#unconfirmed.fail(ticket)
-      return null
+      return { confirmed: false, next: null }
     }
   }
 
-  async #dropTags(tenantId: string, tags: readonly string[], mark: string, turn: Turn | null): Promise<Turn | null> {
+  async #dropTags(tenantId: string, tags: readonly string[], turn: Turn | null): Promise<Turn | null> {
     const since = tags.length <= TAGS_AT_ONCE ? (turn?.since ?? '') : ''
     let reply: readonly unknown[] = []
     for (let at = 0; at < tags.length; at += TAGS_AT_ONCE) {
-      // The mark says that all tags were dropped, so it comes with the last ones.
-      const isLast = at + TAGS_AT_ONCE >= tags.length
-      const some = tags.slice(at, at + TAGS_AT_ONCE)
-      reply = await this.#runDrop(tenantId, [isLast ? mark : '', 0, since, ...some])
+      reply = await this.#runDrop(tenantId, since, tags.slice(at, at + TAGS_AT_ONCE))
     }
     const [epoch, now, clean] = reply
     return turn !== null && clean === 1 && String(epoch) === turn.epoch ? { ...turn, since: String(now) } : null
   }
 
-  async #runDrop(tenantId: string, about: readonly (string | number)[]): Promise<readonly unknown[]> {
+  async #runDrop(tenantId: string, since: string, tags: readonly string[]): Promise<readonly unknown[]> {
     const { maxDrops } = this.#options.redis
-    const args = [this.#newEpoch(), this.#dropsLifeMs, maxDrops, ...about]
+    const args = [this.#newEpoch(), this.#dropsLifeMs, maxDrops, since, ...tags]
     return (await this.#line.run(DROP, [this.#dropsOf(tenantId)], args)) as readonly unknown[]
   }
 
@@ -298,10 +276,10 @@ export class RedisLevel implements AsyncDisposable {
     while (this.#unconfirmed.failed > 0 && !this.#closing.signal.aborted) {
       await this.#pause(this.#options.redis.restMs)
       if (this.#closing.signal.aborted) break
-      const before = this.#unconfirmed.failed
+      // After a failure it pauses: a command that is not sent at all fails at once, and would be tried without end.
       for (let ticket = this.#unconfirmed.takeFailed(); ticket; ticket = this.#unconfirmed.takeFailed()) {
-        await this.#send(ticket, {})
-        if (this.#unconfirmed.failed >= before) break
+        const { confirmed } = await this.#send(ticket, null)
+        if (!confirmed) break
       }
     }
     this.#repairing = false

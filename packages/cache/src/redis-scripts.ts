@@ -5,7 +5,6 @@
  *   lease   text   the id of the entry that somebody is loading, and the moment of its asking
  *   drops   sorted set, one per tenant
  *             =tag       the moment of its last drop
- *             #mark      the moment at which a commit was dropped, so that it is not dropped again
  *             !epoch !now !floor   below zero: who this set is, its present moment, the newest moment that was forgotten
  *
  * A moment counts the drops of a tenant. A load asks first and is told the moment; what it brings is stored only if
@@ -121,30 +120,27 @@ return 0
 `)
 
 /**
- * KEYS drops. ARGV an epoch, life of the drops, how many tags to remember, mark or '', 1 when the mark is to be looked
- * for and not to be set (a mark that is found means that there is nothing to do), moment since which nothing should
- * have been dropped or '', tags …
+ * KEYS drops. ARGV an epoch, life of the drops, how many tags to remember, moment since which nothing should have been
+ * dropped or '', tags …
  *
  * epoch, moment after the drop, and whether nothing was dropped since the given moment. When there is no room to note
  * the drop, everything of the tenant is.
  */
 export const DROP = script(`${MOMENTS}
 local drops = KEYS[1]
-local tags = from(ARGV, 7)
+local tags = from(ARGV, 5)
 local epoch = epoch_of(drops, ARGV[1], tonumber(ARGV[2]))
 if not epoch then
   redis.call('UNLINK', drops)
   return {'', '0', 0}
 end
 local now = moment(drops, '!now')
-if ARGV[5] == '1' and redis.call('ZSCORE', drops, '#' .. ARGV[4]) then return {epoch, string.format('%.0f', now), 0} end
-local clean = ARGV[6] ~= '' and not dropped_since(drops, tags, tonumber(ARGV[6]))
+local clean = ARGV[4] ~= '' and not dropped_since(drops, tags, tonumber(ARGV[4]))
 now = now + 1
 if failed(redis.pcall('ZADD', drops, -now, '!now')) then
   redis.call('UNLINK', drops)
   return {'', '0', 0}
 end
-if ARGV[4] ~= '' and ARGV[5] ~= '1' then redis.call('ZADD', drops, now, '#' .. ARGV[4]) end
 for _, tag in ipairs(tags) do redis.call('ZADD', drops, now, '=' .. tag) end
 local over = redis.call('ZCARD', drops) - tonumber(ARGV[3])
 if over > 0 then

@@ -224,7 +224,7 @@ for (const engine of engines) {
       await eventually(async () => (await b.get()) === 2)
     })
 
-    it('a drop that Redis confirmed and forgot (a failover) is not forgotten by who knows of it', async () => {
+    it('a drop that Redis confirmed and forgot (a failover) is not forgotten by who knows of it, or has started since', async () => {
       await using bench = await world(engine)
       const [a, b] = [await bench.start({ memoryBytes: 0 }), await bench.start({ memoryBytes: 0 })]
       await Promise.all([a.drops.trusting, b.drops.trusting])
@@ -242,6 +242,11 @@ for (const engine of engines) {
       await eventually(async () => (await b.get()) === 2)
       for (const [n, key] of keys.entries()) await redis.restore(key, 60_000, before[n] as Buffer, 'REPLACE')
       assert.equal(await a.get(), 2)
+      const late = await bench.start({ memoryBytes: 0 })
+      await late.drops.trusting
+      await bench.installation.settled()
+      for (const [n, key] of keys.entries()) await redis.restore(key, 60_000, before[n] as Buffer, 'REPLACE')
+      assert.equal(await late.get(), 2)
     })
   })
 }

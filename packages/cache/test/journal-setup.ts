@@ -1,7 +1,7 @@
 import { after } from 'node:test'
 import { type Database, type MigrationSet, statement, tenantTable } from '@stoa/db'
 import { createJournal, defineEvent, type Hints, type Journal, journalMigrations, processHints } from '@stoa/journal'
-import { type BaseCtx, type Ctx, newId, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
+import { type Ctx, newId, silentLogger, systemClock } from '@stoa/kernel'
 import { type Engine, openTestDatabase, type TestDatabase, testCtx } from '@stoa/testkit'
 import { Type } from 'typebox'
 import { type Cache, dropFromJournal, type JournalDrops, type JournalDropsOptions } from '../src/index.ts'
@@ -62,7 +62,6 @@ interface Node extends AsyncDisposable {
 export interface World extends AsyncDisposable {
   readonly installation: Installation
   readonly ctx: Ctx
-  readonly system: BaseCtx
   start(options?: NodeOptions): Promise<Node>
 }
 
@@ -71,7 +70,7 @@ interface NodeOptions {
   readonly pollMs?: number
   readonly shared?: boolean
   readonly memoryBytes?: number
-  readonly tagsOf?: JournalDropsOptions<BaseCtx>['tagsOf']
+  readonly tagsOf?: JournalDropsOptions['tagsOf']
 }
 
 /** One per engine for all tests of a file: each has a tenant and a Redis prefix of its own. */
@@ -92,14 +91,12 @@ export async function world(engine: Engine): Promise<World> {
   const database = await databaseOf(engine)
   const installation = await install()
   const ctx = testCtx({ tenant: { id: newId(), slug: 'acme', schema: 'stoa_pool' } })
-  const system = systemCtx({ log: silentLogger, clock: systemClock }, 'test')
   const nodes: Node[] = []
   return {
     installation,
     ctx,
-    system,
     async start(options = {}) {
-      const node = await startNode(database, installation, ctx, system, options)
+      const node = await startNode(database, installation, ctx, options)
       nodes.push(node)
       return node
     },
@@ -114,7 +111,6 @@ async function startNode(
   database: TestDatabase,
   installation: Installation,
   ctx: Ctx,
-  system: BaseCtx,
   { hints = processHints(), pollMs = 50, shared = true, memoryBytes = 2 ** 20, tagsOf }: NodeOptions,
 ): Promise<Node> {
   const db = await database.open()
@@ -125,7 +121,7 @@ async function startNode(
   const alone = shared ? null : installation.startAlone({ memoryBytes }, { bypass })
   const cache = alone ?? process.cache
   if (shared) await connected(process)
-  const drops = dropFromJournal(cache, journal, { ctx: system, pollMs, ...(tagsOf && { tagsOf }) })
+  const drops = dropFromJournal(cache, journal, { pollMs, ...(tagsOf && { tagsOf }) })
   await drops.ready
   const tenantId = ctx.tenant.id
   const load = async (id = '1') => (await db.read(ctx, (tx) => tx.maybe(thingById(tenantId, id))))?.value ?? 0

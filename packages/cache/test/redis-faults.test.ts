@@ -69,6 +69,29 @@ describe('Redis that is slow', () => {
   })
 })
 
+describe('drops that Redis did not confirm', () => {
+  it('are sent again until one fails; then there is a rest, and the process has time for everything else', async () => {
+    await using installation = await install()
+    const clock = new TestClock()
+    const a = installation.start({ redis: { failures: 1, restMs: 1_000 } }, { clock })
+    await connected(a)
+    let passing = 0
+    a.wire.before = (step) => {
+      if (step === 'drop' && passing-- <= 0) throw new Error('lost')
+    }
+    for (let i = 0; i < 5; i++) await a.cache.drop({ tenant: { id: `t${i}` } }, ['thing:1'])
+    passing = 1
+    await clock.advance(1_000)
+    await eventually(() => a.told('redis_away').length === 2)
+    assert.deepEqual([a.wire.steps, a.told('redis_failed').length], [['drop'], 2])
+    passing = 4
+    await eventually(async () => {
+      await clock.advance(1_000)
+      return a.wire.steps.length === 5
+    })
+  })
+})
+
 describe('Redis that comes and goes', () => {
   let server: RedisServer
   before(async () => {

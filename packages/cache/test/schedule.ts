@@ -347,7 +347,6 @@ class World {
       type: 'thing.changed',
       subjects: [`thing:${key}`],
       position: `${number}.${number}`,
-      at: new Date(),
     }
     Object.assign(transaction, { state: 'committed', version, event })
     this.#events.push(event)
@@ -472,7 +471,7 @@ class World {
       }
       const client = this.#client(self)
       const cache = createCache(options, { clock: this.#clock, random: this.#random, ...(client && { redis: client }) })
-      return [cache, dropFromJournal(cache, this.#journal(self), { ctx: null })]
+      return [cache, dropFromJournal(cache, this.#journal(self))]
     })
     this.#processes.push(process)
     // Before it has looked and repeated what Redis may have missed, it believes the database alone.
@@ -505,7 +504,7 @@ class World {
     }
   }
 
-  #journal(process: Process): JournalSource<null> {
+  #journal(process: Process): JournalSource {
     const xmin = this.#xmin()
     const look = async () => this.#look(process)
     const nothing = { [Symbol.asyncDispose]: async () => undefined }
@@ -518,18 +517,6 @@ class World {
       watch(_options, handle) {
         process.looks.add(handle)
         return { ready: Promise.resolve(`${xmin}:${xmin}:`), look, ...nothing }
-      },
-      // The one that repairs Redis lags behind for ever here: a process that starts repeats everything.
-      reader: () => nothing,
-      readers: async () => [{ name: 'cache', position: '0.0' }],
-      read: async (_ctx, after) => {
-        const from = Number.parseFloat(after ?? '0')
-        const settledBelow = this.#xmin()
-        const number = ({ position }: ReadEvent) => Number.parseInt(position, 10)
-        const events = this.#events
-          .filter((event) => number(event) > from && number(event) < settledBelow)
-          .sort((one, other) => number(one) - number(other))
-        return { events, position: events.at(-1)?.position ?? after ?? '0.0' }
       },
     }
   }

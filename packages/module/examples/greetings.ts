@@ -90,7 +90,7 @@ const hints = resources.use(processHints(), 'hints')
 const journal = createJournal({ events: modules.flatMap((module) => module.events) }, { ...deps, db, hints })
 const metrics = resources.use(createMetrics(), 'metrics')
 const cache = resources.use(createCache({}, { bypass: () => db.inTransaction() }), 'cache')
-const drops = dropFromJournal(cache, journal, { ctx: systemCtx(deps, 'cache') })
+const drops = dropFromJournal(cache, journal)
 await resources.use(drops, 'drops of the cache').ready
 const health = createHealth()
 const secret = (purpose: string, bytes = 32) => createHash('sha512').update(purpose).digest().subarray(0, bytes)
