@@ -14,7 +14,7 @@ import type { Opened, Opening } from './http-program.ts'
 import { cpuMs, residentMb, startProgram } from './process.ts'
 
 const CALLERS = 50
-const WARM_UP_SECONDS = 2
+const WARM_UP_SECONDS = 8
 const PEER = 'Fastify + pg by hand'
 const TARGET_URL = 'https://example.org/campaigns/2026/spring'
 
