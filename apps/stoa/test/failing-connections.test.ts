@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { access } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
+import { inTime } from '@stoa/testkit'
 import { type PostgresServer, startPostgres } from '@stoa/testkit/servers'
 import { executeAt, type Installation, newInstallation } from './program.ts'
 import { refused } from './refusal.ts'
@@ -19,7 +20,8 @@ describe('a start on a PostgreSQL that does not take it', () => {
   let server: PostgresServer
   let installation: Installation
   before(async () => {
-    server = await startPostgres()
+    // A login that has no password is answered long before the server would give it up.
+    server = await startPostgres({ extraConfig: { authentication_timeout: '10min' } })
     for (const statement of GIVEN) await executeAt(server.url, statement)
     installation = await newInstallation('pglite', { empty: true })
   })
@@ -35,7 +37,7 @@ describe('a start on a PostgreSQL that does not take it', () => {
 
   /** Tries a start that is refused, and makes nothing. */
   async function tryStart(DATABASE_URL: string, why: RegExp, command = 'up') {
-    const finished = await installation.run(command, { DATABASE_URL })
+    const finished = await inTime(installation.run(command, { DATABASE_URL }), 'the end of the start')
     refused(finished, why)
     assert.doesNotMatch(finished.stderr, /horse|guess/)
     await assert.rejects(access(installation.dataDir), { code: 'ENOENT' })

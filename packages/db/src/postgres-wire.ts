@@ -35,6 +35,7 @@ export function postgresWire(options: PostgresOptions, deps: WireDeps): Wire {
   }
   const pool = new Pool({
     ...connectionConfig,
+    Client: LeavingClient,
     max: options.poolSize,
     connectionTimeoutMillis: options.acquireTimeoutMs,
     idleTimeoutMillis: 30_000,
@@ -45,7 +46,7 @@ export function postgresWire(options: PostgresOptions, deps: WireDeps): Wire {
   const directConfig = { ...connectionConfig, connectionString: options.directUrl ?? options.url }
 
   const direct = async (): Promise<WireConnection> => {
-    const client = new Client({ ...directConfig, connectionTimeoutMillis: options.acquireTimeoutMs })
+    const client = new LeavingClient({ ...directConfig, connectionTimeoutMillis: options.acquireTimeoutMs })
     await client.connect()
     const close = () => void client.end().catch(() => undefined)
     return new PostgresConnection(client, { prepares: true, silence: null, release: close })
@@ -96,6 +97,29 @@ async function retryUntil<T>(clock: Clock, timeoutMs: number, connect: () => Pro
       if (!isConnectionLoss(error) || clock.now() + waitMs >= deadline) throw error
       await clock.sleep(waitMs)
     }
+  }
+}
+
+type Connected = ((error: Error) => void) | ((error: null, client: Client) => void)
+
+/**
+ * Leaves when it cannot be let in. `pg` stays connected where it is itself that gives up (it was asked for a password
+ * and has none), and the server waits a minute for its answer, for which the process would stay.
+ */
+class LeavingClient extends Client {
+  override connect(): Promise<Client>
+  override connect(callback: Connected): void
+  override connect(callback?: Connected): Promise<Client> | undefined {
+    if (callback === undefined) {
+      return new Promise((resolve, reject) => {
+        this.connect((error: Error | null) => (error ? reject(error) : resolve(this)))
+      })
+    }
+    super.connect((error: Error | null) => {
+      if (error) connectionOf(this).stream.destroy()
+      ;(callback as (error: Error | null, client: Client) => void)(error, this)
+    })
+    return undefined
   }
 }
 

@@ -413,6 +413,29 @@ describe('transactions on postgres alone', () => {
     assert.equal(attempts, 3)
   })
 
+  test('a deadlock runs the function of the one that is given up again, and nothing of either is lost', async () => {
+    const append = statement<[tenantId: string, id: number], never>(
+      "update notes set body = body || '+' where tenant_id = $1 and id = $2",
+    )
+    for (const id of [11, 12]) await db.transaction(ctx, (tx) => tx.run(insertNote(ctx.tenant.id, id, '')))
+    let attempts = 0
+    const bothHold = Promise.withResolvers<void>()
+    const change = (first: number, second: number) =>
+      db.transaction(ctx, async (tx) => {
+        await tx.run(append(ctx.tenant.id, first))
+        if (++attempts === 2) bothHold.resolve()
+        await bothHold.promise
+        await tx.run(append(ctx.tenant.id, second))
+      })
+    await Promise.all([change(11, 12), change(12, 11)])
+    const notes = await db.read(ctx, (tx) => Promise.all([11, 12].map((id) => tx.one(noteById(ctx.tenant.id, id)))))
+    assert.deepEqual(
+      notes.map(({ body }) => body),
+      ['++', '++'],
+    )
+    assert.equal(attempts, 3)
+  })
+
   test('a backend that is terminated fails the transaction as unavailable, and the next one works', async () => {
     const outcome = db.transaction(ctx, async (tx) => {
       const { pid } = await tx.one(backend())
