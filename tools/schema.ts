@@ -1,4 +1,4 @@
-// `npm run schema[:write]`: packages/db/schema.sql is what all migrations add up to. They run from nothing on
+// `npm run schema[:write]`: apps/stoa/schema.sql is what all migrations add up to. They run from nothing on
 // PostgreSQL and on PGlite, which have to give the same.
 
 import { randomBytes } from 'node:crypto'
@@ -38,6 +38,6 @@ async function schemaOnPglite(): Promise<string> {
 }
 
 const [postgres, pglite] = await Promise.all([schemaOnPostgres(), schemaOnPglite()])
-const file = { path: 'packages/db/schema.sql', expected: postgres, script: 'schema:write' }
+const file = { path: 'apps/stoa/schema.sql', expected: postgres, script: 'schema:write' }
 const problems = postgres === pglite ? [] : ['the migrations give another schema on PGlite than on PostgreSQL']
 process.exitCode = settle(join(import.meta.dirname, '..'), file, problems)

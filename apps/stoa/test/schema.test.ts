@@ -13,7 +13,7 @@ import {
 } from '@stoa/testkit'
 import { migrationSets } from '../src/manifest.ts'
 
-const committed = (name: string) => readFile(new URL(`../../../packages/db/${name}`, import.meta.url), 'utf8')
+const committed = (name: string) => readFile(new URL(`../${name}`, import.meta.url), 'utf8')
 const exceptions = tenancyExceptions(await committed('tables-without-tenant.txt'))
 
 test('no migration locks a big table or breaks the release that runs', async () => {

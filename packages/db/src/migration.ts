@@ -86,7 +86,7 @@ ${grants(name, options, 'select,insert,update,delete')}`
 
 /**
  * SQL with the grants of a table that is not a tenant's: it has no `tenant_id` and must stand, with its reason, on the
- * list in `tables-without-tenant.txt`.
+ * program's list (`tenancyExceptions`).
  *
  * @throws Error when `table` is not a plain lower case identifier.
  */

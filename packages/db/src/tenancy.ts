@@ -2,7 +2,7 @@
  * What the catalogue says of tenancy: every table keeps tenants apart, or stands on a committed list with the reason
  * why not.
  *
- * The list is `tables-without-tenant.txt`, one entry per line, read in review:
+ * The list is the program's, a committed text with one entry per line that is read in review:
  *
  *     stoa.tenants — the list of tenants itself                         a table without tenant_id
  *     stoa.link_codes.link_codes_pkey — codes are unique per host       a unique key that tenant_id does not lead
