@@ -7,6 +7,7 @@ import { apiKeyErrors, httpEvents, httpMigrations, httpPermissions, protocolErro
 import { type EventDefinition, journalErrors, journalMigrations, journalPermissions } from '@stoa/journal'
 import { type ErrorSpec, errors } from '@stoa/kernel'
 import { linksModule } from '@stoa/links'
+import { mailErrors } from '@stoa/mail'
 import type { Module } from '@stoa/module'
 import { secretErrors } from './config/secrets.ts'
 import { stoaMigrations } from './migrations/index.ts'
@@ -29,6 +30,7 @@ export const errorTables: Readonly<Record<string, Readonly<Record<string, ErrorS
   http: protocolErrors,
   apiKeys: apiKeyErrors,
   journal: journalErrors,
+  mail: mailErrors,
   migrations: migrationErrors,
   tenants: tenantErrors,
   secrets: secretErrors,

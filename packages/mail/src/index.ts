@@ -1,0 +1,8 @@
+export { type DeliveryErrorOptions, type DeliveryFault, MailDeliveryError } from './delivery-error.ts'
+export { mailErrors } from './errors.ts'
+export { createFolderTransport, type FolderTransportOptions } from './folder-transport.ts'
+export type { SesCredentials, SesTransportOptions } from './ses-options.ts'
+export { createSesTransport } from './ses-transport.ts'
+export { type SmtpTransportOptions, smtpOptionsOf } from './smtp-options.ts'
+export { createSmtpTransport } from './smtp-transport.ts'
+export type { Delivery, MailTransport, OutgoingMail, Refusal, SendOptions } from './transport.ts'
