@@ -112,7 +112,8 @@ abstract class FramedTx implements Tx {
 
 /**
  * Reading without holding anything: each statement is a transaction of its own, sent in one flush together with its
- * frame, on whatever connection is free. A lost connection is tried once more, because reading twice harms nobody.
+ * frame, on whatever connection is free. When that is lost, another one is tried, because reading twice harms nobody;
+ * whoever was given none has waited long enough.
  */
 export class StatementReads extends FramedTx {
   readonly #acquire: () => Promise<WireConnection>
@@ -131,16 +132,16 @@ export class StatementReads extends FramedTx {
   }
 
   protected async execute(statement: BatchStatement): Promise<StatementResult> {
+    const connection = await this.#acquire()
     try {
-      return await this.#send(statement)
+      return await this.#send(connection, statement)
     } catch (error) {
       if (!isConnectionLoss(error) && !isStalePlan(error)) throw error
-      return await this.#send(statement)
+      return await this.#send(await this.#acquire(), statement)
     }
   }
 
-  async #send(statement: BatchStatement): Promise<StatementResult> {
-    const connection = await this.#acquire()
+  async #send(connection: WireConnection, statement: BatchStatement): Promise<StatementResult> {
     let broken = false
     try {
       const results = await connection.send([this.frame.statement, statement])

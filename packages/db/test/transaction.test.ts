@@ -455,19 +455,23 @@ describe('transactions on postgres alone', () => {
     for (let i = 0; i < 4; i++) assert.ok(await db.read(ctx, (tx) => tx.one(backend())))
   })
 
-  test('a pool without a free connection is unavailable in its time', async () => {
+  test('a pool without a free connection is unavailable in its time, and nobody waits for that twice', async () => {
+    const acquireTimeoutMs = 1_500
+    await using full = await openPostgres({ url: db.url, poolSize: 2, acquireTimeoutMs }, deps)
     const release = Promise.withResolvers<void>()
     const taken = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const holders = taken.map((mine) =>
-      db.transaction(ctx, async (tx) => {
+      full.transaction(ctx, async (tx) => {
         await tx.many(allNotes())
         mine.resolve()
         await release.promise
       }),
     )
     await Promise.all(taken.map((each) => each.promise))
-    const waiting = db.read(ctx, (tx) => tx.many(allNotes()))
+    const before = performance.now()
+    const waiting = full.read(ctx, (tx) => tx.many(allNotes()))
     await assert.rejects(waiting, (error: StoaError) => error.code === 'unavailable')
+    assert.ok(performance.now() - before < 2 * acquireTimeoutMs, 'it waited a second time')
     release.resolve()
     await Promise.all(holders)
   })
