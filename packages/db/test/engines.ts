@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { silentLogger, systemClock } from '@stoa/kernel'
+import { emptyPglite } from '@stoa/testkit'
 import type { Database } from '../src/index.ts'
 import { openPglite, openPostgres } from '../src/index.ts'
 
@@ -14,22 +15,13 @@ function serverUrl(): string {
 
 export const engines = ['pglite', 'postgres'] as const
 
-let emptyPglite: Promise<Blob> | undefined
-
-/** Making a new PGlite takes seconds, loading one a fraction: it is made once per process. */
-async function dumpEmptyPglite(): Promise<Blob> {
-  await using db = await openPglite({}, deps)
-  return await db.dump()
-}
-
 /** An empty database, dropped on dispose. For what lies below migrations; everything else uses the testkit. */
 export async function openBareDatabase(
   engine: (typeof engines)[number],
   poolSize = 4,
 ): Promise<Database & { url: string }> {
   if (engine === 'pglite') {
-    emptyPglite ??= dumpEmptyPglite()
-    return Object.assign(await openPglite({ template: await emptyPglite }, deps), { url: '' })
+    return Object.assign(await openPglite({ template: await emptyPglite() }, deps), { url: '' })
   }
   const maintenance = await openPostgres({ url: serverUrl(), poolSize: 1 }, deps)
   const name = `stoa_wire_${randomBytes(6).toString('hex')}`

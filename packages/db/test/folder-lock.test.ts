@@ -5,8 +5,8 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { inTime } from '@stoa/testkit'
-import { DataFolderError, openPglite } from '../src/index.ts'
+import { emptyPglite, inTime } from '@stoa/testkit'
+import { DataFolderError, openPglite, type PgliteDatabase } from '../src/index.ts'
 import { deps } from './engines.ts'
 
 describe('the data folder', () => {
@@ -15,6 +15,11 @@ describe('the data folder', () => {
     root = await mkdtemp(join(tmpdir(), 'stoa-lock-'))
   })
   after(() => rm(root, { recursive: true, force: true }))
+
+  /** Opens a folder that nobody has opened before. What makes it a database is copied, which spares seconds. */
+  async function openNew(folder: string): Promise<PgliteDatabase> {
+    return await openPglite({ dataDir: folder, template: await emptyPglite() }, deps)
+  }
 
   /** Another process that opens the folder, says so, and waits to be ended. */
   async function holder(folder: string): Promise<ChildProcess> {
@@ -35,6 +40,7 @@ describe('the data folder', () => {
 
   test('that another process holds is refused, naming its pid, and is free again when it was killed', async () => {
     const folder = join(root, 'held')
+    await (await openNew(folder))[Symbol.asyncDispose]()
     const other = await holder(folder)
     await assert.rejects(openPglite({ dataDir: folder }, deps), (error: Error) => {
       assert.ok(error instanceof DataFolderError)
@@ -49,7 +55,7 @@ describe('the data folder', () => {
 
   test('is held against a second opening in the same process too', async () => {
     const folder = join(root, 'twice')
-    const first = await openPglite({ dataDir: folder }, deps)
+    const first = await openNew(folder)
     await assert.rejects(openPglite({ dataDir: folder }, deps), DataFolderError)
     await first[Symbol.asyncDispose]()
     await (await openPglite({ dataDir: folder }, deps))[Symbol.asyncDispose]()
@@ -62,7 +68,7 @@ describe('the data folder', () => {
       `${folder}.lock`,
       JSON.stringify({ pid: process.pid, host: hostname(), started: '1', token: 'left behind' }),
     )
-    await (await openPglite({ dataDir: folder }, deps))[Symbol.asyncDispose]()
+    await (await openNew(folder))[Symbol.asyncDispose]()
   })
 
   test('with a lock of a running process that started at another time is taken over: the pid was used again', async () => {
@@ -71,7 +77,7 @@ describe('the data folder', () => {
       `${folder}.lock`,
       JSON.stringify({ pid: process.ppid, host: hostname(), started: '1', token: 'left behind' }),
     )
-    await (await openPglite({ dataDir: folder }, deps))[Symbol.asyncDispose]()
+    await (await openNew(folder))[Symbol.asyncDispose]()
   })
 
   test('with a fresh lock of another host is refused', async () => {
@@ -83,7 +89,7 @@ describe('the data folder', () => {
   test('with an unreadable lock is taken over', async () => {
     const folder = join(root, 'garbled')
     await writeFile(`${folder}.lock`, 'not json')
-    await (await openPglite({ dataDir: folder }, deps))[Symbol.asyncDispose]()
+    await (await openNew(folder))[Symbol.asyncDispose]()
   })
 
   test('of which ten openings compete is won by exactly one', async () => {
@@ -92,7 +98,7 @@ describe('the data folder', () => {
       `${folder}.lock`,
       JSON.stringify({ pid: 999_999_999, host: hostname(), started: null, token: 'dead' }),
     )
-    const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => openPglite({ dataDir: folder }, deps)))
+    const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => openNew(folder)))
     const won = outcomes.filter((outcome) => outcome.status === 'fulfilled')
     assert.equal(won.length, 1)
     await won[0]?.value[Symbol.asyncDispose]()
@@ -109,7 +115,7 @@ describe('the data folder', () => {
 
   test('keeps what was committed, over an end by dispose and over a kill', async () => {
     const folder = join(root, 'kept')
-    const db = await openPglite({ dataDir: folder }, deps)
+    const db = await openNew(folder)
     await db.admin((session) => session.exec('create table kept (n int); insert into kept values (7)'))
     await db[Symbol.asyncDispose]()
     const other = await holder(folder)
@@ -120,7 +126,7 @@ describe('the data folder', () => {
   })
 
   test('can be started from a template', async () => {
-    const first = await openPglite({}, deps)
+    const first = await openPglite({ template: await emptyPglite() }, deps)
     await first.admin((session) => session.exec('create table kept (n int); insert into kept values (7)'))
     const template = await first.dump()
     await first[Symbol.asyncDispose]()

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { silentLogger, systemClock } from '@stoa/kernel'
-import { eventually } from '@stoa/testkit'
+import { emptyPglite, eventually } from '@stoa/testkit'
 import { DataFolderError, openPglite } from '../src/index.ts'
 
 const DEPS = { log: silentLogger, clock: systemClock }
@@ -68,7 +68,7 @@ describe('a new PGlite folder', () => {
   it('opens again after a kill at the moment in which PostgreSQL makes its own lock file', async () => {
     using folder = temporary()
     const dataDir = join(folder.root, 'db')
-    await answers(dataDir)
+    await (await openPglite({ dataDir, template: await emptyPglite() }, DEPS))[Symbol.asyncDispose]()
     writeFileSync(join(dataDir, 'postmaster.pid'), '')
     assert.deepEqual(await answers(dataDir), [{ one: 1 }])
   })

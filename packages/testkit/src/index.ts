@@ -11,6 +11,7 @@ export {
 export { type Engine, engines, testRedisUrl, testServerUrl } from './engines.ts'
 export { type IsolationReport, tryIsolation } from './isolation.ts'
 export { eventually, inTime } from './patience.ts'
+export { emptyPglite } from './pglite-template.ts'
 export { type RouteIsolationOptions, type RouteIsolationReport, tryRouteIsolation } from './route-isolation.ts'
 export {
   type Suite,

@@ -8,16 +8,32 @@ import { pgliteVersion, templateKey } from './template-key.ts'
 
 const KEPT_MS = 24 * 3_600_000
 
-/**
- * A dump of a PGlite that has these migrations, made on the first demand. Two processes may both make it; the later one
- * replaces the same.
- */
+const DEPS = { clock: systemClock, log: silentLogger }
+
+/** A dump of a PGlite that has these migrations, made on the first demand. */
 export async function pgliteTemplate(sets: readonly MigrationSet[]): Promise<Blob> {
+  return await kept(await templateKey(sets), async () => {
+    await using db = await openPglite({ template: await emptyPglite() }, DEPS)
+    await migrate(db, sets, DEPS)
+    return await db.dump()
+  })
+}
+
+/** A dump of a PGlite that has nothing. To make one takes seconds, to load one a fraction. */
+export async function emptyPglite(): Promise<Blob> {
+  return await kept('empty', async () => {
+    await using db = await openPglite({}, DEPS)
+    return await db.dump()
+  })
+}
+
+/** The dump of this name; it is made when it is not there. Two processes may both make it; the later one replaces the same. */
+async function kept(name: string, make: () => Promise<Blob>): Promise<Blob> {
   const folder = join(tmpdir(), `stoa-testkit-${userInfo().uid}`)
-  const file = join(folder, `pglite-${await pgliteVersion()}-${await templateKey(sets)}.tar`)
+  const file = join(folder, `pglite-${await pgliteVersion()}-${name}.tar`)
   const cached = await readFile(file).catch(() => null)
   if (cached) return new Blob([cached])
-  const made = await make(sets)
+  const made = await make()
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await removeOld(folder)
   // Nobody may read half a file: it gets its name when it is whole.
@@ -25,14 +41,6 @@ export async function pgliteTemplate(sets: readonly MigrationSet[]): Promise<Blo
   await writeFile(draft, Buffer.from(await made.arrayBuffer()))
   await rename(draft, file)
   return made
-}
-
-async function make(sets: readonly MigrationSet[]): Promise<Blob> {
-  const deps = { clock: systemClock, log: silentLogger }
-  // Making a new PGlite takes seconds, so what differs starts from what has the ground alone.
-  await using db = await openPglite(sets.length > 0 ? { template: await pgliteTemplate([]) } : {}, deps)
-  await migrate(db, sets, deps)
-  return await db.dump()
 }
 
 async function removeOld(folder: string): Promise<void> {
