@@ -35,10 +35,10 @@ export interface Tx {
 /** What a statement may say that is sent along. */
 export interface LaterOptions<Row> {
   /**
-   * Gets the first row as soon as it is known, before anybody gets a result of the same flush. By then the transaction
-   * may be committed.
+   * Gets the first row, and all of them, as soon as they are known, before anybody gets a result of the same flush. By
+   * then the transaction may be committed.
    */
-  readonly seen?: (row: Row) => void
+  readonly seen?: (row: Row, rows: readonly Row[]) => void
   /** Failures after which the whole transaction runs again, because it will choose another value: a number, a code. */
   readonly retryOn?: (error: unknown) => boolean
 }
@@ -197,7 +197,7 @@ export class OpenTransaction extends FramedTx {
   later<Row>(query: Query<Row>, { retryOn, seen }: LaterOptions<Row> = {}): void {
     this.#assertOpen()
     if (retryOn) this.#retryOn.push(retryOn)
-    const resolve = seen ? ({ rows }: StatementResult) => seen(rows[0] as Row) : ignore
+    const resolve = seen ? ({ rows }: StatementResult) => seen(rows[0] as Row, rows as Row[]) : ignore
     this.#queue.push({ statement: this.prepare(query), resolve, reject: ignore })
   }
 

@@ -10,8 +10,7 @@
  * One read at a time; a hint that comes during it is kept. The short pauses are of real time, also under a test clock:
  * what they wait for are real transactions. The poll and the retries follow the clock that was given.
  */
-import { backoffMs, type Clock, type Logger, systemClock } from '@stoa/kernel'
-import type { Alarm } from './alarm.ts'
+import { type Alarm, backoffMs, type Clock, type Logger, systemClock } from '@stoa/kernel'
 import type { JournalEvent } from './event.ts'
 import type { Page } from './feed.ts'
 import type { Position } from './position.ts'

@@ -18,8 +18,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Database, Tx } from '@stoa/db'
-import { type BaseCtx, isError, StoaError, systemClock } from '@stoa/kernel'
-import { Alarm } from './alarm.ts'
+import { Alarm, type BaseCtx, isError, StoaError, systemClock } from '@stoa/kernel'
 import { type Delivery, deliver } from './delivery.ts'
 import { journalErrors } from './errors.ts'
 import type { JournalEvent } from './event.ts'

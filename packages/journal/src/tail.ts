@@ -1,5 +1,4 @@
-import { backoffMs } from '@stoa/kernel'
-import { Alarm } from './alarm.ts'
+import { Alarm, backoffMs } from '@stoa/kernel'
 import { deliver } from './delivery.ts'
 import type { JournalEvent } from './event.ts'
 import { horizon } from './event-store.ts'

@@ -1,3 +1,4 @@
+export { Alarm } from './alarm.ts'
 export { backoffMs } from './backoff.ts'
 export { type Clock, systemClock } from './clock.ts'
 export {

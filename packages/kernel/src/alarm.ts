@@ -1,4 +1,4 @@
-import type { Clock } from '@stoa/kernel'
+import type { Clock } from './clock.ts'
 
 /** Wakes one waiting loop. A ring that comes while the loop is busy is kept, however often it rings. */
 export class Alarm {

@@ -1,0 +1,304 @@
+/*
+ * From claimed to running to ended: begins jobs as slots allow, refuses those that cannot run, and reports how each
+ * ended.
+ */
+import type { Database, Tx } from '@stoa/db'
+import { type BaseCtx, type Ctx, StoaError, type Tenant } from '@stoa/kernel'
+import type { Announce } from './announce.ts'
+import { type AbortReason, Attempt, type AttemptHost, encodedResult } from './attempt.ts'
+import { validatorOf } from './enqueue.ts'
+import { queueErrors } from './errors.ts'
+import { endedChildren } from './finished-store.ts'
+import type { JobDefinition } from './job.ts'
+import { JobCtx, type JobTenants } from './job-ctx.ts'
+import { type ClaimedRow, jobsFinished, jobsRemoved } from './job-store.ts'
+import type { Lane } from './lanes.ts'
+import { Reports, writeConsequences } from './reports.ts'
+import { dropDayOf } from './retention.ts'
+import type { EndedChild } from './running-job.ts'
+import type { QueueSignal } from './signals.ts'
+import { Slots } from './slots.ts'
+import { Stock } from './stock.ts'
+import { type Verdict, WORKER_LOST } from './verdict.ts'
+import type { BuriedRow } from './worker-store.ts'
+
+/** What a dispatcher needs. */
+export interface DispatcherDeps {
+  readonly db: Database
+  readonly ctx: BaseCtx
+  readonly lanes: ReadonlyMap<string, Lane>
+  readonly tenants: JobTenants
+  readonly announce: Announce | null
+  readonly slots: number
+  readonly pollMs: number
+  readonly maxPrefetch: number
+  definition(kind: string): JobDefinition | undefined
+  observe(signal: QueueSignal): void
+  wake(lanes: Iterable<string>): void
+  /** The worker's id at present. */
+  worker(): string
+  /** `lane:bulk`, `kind:mail.send`: not to be claimed. */
+  paused(): ReadonlySet<string>
+}
+
+/** A job of a kind that this process does not know: another one will, after a rolling update at the latest. */
+const UNKNOWN_KIND_MS = 15_000
+const START_FAILED_MS = 5_000
+const PROGRESS_EVERY_MS = 250
+const MAX_UNWRITTEN = 5_000
+
+/** Begins and ends the jobs of a worker. */
+export class Dispatcher implements AttemptHost {
+  readonly slots: Slots
+  readonly #deps: DispatcherDeps
+  readonly #stocks: ReadonlyMap<string, Stock>
+  readonly #reports: Reports
+  readonly #attempts = new Map<Attempt, Lane>()
+  /** Kinds that may not start for a while, by the limit that they ask, and until when. */
+  readonly #outOfTurns = new Map<string, number>()
+  /** Attempts whose progress will be told in a moment. */
+  readonly #telling = new WeakSet<Attempt>()
+  #stopping = false
+  #beginning = false
+  #preparing = 0
+  #empty: (() => void) | null = null
+
+  constructor(deps: DispatcherDeps) {
+    const { lanes, slots } = deps
+    this.#deps = deps
+    this.slots = new Slots(slots, lanes)
+    this.#reports = new Reports(deps)
+    this.#stocks = new Map([...lanes.keys()].map((lane) => [lane, this.#stockOf(lane)]))
+  }
+
+  start(): void {
+    for (const stock of this.#stocks.values()) stock.start()
+  }
+
+  hint(lanes: Iterable<string>): void {
+    for (const lane of lanes) this.#stocks.get(lane)?.hint()
+  }
+
+  /** The attempts that run. */
+  get running(): readonly Attempt[] {
+    return [...this.#attempts.keys()]
+  }
+
+  /** Claims no more. @returns what was claimed and not begun */
+  async stopClaiming(): Promise<readonly ClaimedRow[]> {
+    this.#stopping = true
+    const left = await Promise.all([...this.#stocks.values()].map((stock) => stock.close()))
+    return left.flat()
+  }
+
+  /** Resolves when nothing runs any more. */
+  async idle(): Promise<void> {
+    if (this.#attempts.size + this.#preparing === 0) return
+    await new Promise<void>((resolve) => {
+      this.#empty = resolve
+    })
+  }
+
+  abortAll(reason: AbortReason): void {
+    for (const attempt of this.running) attempt.abort(reason)
+  }
+
+  /** What it claimed belongs to others now. */
+  lost(): void {
+    for (const stock of this.#stocks.values()) stock.forget()
+    this.abortAll('lost')
+  }
+
+  /** What follows for others when jobs have become dead letters. */
+  async buried(tx: Tx, rows: readonly BuriedRow[]): Promise<void> {
+    const { announce, ctx, wake } = this.#deps
+    const lanes = new Set<string>()
+    for (const row of rows.filter(({ tracked }) => tracked)) {
+      const tenant = await this.#deps.tenants.find(row.tenantId)
+      if (tenant) announce?.(new JobCtx(ctx, tenant, row, neverAborted), tx, row, { kind: 'dead', failure: WORKER_LOST })
+    }
+    writeConsequences(tx, rows.map((row) => ({ row, isOver: true })), lanes)
+    tx.afterCommit(() => wake(lanes))
+  }
+
+  /** Resolves when everything that ended is written. */
+  async written(): Promise<void> {
+    await this.#reports[Symbol.asyncDispose]()
+  }
+
+  // What an attempt asks of its host.
+
+  finishing<T>(attempt: Attempt, fn: (tx: Tx) => Promise<T>, result: (value: T) => unknown): Promise<T> {
+    const { announce, ctx, db, wake, worker } = this.#deps
+    const { row } = attempt
+    const lane = this.#attempts.get(attempt) as Lane
+    const lanes = new Set<string>()
+    return db.transaction(attempt.ctx, async (tx) => {
+      const value = await fn(tx)
+      const text = encodedResult(result(value))
+      if (text instanceof Error) throw text
+      const at = ctx.clock.now()
+      const drop = dropDayOf(at, lane.keepDays, row.parentId !== null)
+      const key = [[row.tenantId], [row.id], [row.attempt], worker()] as const
+      const { count } = await tx.one(
+        drop === null ? jobsRemoved(...key) : jobsFinished(...key, ['done'], [new Date(at)], [drop], [text], [null]),
+      )
+      if (count === 0) throw new StoaError(queueErrors.job_attempt_stale)
+      writeConsequences(tx, [{ row, isOver: true }], lanes)
+      if (row.tracked) announce?.(attempt.ctx, tx, row, { kind: 'done', result: text === null ? null : JSON.parse(text) })
+      tx.afterCommit(() => wake(lanes))
+      return value
+    })
+  }
+
+  async children({ ctx, id }: Attempt): Promise<readonly EndedChild[]> {
+    return this.#deps.db.read(ctx, (tx) => tx.many(endedChildren(ctx.tenant.id, id)))
+  }
+
+  progressed(attempt: Attempt): void {
+    if (this.#telling.has(attempt)) return
+    this.#telling.add(attempt)
+    const tell = () => {
+      this.#telling.delete(attempt)
+      const lane = this.#attempts.get(attempt)
+      if (lane && !attempt.over) this.#reports.add({ kind: 'progress', attempt, lane })
+    }
+    setTimeout(tell, PROGRESS_EVERY_MS)
+  }
+
+  /** @param verdict null: there is nothing to write */
+  ended(attempt: Attempt, verdict: Verdict | null): void {
+    const { ctx, observe } = this.#deps
+    const lane = this.#attempts.get(attempt) as Lane
+    this.#attempts.delete(attempt)
+    const { id, kind } = attempt
+    const ranMs = performance.now() - attempt.startedAt
+    observe({ kind: 'ended', job: kind, lane: lane.name, id, outcome: verdict?.kind ?? 'done', ranMs })
+    if (verdict) this.#reports.add({ kind: 'ended', attempt, lane, verdict, at: ctx.clock.now() })
+    this.#freed(lane)
+  }
+
+  // From a claimed row to an attempt.
+
+  #stockOf(lane: string): Stock {
+    const { ctx, db, maxPrefetch, observe, pollMs, worker } = this.#deps
+    return new Stock(lane, {
+      db,
+      ctx,
+      pollMs,
+      maxPrefetch,
+      observe,
+      worker,
+      free: () => (this.#reports.unwritten > MAX_UNWRITTEN ? 0 : this.slots.free(lane)),
+      notKinds: () => this.#notKinds(lane),
+      arrived: () => this.#begin(),
+    })
+  }
+
+  #notKinds(lane: string): readonly string[] | null {
+    const paused = this.#deps.paused()
+    if (paused.has(`lane:${lane}`)) return null
+    const now = performance.now()
+    const kinds: string[] = []
+    for (const what of paused) if (what.startsWith('kind:')) kinds.push(what.slice(5))
+    for (const [kind, until] of this.#outOfTurns) {
+      if (until > now) kinds.push(kind)
+      else this.#outOfTurns.delete(kind)
+    }
+    return kinds
+  }
+
+  /** Begins what may begin: one job of each lane in turn, so that a full stock of one holds up no other. */
+  #begin(): void {
+    // Who ends at once frees a slot, and would begin the next one from in here, deeper and deeper.
+    if (this.#beginning) return
+    this.#beginning = true
+    for (let begun = true; begun && !this.#stopping; ) {
+      begun = false
+      for (const [name, stock] of this.#stocks) {
+        const row = this.slots.free(name) > 0 ? stock.take() : undefined
+        if (!row) continue
+        begun = true
+        this.slots.take(name)
+        this.#start(row, this.#deps.lanes.get(name) as Lane)
+      }
+    }
+    this.#beginning = false
+  }
+
+  #start(row: ClaimedRow, lane: Lane): void {
+    const tenant = this.#deps.tenants.known(row.tenantId)
+    const definition = this.#deps.definition(row.kind)
+    if (tenant && !definition?.takeTurn) return this.#run(row, lane, definition, tenant)
+    this.#preparing++
+    this.#prepare(row, lane, definition)
+      .catch((error) => {
+        this.#deps.observe({ kind: 'failed', what: 'start', error })
+        this.#refuse(row, lane, tenant, this.#snooze(START_FAILED_MS))
+      })
+      .finally(() => {
+        this.#preparing--
+        this.#tellIdle()
+      })
+  }
+
+  /** Asks what has to be asked before it can run. */
+  async #prepare(row: ClaimedRow, lane: Lane, definition: JobDefinition | undefined): Promise<void> {
+    const { ctx } = this.#deps
+    const tenant = this.#deps.tenants.known(row.tenantId) ?? (await this.#deps.tenants.find(row.tenantId))
+    if (tenant && definition?.takeTurn && validatorOf(definition).Check(row.input)) {
+      const turn = await definition.takeTurn(new JobCtx(ctx, tenant, row, neverAborted), row.input as never)
+      if (!turn.allowed) {
+        this.#outOfTurns.set(row.kind, performance.now() + turn.retryAfterMs)
+        return this.#refuse(row, lane, tenant, this.#snooze(turn.retryAfterMs))
+      }
+    }
+    this.#run(row, lane, definition, tenant)
+  }
+
+  #run(row: ClaimedRow, lane: Lane, definition: JobDefinition | undefined, tenant: Tenant | null): void {
+    const { ctx, observe } = this.#deps
+    if (!definition?.run) return this.#refuse(row, lane, tenant, this.#snooze(UNKNOWN_KIND_MS))
+    if (!tenant) return this.#refuse(row, lane, tenant, dead('error', 'Its tenant does not exist.'))
+    if (!validatorOf(definition).Check(row.input)) {
+      return this.#refuse(row, lane, tenant, dead('input_invalid', 'The input does not fit this kind of job any more.'))
+    }
+    const attempt = new Attempt(row, definition, tenant, ctx, this)
+    this.#attempts.set(attempt, lane)
+    if (row.tracked) this.#reports.add({ kind: 'started', attempt, lane })
+    const waitedMs = ctx.clock.now() - row.runAt.getTime()
+    observe({ kind: 'started', job: row.kind, lane: lane.name, id: row.id, waitedMs })
+    attempt.run()
+  }
+
+  #refuse(row: ClaimedRow, lane: Lane, tenant: Tenant | null, verdict: Verdict): void {
+    const { ctx } = this.#deps
+    const jobCtx: Ctx | null = tenant && new JobCtx(ctx, tenant, row, neverAborted)
+    const attempt = { row, ctx: jobCtx, unwritten: null }
+    this.#reports.add({ kind: 'ended', attempt, lane, verdict, at: ctx.clock.now() })
+    this.#freed(lane)
+  }
+
+  #freed({ name }: Lane): void {
+    this.slots.give(name)
+    this.#stocks.get(name)?.jobEnded()
+    this.#begin()
+    this.#tellIdle()
+  }
+
+  #tellIdle(): void {
+    if (this.#attempts.size + this.#preparing === 0) this.#empty?.()
+  }
+
+  #snooze(ms: number): Verdict {
+    return { kind: 'snooze', at: this.#deps.ctx.clock.now() + ms }
+  }
+}
+
+function dead(reason: string, message: string): Verdict {
+  return { kind: 'dead', failure: { reason, message } }
+}
+
+function neverAborted(): AbortSignal {
+  return new AbortController().signal
+}

@@ -1,0 +1,234 @@
+/* What happens to jobs that are not finished. Workers act for all tenants, so their statements run as stoa_system. */
+import { statement } from '@stoa/db'
+
+/** Where a job that is not finished stands. */
+export type LiveState = 'ready' | 'scheduled' | 'held' | 'waiting' | 'running'
+
+/** A job that was just claimed. */
+export interface ClaimedRow {
+  readonly tenantId: string
+  readonly id: string
+  readonly kind: string
+  readonly rank: number
+  readonly attempt: number
+  readonly failures: number
+  readonly runAt: Date
+  readonly input: unknown
+  readonly origin: Origin
+  readonly uniqueKey: string | null
+  readonly concurrencyKey: string | null
+  readonly parentId: string | null
+  readonly tracked: boolean
+}
+
+/** Who asked for a job: what its context is made of. */
+export interface Origin {
+  readonly actor: { readonly type: string; readonly id: string }
+  readonly permissions: readonly string[]
+  readonly requestId: string
+  readonly traceId: string | null
+}
+
+/** What few jobs have, as the object in the column of the statement; absent when it is nothing. */
+export interface Extras {
+  readonly concurrencyKey?: string
+  readonly concurrencyLimit?: number
+  readonly uniqueKey?: string
+  readonly parentId?: string
+  readonly awaits?: number
+  readonly tracked?: true
+}
+
+type EnqueueColumns = [
+  tenantIds: readonly string[],
+  ids: readonly string[],
+  kinds: readonly string[],
+  lanes: readonly string[],
+  ranks: readonly number[],
+  states: readonly LiveState[],
+  runAts: readonly Date[],
+  inputs: readonly string[],
+  origins: readonly string[],
+  extras: readonly (string | null)[],
+]
+
+const ARRIVED = `unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::timestamptz[], $8::jsonb[], $9::jsonb[], $10::jsonb[])
+  as arrived (tenant_id, id, kind, lane, rank, state, run_at, input, origin, extras)`
+
+const INSERTION = `insert into stoa.jobs (tenant_id, id, kind, lane, rank, state, run_at, input, origin,
+  unique_key, concurrency_key, concurrency_limit, parent_id, awaits, tracked)
+select tenant_id, id, kind, lane, rank, state, run_at, input, origin,
+  extras->>'uniqueKey', extras->>'concurrencyKey', (extras->>'concurrencyLimit')::integer, (extras->>'parentId')::uuid,
+  coalesce((extras->>'awaits')::integer, 0), coalesce((extras->>'tracked')::boolean, false)`
+
+/** Adds jobs: one, or all that were enqueued at the same time, by one statement and so with one flush to the disk. */
+export const jobsEnqueued = statement<EnqueueColumns, never>(`${INSERTION} from ${ARRIVED}`)
+
+/**
+ * Adds one job unless there is one of its key. Gives the id of the job that has the key from now on, its own or the
+ * other's.
+ */
+export const uniqueJobEnqueued = statement<[...EnqueueColumns, key: string, until: Date | null, now: Date], { jobId: string }>(
+  `with taken as (
+  insert into stoa.job_uniques as u (tenant_id, kind, key, job_id, until)
+  values (($1::uuid[])[1], ($3::text[])[1], $11, ($2::uuid[])[1], $12)
+  on conflict (tenant_id, kind, key) do update set job_id = excluded.job_id, until = excluded.until
+  where u.until <= $13
+  returning job_id
+), born as (
+  ${INSERTION} from ${ARRIVED} where exists (select 1 from taken)
+)
+select job_id from taken
+union all
+select job_id from stoa.job_uniques
+where tenant_id = ($1::uuid[])[1] and kind = ($3::text[])[1] and key = $11 and not exists (select 1 from taken)`,
+)
+
+/**
+ * Claims jobs of one lane: of the most urgent rank, the tenants in turn from the one after `after`, the oldest first of
+ * each. The tenants are found by stepping through the index from one to the next, so a tenant with a million jobs costs
+ * one step. Rows that another worker is just claiming are passed over.
+ *
+ * The commit of a claim need not reach the disk: when the server loses it, the job is claimed again, and the attempt
+ * that was lost cannot finish it because its worker is another one.
+ */
+export const jobsClaimed = statement<
+  [lane: string, worker: string, wanted: number, after: string, notKinds: readonly string[]],
+  ClaimedRow
+>(`
+with recursive top as materialized (
+  select rank, tenant_id from stoa.jobs
+  where lane = $1 and state = 'ready' and kind <> all ($5::text[])
+  order by rank, tenant_id, id limit 1 for update skip locked
+), turn (tenant_id, number) as (
+  (select tenant_id, 1 from stoa.jobs
+   where lane = $1 and state = 'ready' and rank = (select rank from top) and tenant_id > $4
+   order by tenant_id limit 1)
+  union all
+  select (select next.tenant_id from stoa.jobs next
+          where next.lane = $1 and next.state = 'ready' and next.rank = (select rank from top) and next.tenant_id > turn.tenant_id
+          order by next.tenant_id limit 1), number + 1
+  from turn where turn.tenant_id is not null and number < $3
+), share as materialized (
+  select ceil($3::numeric / greatest(1, count(tenant_id))) as size from turn
+), picked as materialized (
+  select oldest.ctid from turn cross join lateral (
+    select j.ctid from stoa.jobs j
+    where j.lane = $1 and j.state = 'ready' and j.rank = (select rank from top) and j.tenant_id = turn.tenant_id
+      and j.kind <> all ($5::text[])
+    order by j.id limit (select size from share) for update skip locked
+  ) oldest
+  where turn.tenant_id is not null limit $3
+)
+update stoa.jobs set state = 'running', attempt = attempt + 1, worker = $2, started_at = clock_timestamp()
+where ctid = any (array (select ctid from picked))
+returning tenant_id, id, kind, rank, attempt, failures, run_at, input, origin, unique_key, concurrency_key, parent_id, tracked`)
+
+/** Lets the commit of this transaction be acknowledged before it is on the disk. */
+export const commitMayBeLost = statement<[], never>("select set_config('synchronous_commit', 'off', true)")
+
+/** What is left of jobs that were claimed and not begun: they wait as before. */
+export const jobsReturned = statement<
+  [tenantIds: readonly string[], ids: readonly string[], attempts: readonly number[], worker: string],
+  never
+>(`
+update stoa.jobs j set state = 'ready', worker = null, started_at = null
+from unnest($1::uuid[], $2::uuid[], $3::integer[]) as held (tenant_id, id, attempt)
+where j.tenant_id = held.tenant_id and j.id = held.id and j.attempt = held.attempt and j.worker = $4 and j.state = 'running'`)
+
+/**
+ * Jobs that are to be tried again, with what went wrong; null: nothing did. A job that holds one of its key's turns gives
+ * it back.
+ */
+export const jobsPutOff = statement<
+  [
+    tenantIds: readonly string[],
+    ids: readonly string[],
+    attempts: readonly number[],
+    worker: string,
+    runAts: readonly Date[],
+    errors: readonly (string | null)[],
+  ],
+  { count: number }
+>(`
+with put_off as (
+  update stoa.jobs j set state = 'scheduled', worker = null, started_at = null, run_at = ended.run_at,
+ 
+  failures = failures + (ended.error is not null)::integer, error = coalesce(ended.error, j.error)
+  from unnest($1::uuid[], $2::uuid[], $3::integer[], $5::timestamptz[], $6::jsonb[]) as ended (tenant_id, id, attempt, run_at, error)
+  where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4 and j.state = 'running'
+  returning 1
+)
+select count(*)::integer as count from put_off`)
+
+/** Those of the attempts that the worker still holds. Nobody takes them away until the end of the transaction. */
+export const attemptsLocked = statement<
+  [tenantIds: readonly string[], ids: readonly string[], attempts: readonly number[], worker: string],
+  { id: string }
+>(`
+select j.id from stoa.jobs j join unnest($1::uuid[], $2::uuid[], $3::integer[]) as held (tenant_id, id, attempt)
+  on j.tenant_id = held.tenant_id and j.id = held.id and j.attempt = held.attempt
+where j.worker = $4 and j.state = 'running' for update of j`)
+
+/** Notes how far jobs are. */
+export const jobsProgressed = statement<
+  [
+    tenantIds: readonly string[],
+    ids: readonly string[],
+    attempts: readonly number[],
+    worker: string,
+    progress: readonly string[],
+  ],
+  never
+>(`
+update stoa.jobs j set progress = told.progress
+from unnest($1::uuid[], $2::uuid[], $3::integer[], $5::jsonb[]) as told (tenant_id, id, attempt, progress)
+where j.tenant_id = told.tenant_id and j.id = told.id and j.attempt = told.attempt and j.worker = $4 and j.state = 'running'`)
+
+/** Removes jobs that are done and not kept. Counts those that were still this worker's. */
+export const jobsRemoved = statement<
+  [tenantIds: readonly string[], ids: readonly string[], attempts: readonly number[], worker: string],
+  { count: number }
+>(`
+with gone as (
+  delete from stoa.jobs j using unnest($1::uuid[], $2::uuid[], $3::integer[]) as ended (tenant_id, id, attempt)
+  where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4 and j.state = 'running'
+  returning 1
+)
+select count(*)::integer as count from gone`)
+
+/** Removes jobs that ended, and keeps what became of them until their day. Counts those that were still this worker's. */
+export const jobsFinished = statement<
+  [
+    tenantIds: readonly string[],
+    ids: readonly string[],
+    attempts: readonly number[],
+    worker: string,
+    outcomes: readonly string[],
+    finishedAts: readonly Date[],
+    dropOns: readonly string[],
+    results: readonly (string | null)[],
+    errors: readonly (string | null)[],
+  ],
+  { count: number }
+>(`
+with ended as (
+  select * from unnest($1::uuid[], $2::uuid[], $3::integer[], $5::text[], $6::timestamptz[], $7::date[], $8::jsonb[], $9::jsonb[])
+    as ended (tenant_id, id, attempt, outcome, finished_at, drop_on, result, error)
+), gone as (
+  delete from stoa.jobs j using ended
+  where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4 and j.state = 'running'
+  returning j.*, ended.outcome, ended.finished_at, ended.drop_on, ended.result, ended.error as last_error
+), kept as (
+${keptFrom('gone')}
+)
+select count(*)::integer as count from gone`)
+
+/** The end of a statement that keeps the rows of `from` as finished. */
+export function keptFrom(from: string): string {
+  return `insert into stoa.jobs_finished (tenant_id, id, drop_on, outcome, kind, lane, rank, attempt, failures, rescues, started_at, finished_at,
+  input, origin, concurrency_key, concurrency_limit, parent_id, tracked, progress, result, error)
+select tenant_id, id, drop_on, outcome, kind, lane, rank, attempt, failures + (outcome = 'dead')::integer, rescues, started_at, finished_at,
+  input, origin, concurrency_key, concurrency_limit, parent_id, tracked, progress, result, coalesce(last_error, error)
+from ${from}`
+}

@@ -1,0 +1,143 @@
+/*
+ * A worker's signs of life, and what comes with each: what it still holds, what somebody wants cancelled, what is
+ * paused, and whether another worker has died.
+ */
+import { hostname } from 'node:os'
+import type { Database, Tx } from '@stoa/db'
+import { type BaseCtx, newId, type Repeating, repeat, systemClock } from '@stoa/kernel'
+import type { Attempt } from './attempt.ts'
+import { dropDayOf } from './retention.ts'
+import type { QueueSignal } from './signals.ts'
+import { WORKER_LOST } from './verdict.ts'
+import {
+  attemptsHeld,
+  type BuriedRow,
+  jobsBuried,
+  jobsRescued,
+  pauses,
+  workerAdded,
+  workerRemoved,
+  workerSeen,
+  workersForgotten,
+} from './worker-store.ts'
+
+/** What liveness needs. */
+export interface LivenessDeps {
+  readonly db: Database
+  readonly ctx: BaseCtx
+  readonly heartbeatMs: number
+  readonly deadAfterMs: number
+  observe(signal: QueueSignal): void
+  wake(lanes: Iterable<string>): void
+  running(): readonly Attempt[]
+  /** Everything that it held belongs to others now. */
+  lost(): void
+  /** Something is not paused any more. */
+  resumed(): void
+  /** Jobs of workers that died are dead letters: what follows from that, in the same transaction. */
+  buried(tx: Tx, rows: readonly BuriedRow[]): Promise<void>
+}
+
+/** A job that took so many workers down with it is a dead letter. */
+const MAX_RESCUES = 5
+const BURIED_KEEP_DAYS = 30
+
+/** Whether this worker lives, and who it is. */
+export class Liveness implements AsyncDisposable {
+  readonly #deps: LivenessDeps
+  readonly #name = `${hostname()}/${process.pid}`
+  #id = newId()
+  #paused: ReadonlySet<string> = new Set()
+  #beating: Repeating | null = null
+
+  constructor(deps: LivenessDeps) {
+    this.#deps = deps
+  }
+
+  /** Who this worker is to the database. Another one after it was given up. */
+  get id(): string {
+    return this.#id
+  }
+
+  /** What is paused: `lane:bulk`, `kind:mail.send`. */
+  get paused(): ReadonlySet<string> {
+    return this.#paused
+  }
+
+  /** @throws StoaError `unavailable` when the database does not take the first sign of life */
+  async start(): Promise<void> {
+    const { ctx, db, heartbeatMs, observe } = this.#deps
+    await db.system(ctx, (tx) => tx.run(workerAdded(this.#id, this.#name)))
+    await this.look()
+    this.#beating = repeat(() => this.#beat(), {
+      clock: systemClock,
+      everyMs: heartbeatMs,
+      onError: (error) => observe({ kind: 'failed', what: 'heartbeat', error }),
+    })
+  }
+
+  /** Looks what is to be cancelled or is paused. */
+  async look(): Promise<void> {
+    const { ctx, db, resumed, running } = this.#deps
+    // What begins from here on may not be in the answer.
+    const began = performance.now()
+    const [held, paused] = await db.systemRead(ctx, (tx) =>
+      Promise.all([tx.many(attemptsHeld(this.#id)), tx.many(pauses())]),
+    )
+    const attempts = new Map(held.map((row) => [row.id, row]))
+    for (const attempt of running()) {
+      const row = attempts.get(attempt.id)
+      if (row?.attempt === attempt.attempt) {
+        if (row.cancelRequested) attempt.abort('cancelled')
+      } else if (attempt.startedAt < began) attempt.abort('lost')
+    }
+    const before = this.#paused
+    this.#paused = new Set(paused.map(({ what }) => what))
+    if ([...before].some((what) => !this.#paused.has(what))) resumed()
+  }
+
+  /** Ends. What is still held goes back. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { ctx, db, observe, wake } = this.#deps
+    await this.#beating?.[Symbol.asyncDispose]()
+    try {
+      const rows = await db.system(ctx, (tx) => tx.many(workerRemoved(this.#id)))
+      wake(new Set(rows.map(({ lane }) => lane)))
+    } catch (error) {
+      observe({ kind: 'failed', what: 'leave', error })
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { ctx, db } = this.#deps
+    if ((await db.system(ctx, (tx) => tx.run(workerSeen(this.#id)))) === 0) await this.#comeBack()
+    await this.look()
+    await this.#rescue()
+  }
+
+  /** Others gave this worker up: what it held is theirs, and it goes on under another name. */
+  async #comeBack(): Promise<void> {
+    const { ctx, db, lost, observe } = this.#deps
+    lost()
+    const id = newId()
+    await db.system(ctx, (tx) => tx.run(workerAdded(id, this.#name)))
+    this.#id = id
+    observe({ kind: 'given_up' })
+  }
+
+  async #rescue(): Promise<void> {
+    const { buried: bury, ctx, db, deadAfterMs, observe, wake } = this.#deps
+    const rescued = await db.system(ctx, async (tx) => {
+      const now = ctx.clock.now()
+      const dropOn = dropDayOf(now, BURIED_KEEP_DAYS) as string
+      const buried = await tx.many(jobsBuried(deadAfterMs, MAX_RESCUES, new Date(now), dropOn, JSON.stringify(WORKER_LOST)))
+      if (buried.length > 0) await bury(tx, buried)
+      const back = await tx.many(jobsRescued(deadAfterMs))
+      await tx.run(workersForgotten(deadAfterMs))
+      return [...buried, ...back]
+    })
+    if (rescued.length === 0) return
+    observe({ kind: 'rescued', jobs: rescued })
+    wake(new Set(rescued.map(({ lane }) => lane)))
+  }
+}

@@ -1,0 +1,7 @@
+import type { MigrationSet } from '@stoa/db'
+import { jobs } from './0001_jobs.ts'
+import { finishedJobs } from './0002_finished_jobs.ts'
+import { jobSchedules } from './0003_job_schedules.ts'
+
+/** The queue's schema. */
+export const queueMigrations: MigrationSet = { owner: 'queue', migrations: [jobs, finishedJobs, jobSchedules] }

@@ -1,0 +1,285 @@
+/*
+ * What a worker has to say about its jobs, written together: whatever ends while one commit is under way goes with the
+ * next. Each report is bound to the attempt (id, attempt, worker), so an attempt that was given to somebody else changes
+ * nothing. A report that the database does not take is said again until it does; by then the attempt may be stale, and
+ * the count tells.
+ */
+import { type Database, DatabaseError, type Tx } from '@stoa/db'
+import { type BaseCtx, backoffMs, type Ctx, systemClock } from '@stoa/kernel'
+import type { Announce, Transition } from './announce.ts'
+import type { Attempt } from './attempt.ts'
+import {
+  attemptsLocked,
+  type ClaimedRow,
+  commitMayBeLost,
+  jobsFinished,
+  jobsProgressed,
+  jobsPutOff,
+  jobsRemoved,
+} from './job-store.ts'
+import type { Lane } from './lanes.ts'
+import { dropDayOf } from './retention.ts'
+import type { QueueSignal } from './signals.ts'
+import type { Verdict } from './verdict.ts'
+import { parentsReleased, turnsGiven, turnsLocked, uniquesFreed } from './waiting-store.ts'
+
+/** Whom a report is of: an attempt, or a claimed job that could not become one. */
+export interface Reported {
+  readonly row: ClaimedRow
+  /** Null when its tenant is not known. */
+  readonly ctx: Ctx | null
+  /** The newest progress. */
+  readonly unwritten: Attempt['unwritten']
+}
+
+interface Ended {
+  readonly kind: 'ended'
+  readonly attempt: Reported
+  readonly lane: Lane
+  readonly verdict: Verdict
+  /** In milliseconds. */
+  readonly at: number
+}
+
+/** One thing to be said of an attempt. */
+export type Report = { readonly kind: 'started' | 'progress'; readonly attempt: Reported; readonly lane: Lane } | Ended
+
+/** What reports need. */
+export interface ReportDeps {
+  readonly db: Database
+  readonly ctx: BaseCtx
+  readonly announce: Announce | null
+  readonly observe: (signal: QueueSignal) => void
+  /** Jobs of these lanes may be claimed now. */
+  wake(lanes: Iterable<string>): void
+  /** The worker's id at present. */
+  worker(): string
+}
+
+const MAX_REPORTS = 1_000
+const RETRY_MIN_MS = 50
+const RETRY_MAX_MS = 2_000
+
+/** Writes reports. */
+export class Reports implements AsyncDisposable {
+  readonly #deps: ReportDeps
+  #waiting: Report[] = []
+  #writing: Promise<void> | null = null
+  /** So many reports go one by one. */
+  #alone = 0
+
+  constructor(deps: ReportDeps) {
+    this.#deps = deps
+  }
+
+  /** How many are not written yet. */
+  get unwritten(): number {
+    return this.#waiting.length
+  }
+
+  add(report: Report): void {
+    this.#waiting.push(report)
+    this.#writing ??= this.#write()
+  }
+
+  /** Resolves when all that was added is written. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing
+  }
+
+  async #write(): Promise<void> {
+    // In the next turn of the event loop: those who end together are written together.
+    await new Promise((resolve) => setImmediate(resolve))
+    for (let failures = 0; this.#waiting.length > 0; ) {
+      const batch = this.#waiting.splice(0, this.#alone ? 1 : MAX_REPORTS)
+      try {
+        await this.#commit(batch)
+        failures = 0
+        this.#alone = Math.max(0, this.#alone - 1)
+      } catch (error) {
+        this.#deps.observe({ kind: 'failed', what: 'reports', error })
+        this.#waiting.unshift(...this.#repaired(batch, error))
+        await systemClock.sleep(backoffMs(failures++, RETRY_MIN_MS, RETRY_MAX_MS))
+      }
+    }
+    this.#writing = null
+  }
+
+  /**
+   * What to say in place of what the database refused. A refusal of one report must not keep the others from being
+   * heard: they are said one by one, and the one that is refused again without what could be wrong with it.
+   */
+  #repaired(batch: readonly Report[], error: unknown): readonly Report[] {
+    if (!(error instanceof DatabaseError)) return batch
+    if (batch.length > 1) {
+      this.#alone = batch.length
+      return batch
+    }
+    return batch.flatMap((report) => (report.kind === 'ended' ? [withoutContents(report)] : []))
+  }
+
+  async #commit(batch: readonly Report[]): Promise<void> {
+    const { ctx, db, observe, wake } = this.#deps
+    const tally = new Tally()
+    const tracked = this.#deps.announce ? batch.filter(({ attempt }) => attempt.row.tracked) : []
+    await db.system(ctx, async (tx) => {
+      tally.reset()
+      if (batch.every(({ lane }) => !lane.durable)) tx.later(commitMayBeLost())
+      const held = tracked.length > 0 ? await this.#held(tx, tracked) : null
+      this.#writeEnds(tx, batch, tally)
+      for (const report of tracked) if (held?.has(report.attempt.row.id)) this.#announce(tx, report)
+    })
+    if (tally.lanes.size > 0) wake(tally.lanes)
+    if (tally.stale > 0) observe({ kind: 'stale', count: tally.stale })
+  }
+
+  #writeEnds(tx: Tx, batch: readonly Report[], tally: Tally): void {
+    const progress = batch.filter((report) => report.kind === 'progress')
+    if (progress.length > 0) tx.later(progressStatement(progress, this.#deps.worker()))
+    const ends = batch.filter((report) => report.kind === 'ended')
+    if (ends.length === 0) return
+    const worker = this.#deps.worker()
+    const removed = ends.filter((end) => !isPutOff(end) && dropDay(end) === null)
+    const finished = ends.filter((end) => !isPutOff(end) && dropDay(end) !== null)
+    const putOff = ends.filter(isPutOff)
+    const count = (expected: number) => ({ seen: (row: { count: number }) => tally.changed(expected, row.count) })
+    if (removed.length > 0) tx.later(jobsRemoved(...keysOf(removed), worker), count(removed.length))
+    if (finished.length > 0) tx.later(finishedStatement(finished, worker), count(finished.length))
+    if (putOff.length > 0) tx.later(putOffStatement(putOff, worker), count(putOff.length))
+    const all = ends.map((end) => ({ row: end.attempt.row, isOver: !isPutOff(end) }))
+    writeConsequences(tx, all, tally.lanes)
+  }
+
+  /** Which of these jobs are still this worker's, with the same attempt: of the others nothing may be announced. */
+  async #held(tx: Tx, reports: readonly Report[]): Promise<ReadonlySet<string>> {
+    const rows = await tx.many(attemptsLocked(...keysOf(reports), this.#deps.worker()))
+    return new Set(rows.map((row) => row.id))
+  }
+
+  #announce(tx: Tx, report: Report): void {
+    const { ctx, row } = report.attempt
+    const transition = transitionOf(report)
+    if (ctx && transition) this.#deps.announce?.(ctx, tx, row, transition)
+  }
+}
+
+/** What a commit came to. */
+class Tally {
+  stale = 0
+  lanes = new Set<string>()
+
+  reset(): void {
+    this.stale = 0
+    this.lanes = new Set()
+  }
+
+  changed(expected: number, count: number): void {
+    this.stale += expected - count
+  }
+}
+
+function withoutContents(report: Ended): Ended {
+  const failure = { reason: 'result_invalid', message: 'The database does not take its result.' }
+  return { ...report, verdict: { kind: 'dead', failure } }
+}
+
+/** A job whose attempt has ended. */
+export interface EndedRow {
+  readonly row: Pick<ClaimedRow, 'tenantId' | 'id' | 'kind' | 'parentId' | 'uniqueKey' | 'concurrencyKey'>
+  /** False when it comes again. */
+  readonly isOver: boolean
+}
+
+/**
+ * What follows for others when jobs end or are put off: a parent that waited, a key, a turn. The lanes of those who may
+ * be claimed now are added to `lanes`.
+ */
+export function writeConsequences(tx: Tx, ended: readonly EndedRow[], lanes: Set<string>): void {
+  const over = ended.filter(({ isOver }) => isOver).map(({ row }) => row)
+  const free = {
+    seen: (_: unknown, rows: readonly { lane: string }[]) => {
+      for (const { lane } of rows) lanes.add(lane)
+    },
+  }
+  const children = over.filter((row) => row.parentId !== null)
+  if (children.length > 0) {
+    const parents = children.map((row) => row.parentId as string)
+    tx.later(parentsReleased(children.map((row) => row.tenantId), parents), free)
+  }
+  const unique = over.filter((row) => row.uniqueKey !== null)
+  if (unique.length > 0) {
+    const [tenants, kinds, keys] = columnsOf(unique, (row) => row.uniqueKey as string)
+    tx.later(uniquesFreed(tenants, unique.map((row) => row.id), kinds, keys))
+  }
+  const keyed = ended.map(({ row }) => row).filter((row) => row.concurrencyKey !== null)
+  if (keyed.length > 0) {
+    const keys = columnsOf(keyed, (row) => row.concurrencyKey as string)
+    tx.later(turnsLocked(...keys))
+    tx.later(turnsGiven(...keys), free)
+  }
+}
+
+type Row = EndedRow['row']
+
+function columnsOf(rows: readonly Row[], key: (row: Row) => string): [string[], string[], string[]] {
+  return [rows.map((row) => row.tenantId), rows.map((row) => row.kind), rows.map(key)]
+}
+
+function isPutOff({ verdict }: Ended): boolean {
+  return verdict.kind === 'retry' || verdict.kind === 'snooze'
+}
+
+/** The day on which what is kept of a job goes; null: nothing is kept. */
+function dropDay({ at, attempt, lane, verdict }: Ended): string | null {
+  return dropDayOf(at, verdict.kind === 'done' ? lane.keepDays : lane.keepDeadDays, attempt.row.parentId !== null)
+}
+
+function keysOf(ends: readonly Report[]): [string[], string[], number[]] {
+  return [
+    ends.map(({ attempt }) => attempt.row.tenantId),
+    ends.map(({ attempt }) => attempt.row.id),
+    ends.map(({ attempt }) => attempt.row.attempt),
+  ]
+}
+
+function finishedStatement(ends: readonly Ended[], worker: string) {
+  return jobsFinished(
+    ...keysOf(ends),
+    worker,
+    ends.map(({ verdict }) => verdict.kind),
+    ends.map(({ at }) => new Date(at)),
+    ends.map((end) => dropDay(end) as string),
+    ends.map(({ verdict }) => (verdict.kind === 'done' ? verdict.result : null)),
+    ends.map(({ verdict }) => ('failure' in verdict ? JSON.stringify(verdict.failure) : null)),
+  )
+}
+
+function putOffStatement(ends: readonly Ended[], worker: string) {
+  return jobsPutOff(
+    ...keysOf(ends),
+    worker,
+    ends.map(({ verdict }) => new Date((verdict as { at: number }).at)),
+    ends.map(({ verdict }) => (verdict.kind === 'retry' ? JSON.stringify(verdict.failure) : null)),
+  )
+}
+
+function progressStatement(reports: readonly Report[], worker: string) {
+  const texts = reports.map(({ attempt }) => JSON.stringify(attempt.unwritten))
+  return jobsProgressed(...keysOf(reports), worker, texts)
+}
+
+function transitionOf(report: Report): Transition | null {
+  if (report.kind === 'started') return { kind: 'started' }
+  if (report.kind === 'progress') return report.attempt.unwritten && { kind: 'progress', ...report.attempt.unwritten }
+  const { verdict } = report
+  switch (verdict.kind) {
+    case 'done':
+      return { kind: 'done', result: verdict.result === null ? null : JSON.parse(verdict.result) }
+    case 'retry':
+      return { kind: 'failed', failure: verdict.failure, nextAt: new Date(verdict.at) }
+    case 'snooze':
+      return { kind: 'snoozed', nextAt: new Date(verdict.at) }
+    default:
+      return { kind: verdict.kind, failure: verdict.failure }
+  }
+}

@@ -1,0 +1,181 @@
+/*
+ * The jobs of one lane that this worker has claimed and not begun. One loop claims, and no faster than jobs are begun:
+ *
+ *   wanted = free slots + what ends within the next claim or two
+ *
+ * So a lane of jobs that take a second is claimed job by job, and none lies here that another worker could run; a lane
+ * of jobs that take a microsecond is claimed by the hundred. A claim that brings nothing ends the round: the loop sleeps
+ * until a hint, or until the poll, which is the truth.
+ */
+import type { Database } from '@stoa/db'
+import { Alarm, backoffMs, type BaseCtx, systemClock } from '@stoa/kernel'
+import { type ClaimedRow, commitMayBeLost, jobsClaimed } from './job-store.ts'
+import type { QueueSignal } from './signals.ts'
+
+/** What a stock needs of its worker. */
+export interface StockHost {
+  readonly db: Database
+  readonly ctx: BaseCtx
+  readonly pollMs: number
+  readonly maxPrefetch: number
+  observe(signal: QueueSignal): void
+  /** How many more jobs of the lane may start now. */
+  free(): number
+  /** The worker's id at present. */
+  worker(): string
+  /** Kinds that must not be claimed: paused, or out of turns. Null: nothing of the lane. */
+  notKinds(): readonly string[] | null
+  /** There is something to begin. */
+  arrived(): void
+}
+
+const NOBODY = '00000000-0000-0000-0000-000000000000'
+/** Jobs that end within this time are claimed ahead. */
+const AHEAD_MS = 20
+const RETRY_MIN_MS = 100
+const RETRY_MAX_MS = 5_000
+
+/** Claimed jobs of one lane. */
+export class Stock {
+  readonly lane: string
+  readonly #host: StockHost
+  readonly #alarm = new Alarm()
+  readonly #closing = new AbortController()
+  #rows: ClaimedRow[] = []
+  #next = 0
+  /** Where the next claim's turn over the tenants begins. */
+  #after = NOBODY
+  #ended = 0
+  #perMs = 0
+  #measuredAt = performance.now()
+  #running: Promise<void> = Promise.resolve()
+  #isHungry = true
+
+  constructor(lane: string, host: StockHost) {
+    this.lane = lane
+    this.#host = host
+  }
+
+  start(): void {
+    this.#running = this.#claimForEver()
+  }
+
+  /** How many lie here. */
+  get size(): number {
+    return this.#rows.length - this.#next
+  }
+
+  /** The next one to begin. */
+  take(): ClaimedRow | undefined {
+    const row = this.#rows[this.#next]
+    if (row) this.#next++
+    return row
+  }
+
+  /** Something may be ready. */
+  hint(): void {
+    this.#isHungry = true
+    this.#alarm.ring()
+  }
+
+  /** A job of the lane has ended. */
+  jobEnded(): void {
+    this.#ended++
+    if (this.#isHungry) this.#alarm.ring()
+  }
+
+  /** What lies here belongs to others now. */
+  forget(): void {
+    this.#rows = []
+    this.#next = 0
+  }
+
+  /** Stops claiming, and gives what was not begun. */
+  async close(): Promise<readonly ClaimedRow[]> {
+    this.#closing.abort()
+    this.#alarm.ring()
+    await this.#running
+    const left = this.#rows.slice(this.#next)
+    this.forget()
+    return left
+  }
+
+  async #claimForEver(): Promise<void> {
+    const { signal } = this.#closing
+    for (let failures = 0; !signal.aborted; ) {
+      this.#alarm.reset()
+      const wanted = this.#wanted()
+      if (wanted === 0 || !this.#isHungry) {
+        await this.#alarm.wait(systemClock, this.#host.pollMs * (0.8 + Math.random() * 0.4))
+        // Whoever waited for so long without a hint looks; whoever waits for a slot is woken by the next that is free.
+        this.#isHungry = true
+        continue
+      }
+      try {
+        await this.#claim(wanted)
+        failures = 0
+      } catch (error) {
+        this.#host.observe({ kind: 'failed', what: 'claim', error })
+        await systemClock.sleep(backoffMs(failures++, RETRY_MIN_MS, RETRY_MAX_MS), signal).catch(() => undefined)
+      }
+    }
+  }
+
+  /** How many to claim now; 0: it is not worth it yet. */
+  #wanted(): number {
+    this.#measure()
+    const ahead = Math.min(this.#host.maxPrefetch, Math.floor(this.#perMs * AHEAD_MS))
+    const enough = Math.min(this.#host.maxPrefetch, this.#host.free() + ahead)
+    const wanted = enough - this.size
+    return wanted > 0 && (this.size === 0 || wanted * 2 >= enough) ? wanted : 0
+  }
+
+  #measure(): void {
+    const now = performance.now()
+    const ms = now - this.#measuredAt
+    if (ms < 1) return
+    const rate = this.#ended / ms
+    // Faster is believed at once, slower by halves.
+    this.#perMs = Math.max(rate, (this.#perMs + rate) / 2)
+    this.#ended = 0
+    this.#measuredAt = now
+  }
+
+  async #claim(wanted: number): Promise<void> {
+    const { ctx, db } = this.#host
+    const notKinds = this.#host.notKinds()
+    let claimed: readonly ClaimedRow[] = []
+    if (notKinds !== null) {
+      const query = jobsClaimed(this.lane, this.#host.worker(), wanted, this.#after, notKinds)
+      await db.system(ctx, async (tx) => {
+        tx.later(commitMayBeLost())
+        tx.later(query, { seen: (_, rows) => void (claimed = rows) })
+      })
+    }
+    // All tenants had their turn, so the next claim begins at the first one again; else after the last that had one.
+    const tenants = new Set(claimed.map((row) => row.tenantId))
+    const wasFromTheFirst = this.#after === NOBODY
+    this.#after = tenants.size === wanted ? claimed.reduce((last, { tenantId }) => (tenantId > last ? tenantId : last), NOBODY) : NOBODY
+    if (claimed.length === 0) {
+      this.#isHungry = !wasFromTheFirst && notKinds !== null
+      return
+    }
+    this.#rows = [...this.#rows.slice(this.#next), ...inTurns(claimed)]
+    this.#next = 0
+    this.#host.arrived()
+  }
+}
+
+/** The most urgent first; of equal ones the tenants by turns, the oldest of each first. */
+function inTurns(claimed: readonly ClaimedRow[]): ClaimedRow[] {
+  if (claimed.length < 2) return [...claimed]
+  const places = new Map<string, number>()
+  const sorted = claimed.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const placed = sorted.map((row) => {
+    const place = places.get(row.tenantId) ?? 0
+    places.set(row.tenantId, place + 1)
+    return { row, place }
+  })
+  if (places.size > 1) placed.sort((a, b) => a.place - b.place)
+  return placed.map(({ row }) => row)
+}

@@ -1,0 +1,82 @@
+/*
+ * Workers and their signs of life, by the database's clock alone: the clocks of machines need not agree. A worker that
+ * was silent for too long is removed, and what it held goes back in the same statement.
+ */
+import { statement } from '@stoa/db'
+import { type ClaimedRow, keptFrom } from './job-store.ts'
+
+export const workerAdded = statement<[id: string, name: string], never>(
+  'insert into stoa.job_workers (id, name, started_at, seen_at) values ($1, $2, clock_timestamp(), clock_timestamp())',
+)
+
+/** A sign of life. Changes no row when the worker was given up. */
+export const workerSeen = statement<[id: string], never>(
+  'update stoa.job_workers set seen_at = clock_timestamp() where id = $1',
+)
+
+/** The attempts that the worker holds, and which of them somebody wants to be cancelled. */
+export const attemptsHeld = statement<[worker: string], { id: string; attempt: number; cancelRequested: boolean }>(
+  "select id, attempt, cancel_requested from stoa.jobs where worker = $1 and state = 'running'",
+)
+
+/** A job that was taken from a worker which is gone. */
+export interface RescuedRow {
+  readonly tenantId: string
+  readonly id: string
+  readonly kind: string
+  readonly lane: string
+  readonly rescues: number
+}
+
+/** A job that is a dead letter now, with what others need to know. */
+export interface BuriedRow extends RescuedRow, Pick<ClaimedRow, 'attempt' | 'origin' | 'parentId' | 'uniqueKey' | 'concurrencyKey' | 'tracked'> {}
+
+const HELD_BY_NOBODY = `j.state = 'running' and not exists (
+  select 1 from stoa.job_workers w where w.id = j.worker and w.seen_at >= clock_timestamp() - $1 * interval '1 ms'
+)`
+
+/** Dead letters of those whose workers died again and again. They are kept for `keepDays`. */
+export const jobsBuried = statement<
+  [silentMs: number, rescues: number, now: Date, dropOn: string, failure: string],
+  BuriedRow
+>(`
+with gone as (
+  delete from stoa.jobs j where ${HELD_BY_NOBODY} and j.rescues >= $2
+  returning j.*, 'dead' as outcome, $3::timestamptz as finished_at, $4::date as drop_on, null::jsonb as result, $5::jsonb as last_error
+), kept as (
+${keptFrom('gone')}
+)
+select tenant_id, id, kind, lane, rescues, attempt, origin, parent_id, unique_key, concurrency_key, tracked from gone`)
+
+/**
+ * Gives back what is held by workers that were silent for `silentMs`, or are not there at all. It counts as rescued,
+ * not as failed: it may have done nothing wrong.
+ */
+export const jobsRescued = statement<[silentMs: number], RescuedRow>(`
+update stoa.jobs j set state = case when j.concurrency_key is null then 'ready' else 'held' end, worker = null, started_at = null,
+  rescues = j.rescues + 1
+where ${HELD_BY_NOBODY}
+returning j.tenant_id, j.id, j.kind, j.lane, j.rescues`)
+
+/** Forgets workers that were silent for `silentMs`. */
+export const workersForgotten = statement<[silentMs: number], never>(
+  "delete from stoa.job_workers where seen_at < clock_timestamp() - $1 * interval '1 ms'",
+)
+
+/** The worker has ended: what it still holds goes back, and it is forgotten. */
+export const workerRemoved = statement<[id: string], { lane: string }>(`
+with gone as (
+  delete from stoa.job_workers where id = $1 returning id
+)
+update stoa.jobs j set state = case when j.concurrency_key is null then 'ready' else 'held' end, worker = null, started_at = null
+from gone where j.worker = gone.id and j.state = 'running'
+returning j.lane`)
+
+/** What is paused: `lane:bulk`, `kind:mail.send`. */
+export const pauses = statement<[], { what: string }>('select what from stoa.job_pauses order by what')
+
+export const paused = statement<[what: string, at: Date], never>(
+  'insert into stoa.job_pauses (what, paused_at) values ($1, $2) on conflict (what) do nothing',
+)
+
+export const resumed = statement<[what: string], never>('delete from stoa.job_pauses where what = $1')

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { Ctx } from '@stoa/kernel'
+import { engines, eventually, TestSignal } from '@stoa/testkit'
+import { type Bench, numbered, QUICK, setup } from './setup.ts'
+
+for (const engine of engines) {
+  describe(`the order of jobs on ${engine}`, () => {
+    it('is by priority, then by turns of the tenants, then by age', async () => {
+      const ran: string[] = []
+      const job = numbered((ctx, { n }) => void ran.push(`${ctx.tenant.slug}${n}`))
+      await using bench = await setup(engine, { jobs: [job], worker: null })
+      const { queue } = bench
+      const [a, b, c] = await tenants(bench, 'a', 'b', 'c')
+      for (let n = 1; n <= 4; n++) await queue.add(a, job, { n })
+      for (let n = 1; n <= 2; n++) await queue.add(b, job, { n })
+      await queue.add(c, job, { n: 1 })
+      await queue.add(b, job, { n: 9 }, { priority: 5 })
+      await queue.work({ ...QUICK, slots: 1, lanes: ['default'] })
+      await eventually(() => ran.length === 8)
+      assert.deepEqual(ran, ['b9', 'a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'a4'])
+    })
+
+    it('lets no tenant wait for the thousand jobs of another', async () => {
+      const ran: string[] = []
+      const job = numbered((ctx) => void ran.push(ctx.tenant.slug))
+      await using bench = await setup(engine, { jobs: [job], worker: null })
+      const { db, queue } = bench
+      const [many, one] = await tenants(bench, 'many', 'one')
+      await db.transaction(many, async (tx) => {
+        for (let n = 0; n < 1_000; n++) queue.enqueue(many, tx, job, { n })
+      })
+      await queue.add(one, job, { n: 1 })
+      await queue.work(QUICK)
+      await eventually(() => ran.length === 1_001)
+      assert.ok(ran.indexOf('one') < 100, `it was the ${ran.indexOf('one')}th`)
+    })
+
+    it('lets no lane wait for the jobs of another, however long they take', async () => {
+      const go = new TestSignal()
+      const ran: string[] = []
+      const slow = numbered(() => go.wait(), { name: 'test.slow', lane: 'bulk' })
+      const urgent = numbered(() => void ran.push('urgent'), { name: 'test.urgent', lane: 'critical' })
+      const usual = numbered(() => void ran.push('usual'))
+      await using bench = await setup(engine, { jobs: [slow, urgent, usual], worker: { ...QUICK, slots: 6 } })
+      const { ctx, queue } = bench
+      await Promise.all(Array.from({ length: 50 }, (_, n) => queue.add(ctx, slow, { n })))
+      await eventually(async () => (await bench.rows()).some(({ state }) => state === 'running'))
+      await queue.add(ctx, urgent, { n: 1 })
+      await queue.add(ctx, usual, { n: 1 })
+      await eventually(() => ran.length === 2)
+      const running = (await bench.rows()).filter(({ state }) => state === 'running')
+      assert.ok(running.length <= 3, 'bulk takes no more than half of the slots, and claims nothing that it cannot begin')
+      go.fire()
+    })
+  })
+}
+
+async function tenants(bench: Bench, ...slugs: string[]): Promise<[Ctx, Ctx, Ctx]> {
+  const made: Ctx[] = []
+  for (const slug of slugs) made.push(await bench.tenant(slug))
+  return made as [Ctx, Ctx, Ctx]
+}

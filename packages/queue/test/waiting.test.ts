@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { isError } from '@stoa/kernel'
+import { engines, eventually, TestSignal } from '@stoa/testkit'
+import { queueErrors } from '../src/index.ts'
+import { numbered, QUICK, setup } from './setup.ts'
+
+for (const engine of engines) {
+  describe(`jobs that wait on ${engine}`, () => {
+    it('for a time do not run before it', async () => {
+      const ran: number[] = []
+      const job = numbered((_, { n }) => void ran.push(n))
+      await using bench = await setup(engine, { jobs: [job] })
+      const { ctx, queue } = bench
+      const due = Date.now() + 150
+      await queue.add(ctx, job, { n: 2 }, { runAt: new Date(due) })
+      await queue.add(ctx, job, { n: 1 })
+      await eventually(() => ran.length === 2)
+      assert.deepEqual(ran, [1, 2])
+      assert.ok(Date.now() >= due)
+    })
+
+    it('of one key run no more at a time than the key allows, and all of them run', async () => {
+      let running = 0
+      let most = 0
+      const ran: number[] = []
+      const job = numbered(
+        async (_, { n }) => {
+          most = Math.max(most, ++running)
+          await new Promise((resolve) => setImmediate(resolve))
+          running--
+          ran.push(n)
+        },
+        { concurrency: { limit: 2, key: ({ n }) => (n < 100 ? 'few' : 'others') } },
+      )
+      await using bench = await setup(engine, { jobs: [job] })
+      const { another, ctx, queue } = bench
+      await another()
+      await Promise.all(Array.from({ length: 20 }, (_, n) => queue.add(ctx, job, { n })))
+      await eventually(() => ran.length === 20)
+      assert.ok(most <= 2, `${most} at a time`)
+      assert.deepEqual(ran.toSorted((a, b) => a - b), Array.from({ length: 20 }, (_, n) => n))
+    })
+
+    it('for children run when all have ended, whatever became of them', async () => {
+      const child = numbered(
+        (_, { n }) => {
+          if (n === 2) throw new Error('no')
+          return n
+        },
+        { name: 'test.child', retries: 0, lane: 'bulk' },
+      )
+      const parent = numbered(async (_, __, running) => await running.children())
+      await using bench = await setup(engine, { jobs: [child, parent] })
+      const { ctx, db, queue } = bench
+      const { children, id } = await db.transaction(ctx, async (tx) =>
+        queue.enqueueAfter(
+          ctx,
+          tx,
+          { job: parent, input: { n: 0 } },
+          [1, 2, 3].map((n) => ({ job: child, input: { n } })),
+        ),
+      )
+      const done = await eventually(
+        () => queue.operations.job(ctx, id),
+        ({ state }) => state === 'done',
+      )
+      assert.deepEqual(
+        done.result,
+        children.map((childId, index) => ({
+          id: childId,
+          kind: 'test.child',
+          outcome: index === 1 ? 'dead' : 'done',
+          result: index === 1 ? null : index + 1,
+        })),
+      )
+    })
+
+    it('are made once by key: until they have ended, or for a while', async () => {
+      const go = new TestSignal()
+      const job = numbered(() => go.wait(), { unique: { key: ({ n }) => `n${n}` } })
+      const windowed = numbered(() => undefined, {
+        name: 'test.windowed',
+        unique: { key: () => 'one', windowMs: 3_600_000 },
+      })
+      await using bench = await setup(engine, { jobs: [job, windowed] })
+      const { ctx, db, queue } = bench
+      const once = (n: number) => db.transaction(ctx, (tx) => queue.enqueueOnce(ctx, tx, job, { n }))
+      const first = await once(1)
+      assert.equal(first.isNew, true)
+      assert.deepEqual(await once(1), { id: first.id, isNew: false })
+      assert.equal((await once(2)).isNew, true)
+      go.fire()
+      await eventually(async () => (await bench.rows()).length === 0)
+      const again = await once(1)
+      assert.equal(again.isNew, true)
+      const held = await queue.add(ctx, windowed, { n: 1 })
+      await eventually(async () => (await queue.operations.job(ctx, held)).state === 'done')
+      assert.equal(await queue.add(ctx, windowed, { n: 2 }), held)
+    })
+
+    it('that many want at once are made once', async () => {
+      const job = numbered(() => undefined, { unique: { key: () => 'one' } })
+      await using bench = await setup(engine, { jobs: [job], worker: null })
+      const { ctx, queue } = bench
+      const ids = await Promise.all(Array.from({ length: 20 }, (_, n) => queue.add(ctx, job, { n })))
+      assert.equal(new Set(ids).size, 1)
+      assert.equal((await bench.rows()).length, 1)
+    })
+
+    it('ask for their turn, and those that have none wait without having failed', async () => {
+      const ran: number[] = []
+      let turns = 1
+      const job = numbered((_, { n }) => void ran.push(n), {
+        takeTurn: async () => ({ allowed: turns-- > 0, retryAfterMs: 30 }),
+      })
+      await using bench = await setup(engine, { jobs: [job] })
+      const { ctx, queue } = bench
+      await queue.add(ctx, job, { n: 1 })
+      await queue.add(ctx, job, { n: 2 })
+      await eventually(async () => (await bench.rows())[0]?.state === 'scheduled')
+      assert.equal((await bench.rows())[0]?.failures, 0)
+      turns = 10
+      await eventually(() => ran.length === 2)
+    })
+
+    it('are cancelled at once; those that run are told so', async () => {
+      const started = new TestSignal()
+      const job = numbered(async (_, { n }, { signal }) => {
+        if (n === 1) return
+        started.fire()
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      })
+      await using bench = await setup(engine, { jobs: [job] })
+      const { ctx, queue } = bench
+      const waiting = await queue.add(ctx, job, { n: 1 }, { delayMs: 60_000 })
+      assert.equal(await queue.operations.cancel(ctx, waiting), true)
+      assert.equal((await queue.operations.job(ctx, waiting)).state, 'cancelled')
+      const running = await queue.add(ctx, job, { n: 2 })
+      await started.wait()
+      assert.equal(await queue.operations.cancel(ctx, running), false)
+      await eventually(async () => (await queue.operations.job(ctx, running)).state === 'cancelled')
+      await assert.rejects(queue.operations.cancel(ctx, running), (error) => isError(error, queueErrors.job_finished))
+    })
+
+    it('are made new when they are dead, one or all', async () => {
+      let fails = true
+      const job = numbered(
+        () => {
+          if (fails) throw new Error('no')
+        },
+        { retries: 0 },
+      )
+      await using bench = await setup(engine, { jobs: [job] })
+      const { ctx, queue } = bench
+      const ids = await Promise.all([1, 2, 3].map((n) => queue.add(ctx, job, { n })))
+      const dead = () => queue.operations.list(ctx, { states: ['dead'] })
+      await eventually(dead, (rows) => rows.length === 3)
+      fails = false
+      await queue.operations.redrive(ctx, ids[0] as string)
+      await eventually(async () => (await queue.operations.job(ctx, ids[0] as string)).state === 'done')
+      assert.equal(await queue.operations.redriveAll(ctx, 'test.numbered'), 2)
+      await eventually(
+        () => queue.operations.list(ctx, { states: ['done'] }),
+        (rows) => rows.length === 3,
+      )
+    })
+
+    it('in a lane or of a kind that is paused are not claimed', async () => {
+      const ran: number[] = []
+      const job = numbered((_, { n }) => void ran.push(n))
+      await using bench = await setup(engine, { jobs: [job], worker: null })
+      const { ctx, queue } = bench
+      const { operations } = queue
+      await operations.pause({ kind: 'test.numbered' })
+      await operations.pause({ lane: 'bulk' })
+      await queue.work(QUICK)
+      assert.deepEqual(await operations.paused(), ['kind:test.numbered', 'lane:bulk'])
+      await queue.add(ctx, job, { n: 1 })
+      await queue.add(ctx, job, { n: 2 }, { lane: 'bulk' })
+      await operations.resume({ kind: 'test.numbered' })
+      await eventually(() => ran.length === 1)
+      assert.deepEqual(ran, [1])
+      await operations.resume({ lane: 'bulk' })
+      await eventually(() => ran.length === 2)
+    })
+  })
+}
