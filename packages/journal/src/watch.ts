@@ -8,7 +8,7 @@
  * seen, so that what was committed just before it began comes too.
  */
 import type { Database } from '@stoa/db'
-import { Alarm, backoffMs, type BaseCtx } from '@stoa/kernel'
+import { Alarm, type BaseCtx, backoffMs } from '@stoa/kernel'
 import type { JournalEvent } from './event.ts'
 import { type EventRow, eventsUnseen, horizon } from './event-store.ts'
 import { eventOf } from './feed.ts'

@@ -4,7 +4,7 @@
  * time may go on in its own code, and what it then says is not listened to.
  */
 import type { Tx } from '@stoa/db'
-import { type Ctx, idTime, StoaError, type Tenant, type BaseCtx } from '@stoa/kernel'
+import { type BaseCtx, type Ctx, idTime, StoaError, type Tenant } from '@stoa/kernel'
 import { queueErrors } from './errors.ts'
 import type { JobDefinition } from './job.ts'
 import { JobCtx } from './job-ctx.ts'
@@ -98,9 +98,11 @@ export class Attempt implements RunningJob {
 
   /** Aborts its signal. `lost`: nothing that it says is listened to any more. */
   abort(reason: AbortReason): void {
-    if (this.#over || this.#aborted) return
-    this.#aborted = reason
-    this.#abort?.abort(reasonOf(reason))
+    if (this.#over) return
+    if (!this.#aborted) {
+      this.#aborted = reason
+      this.#abort?.abort(reasonOf(reason))
+    }
     if (reason === 'lost') this.#end(null)
   }
 
@@ -124,16 +126,16 @@ export class Attempt implements RunningJob {
 
   #returned(result: unknown): void {
     if (this.#over) return
-    if (this.#finished) return this.#end(null)
     const text = encodedResult(result)
-    if (text instanceof Error) this.#end({ kind: 'dead', failure: { ...failureOf(text), reason: 'result_invalid' } })
+    if (this.#finished) this.#end(null)
+    else if (text instanceof Error)
+      this.#end({ kind: 'dead', failure: { ...failureOf(text), reason: 'result_invalid' } })
     else this.#end({ kind: 'done', result: text })
   }
 
   #threw(error: unknown): void {
     if (this.#over) return
-    if (this.#finished) return this.#end(null)
-    this.#end(this.#verdictOf(error))
+    this.#end(this.#finished ? null : this.#verdictOf(error))
   }
 
   #verdictOf(error: unknown): Verdict {

@@ -115,9 +115,14 @@ export class Dispatcher implements AttemptHost {
     const lanes = new Set<string>()
     for (const row of rows.filter(({ tracked }) => tracked)) {
       const tenant = await this.#deps.tenants.find(row.tenantId)
-      if (tenant) announce?.(new JobCtx(ctx, tenant, row, neverAborted), tx, row, { kind: 'dead', failure: WORKER_LOST })
+      if (tenant)
+        announce?.(new JobCtx(ctx, tenant, row, neverAborted), tx, row, { kind: 'dead', failure: WORKER_LOST })
     }
-    writeConsequences(tx, rows.map((row) => ({ row, isOver: true })), lanes)
+    writeConsequences(
+      tx,
+      rows.map((row) => ({ row, isOver: true })),
+      lanes,
+    )
     tx.afterCommit(() => wake(lanes))
   }
 
@@ -145,7 +150,8 @@ export class Dispatcher implements AttemptHost {
       )
       if (count === 0) throw new StoaError(queueErrors.job_attempt_stale)
       writeConsequences(tx, [{ row, isOver: true }], lanes)
-      if (row.tracked) announce?.(attempt.ctx, tx, row, { kind: 'done', result: text === null ? null : JSON.parse(text) })
+      if (row.tracked)
+        announce?.(attempt.ctx, tx, row, { kind: 'done', result: text === null ? null : JSON.parse(text) })
       tx.afterCommit(() => wake(lanes))
       return value
     })
@@ -229,7 +235,10 @@ export class Dispatcher implements AttemptHost {
   #start(row: ClaimedRow, lane: Lane): void {
     const tenant = this.#deps.tenants.known(row.tenantId)
     const definition = this.#deps.definition(row.kind)
-    if (tenant && !definition?.takeTurn) return this.#run(row, lane, definition, tenant)
+    if (tenant && !definition?.takeTurn) {
+      this.#run(row, lane, definition, tenant)
+      return
+    }
     this.#preparing++
     this.#prepare(row, lane, definition)
       .catch((error) => {
@@ -250,19 +259,23 @@ export class Dispatcher implements AttemptHost {
       const turn = await definition.takeTurn(new JobCtx(ctx, tenant, row, neverAborted), row.input as never)
       if (!turn.allowed) {
         this.#outOfTurns.set(row.kind, performance.now() + turn.retryAfterMs)
-        return this.#refuse(row, lane, tenant, this.#snooze(turn.retryAfterMs))
+        this.#refuse(row, lane, tenant, this.#snooze(turn.retryAfterMs))
+        return
       }
     }
     this.#run(row, lane, definition, tenant)
   }
 
   #run(row: ClaimedRow, lane: Lane, definition: JobDefinition | undefined, tenant: Tenant | null): void {
+    if (!definition?.run) this.#refuse(row, lane, tenant, this.#snooze(UNKNOWN_KIND_MS))
+    else if (!tenant) this.#refuse(row, lane, tenant, dead('error', 'Its tenant does not exist.'))
+    else if (!validatorOf(definition).Check(row.input)) {
+      this.#refuse(row, lane, tenant, dead('input_invalid', 'The input does not fit this kind of job any more.'))
+    } else this.#attempt(row, lane, definition, tenant)
+  }
+
+  #attempt(row: ClaimedRow, lane: Lane, definition: JobDefinition, tenant: Tenant): void {
     const { ctx, observe } = this.#deps
-    if (!definition?.run) return this.#refuse(row, lane, tenant, this.#snooze(UNKNOWN_KIND_MS))
-    if (!tenant) return this.#refuse(row, lane, tenant, dead('error', 'Its tenant does not exist.'))
-    if (!validatorOf(definition).Check(row.input)) {
-      return this.#refuse(row, lane, tenant, dead('input_invalid', 'The input does not fit this kind of job any more.'))
-    }
     const attempt = new Attempt(row, definition, tenant, ctx, this)
     this.#attempts.set(attempt, lane)
     if (row.tracked) this.#reports.add({ kind: 'started', attempt, lane })

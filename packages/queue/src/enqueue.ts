@@ -93,7 +93,11 @@ export function enqueued(jobs: readonly NewJob[]): ReturnType<typeof jobsEnqueue
 }
 
 /** The statement that stores one whose kind is unique. */
-export function enqueuedOnce(job: NewJob, definition: JobDefinition, now: number): ReturnType<typeof uniqueJobEnqueued> {
+export function enqueuedOnce(
+  job: NewJob,
+  definition: JobDefinition,
+  now: number,
+): ReturnType<typeof uniqueJobEnqueued> {
   const { windowMs } = definition.unique ?? {}
   const until = windowMs === undefined ? null : new Date(now + windowMs)
   return uniqueJobEnqueued(...columnsOf([job]), job.extras?.uniqueKey ?? '', until, new Date(now))
@@ -145,7 +149,9 @@ function extrasOf(definition: JobDefinition, input: unknown, { awaits, parentId 
 
 function checkedKey(key: unknown): string {
   if (typeof key === 'string' && key.length <= MAX_KEY_LENGTH && !key.includes('\0') && key.isWellFormed()) return key
-  throw new StoaError(queueErrors.job_input_invalid, { context: { problem: 'its key is not a text of up to 200 characters' } })
+  throw new StoaError(queueErrors.job_input_invalid, {
+    context: { problem: 'its key is not a text of up to 200 characters' },
+  })
 }
 
 /** @throws StoaError `job_input_invalid`, `job_input_too_large` */

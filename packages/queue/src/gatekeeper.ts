@@ -5,7 +5,15 @@
 import type { Database } from '@stoa/db'
 import { Alarm, type BaseCtx, systemClock } from '@stoa/kernel'
 import type { QueueSignal } from './signals.ts'
-import { jobsDue, keysWaiting, nextDue, type TurnKey, turnsGiven, turnsLocked, uniquesExpired } from './waiting-store.ts'
+import {
+  jobsDue,
+  keysWaiting,
+  nextDue,
+  type TurnKey,
+  turnsGiven,
+  turnsLocked,
+  uniquesExpired,
+} from './waiting-store.ts'
 
 /** What a gatekeeper needs. */
 export interface GatekeeperDeps {
@@ -70,9 +78,9 @@ export class Gatekeeper implements AsyncDisposable {
   /** @returns whether there may be more */
   async #letPass(): Promise<boolean> {
     const { ctx, db, wake } = this.#deps
-    let due: readonly { lane: string }[] = []
+    const due: { lane: string }[] = []
     const query = jobsDue(new Date(ctx.clock.now()), AT_ONCE)
-    await db.system(ctx, async (tx) => tx.later(query, { seen: (_, rows) => void (due = rows) }))
+    await db.system(ctx, async (tx) => tx.later(query, { seen: (_, rows) => due.push(...rows) }))
     const lanes = new Set(due.map(({ lane }) => lane))
     const keys = await db.systemRead(ctx, (tx) => tx.many(keysWaiting(KEYS_AT_ONCE)))
     if (keys.length > 0) for (const lane of await this.#giveTurns(keys)) lanes.add(lane)

@@ -16,8 +16,8 @@ export {
   type Wanted,
 } from './queue.ts'
 export type { EndedChild, RunningJob } from './running-job.ts'
-export type { Schedules, ScheduleSpec } from './schedules.ts'
 export type { ScheduleRow } from './schedule-store.ts'
+export type { ScheduleSpec, Schedules } from './schedules.ts'
 export type { AttemptOutcome, QueueSignal } from './signals.ts'
 export { cancelJob, type JobFailure, retryAfter, snoozeJob } from './verdict.ts'
 export type { Worker } from './worker.ts'

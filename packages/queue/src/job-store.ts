@@ -68,7 +68,10 @@ export const jobsEnqueued = statement<EnqueueColumns, never>(`${INSERTION} from 
  * Adds one job unless there is one of its key. Gives the id of the job that has the key from now on, its own or the
  * other's.
  */
-export const uniqueJobEnqueued = statement<[...EnqueueColumns, key: string, until: Date | null, now: Date], { jobId: string }>(
+export const uniqueJobEnqueued = statement<
+  [...EnqueueColumns, key: string, until: Date | null, now: Date],
+  { jobId: string }
+>(
   `with taken as (
   insert into stoa.job_uniques as u (tenant_id, kind, key, job_id, until)
   values (($1::uuid[])[1], ($3::text[])[1], $11, ($2::uuid[])[1], $12)
@@ -85,15 +88,15 @@ where tenant_id = ($1::uuid[])[1] and kind = ($3::text[])[1] and key = $11 and n
 )
 
 /**
- * Claims jobs of one lane: of the most urgent rank, the tenants in turn from the one after `after`, the oldest first of
- * each. The tenants are found by stepping through the index from one to the next, so a tenant with a million jobs costs
+ * Claims jobs of one lane: of the most urgent rank, the tenants in turn from the one after `after` (when that was of the
+ * same rank), the oldest first of each. The tenants are found by stepping through the index from one to the next, so a tenant with a million jobs costs
  * one step. Rows that another worker is just claiming are passed over.
  *
  * The commit of a claim need not reach the disk: when the server loses it, the job is claimed again, and the attempt
  * that was lost cannot finish it because its worker is another one.
  */
 export const jobsClaimed = statement<
-  [lane: string, worker: string, wanted: number, after: string, notKinds: readonly string[]],
+  [lane: string, worker: string, wanted: number, after: string, notKinds: readonly string[], afterRank: number],
   ClaimedRow
 >(`
 with recursive top as materialized (
@@ -102,7 +105,8 @@ with recursive top as materialized (
   order by rank, tenant_id, id limit 1 for update skip locked
 ), turn (tenant_id, number) as (
   (select tenant_id, 1 from stoa.jobs
-   where lane = $1 and state = 'ready' and rank = (select rank from top) and tenant_id > $4
+   where lane = $1 and state = 'ready' and rank = (select rank from top)
+     and tenant_id > (select case when rank = $6 then $4 else '00000000-0000-0000-0000-000000000000' end::uuid from top)
    order by tenant_id limit 1)
   union all
   select (select next.tenant_id from stoa.jobs next

@@ -130,7 +130,9 @@ export class Liveness implements AsyncDisposable {
     const rescued = await db.system(ctx, async (tx) => {
       const now = ctx.clock.now()
       const dropOn = dropDayOf(now, BURIED_KEEP_DAYS) as string
-      const buried = await tx.many(jobsBuried(deadAfterMs, MAX_RESCUES, new Date(now), dropOn, JSON.stringify(WORKER_LOST)))
+      const buried = await tx.many(
+        jobsBuried(deadAfterMs, MAX_RESCUES, new Date(now), dropOn, JSON.stringify(WORKER_LOST)),
+      )
       if (buried.length > 0) await bury(tx, buried)
       const back = await tx.many(jobsRescued(deadAfterMs))
       await tx.run(workersForgotten(deadAfterMs))

@@ -1,6 +1,6 @@
 /* What people ask of jobs, and do to them. Run as the tenant, or as stoa_system over all tenants. */
 import { statement } from '@stoa/db'
-import { type LiveState, keptFrom, type Origin } from './job-store.ts'
+import { keptFrom, type LiveState, type Origin } from './job-store.ts'
 import type { JobFailure } from './verdict.ts'
 
 /** Where a job stands, finished or not. */
@@ -66,7 +66,18 @@ order by id desc limit $5`)
 /** Cancels a job that does not run, and keeps that it was. */
 export const jobCancelled = statement<
   [tenantId: string, id: string, now: Date, dropOn: string, failure: string],
-  { id: string; kind: string; lane: string; attempt: number; tenantId: string; parentId: string | null; uniqueKey: string | null; concurrencyKey: string | null; tracked: boolean; origin: Origin }
+  {
+    id: string
+    kind: string
+    lane: string
+    attempt: number
+    tenantId: string
+    parentId: string | null
+    uniqueKey: string | null
+    concurrencyKey: string | null
+    tracked: boolean
+    origin: Origin
+  }
 >(`
 with gone as (
   delete from stoa.jobs where tenant_id = $1 and id = $2 and state <> 'running'

@@ -158,7 +158,12 @@ async function retry({ wake, wakeGate }: OperationsDeps, ctx: Ctx, tx: Tx, id: s
 }
 
 /** @returns how many became new */
-function redriven(deps: OperationsDeps, ctx: Ctx, ids: readonly string[], outcomes: readonly string[]): Promise<number> {
+function redriven(
+  deps: OperationsDeps,
+  ctx: Ctx,
+  ids: readonly string[],
+  outcomes: readonly string[],
+): Promise<number> {
   return deps.db.transaction(ctx, async (tx) => {
     const rows = await tx.many(jobsRedriven(ctx.tenant.id, ids, outcomes, new Date(ctx.clock.now())))
     for (const row of rows) if (row.tracked) deps.announce?.(ctx, tx, row, { kind: 'queued' })
@@ -181,7 +186,12 @@ async function redriveAll(deps: OperationsDeps, ctx: Ctx, kind?: string): Promis
   for (let count = 0; ; ) {
     const rows = await deps.db.read(ctx, (tx) => tx.many(deadLetters(ctx.tenant.id, kind ?? null, REDRIVEN_AT_ONCE)))
     if (rows.length === 0) return count
-    count += await redriven(deps, ctx, rows.map(({ id }) => id), ['dead'])
+    count += await redriven(
+      deps,
+      ctx,
+      rows.map(({ id }) => id),
+      ['dead'],
+    )
   }
 }
 

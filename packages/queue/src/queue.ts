@@ -77,7 +77,13 @@ export interface Queue extends AsyncDisposable {
    * @returns its id
    * @throws StoaError `job_input_invalid`, `job_input_too_large`; TypeError for a kind that is unique
    */
-  enqueue<T extends TSchema>(ctx: Ctx, tx: Tx, job: JobDefinition<T>, input: Static<T>, options?: EnqueueOptions): string
+  enqueue<T extends TSchema>(
+    ctx: Ctx,
+    tx: Tx,
+    job: JobDefinition<T>,
+    input: Static<T>,
+    options?: EnqueueOptions,
+  ): string
   /** Adds a job of a unique kind to the caller's transaction, unless there is one of its key. Throws as `enqueue`. */
   enqueueOnce<T extends TSchema>(
     ctx: Ctx,
@@ -90,7 +96,12 @@ export interface Queue extends AsyncDisposable {
    * Adds a job that runs when all of these have ended, whatever became of them: `job.children()` tells. All in the
    * caller's transaction.
    */
-  enqueueAfter(ctx: Ctx, tx: Tx, parent: Wanted, children: readonly Wanted[]): { id: string; children: readonly string[] }
+  enqueueAfter(
+    ctx: Ctx,
+    tx: Tx,
+    parent: Wanted,
+    children: readonly Wanted[],
+  ): { id: string; children: readonly string[] }
   /**
    * Adds a job by itself. Resolves when it is committed; callers at the same time share a commit.
    *
@@ -177,7 +188,13 @@ class StoaQueue implements Queue {
     throw new StoaError(queueErrors.job_kind_unknown, { message })
   }
 
-  enqueue<T extends TSchema>(ctx: Ctx, tx: Tx, job: JobDefinition<T>, input: Static<T>, options?: EnqueueOptions): string {
+  enqueue<T extends TSchema>(
+    ctx: Ctx,
+    tx: Tx,
+    job: JobDefinition<T>,
+    input: Static<T>,
+    options?: EnqueueOptions,
+  ): string {
     if (job.unique) throw new TypeError(`the job '${job.name}' is unique: use enqueueOnce`)
     return this.#enqueue(ctx, tx, job, [this.#newJob(ctx, job, input, options)])
   }
@@ -200,7 +217,12 @@ class StoaQueue implements Queue {
     }
   }
 
-  enqueueAfter(ctx: Ctx, tx: Tx, parent: Wanted, children: readonly Wanted[]): { id: string; children: readonly string[] } {
+  enqueueAfter(
+    ctx: Ctx,
+    tx: Tx,
+    parent: Wanted,
+    children: readonly Wanted[],
+  ): { id: string; children: readonly string[] } {
     if (children.length === 0) throw new TypeError('a job that waits for children needs one')
     const above = this.#newJob(ctx, parent.job, parent.input, parent.options, { awaits: children.length })
     const below = children.map(({ input, job, options }) =>
@@ -318,15 +340,31 @@ class StoaQueue implements Queue {
       for (const worker of this.#workers) fn(worker)
     }
     for (const lane of this.lanes.keys()) {
-      this.#held.push(hints.subscribe(`${LANE_TOPIC}${lane}`, each((worker) => worker.hint([lane]))))
+      this.#held.push(
+        hints.subscribe(
+          `${LANE_TOPIC}${lane}`,
+          each((worker) => worker.hint([lane])),
+        ),
+      )
     }
-    this.#held.push(hints.subscribe(GATE_TOPIC, each((worker) => worker.hintGate())))
-    this.#held.push(hints.subscribe(CONTROL_TOPIC, each((worker) => worker.hintControl())))
+    this.#held.push(
+      hints.subscribe(
+        GATE_TOPIC,
+        each((worker) => worker.hintGate()),
+      ),
+    )
+    this.#held.push(
+      hints.subscribe(
+        CONTROL_TOPIC,
+        each((worker) => worker.hintControl()),
+      ),
+    )
   }
 
   #observe(signal: QueueSignal): void {
     const { log, observe } = this.#deps
-    if (signal.kind === 'failed') log.warn({ err: signal.error, what: signal.what }, 'queue: the database did not take it, trying again')
+    if (signal.kind === 'failed')
+      log.warn({ err: signal.error, what: signal.what }, 'queue: the database did not take it, trying again')
     try {
       observe?.(signal)
     } catch (err) {

@@ -42,7 +42,10 @@ interface Ended {
 }
 
 /** One thing to be said of an attempt. */
-export type Report = { readonly kind: 'started' | 'progress'; readonly attempt: Reported; readonly lane: Lane } | Ended
+export type Report =
+  | { readonly kind: 'started'; readonly attempt: Reported; readonly lane: Lane }
+  | { readonly kind: 'progress'; readonly attempt: Reported; readonly lane: Lane }
+  | Ended
 
 /** What reports need. */
 export interface ReportDeps {
@@ -110,7 +113,7 @@ export class Reports implements AsyncDisposable {
    * heard: they are said one by one, and the one that is refused again without what could be wrong with it.
    */
   #repaired(batch: readonly Report[], error: unknown): readonly Report[] {
-    if (!(error instanceof DatabaseError)) return batch
+    if (!isRefusal(error)) return batch
     if (batch.length > 1) {
       this.#alone = batch.length
       return batch
@@ -178,6 +181,11 @@ class Tally {
   }
 }
 
+/** Whether it is about what is written, and not about the moment: data exceptions, and limits of the program. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof DatabaseError && /^(22|54)/.test(error.sqlState)
+}
+
 function withoutContents(report: Ended): Ended {
   const failure = { reason: 'result_invalid', message: 'The database does not take its result.' }
   return { ...report, verdict: { kind: 'dead', failure } }
@@ -204,12 +212,25 @@ export function writeConsequences(tx: Tx, ended: readonly EndedRow[], lanes: Set
   const children = over.filter((row) => row.parentId !== null)
   if (children.length > 0) {
     const parents = children.map((row) => row.parentId as string)
-    tx.later(parentsReleased(children.map((row) => row.tenantId), parents), free)
+    tx.later(
+      parentsReleased(
+        children.map((row) => row.tenantId),
+        parents,
+      ),
+      free,
+    )
   }
   const unique = over.filter((row) => row.uniqueKey !== null)
   if (unique.length > 0) {
     const [tenants, kinds, keys] = columnsOf(unique, (row) => row.uniqueKey as string)
-    tx.later(uniquesFreed(tenants, unique.map((row) => row.id), kinds, keys))
+    tx.later(
+      uniquesFreed(
+        tenants,
+        unique.map((row) => row.id),
+        kinds,
+        keys,
+      ),
+    )
   }
   const keyed = ended.map(({ row }) => row).filter((row) => row.concurrencyKey !== null)
   if (keyed.length > 0) {

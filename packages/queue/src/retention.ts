@@ -41,7 +41,8 @@ export function keepFinished(db: Database, ctx: BaseCtx, lanes: ReadonlyMap<stri
     clock: ctx.clock,
     firstMs: 0,
     everyMs: EVERY_MS,
-    onError: (err) => ctx.log.error({ err }, 'queue: finished jobs could not be kept in order, the next run tries again'),
+    onError: (err) =>
+      ctx.log.error({ err }, 'queue: finished jobs could not be kept in order, the next run tries again'),
   })
 }
 
@@ -52,7 +53,8 @@ export async function keepDays(db: Database, ctx: BaseCtx, lanes: ReadonlyMap<st
   await db.admin(async (session) => {
     const existing = new Set(await finishedDays(session))
     for (const day of daysNeeded(now, lanes)) {
-      if (!existing.has(day)) await unless(DUPLICATE_TABLE, CHECK_VIOLATION, () => attachDay(session, day, LOCK_TIMEOUT_MS))
+      if (!existing.has(day))
+        await unless(DUPLICATE_TABLE, CHECK_VIOLATION, () => attachDay(session, day, LOCK_TIMEOUT_MS))
     }
     for (const day of existing) {
       if (day <= today) await unless(UNDEFINED_TABLE, LOCK_NOT_AVAILABLE, () => dropDay(session, day, LOCK_TIMEOUT_MS))

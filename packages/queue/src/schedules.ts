@@ -64,9 +64,7 @@ export function createSchedules(db: Database): Schedules {
       const next = nextTime(cron, timeZone, ctx.clock.now())
       if (next === null) throw invalid(`'${cron}' never comes.`)
       const text = newJob(ctx, job, input).input
-      return db.transaction(ctx, (tx) =>
-        tx.one(scheduleSet(ctx.tenant.id, name, job.name, cron, timeZone, text, next)),
-      )
+      return db.transaction(ctx, (tx) => tx.one(scheduleSet(ctx.tenant.id, name, job.name, cron, timeZone, text, next)))
     },
     async remove(ctx, name) {
       const count = await db.transaction(ctx, (tx) => tx.run(scheduleRemoved(ctx.tenant.id, name)))

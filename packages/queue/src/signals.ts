@@ -7,7 +7,13 @@ export type AttemptOutcome = 'done' | 'retry' | 'snooze' | 'dead' | 'cancelled'
 export type QueueSignal =
   | { readonly kind: 'enqueued'; readonly job: string; readonly lane: string; readonly count: number }
   /** `waitedMs`: from the time at which it could have started. */
-  | { readonly kind: 'started'; readonly job: string; readonly lane: string; readonly id: string; readonly waitedMs: number }
+  | {
+      readonly kind: 'started'
+      readonly job: string
+      readonly lane: string
+      readonly id: string
+      readonly waitedMs: number
+    }
   | {
       readonly kind: 'ended'
       readonly job: string

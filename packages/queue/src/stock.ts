@@ -8,7 +8,7 @@
  * until a hint, or until the poll, which is the truth.
  */
 import type { Database } from '@stoa/db'
-import { Alarm, backoffMs, type BaseCtx, systemClock } from '@stoa/kernel'
+import { Alarm, type BaseCtx, backoffMs, systemClock } from '@stoa/kernel'
 import { type ClaimedRow, commitMayBeLost, jobsClaimed } from './job-store.ts'
 import type { QueueSignal } from './signals.ts'
 
@@ -45,6 +45,7 @@ export class Stock {
   #next = 0
   /** Where the next claim's turn over the tenants begins. */
   #after = NOBODY
+  #afterRank = 0
   #ended = 0
   #perMs = 0
   #measuredAt = performance.now()
@@ -144,18 +145,22 @@ export class Stock {
   async #claim(wanted: number): Promise<void> {
     const { ctx, db } = this.#host
     const notKinds = this.#host.notKinds()
-    let claimed: readonly ClaimedRow[] = []
+    const claimed: ClaimedRow[] = []
     if (notKinds !== null) {
-      const query = jobsClaimed(this.lane, this.#host.worker(), wanted, this.#after, notKinds)
+      const query = jobsClaimed(this.lane, this.#host.worker(), wanted, this.#after, notKinds, this.#afterRank)
       await db.system(ctx, async (tx) => {
         tx.later(commitMayBeLost())
-        tx.later(query, { seen: (_, rows) => void (claimed = rows) })
+        tx.later(query, { seen: (_, rows) => claimed.push(...rows) })
       })
     }
     // All tenants had their turn, so the next claim begins at the first one again; else after the last that had one.
     const tenants = new Set(claimed.map((row) => row.tenantId))
     const wasFromTheFirst = this.#after === NOBODY
-    this.#after = tenants.size === wanted ? claimed.reduce((last, { tenantId }) => (tenantId > last ? tenantId : last), NOBODY) : NOBODY
+    this.#after =
+      tenants.size === wanted
+        ? claimed.reduce((last, { tenantId }) => (tenantId > last ? tenantId : last), NOBODY)
+        : NOBODY
+    this.#afterRank = claimed[0]?.rank ?? 0
     if (claimed.length === 0) {
       this.#isHungry = !wasFromTheFirst && notKinds !== null
       return

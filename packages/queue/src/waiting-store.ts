@@ -83,7 +83,10 @@ from ended where j.tenant_id = ended.tenant_id and j.id = ended.parent_id
 returning j.lane`)
 
 /** Frees the keys of unique jobs that ended and are unique until then; those with a window stay until it is over. */
-export const uniquesFreed = statement<[tenantIds: readonly string[], jobIds: readonly string[], kinds: readonly string[], keys: readonly string[]], never>(`
+export const uniquesFreed = statement<
+  [tenantIds: readonly string[], jobIds: readonly string[], kinds: readonly string[], keys: readonly string[]],
+  never
+>(`
 delete from stoa.job_uniques u using unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) as ended (tenant_id, job_id, kind, key)
 where u.tenant_id = ended.tenant_id and u.kind = ended.kind and u.key = ended.key and u.job_id = ended.job_id and u.until is null`)
 

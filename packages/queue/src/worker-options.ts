@@ -36,10 +36,7 @@ export type WorkerOptions = OptionsInput<typeof WORKER_OPTIONS>
 export type ResolvedWorkerOptions = Resolved<typeof WORKER_OPTIONS>
 
 /** @throws StoaError `invalid_options` */
-export function resolveWorkerOptions(
-  input: WorkerOptions,
-  lanes: ReadonlyMap<string, Lane>,
-): ResolvedWorkerOptions {
+export function resolveWorkerOptions(input: WorkerOptions, lanes: ReadonlyMap<string, Lane>): ResolvedWorkerOptions {
   return resolveOptions(WORKER_OPTIONS, input, {
     name: 'queue.work',
     relations: [

@@ -29,7 +29,9 @@ export interface RescuedRow {
 }
 
 /** A job that is a dead letter now, with what others need to know. */
-export interface BuriedRow extends RescuedRow, Pick<ClaimedRow, 'attempt' | 'origin' | 'parentId' | 'uniqueKey' | 'concurrencyKey' | 'tracked'> {}
+export interface BuriedRow
+  extends RescuedRow,
+    Pick<ClaimedRow, 'attempt' | 'origin' | 'parentId' | 'uniqueKey' | 'concurrencyKey' | 'tracked'> {}
 
 const HELD_BY_NOBODY = `j.state = 'running' and not exists (
   select 1 from stoa.job_workers w where w.id = j.worker and w.seen_at >= clock_timestamp() - $1 * interval '1 ms'

@@ -76,13 +76,16 @@ export class Worker implements AsyncDisposable {
 
   /** Begins to work, once the worker is known to the others. @throws StoaError `unavailable` */
   async start(): Promise<this> {
-    await this.#liveness.start()
-    this.#gate.start()
-    this.#dispatcher.start()
     const { ctx, db, lanes, observe } = this.#deps
     const { maxSlots } = this.#options
     const onError = (error: unknown) => observe({ kind: 'failed', what: 'schedules', error })
-    this.#repeating.push(keepFinished(db, ctx, lanes))
+    const keeping = keepFinished(db, ctx, lanes)
+    this.#repeating.push(keeping)
+    // A partition that is attached while jobs end could refuse one of them for a moment.
+    await keeping.first
+    await this.#liveness.start()
+    this.#gate.start()
+    this.#dispatcher.start()
     this.#repeating.push(keepTimetable({ ...this.#deps, ...this.#options, tenants: this.#tenants, onError }))
     if (maxSlots !== null) this.#repeating.push(this.#scale(maxSlots))
     return this
@@ -131,7 +134,11 @@ export class Worker implements AsyncDisposable {
   async #giveBack(rows: Awaited<ReturnType<Dispatcher['stopClaiming']>>): Promise<void> {
     if (rows.length === 0) return
     const { ctx, db, observe } = this.#deps
-    const columns = [rows.map((row) => row.tenantId), rows.map((row) => row.id), rows.map((row) => row.attempt)] as const
+    const columns = [
+      rows.map((row) => row.tenantId),
+      rows.map((row) => row.id),
+      rows.map((row) => row.attempt),
+    ] as const
     try {
       await db.system(ctx, (tx) => tx.run(jobsReturned(...columns, this.#liveness.id)))
     } catch (error) {

@@ -79,6 +79,7 @@ for (const engine of engines) {
           if (n === 1) throw cancelJob('not wanted any more')
           if (n === 2 && attempt < 3) throw snoozeJob(1)
           if (n === 3 && attempt < 2) throw retryAfter(1, 'slow down', new Error('429'))
+          // biome-ignore lint/style/useThrowOnlyError: what people throw
           if (n === 4) throw { odd: true }
         },
         { retries: 1 },
@@ -161,7 +162,10 @@ for (const engine of engines) {
     it('writes and finishes in one transaction, and a second attempt writes nothing', async () => {
       const job = numbered(async (_, { n }, running) => {
         await running.transaction(async (tx) => {
-          await tx.run({ sql: 'insert into stoa.job_uniques values ($1, $2, $3, $4)', parameters: [tx.tenantId, 'written', String(n), running.id] })
+          await tx.run({
+            sql: 'insert into stoa.job_uniques values ($1, $2, $3, $4)',
+            parameters: [tx.tenantId, 'written', String(n), running.id],
+          })
           return n
         })
       })

@@ -21,7 +21,14 @@ export function numbered(
   run: JobSpec<typeof Numbered>['run'],
   over: Partial<JobSpec<typeof Numbered>> = {},
 ): JobDefinition<typeof Numbered> {
-  return defineJob({ name: 'test.numbered', input: Numbered, retryMinMs: 1, retryMaxMs: 5, ...over, ...(run && { run }) })
+  return defineJob({
+    name: 'test.numbered',
+    input: Numbered,
+    retryMinMs: 1,
+    retryMaxMs: 5,
+    ...over,
+    ...(run && { run }),
+  })
 }
 
 export interface BenchOptions {

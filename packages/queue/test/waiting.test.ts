@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isError } from '@stoa/kernel'
-import { engines, eventually, TestSignal } from '@stoa/testkit'
+import { engines, eventually } from '@stoa/testkit'
 import { queueErrors } from '../src/index.ts'
 import { numbered, QUICK, setup } from './setup.ts'
 
@@ -39,7 +39,10 @@ for (const engine of engines) {
       await Promise.all(Array.from({ length: 20 }, (_, n) => queue.add(ctx, job, { n })))
       await eventually(() => ran.length === 20)
       assert.ok(most <= 2, `${most} at a time`)
-      assert.deepEqual(ran.toSorted((a, b) => a - b), Array.from({ length: 20 }, (_, n) => n))
+      assert.deepEqual(
+        ran.toSorted((a, b) => a - b),
+        Array.from({ length: 20 }, (_, n) => n),
+      )
     })
 
     it('for children run when all have ended, whatever became of them', async () => {
@@ -77,8 +80,8 @@ for (const engine of engines) {
     })
 
     it('are made once by key: until they have ended, or for a while', async () => {
-      const go = new TestSignal()
-      const job = numbered(() => go.wait(), { unique: { key: ({ n }) => `n${n}` } })
+      const go = Promise.withResolvers<void>()
+      const job = numbered(() => go.promise, { unique: { key: ({ n }) => `n${n}` } })
       const windowed = numbered(() => undefined, {
         name: 'test.windowed',
         unique: { key: () => 'one', windowMs: 3_600_000 },
@@ -90,7 +93,7 @@ for (const engine of engines) {
       assert.equal(first.isNew, true)
       assert.deepEqual(await once(1), { id: first.id, isNew: false })
       assert.equal((await once(2)).isNew, true)
-      go.fire()
+      go.resolve()
       await eventually(async () => (await bench.rows()).length === 0)
       const again = await once(1)
       assert.equal(again.isNew, true)
@@ -125,10 +128,10 @@ for (const engine of engines) {
     })
 
     it('are cancelled at once; those that run are told so', async () => {
-      const started = new TestSignal()
+      const started = Promise.withResolvers<void>()
       const job = numbered(async (_, { n }, { signal }) => {
         if (n === 1) return
-        started.fire()
+        started.resolve()
         await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
       })
       await using bench = await setup(engine, { jobs: [job] })
@@ -137,7 +140,7 @@ for (const engine of engines) {
       assert.equal(await queue.operations.cancel(ctx, waiting), true)
       assert.equal((await queue.operations.job(ctx, waiting)).state, 'cancelled')
       const running = await queue.add(ctx, job, { n: 2 })
-      await started.wait()
+      await started.promise
       assert.equal(await queue.operations.cancel(ctx, running), false)
       await eventually(async () => (await queue.operations.job(ctx, running)).state === 'cancelled')
       await assert.rejects(queue.operations.cancel(ctx, running), (error) => isError(error, queueErrors.job_finished))
