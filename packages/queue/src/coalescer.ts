@@ -7,7 +7,7 @@ import type { Database } from '@stoa/db'
 import { type BaseCtx, StoaError } from '@stoa/kernel'
 import { enqueued, type NewJob } from './enqueue.ts'
 import { queueErrors } from './errors.ts'
-import { commitMayBeLost } from './job-store.ts'
+import { plannedByIndex } from './job-store.ts'
 
 interface Waiting {
   readonly job: NewJob
@@ -88,7 +88,7 @@ export class Coalescer implements AsyncDisposable {
     const jobs = batch.map(({ job }) => job)
     try {
       await this.#db.system(this.#ctx, async (tx) => {
-        if (!jobs.some(this.#isDurable)) tx.later(commitMayBeLost())
+        if (!jobs.some(this.#isDurable)) tx.later(plannedByIndex('off'))
         tx.later(enqueued(jobs))
       })
     } catch (error) {

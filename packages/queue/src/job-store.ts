@@ -52,7 +52,7 @@ type EnqueueColumns = [
   extras: readonly (string | null)[],
 ]
 
-const ARRIVED = `unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::timestamptz[], $8::jsonb[], $9::jsonb[], $10::jsonb[])
+const ARRIVED = `unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::timestamptz[], $8::json[], $9::json[], $10::jsonb[])
   as arrived (tenant_id, id, kind, lane, rank, state, run_at, input, origin, extras)`
 
 const INSERTION = `insert into stoa.jobs (tenant_id, id, kind, lane, rank, state, run_at, input, origin,
@@ -87,10 +87,14 @@ select job_id from stoa.job_uniques
 where tenant_id = ($1::uuid[])[1] and kind = ($3::text[])[1] and key = $11 and not exists (select 1 from taken)`,
 )
 
+const CLAIMED = `update stoa.jobs set state = 'running', attempt = attempt + 1, worker = $2, started_at = clock_timestamp()
+where ctid = any (array (select ctid from picked))
+returning tenant_id, id, kind, rank, attempt, failures, run_at, input, origin, unique_key, concurrency_key, parent_id, tracked`
+
 /**
  * Claims jobs of one lane: of the most urgent rank, the tenants in turn from the one after `after` (when that was of the
- * same rank), the oldest first of each. The tenants are found by stepping through the index from one to the next, so a tenant with a million jobs costs
- * one step. Rows that another worker is just claiming are passed over.
+ * same rank), first come first served inside of each. The tenants are found by stepping through the index from one to
+ * the next, so a tenant with a million jobs costs one step. Rows that another worker is just claiming are passed over.
  *
  * The commit of a claim need not reach the disk: when the server loses it, the job is claimed again, and the attempt
  * that was lost cannot finish it because its worker is another one.
@@ -102,16 +106,16 @@ export const jobsClaimed = statement<
 with recursive top as materialized (
   select rank, tenant_id from stoa.jobs
   where lane = $1 and state = 'ready' and kind <> all ($5::text[])
-  order by rank, tenant_id, id limit 1 for update skip locked
+  order by rank, tenant_id, run_at, id limit 1 for update skip locked
 ), turn (tenant_id, number) as (
   (select tenant_id, 1 from stoa.jobs
    where lane = $1 and state = 'ready' and rank = (select rank from top)
      and tenant_id > (select case when rank = $6 then $4 else '00000000-0000-0000-0000-000000000000' end::uuid from top)
-   order by tenant_id limit 1)
+   order by tenant_id, run_at, id limit 1)
   union all
   select (select next.tenant_id from stoa.jobs next
           where next.lane = $1 and next.state = 'ready' and next.rank = (select rank from top) and next.tenant_id > turn.tenant_id
-          order by next.tenant_id limit 1), number + 1
+          order by next.tenant_id, next.run_at, next.id limit 1), number + 1
   from turn where turn.tenant_id is not null and number < $3
 ), share as materialized (
   select ceil($3::numeric / greatest(1, count(tenant_id))) as size from turn
@@ -120,16 +124,50 @@ with recursive top as materialized (
     select j.ctid from stoa.jobs j
     where j.lane = $1 and j.state = 'ready' and j.rank = (select rank from top) and j.tenant_id = turn.tenant_id
       and j.kind <> all ($5::text[])
-    order by j.id limit (select size from share) for update skip locked
+    order by j.run_at, j.id limit (select size from share) for update skip locked
   ) oldest
   where turn.tenant_id is not null limit $3
 )
-update stoa.jobs set state = 'running', attempt = attempt + 1, worker = $2, started_at = clock_timestamp()
-where ctid = any (array (select ctid from picked))
-returning tenant_id, id, kind, rank, attempt, failures, run_at, input, origin, unique_key, concurrency_key, parent_id, tracked`)
+${CLAIMED}`)
 
-/** Lets the commit of this transaction be acknowledged before it is on the disk. */
-export const commitMayBeLost = statement<[], never>("select set_config('synchronous_commit', 'off', true)")
+/**
+ * Claims on from where the claim before ended: of these tenants, behind these jobs. What was claimed before stays in the
+ * index until it is vacuumed, and a claim that begins at the beginning passes over all of it.
+ */
+export const jobsClaimedOn = statement<
+  [
+    lane: string,
+    worker: string,
+    wanted: number,
+    rank: number,
+    notKinds: readonly string[],
+    tenantIds: readonly string[],
+    behindRunAts: readonly Date[],
+    behindIds: readonly string[],
+  ],
+  ClaimedRow
+>(`
+with picked as materialized (
+  select next.ctid from unnest($6::uuid[], $7::timestamptz[], $8::uuid[]) as place (tenant_id, run_at, id) cross join lateral (
+    select j.ctid from stoa.jobs j
+    where j.lane = $1 and j.state = 'ready' and j.rank = $4 and j.tenant_id = place.tenant_id and (j.run_at, j.id) > (place.run_at, place.id)
+      and j.kind <> all ($5::text[])
+    order by j.run_at, j.id limit ceil($3::numeric / cardinality($6::uuid[])) for update skip locked
+  ) next
+  limit $3
+)
+${CLAIMED}`)
+
+/**
+ * Before every claim and every report: plans go by the indexes. Statistics are always wrong about a table whose rows
+ * live for milliseconds: they were taken when it was empty, or full, and a scan of the whole table or of another index
+ * looks cheap then. `synchronousCommit` off lets the commit be acknowledged before it is on the disk.
+ */
+export const plannedByIndex = statement<[synchronousCommit: 'on' | 'off'], never>(
+  `select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
+  set_config('enable_incremental_sort', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
+  case when $1 = 'off' then set_config('synchronous_commit', 'off', true) end`,
+)
 
 /** What is left of jobs that were claimed and not begun: they wait as before. */
 export const jobsReturned = statement<
@@ -138,7 +176,7 @@ export const jobsReturned = statement<
 >(`
 update stoa.jobs j set state = 'ready', worker = null, started_at = null
 from unnest($1::uuid[], $2::uuid[], $3::integer[]) as held (tenant_id, id, attempt)
-where j.tenant_id = held.tenant_id and j.id = held.id and j.attempt = held.attempt and j.worker = $4 and j.state = 'running'`)
+where j.tenant_id = held.tenant_id and j.id = held.id and j.attempt = held.attempt and j.worker = $4`)
 
 /**
  * Jobs that are to be tried again, with what went wrong; null: nothing did. A job that holds one of its key's turns gives
@@ -160,7 +198,7 @@ with put_off as (
  
   failures = failures + (ended.error is not null)::integer, error = coalesce(ended.error, j.error)
   from unnest($1::uuid[], $2::uuid[], $3::integer[], $5::timestamptz[], $6::jsonb[]) as ended (tenant_id, id, attempt, run_at, error)
-  where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4 and j.state = 'running'
+  where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4
   returning 1
 )
 select count(*)::integer as count from put_off`)
@@ -172,7 +210,7 @@ export const attemptsLocked = statement<
 >(`
 select j.id from stoa.jobs j join unnest($1::uuid[], $2::uuid[], $3::integer[]) as held (tenant_id, id, attempt)
   on j.tenant_id = held.tenant_id and j.id = held.id and j.attempt = held.attempt
-where j.worker = $4 and j.state = 'running' for update of j`)
+where j.worker = $4 for update of j`)
 
 /** Notes how far jobs are. */
 export const jobsProgressed = statement<
@@ -187,7 +225,7 @@ export const jobsProgressed = statement<
 >(`
 update stoa.jobs j set progress = told.progress
 from unnest($1::uuid[], $2::uuid[], $3::integer[], $5::jsonb[]) as told (tenant_id, id, attempt, progress)
-where j.tenant_id = told.tenant_id and j.id = told.id and j.attempt = told.attempt and j.worker = $4 and j.state = 'running'`)
+where j.tenant_id = told.tenant_id and j.id = told.id and j.attempt = told.attempt and j.worker = $4`)
 
 /** Removes jobs that are done and not kept. Counts those that were still this worker's. */
 export const jobsRemoved = statement<
@@ -196,7 +234,7 @@ export const jobsRemoved = statement<
 >(`
 with gone as (
   delete from stoa.jobs j using unnest($1::uuid[], $2::uuid[], $3::integer[]) as ended (tenant_id, id, attempt)
-  where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4 and j.state = 'running'
+  where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4
   returning 1
 )
 select count(*)::integer as count from gone`)
@@ -221,7 +259,7 @@ with ended as (
     as ended (tenant_id, id, attempt, outcome, finished_at, drop_on, result, error)
 ), gone as (
   delete from stoa.jobs j using ended
-  where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4 and j.state = 'running'
+  where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4
   returning j.*, ended.outcome, ended.finished_at, ended.drop_on, ended.result, ended.error as last_error
 ), kept as (
 ${keptFrom('gone')}

@@ -15,6 +15,7 @@ import {
   jobsBuried,
   jobsRescued,
   pauses,
+  silentWorkers,
   workerAdded,
   workerRemoved,
   workerSeen,
@@ -43,7 +44,7 @@ const MAX_RESCUES = 5
 const BURIED_KEEP_DAYS = 30
 
 /** Whether this worker lives, and who it is. */
-export class Liveness implements AsyncDisposable {
+export class Liveness {
   readonly #deps: LivenessDeps
   readonly #name = `${hostname()}/${process.pid}`
   #id = newId()
@@ -79,29 +80,32 @@ export class Liveness implements AsyncDisposable {
   /** Looks what is to be cancelled or is paused. */
   async look(): Promise<void> {
     const { ctx, db, resumed, running } = this.#deps
-    // What begins from here on may not be in the answer.
-    const began = performance.now()
+    const attempts = running()
+    const tenantIds = attempts.map(({ row }) => row.tenantId)
+    const ids = attempts.map(({ id }) => id)
     const [held, paused] = await db.systemRead(ctx, (tx) =>
-      Promise.all([tx.many(attemptsHeld(this.#id)), tx.many(pauses())]),
+      Promise.all([ids.length === 0 ? [] : tx.many(attemptsHeld(tenantIds, ids, this.#id)), tx.many(pauses())]),
     )
-    const attempts = new Map(held.map((row) => [row.id, row]))
-    for (const attempt of running()) {
-      const row = attempts.get(attempt.id)
-      if (row?.attempt === attempt.attempt) {
-        if (row.cancelRequested) attempt.abort('cancelled')
-      } else if (attempt.startedAt < began) attempt.abort('lost')
+    const rows = new Map(held.map((row) => [row.id, row]))
+    for (const attempt of attempts) {
+      const row = rows.get(attempt.id)
+      if (row?.attempt !== attempt.attempt) attempt.abort('lost')
+      else if (row.cancelRequested) attempt.abort('cancelled')
     }
     const before = this.#paused
     this.#paused = new Set(paused.map(({ what }) => what))
     if ([...before].some((what) => !this.#paused.has(what))) resumed()
   }
 
-  /** Ends. What is still held goes back. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends. @param stillHolds whether jobs run that did not end in time: they go back */
+  async end(stillHolds: boolean): Promise<void> {
     const { ctx, db, observe, wake } = this.#deps
     await this.#beating?.[Symbol.asyncDispose]()
     try {
-      const rows = await db.system(ctx, (tx) => tx.many(workerRemoved(this.#id)))
+      const rows = await db.system(ctx, async (tx) => {
+        await tx.run(workerRemoved(this.#id))
+        return stillHolds ? await tx.many(jobsRescued(this.#deps.deadAfterMs)) : []
+      })
       wake(new Set(rows.map(({ lane }) => lane)))
     } catch (error) {
       observe({ kind: 'failed', what: 'leave', error })
@@ -127,6 +131,8 @@ export class Liveness implements AsyncDisposable {
 
   async #rescue(): Promise<void> {
     const { buried: bury, ctx, db, deadAfterMs, observe, wake } = this.#deps
+    const { found } = await db.systemRead(ctx, (tx) => tx.one(silentWorkers(deadAfterMs)))
+    if (!found) return
     const rescued = await db.system(ctx, async (tx) => {
       const now = ctx.clock.now()
       const dropOn = dropDayOf(now, BURIED_KEEP_DAYS) as string

@@ -28,7 +28,6 @@ export interface LaneDepth {
   readonly ready: number
   readonly scheduled: number
   readonly held: number
-  readonly running: number
   /** How long the job has waited that has waited longest, in milliseconds; 0 when none waits. */
   readonly oldestMs: number
 }
@@ -208,7 +207,6 @@ async function laneDepths(db: Database, ctx: BaseCtx, lanes: readonly string[]):
       ready: count('ready'),
       scheduled: count('scheduled'),
       held: count('held'),
-      running: count('running'),
       oldestMs: Math.max(0, now - at),
     }
   })

@@ -11,11 +11,11 @@ import type { Attempt } from './attempt.ts'
 import {
   attemptsLocked,
   type ClaimedRow,
-  commitMayBeLost,
   jobsFinished,
   jobsProgressed,
   jobsPutOff,
   jobsRemoved,
+  plannedByIndex,
 } from './job-store.ts'
 import type { Lane } from './lanes.ts'
 import { dropDayOf } from './retention.ts'
@@ -127,7 +127,7 @@ export class Reports implements AsyncDisposable {
     const tracked = this.#deps.announce ? batch.filter(({ attempt }) => attempt.row.tracked) : []
     await db.system(ctx, async (tx) => {
       tally.reset()
-      if (batch.every(({ lane }) => !lane.durable)) tx.later(commitMayBeLost())
+      tx.later(plannedByIndex(batch.some(({ lane }) => lane.durable) ? 'on' : 'off'))
       const held = tracked.length > 0 ? await this.#held(tx, tracked) : null
       this.#writeEnds(tx, batch, tally)
       for (const report of tracked) if (held?.has(report.attempt.row.id)) this.#announce(tx, report)

@@ -21,7 +21,7 @@ export const scheduleSet = statement<
   [tenantId: string, name: string, kind: string, cron: string, timeZone: string, input: string, nextAt: Date],
   ScheduleRow
 >(`
-insert into stoa.job_schedules as s (tenant_id, name, kind, cron, time_zone, input, next_at) values ($1, $2, $3, $4, $5, $6::jsonb, $7)
+insert into stoa.job_schedules as s (tenant_id, name, kind, cron, time_zone, input, next_at) values ($1, $2, $3, $4, $5, $6::json, $7)
 on conflict (tenant_id, name) do update set kind = excluded.kind, cron = excluded.cron, time_zone = excluded.time_zone, input = excluded.input,
   next_at = case when s.cron = excluded.cron and s.time_zone = excluded.time_zone then coalesce(s.next_at, excluded.next_at) else excluded.next_at end
 returning ${COLUMNS}`)

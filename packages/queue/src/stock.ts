@@ -6,10 +6,15 @@
  * So a lane of jobs that take a second is claimed job by job, and none lies here that another worker could run; a lane
  * of jobs that take a microsecond is claimed by the hundred. A claim that brings nothing ends the round: the loop sleeps
  * until a hint, or until the poll, which is the truth.
+ *
+ * A claim looks from the beginning, or goes on where the one before ended. The beginning of the index is full of what
+ * was claimed before and not vacuumed yet, which may be millions when somebody holds a snapshot. So a lane that is being
+ * drained is claimed on, and looked at from the beginning from time to time: there may be something more urgent, another
+ * tenant, a job whose transaction took long.
  */
 import type { Database } from '@stoa/db'
 import { Alarm, type BaseCtx, backoffMs, systemClock } from '@stoa/kernel'
-import { type ClaimedRow, commitMayBeLost, jobsClaimed } from './job-store.ts'
+import { type ClaimedRow, jobsClaimed, jobsClaimedOn, plannedByIndex } from './job-store.ts'
 import type { QueueSignal } from './signals.ts'
 
 /** What a stock needs of its worker. */
@@ -32,6 +37,9 @@ export interface StockHost {
 const NOBODY = '00000000-0000-0000-0000-000000000000'
 /** Jobs that end within this time are claimed ahead. */
 const AHEAD_MS = 20
+/** A lane that is being drained is looked at from the beginning so often, and for no more than a tenth of the time. */
+const LOOK_EVERY_MS = 50
+const LOOK_SHARE = 10
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 5_000
 
@@ -46,6 +54,9 @@ export class Stock {
   /** Where the next claim's turn over the tenants begins. */
   #after = NOBODY
   #afterRank = 0
+  #wasTurned = false
+  #place: Place | null = null
+  #lookMs = 0
   #ended = 0
   #perMs = 0
   #measuredAt = performance.now()
@@ -143,39 +154,87 @@ export class Stock {
   }
 
   async #claim(wanted: number): Promise<void> {
-    const { ctx, db } = this.#host
     const notKinds = this.#host.notKinds()
-    const claimed: ClaimedRow[] = []
-    if (notKinds !== null) {
-      const query = jobsClaimed(this.lane, this.#host.worker(), wanted, this.#after, notKinds, this.#afterRank)
-      await db.system(ctx, async (tx) => {
-        tx.later(commitMayBeLost())
-        tx.later(query, { seen: (_, rows) => claimed.push(...rows) })
-      })
+    const place = this.#place
+    const goesOn = place !== null && performance.now() < place.until
+    const claimed = notKinds === null ? [] : await this.#send(wanted, notKinds, goesOn ? place : null)
+    if (goesOn) this.#place = claimed.length === wanted ? onward(place, claimed) : null
+    else this.#looked(wanted, claimed)
+    // Going on brought nothing: the beginning may.
+    if (claimed.length === 0) this.#isHungry = goesOn || (this.#wasTurned && notKinds !== null)
+    else {
+      this.#rows = [...this.#rows.slice(this.#next), ...inTurns(claimed)]
+      this.#next = 0
+      this.#host.arrived()
     }
-    // All tenants had their turn, so the next claim begins at the first one again; else after the last that had one.
-    const tenants = new Set(claimed.map((row) => row.tenantId))
-    const wasFromTheFirst = this.#after === NOBODY
-    this.#after =
-      tenants.size === wanted
-        ? claimed.reduce((last, { tenantId }) => (tenantId > last ? tenantId : last), NOBODY)
-        : NOBODY
-    this.#afterRank = claimed[0]?.rank ?? 0
-    if (claimed.length === 0) {
-      this.#isHungry = !wasFromTheFirst && notKinds !== null
-      return
-    }
-    this.#rows = [...this.#rows.slice(this.#next), ...inTurns(claimed)]
-    this.#next = 0
-    this.#host.arrived()
   }
+
+  async #send(wanted: number, notKinds: readonly string[], place: Place | null): Promise<ClaimedRow[]> {
+    const { ctx, db } = this.#host
+    const worker = this.#host.worker()
+    const query = place
+      ? jobsClaimedOn(this.lane, worker, wanted, place.rank, notKinds, ...columnsOf(place))
+      : jobsClaimed(this.lane, worker, wanted, this.#after, notKinds, this.#afterRank)
+    const claimed: ClaimedRow[] = []
+    const began = performance.now()
+    await db.system(ctx, async (tx) => {
+      tx.later(plannedByIndex('off'))
+      tx.later(query, { seen: (_, rows) => claimed.push(...rows) })
+    })
+    if (!place) this.#lookMs = performance.now() - began
+    return claimed
+  }
+
+  /** After a look from the beginning: where the next one begins, and whether claims can go on from here. */
+  #looked(wanted: number, claimed: readonly ClaimedRow[]): void {
+    const [first] = claimed
+    const last = new Map<string, ClaimedRow>()
+    for (const row of claimed) {
+      const before = last.get(row.tenantId)
+      if (!before || byAge(row, before) > 0) last.set(row.tenantId, row)
+    }
+    // When there were as many tenants as jobs, there may be more tenants: the next claim begins after the last of these.
+    const isTurning = last.size === wanted
+    this.#wasTurned = this.#after !== NOBODY
+    this.#after = isTurning ? [...last.keys()].reduce((a, b) => (a > b ? a : b), NOBODY) : NOBODY
+    this.#afterRank = first?.rank ?? 0
+    const forMs = Math.max(LOOK_EVERY_MS, LOOK_SHARE * this.#lookMs)
+    this.#place =
+      first && claimed.length === wanted && !isTurning
+        ? { rank: first.rank, last, until: performance.now() + forMs }
+        : null
+  }
+}
+
+/** Where a claim ended. */
+interface Place {
+  readonly rank: number
+  /** Of each tenant the last job that was claimed. */
+  readonly last: ReadonlyMap<string, ClaimedRow>
+  /** Until when claims go on from it. */
+  readonly until: number
+}
+
+function onward(place: Place, claimed: readonly ClaimedRow[]): Place {
+  const last = new Map(place.last)
+  for (const row of claimed) if (byAge(row, last.get(row.tenantId) as ClaimedRow) > 0) last.set(row.tenantId, row)
+  return { ...place, last }
+}
+
+function columnsOf({ last }: Place): [string[], Date[], string[]] {
+  const rows = [...last.values()]
+  return [[...last.keys()], rows.map((row) => row.runAt), rows.map((row) => row.id)]
+}
+
+function byAge(a: ClaimedRow, b: ClaimedRow): number {
+  return a.runAt.getTime() - b.runAt.getTime() || (a.id < b.id ? -1 : 1)
 }
 
 /** The most urgent first; of equal ones the tenants by turns, the oldest of each first. */
 function inTurns(claimed: readonly ClaimedRow[]): ClaimedRow[] {
   if (claimed.length < 2) return [...claimed]
   const places = new Map<string, number>()
-  const sorted = claimed.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const sorted = claimed.toSorted(byAge)
   const placed = sorted.map((row) => {
     const place = places.get(row.tenantId) ?? 0
     places.set(row.tenantId, place + 1)

@@ -14,9 +14,19 @@ export const workerSeen = statement<[id: string], never>(
   'update stoa.job_workers set seen_at = clock_timestamp() where id = $1',
 )
 
-/** The attempts that the worker holds, and which of them somebody wants to be cancelled. */
-export const attemptsHeld = statement<[worker: string], { id: string; attempt: number; cancelRequested: boolean }>(
-  "select id, attempt, cancel_requested from stoa.jobs where worker = $1 and state = 'running'",
+/** Those of these attempts that the worker holds, and which of them somebody wants to be cancelled. */
+export const attemptsHeld = statement<
+  [tenantIds: readonly string[], ids: readonly string[], worker: string],
+  { id: string; attempt: number; cancelRequested: boolean }
+>(
+  `select j.id, j.attempt, j.cancel_requested from stoa.jobs j
+join unnest($1::uuid[], $2::uuid[]) as held (tenant_id, id) on j.tenant_id = held.tenant_id and j.id = held.id
+where j.worker = $3`,
+)
+
+/** Whether a worker was silent for so long that it has to be given up. Asked first: the rescue looks through the table. */
+export const silentWorkers = statement<[silentMs: number], { found: boolean }>(
+  "select exists (select 1 from stoa.job_workers where seen_at < clock_timestamp() - $1 * interval '1 ms') as found",
 )
 
 /** A job that was taken from a worker which is gone. */
@@ -65,14 +75,8 @@ export const workersForgotten = statement<[silentMs: number], never>(
   "delete from stoa.job_workers where seen_at < clock_timestamp() - $1 * interval '1 ms'",
 )
 
-/** The worker has ended: what it still holds goes back, and it is forgotten. */
-export const workerRemoved = statement<[id: string], { lane: string }>(`
-with gone as (
-  delete from stoa.job_workers where id = $1 returning id
-)
-update stoa.jobs j set state = case when j.concurrency_key is null then 'ready' else 'held' end, worker = null, started_at = null
-from gone where j.worker = gone.id and j.state = 'running'
-returning j.lane`)
+/** The worker has ended. What it may still hold goes back as from one that died. */
+export const workerRemoved = statement<[id: string], never>('delete from stoa.job_workers where id = $1')
 
 /** What is paused: `lane:bulk`, `kind:mail.send`. */
 export const pauses = statement<[], { what: string }>('select what from stoa.job_pauses order by what')

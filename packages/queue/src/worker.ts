@@ -120,9 +120,10 @@ export class Worker implements AsyncDisposable {
     await this.#drain(this.#options.drainMs)
     this.#dispatcher.abortAll('stopping')
     await this.#drain(ABORT_GRACE_MS)
+    const stillHolds = this.#dispatcher.running.length > 0
     this.#dispatcher.abortAll('lost')
     await this.#dispatcher.written()
-    await this.#liveness[Symbol.asyncDispose]()
+    await this.#liveness.end(stillHolds)
   }
 
   async #drain(ms: number): Promise<void> {

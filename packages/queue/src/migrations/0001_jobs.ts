@@ -4,14 +4,15 @@ import { type Migration, sharedTable, tenantTable } from '@stoa/db'
  * `jobs` holds what is not finished, so it stays as small as the work that is left. A row is written three times: born,
  * claimed, removed. Each index costs each of these, so each has its reason:
  *
- *   jobs_pkey       acks and look-ups, by tenant and id
- *   jobs_ready      the claim: a lane's most urgent rank, tenant by tenant, oldest first
- *   jobs_running    what a worker holds: its heartbeat, and the rescue when it has died
+ *   jobs_pkey    acks and look-ups, by tenant and id
+ *   jobs_ready   the claim: a lane's most urgent rank, tenant by tenant, first come first served
  *   jobs_due, jobs_keyed, jobs_of_parent   of the few jobs that wait for a time, a turn or their children
  *
- * `rank` is minus the priority, so that one direction of the index is the order of claiming. There is no foreign key to
- * the tenants: its row lock would make all transactions of a tenant share one multixact. The table is vacuumed by count
- * and without a pause, because its dead rows lie where the claim looks.
+ * There is none by worker: what a worker holds it knows itself, and the rescue of a dead one is rare enough to look
+ * through the table. `rank` is minus the priority, so that one direction of the index is the order of claiming. The
+ * input is `json`, which costs nothing but its check on the way in and nothing on the way out. There is no foreign key
+ * to the tenants: its row lock would make all transactions of a tenant share one multixact. The table is vacuumed by
+ * count and without a pause, because its dead rows lie where the claim looks.
  */
 export const jobs: Migration = {
   name: '0001_jobs',
@@ -31,8 +32,8 @@ create table jobs (
   run_at timestamptz not null,
   worker uuid,
   started_at timestamptz,
-  input jsonb not null,
-  origin jsonb not null,
+  input json not null,
+  origin json not null,
   unique_key text,
   concurrency_key text,
   concurrency_limit integer,
@@ -45,8 +46,7 @@ create table jobs (
   primary key (tenant_id, id)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
         autovacuum_vacuum_insert_threshold = -1);
-create index jobs_ready on jobs (lane, rank, tenant_id, id) where state = 'ready';
-create index jobs_running on jobs (worker) where state = 'running';
+create index jobs_ready on jobs (lane, rank, tenant_id, run_at, id) where state = 'ready';
 create index jobs_due on jobs (run_at) where state = 'scheduled';
 create index jobs_keyed on jobs (tenant_id, kind, concurrency_key, state, id) where concurrency_key is not null;
 create index jobs_of_parent on jobs (tenant_id, parent_id) where parent_id is not null;

@@ -12,7 +12,7 @@ create table job_schedules (
   kind text not null,
   cron text not null,
   time_zone text not null,
-  input jsonb not null,
+  input json not null,
   next_at timestamptz,
   last_at timestamptz,
   last_job_id uuid,
