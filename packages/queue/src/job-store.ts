@@ -87,8 +87,14 @@ select job_id from stoa.job_uniques
 where tenant_id = ($1::uuid[])[1] and kind = ($3::text[])[1] and key = $11 and not exists (select 1 from taken)`,
 )
 
+/**
+ * Who is not there any more claims nothing: his jobs have been given to others, and these would be forgotten. The lock
+ * has whoever gives him up wait for this claim, and then find it.
+ */
+const PRESENT = 'present as materialized (select id from stoa.job_workers where id = $2 for key share)'
+
 const CLAIMED = `update stoa.jobs set state = 'running', attempt = attempt + 1, worker = $2, started_at = clock_timestamp()
-where ctid = any (array (select ctid from picked))
+where ctid = any (array (select ctid from picked)) and exists (select 1 from present)
 returning tenant_id, id, kind, rank, attempt, failures, run_at, input, origin, unique_key, concurrency_key, parent_id, tracked`
 
 /**
@@ -103,7 +109,7 @@ export const jobsClaimed = statement<
   [lane: string, worker: string, wanted: number, after: string, notKinds: readonly string[], afterRank: number],
   ClaimedRow
 >(`
-with recursive top as materialized (
+with recursive ${PRESENT}, top as materialized (
   select rank, tenant_id from stoa.jobs
   where lane = $1 and state = 'ready' and kind <> all ($5::text[])
   order by rank, tenant_id, run_at, id limit 1 for update skip locked
@@ -147,7 +153,7 @@ export const jobsClaimedOn = statement<
   ],
   ClaimedRow
 >(`
-with picked as materialized (
+with ${PRESENT}, picked as materialized (
   select next.ctid from unnest($6::uuid[], $7::timestamptz[], $8::uuid[]) as place (tenant_id, run_at, id) cross join lateral (
     select j.ctid from stoa.jobs j
     where j.lane = $1 and j.state = 'ready' and j.rank = $4 and j.tenant_id = place.tenant_id and (j.run_at, j.id) > (place.run_at, place.id)

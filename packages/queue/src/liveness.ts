@@ -19,7 +19,7 @@ import {
   workerAdded,
   workerRemoved,
   workerSeen,
-  workersForgotten,
+  workersGivenUp,
 } from './worker-store.ts'
 
 /** What liveness needs. */
@@ -70,6 +70,8 @@ export class Liveness {
     const { ctx, db, heartbeatMs, observe } = this.#deps
     await db.system(ctx, (tx) => tx.run(workerAdded(this.#id, this.#name)))
     await this.look()
+    // Once without being asked: whatever has gone wrong before is put right by a start.
+    await this.#giveBackOfOthers()
     this.#beating = repeat(() => this.#beat(), {
       clock: systemClock,
       everyMs: heartbeatMs,
@@ -104,7 +106,7 @@ export class Liveness {
     try {
       const rows = await db.system(ctx, async (tx) => {
         await tx.run(workerRemoved(this.#id))
-        return stillHolds ? await tx.many(jobsRescued(this.#deps.deadAfterMs)) : []
+        return stillHolds ? await tx.many(jobsRescued()) : []
       })
       wake(new Set(rows.map(({ lane }) => lane)))
     } catch (error) {
@@ -130,19 +132,20 @@ export class Liveness {
   }
 
   async #rescue(): Promise<void> {
-    const { buried: bury, ctx, db, deadAfterMs, observe, wake } = this.#deps
+    const { ctx, db, deadAfterMs } = this.#deps
     const { found } = await db.systemRead(ctx, (tx) => tx.one(silentWorkers(deadAfterMs)))
-    if (!found) return
+    if (found) await this.#giveBackOfOthers()
+  }
+
+  async #giveBackOfOthers(): Promise<void> {
+    const { buried: bury, ctx, db, deadAfterMs, observe, wake } = this.#deps
     const rescued = await db.system(ctx, async (tx) => {
       const now = ctx.clock.now()
       const dropOn = dropDayOf(now, BURIED_KEEP_DAYS) as string
-      const buried = await tx.many(
-        jobsBuried(deadAfterMs, MAX_RESCUES, new Date(now), dropOn, JSON.stringify(WORKER_LOST)),
-      )
+      await tx.run(workersGivenUp(deadAfterMs))
+      const buried = await tx.many(jobsBuried(MAX_RESCUES, new Date(now), dropOn, JSON.stringify(WORKER_LOST)))
       if (buried.length > 0) await bury(tx, buried)
-      const back = await tx.many(jobsRescued(deadAfterMs))
-      await tx.run(workersForgotten(deadAfterMs))
-      return [...buried, ...back]
+      return [...buried, ...(await tx.many(jobsRescued()))]
     })
     if (rescued.length === 0) return
     observe({ kind: 'rescued', jobs: rescued })

@@ -1,6 +1,7 @@
 /*
- * Workers and their signs of life, by the database's clock alone: the clocks of machines need not agree. A worker that
- * was silent for too long is removed, and what it held goes back in the same statement.
+ * Workers and their signs of life, by the database's clock alone: the clocks of machines need not agree. Who was silent
+ * for too long is removed first, and what he held is looked for by the next statement: so no claim of his can come in
+ * between and be forgotten.
  */
 import { statement } from '@stoa/db'
 import { type ClaimedRow, keptFrom } from './job-store.ts'
@@ -43,35 +44,30 @@ export interface BuriedRow
   extends RescuedRow,
     Pick<ClaimedRow, 'attempt' | 'origin' | 'parentId' | 'uniqueKey' | 'concurrencyKey' | 'tracked'> {}
 
-const HELD_BY_NOBODY = `j.state = 'running' and not exists (
-  select 1 from stoa.job_workers w where w.id = j.worker and w.seen_at >= clock_timestamp() - $1 * interval '1 ms'
-)`
+const HELD_BY_NOBODY = "j.state = 'running' and not exists (select 1 from stoa.job_workers w where w.id = j.worker)"
 
 /** Dead letters of those whose workers died again and again. They are kept for `keepDays`. */
-export const jobsBuried = statement<
-  [silentMs: number, rescues: number, now: Date, dropOn: string, failure: string],
-  BuriedRow
->(`
+export const jobsBuried = statement<[rescues: number, now: Date, dropOn: string, failure: string], BuriedRow>(`
 with gone as (
-  delete from stoa.jobs j where ${HELD_BY_NOBODY} and j.rescues >= $2
-  returning j.*, 'dead' as outcome, $3::timestamptz as finished_at, $4::date as drop_on, null::jsonb as result, $5::jsonb as last_error
+  delete from stoa.jobs j where ${HELD_BY_NOBODY} and j.rescues >= $1
+  returning j.*, 'dead' as outcome, $2::timestamptz as finished_at, $3::date as drop_on, null::jsonb as result, $4::jsonb as last_error
 ), kept as (
 ${keptFrom('gone')}
 )
 select tenant_id, id, kind, lane, rescues, attempt, origin, parent_id, unique_key, concurrency_key, tracked from gone`)
 
 /**
- * Gives back what is held by workers that were silent for `silentMs`, or are not there at all. It counts as rescued,
- * not as failed: it may have done nothing wrong.
+ * Gives back what is held by workers that are not there any more. It counts as rescued, not as failed: it may have done
+ * nothing wrong.
  */
-export const jobsRescued = statement<[silentMs: number], RescuedRow>(`
+export const jobsRescued = statement<[], RescuedRow>(`
 update stoa.jobs j set state = case when j.concurrency_key is null then 'ready' else 'held' end, worker = null, started_at = null,
   rescues = j.rescues + 1
 where ${HELD_BY_NOBODY}
 returning j.tenant_id, j.id, j.kind, j.lane, j.rescues`)
 
-/** Forgets workers that were silent for `silentMs`. */
-export const workersForgotten = statement<[silentMs: number], never>(
+/** Gives up workers that were silent for `silentMs`. What they are claiming at this moment is waited for. */
+export const workersGivenUp = statement<[silentMs: number], never>(
   "delete from stoa.job_workers where seen_at < clock_timestamp() - $1 * interval '1 ms'",
 )
 

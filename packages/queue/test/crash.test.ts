@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { describe, it } from 'node:test'
+import { isError } from '@stoa/kernel'
+import { engines, eventually, inTime } from '@stoa/testkit'
+import { queueErrors } from '../src/index.ts'
+import { stuck } from './effects.ts'
+import { numbered, QUICK, setup } from './setup.ts'
+
+for (const engine of engines) {
+  describe(`a worker that is given up on ${engine}`, () => {
+    it('loses its jobs to another attempt, cannot finish or write any more, and goes on working', async () => {
+      const go = Promise.withResolvers<void>()
+      const refused = Promise.withResolvers<unknown>()
+      const job = numbered(async (_, __, running) => {
+        if (running.attempt > 1) return running.attempt
+        running.signal.addEventListener('abort', () => go.resolve())
+        await go.promise
+        await running.transaction(async () => 'late').catch(refused.resolve)
+        return 'late'
+      })
+      await using bench = await setup(engine, { jobs: [job] })
+      const { ctx, db, queue, signals } = bench
+      const id = await queue.add(ctx, job, { n: 1 })
+      await eventually(async () => (await bench.rows())[0]?.state === 'running')
+      await db.admin((session) =>
+        session.exec("update stoa.job_workers set seen_at = now() - interval '1 hour', id = gen_random_uuid()"),
+      )
+      const done = await eventually(
+        () => queue.operations.job(ctx, id),
+        ({ state }) => state === 'done',
+      )
+      assert.deepEqual([done.result, done.attempt, done.rescues], [2, 2, 1])
+      assert.ok(isError(await inTime(refused.promise, 'the refusal'), queueErrors.job_attempt_stale))
+      await eventually(() => signals.some(({ kind }) => kind === 'given_up'))
+      assert.deepEqual(
+        signals
+          .filter(({ kind }) => kind === 'rescued')
+          .map((signal) => (signal.kind === 'rescued' ? signal.jobs[0]?.id : '')),
+        [id],
+      )
+    })
+
+    it('again and again by one job makes that job a dead letter', async () => {
+      await using bench = await setup(engine, { jobs: [stuck], worker: null })
+      const { ctx, db, queue } = bench
+      const id = await queue.add(ctx, stuck, { n: 1 })
+      await db.admin((session) =>
+        session.exec(`insert into stoa.job_workers values (gen_random_uuid(), 'dead', now(), now() - interval '1 hour');
+update stoa.jobs set state = 'running', attempt = 6, rescues = 5, worker = (select id from stoa.job_workers)`),
+      )
+      await queue.work(QUICK)
+      const dead = await eventually(
+        () => queue.operations.job(ctx, id),
+        ({ state }) => state === 'dead',
+      )
+      assert.equal(dead.error?.reason, 'worker_lost')
+    })
+  })
+
+  describe(`a worker that stops on ${engine}`, () => {
+    it('lets running jobs end, and gives back what it did not begin', async () => {
+      const started = Promise.withResolvers<void>()
+      const go = Promise.withResolvers<void>()
+      const job = numbered(async (_, { n }) => {
+        started.resolve()
+        await go.promise
+        return n
+      })
+      await using bench = await setup(engine, { jobs: [job], worker: null })
+      const { ctx, queue } = bench
+      const worker = await queue.work({ ...QUICK, slots: 4 })
+      const ids = await Promise.all(Array.from({ length: 30 }, (_, n) => queue.add(ctx, job, { n })))
+      await started.promise
+      const stopped = worker[Symbol.asyncDispose]()
+      go.resolve()
+      await stopped
+      const rows = await bench.rows()
+      assert.ok(rows.length > 0 && rows.every(({ state }) => state === 'ready'), JSON.stringify(rows))
+      const done = await queue.operations.list(ctx, { states: ['done'] })
+      assert.equal(done.length + rows.length, ids.length)
+    })
+
+    it('aborts what does not end in time, and that is not a failure', async () => {
+      const started = Promise.withResolvers<void>()
+      const job = numbered(async (_, __, { signal }) => {
+        started.resolve()
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      })
+      await using bench = await setup(engine, { jobs: [job, stuck], worker: null })
+      const { ctx, queue } = bench
+      const worker = await queue.work({ ...QUICK, drainMs: 10 })
+      await queue.add(ctx, job, { n: 1 })
+      await queue.add(ctx, stuck, { n: 1 })
+      await started.promise
+      await eventually(async () => (await bench.rows()).every(({ state }) => state === 'running'))
+      await worker[Symbol.asyncDispose]()
+      const rows = await bench.rows()
+      assert.deepEqual(
+        rows.map(({ failures, kind, state }) => [kind, state, failures]),
+        [
+          ['test.numbered', 'scheduled', 0],
+          ['test.stuck', 'ready', 0],
+        ],
+      )
+    })
+  })
+}
+
+describe('a worker that is killed (postgres)', () => {
+  it('does not keep its jobs: another one runs them', async () => {
+    await using bench = await setup('postgres', {
+      jobs: [numbered(() => 'rescued', { name: 'test.stuck' })],
+      worker: null,
+    })
+    const { ctx, queue } = bench
+    const child = fork(new URL('./worker-program.ts', import.meta.url), [bench.url ?? ''], { execArgv: [] })
+    const [ready] = await once(child, 'message')
+    assert.equal(ready, 'ready')
+    const id = await queue.add(ctx, stuck, { n: 1 })
+    const [started] = await inTime(once(child, 'message'), 'the start')
+    assert.equal(started, id)
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    await queue.work(QUICK)
+    const done = await eventually(
+      () => queue.operations.job(ctx, id),
+      ({ state }) => state === 'done',
+    )
+    assert.deepEqual([done.result, done.attempt, done.rescues], ['rescued', 2, 1])
+  })
+})

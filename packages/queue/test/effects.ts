@@ -1,0 +1,33 @@
+// Jobs whose effects can be counted.
+import type { Database, Tx } from '@stoa/db'
+import { statement } from '@stoa/db'
+import { numbered } from './setup.ts'
+
+/** The table of the effects, which belongs to nobody. */
+export const EFFECTS = `create table if not exists public.effects (n integer not null, how text not null);
+grant select, insert on public.effects to stoa_app, stoa_system`
+
+const effect = statement<[n: number, how: string], never>('insert into public.effects (n, how) values ($1, $2)')
+
+/** Never ends by itself. */
+export const stuck = numbered(() => new Promise(() => undefined), { name: 'test.stuck' })
+
+/** Its effect happens exactly once: it is written in the transaction that finishes the job. */
+export function counting(_db: Database) {
+  return numbered(
+    async (_, { n }, job) => {
+      await job.transaction(async (tx: Tx) => void (await tx.run(effect(n, 'once'))))
+    },
+    { name: 'test.count', timeoutMs: 5_000, retries: 50, retryMaxMs: 100 },
+  )
+}
+
+/** Its effect happens at least once. */
+export function appending(db: Database) {
+  return numbered(
+    async (ctx, { n }) => {
+      await db.transaction(ctx, (tx) => tx.run(effect(n, 'any')))
+    },
+    { name: 'test.append', timeoutMs: 5_000, retries: 50, retryMaxMs: 100 },
+  )
+}
