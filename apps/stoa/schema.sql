@@ -114,6 +114,129 @@ alter table stoa.installation_secret add constraint installation_secret_pkey PRI
 alter table stoa.installation_secret add constraint installation_secret_only_row_check CHECK (only_row);
 grant insert, select on stoa.installation_secret to stoa_system;
 
+create table stoa.job_pauses (
+  what text not null,
+  paused_at timestamp with time zone not null
+);
+alter table stoa.job_pauses add constraint job_pauses_pkey PRIMARY KEY (what);
+grant delete, insert, select, update on stoa.job_pauses to stoa_system;
+
+create table stoa.job_schedules (
+  tenant_id uuid not null,
+  name text not null,
+  kind text not null,
+  cron text not null,
+  time_zone text not null,
+  input json not null,
+  next_at timestamp with time zone,
+  last_at timestamp with time zone,
+  last_job_id uuid
+) with (fillfactor=50);
+alter table stoa.job_schedules add constraint job_schedules_pkey PRIMARY KEY (tenant_id, name);
+CREATE INDEX job_schedules_due ON stoa.job_schedules USING btree (next_at) WHERE (next_at IS NOT NULL);
+alter table stoa.job_schedules enable row level security;
+alter table stoa.job_schedules force row level security;
+create policy system_rows on stoa.job_schedules to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.job_schedules to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.job_schedules to stoa_app;
+grant delete, insert, select, update on stoa.job_schedules to stoa_system;
+
+create table stoa.job_uniques (
+  tenant_id uuid not null,
+  kind text not null,
+  key text not null,
+  job_id uuid not null,
+  until timestamp with time zone
+);
+alter table stoa.job_uniques add constraint job_uniques_pkey PRIMARY KEY (tenant_id, kind, key);
+alter table stoa.job_uniques enable row level security;
+alter table stoa.job_uniques force row level security;
+create policy system_rows on stoa.job_uniques to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.job_uniques to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.job_uniques to stoa_app;
+grant delete, insert, select, update on stoa.job_uniques to stoa_system;
+
+create table stoa.job_workers (
+  id uuid not null,
+  name text not null,
+  started_at timestamp with time zone not null,
+  seen_at timestamp with time zone not null
+) with (fillfactor=50);
+alter table stoa.job_workers add constraint job_workers_pkey PRIMARY KEY (id);
+grant delete, insert, select, update on stoa.job_workers to stoa_system;
+
+create table stoa.jobs (
+  tenant_id uuid not null,
+  id uuid not null,
+  kind text not null,
+  lane text not null,
+  rank smallint not null,
+  state text not null,
+  attempt integer default 0 not null,
+  failures integer default 0 not null,
+  rescues integer default 0 not null,
+  run_at timestamp with time zone not null,
+  worker uuid,
+  started_at timestamp with time zone,
+  input json not null,
+  origin json not null,
+  unique_key text,
+  concurrency_key text,
+  concurrency_limit integer,
+  parent_id uuid,
+  awaits integer default 0 not null,
+  tracked boolean default false not null,
+  cancel_requested boolean default false not null,
+  progress jsonb,
+  error jsonb
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_insert_threshold=-1);
+alter table stoa.jobs add constraint jobs_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa.jobs add constraint jobs_state_check CHECK ((state = ANY (ARRAY['ready'::text, 'scheduled'::text, 'held'::text, 'waiting'::text, 'running'::text])));
+CREATE INDEX jobs_due ON stoa.jobs USING btree (run_at) WHERE (state = 'scheduled'::text);
+CREATE INDEX jobs_keyed ON stoa.jobs USING btree (tenant_id, kind, concurrency_key, state, id) WHERE (concurrency_key IS NOT NULL);
+CREATE INDEX jobs_of_parent ON stoa.jobs USING btree (tenant_id, parent_id) WHERE (parent_id IS NOT NULL);
+CREATE INDEX jobs_ready ON stoa.jobs USING btree (lane, rank, tenant_id, run_at, id) WHERE (state = 'ready'::text);
+alter table stoa.jobs enable row level security;
+alter table stoa.jobs force row level security;
+create policy system_rows on stoa.jobs to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.jobs to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.jobs to stoa_app;
+grant delete, insert, select, update on stoa.jobs to stoa_system;
+
+create table stoa.jobs_finished (
+  tenant_id uuid not null,
+  id uuid not null,
+  drop_on date not null,
+  outcome text not null,
+  kind text not null,
+  lane text not null,
+  rank smallint not null,
+  attempt integer not null,
+  failures integer not null,
+  rescues integer not null,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone not null,
+  input json not null,
+  origin json not null,
+  concurrency_key text,
+  concurrency_limit integer,
+  parent_id uuid,
+  tracked boolean not null,
+  progress jsonb,
+  result jsonb,
+  error jsonb
+) partition by range (drop_on);
+alter table stoa.jobs_finished add constraint jobs_finished_pkey PRIMARY KEY (tenant_id, id, drop_on);
+alter table stoa.jobs_finished add constraint jobs_finished_outcome_check CHECK ((outcome = ANY (ARRAY['done'::text, 'dead'::text, 'cancelled'::text])));
+CREATE INDEX jobs_finished_dead ON ONLY stoa.jobs_finished USING btree (tenant_id, id) WHERE (outcome = 'dead'::text);
+CREATE INDEX jobs_finished_of_parent ON ONLY stoa.jobs_finished USING btree (tenant_id, parent_id) WHERE (parent_id IS NOT NULL);
+alter table stoa.jobs_finished enable row level security;
+alter table stoa.jobs_finished force row level security;
+create policy system_rows on stoa.jobs_finished to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.jobs_finished to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.jobs_finished to stoa_app;
+grant delete, insert, select, update on stoa.jobs_finished to stoa_system;
+
 create table stoa.journal_readers (
   name text not null,
   position_xid xid8 not null,

@@ -9,6 +9,7 @@ import { type ErrorSpec, errors } from '@stoa/kernel'
 import { linksModule } from '@stoa/links'
 import { mailErrors } from '@stoa/mail'
 import type { Module } from '@stoa/module'
+import { queueErrors, queueMigrations } from '@stoa/queue'
 import { secretErrors } from './config/secrets.ts'
 import { stoaMigrations } from './migrations/index.ts'
 
@@ -20,6 +21,7 @@ export const migrationSets: readonly MigrationSet[] = [
   groundMigrations,
   journalMigrations,
   httpMigrations,
+  queueMigrations,
   stoaMigrations,
   ...modules.map((module) => module.migrations),
 ]
@@ -31,6 +33,7 @@ export const errorTables: Readonly<Record<string, Readonly<Record<string, ErrorS
   apiKeys: apiKeyErrors,
   journal: journalErrors,
   mail: mailErrors,
+  queue: queueErrors,
   migrations: migrationErrors,
   tenants: tenantErrors,
   secrets: secretErrors,

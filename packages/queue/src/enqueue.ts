@@ -172,7 +172,7 @@ function encodedInput(definition: JobDefinition, input: unknown): string {
 }
 
 /** The error that says what is wrong with an input. */
-export function invalidInput(definition: JobDefinition, validator: Validator, input: unknown): StoaError {
+function invalidInput(definition: JobDefinition, validator: Validator, input: unknown): StoaError {
   const fields = validator
     .Errors(input)
     .slice(0, 10)

@@ -44,11 +44,6 @@ select ${FINISHED} from stoa.jobs_finished where tenant_id = $1 and id = $2
 limit 1`,
 )
 
-/** The same by an operator who does not know whose it is. */
-export const jobOfAnybody = statement<[id: string], JobRow>(
-  `select ${LIVE} from stoa.jobs where id = $1 union all select ${FINISHED} from stoa.jobs_finished where id = $1 limit 1`,
-)
-
 /** Jobs of a tenant, the newest first: of these states and this kind, before this id; null: whatever. */
 export const jobList = statement<
   [tenantId: string, states: readonly string[] | null, kind: string | null, before: string | null, limit: number],

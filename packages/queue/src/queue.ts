@@ -84,6 +84,19 @@ export interface Queue extends AsyncDisposable {
     input: Static<T>,
     options?: EnqueueOptions,
   ): string
+  /**
+   * Adds many jobs of a kind to the caller's transaction, by one statement for each thousand. Throws as `enqueue`,
+   * before anything is sent.
+   *
+   * @returns their ids, in order
+   */
+  enqueueMany<T extends TSchema>(
+    ctx: Ctx,
+    tx: Tx,
+    job: JobDefinition<T>,
+    inputs: readonly Static<T>[],
+    options?: EnqueueOptions,
+  ): readonly string[]
   /** Adds a job of a unique kind to the caller's transaction, unless there is one of its key. Throws as `enqueue`. */
   enqueueOnce<T extends TSchema>(
     ctx: Ctx,
@@ -118,6 +131,7 @@ export interface Queue extends AsyncDisposable {
   work(options?: WorkerOptions): Promise<Worker>
 }
 
+const STORED_AT_ONCE = 1_000
 const LANE_TOPIC = 'jobs:'
 const GATE_TOPIC = 'jobs.gate'
 const CONTROL_TOPIC = 'jobs.control'
@@ -195,8 +209,21 @@ class StoaQueue implements Queue {
     input: Static<T>,
     options?: EnqueueOptions,
   ): string {
+    return this.enqueueMany(ctx, tx, job, [input], options)[0] as string
+  }
+
+  enqueueMany<T extends TSchema>(
+    ctx: Ctx,
+    tx: Tx,
+    job: JobDefinition<T>,
+    inputs: readonly Static<T>[],
+    options?: EnqueueOptions,
+  ): readonly string[] {
     if (job.unique) throw new TypeError(`the job '${job.name}' is unique: use enqueueOnce`)
-    return this.#enqueue(ctx, tx, job, [this.#newJob(ctx, job, input, options)])
+    const jobs = inputs.map((input) => this.#newJob(ctx, job, input, options))
+    for (let at = 0; at < jobs.length; at += STORED_AT_ONCE) tx.later(enqueued(jobs.slice(at, at + STORED_AT_ONCE)))
+    this.#born(ctx, tx, job, jobs)
+    return jobs.map(({ id }) => id)
   }
 
   async enqueueOnce<T extends TSchema>(

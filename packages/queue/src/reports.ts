@@ -24,7 +24,7 @@ import type { Verdict } from './verdict.ts'
 import { parentsReleased, turnsGiven, turnsLocked, uniquesFreed } from './waiting-store.ts'
 
 /** Whom a report is of: an attempt, or a claimed job that could not become one. */
-export interface Reported {
+interface Reported {
   readonly row: ClaimedRow
   /** Null when its tenant is not known. */
   readonly ctx: Ctx | null

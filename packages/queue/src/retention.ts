@@ -47,7 +47,7 @@ export function keepFinished(db: Database, ctx: BaseCtx, lanes: ReadonlyMap<stri
 }
 
 /** Makes the partitions of the days that the lanes' policies name, and drops the days that are over. */
-export async function keepDays(db: Database, ctx: BaseCtx, lanes: ReadonlyMap<string, Lane>): Promise<void> {
+async function keepDays(db: Database, ctx: BaseCtx, lanes: ReadonlyMap<string, Lane>): Promise<void> {
   const now = ctx.clock.now()
   const today = dayOf(now)
   await db.admin(async (session) => {

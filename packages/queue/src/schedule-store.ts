@@ -39,11 +39,6 @@ export const schedulesDue = statement<[now: Date, limit: number], ScheduleRow>(
   `select ${COLUMNS} from stoa.job_schedules where next_at <= $1 order by next_at limit $2 for update skip locked`,
 )
 
-/** When the next schedule comes; null when none does. */
-export const nextSchedule = statement<[], { at: Date | null }>(
-  'select min(next_at) as at from stoa.job_schedules where next_at is not null',
-)
-
 /** The schedule came, and comes again. */
 export const scheduleCame = statement<
   [tenantId: string, name: string, at: Date, jobId: string | null, nextAt: Date | null],

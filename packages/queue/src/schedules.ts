@@ -79,7 +79,7 @@ export function createSchedules(db: Database): Schedules {
  *
  * @throws StoaError `job_schedule_invalid` when the pattern or the time zone cannot be read
  */
-export function nextTime(cron: string, timeZone: string, after: number): Date | null {
+function nextTime(cron: string, timeZone: string, after: number): Date | null {
   try {
     return new Cron(cron, { timezone: timeZone, paused: true }).nextRun(new Date(after))
   } catch (cause) {
