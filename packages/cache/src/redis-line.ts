@@ -5,7 +5,7 @@ import type { RedisLevelOptions } from './options.ts'
 import type { Script } from './redis-scripts.ts'
 import type { CacheSignal } from './signals.ts'
 
-/** What the cache needs of a client of Redis or Valkey: one of ioredis (single, Sentinel or Cluster) has it. */
+/** What the cache needs of a client of Redis or Valkey: one of ioredis (`Redis` or `Cluster`) has it. */
 export interface RedisClient {
   /** Sends a command and gives its answer, texts as buffers; rejects with the server's error. */
   callBuffer(command: string, ...args: (string | Buffer | number)[]): Promise<unknown>
