@@ -1,6 +1,6 @@
 // What an OpenAPI document of ours has to be besides up to date: valid (the meta-schema of 3.1 and JSON Schema
-// 2020-12), whole (every operation is named, grouped, described, guarded or listed as public, with its problems), and
-// shown by examples that fit.
+// 2020-12), whole (every operation is named, grouped, described, limited, guarded or listed as public, with its
+// problems), and shown by examples that fit.
 
 import { validate } from '@scalar/openapi-validator'
 import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js'
@@ -69,6 +69,8 @@ function declarationProblems(operation: Operation, isListed: boolean): string[] 
   if (!Array.isArray(security)) problems.push('it does not say whether it needs credentials')
   else if (security.length === 0 && !isListed) problems.push('it is public, and not on the list of public operations')
   else if (security.length > 0 && isListed) problems.push('it is listed as public, and needs credentials')
+  const limits = operation['x-rate-limit']
+  if (!Array.isArray(limits) || limits.length === 0) problems.push('it shows no limit: x-rate-limit')
   return problems
 }
 

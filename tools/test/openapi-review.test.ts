@@ -28,6 +28,7 @@ function sound() {
           operationId: 'putChair',
           summary: 'Put a chair',
           tags: ['Chairs'],
+          'x-rate-limit': [{ policy: 'default', per: 'key', capacity: 10, refillPerSecond: 1 }],
           security: [{ key: [] }],
           parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
           requestBody: json({ $ref: '#/components/schemas/Chair' }, { legs: 4 }),
@@ -40,6 +41,7 @@ function sound() {
           operationId: 'seeChair',
           summary: 'See a chair',
           tags: ['Chairs'],
+          'x-rate-limit': [{ policy: 'default', per: 'key', capacity: 10, refillPerSecond: 1 }],
           security: [],
           parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
           responses: { 204: { description: 'It is there.' }, ...refusals(400, 429, 500, 503) },
@@ -100,6 +102,15 @@ describe('an OpenAPI document', () => {
       after(({ paths }) => Object.assign(paths['/chairs/{id}'].put, { security: undefined })),
       ['putChair: it does not say whether it needs credentials'],
     )
+  })
+
+  it('shows the limits of every operation', () => {
+    const found = after(({ paths }) => {
+      Object.assign(paths['/chairs/{id}'].put, { 'x-rate-limit': undefined })
+      paths['/chairs/{id}'].get['x-rate-limit'] = []
+    })
+    const flaw = 'it shows no limit: x-rate-limit'
+    assert.deepEqual(found, [`putChair: ${flaw}`, `seeChair: ${flaw}`])
   })
 
   it('declares the parameters of the path, and no others', () => {
