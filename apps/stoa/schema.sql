@@ -265,6 +265,113 @@ create policy tenant_rows on stoa.link_codes to stoa_app using ((tenant_id = ( S
 grant insert, select on stoa.link_codes to stoa_app;
 grant delete, insert, select, update on stoa.link_codes to stoa_system;
 
+create table stoa.mail_contents (
+  tenant_id uuid not null,
+  message_id uuid not null,
+  content bytea not null
+);
+alter table stoa.mail_contents add constraint mail_contents_pkey PRIMARY KEY (tenant_id, message_id);
+alter table stoa.mail_contents add constraint mail_contents_tenant_id_message_id_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES stoa.mail_messages(tenant_id, id) ON DELETE CASCADE;
+alter table stoa.mail_contents enable row level security;
+alter table stoa.mail_contents force row level security;
+create policy system_rows on stoa.mail_contents to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.mail_contents to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant insert, select on stoa.mail_contents to stoa_app;
+grant delete, select on stoa.mail_contents to stoa_system;
+
+create table stoa.mail_messages (
+  tenant_id uuid not null,
+  id uuid not null,
+  state text not null,
+  attempts integer default 0 not null,
+  attempt_until timestamp with time zone,
+  message_id text not null,
+  from_address text not null,
+  from_name text,
+  subject text not null,
+  size_bytes integer not null,
+  transport text,
+  provider_id text,
+  last_fault text,
+  last_response text,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  sent_at timestamp with time zone
+);
+alter table stoa.mail_messages add constraint mail_messages_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa.mail_messages add constraint mail_messages_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'bounced'::text, 'complained'::text, 'suppressed'::text])));
+CREATE INDEX mail_messages_by_age ON stoa.mail_messages USING btree (created_at);
+CREATE INDEX mail_messages_by_state ON stoa.mail_messages USING btree (tenant_id, state, id) WHERE (state <> 'sent'::text);
+alter table stoa.mail_messages enable row level security;
+alter table stoa.mail_messages force row level security;
+create policy system_rows on stoa.mail_messages to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.mail_messages to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant insert, select, update on stoa.mail_messages to stoa_app;
+grant delete, select on stoa.mail_messages to stoa_system;
+
+create table stoa.mail_recipients (
+  tenant_id uuid not null,
+  message_id uuid not null,
+  address_key text not null,
+  address text not null,
+  kind text not null,
+  state text not null,
+  provider_id text,
+  response text,
+  updated_at timestamp with time zone not null
+);
+alter table stoa.mail_recipients add constraint mail_recipients_pkey PRIMARY KEY (tenant_id, message_id, address_key);
+alter table stoa.mail_recipients add constraint mail_recipients_kind_check CHECK ((kind = ANY (ARRAY['to'::text, 'cc'::text, 'bcc'::text])));
+alter table stoa.mail_recipients add constraint mail_recipients_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'sent'::text, 'failed'::text, 'bounced'::text, 'complained'::text, 'suppressed'::text])));
+alter table stoa.mail_recipients add constraint mail_recipients_tenant_id_message_id_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES stoa.mail_messages(tenant_id, id) ON DELETE CASCADE;
+CREATE INDEX mail_recipients_by_address ON stoa.mail_recipients USING btree (tenant_id, address_key, message_id);
+CREATE INDEX mail_recipients_by_send ON stoa.mail_recipients USING btree (provider_id) WHERE (provider_id IS NOT NULL);
+alter table stoa.mail_recipients enable row level security;
+alter table stoa.mail_recipients force row level security;
+create policy system_rows on stoa.mail_recipients to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.mail_recipients to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant insert, select, update on stoa.mail_recipients to stoa_app;
+grant delete, select on stoa.mail_recipients to stoa_system;
+
+create table stoa.mail_senders (
+  tenant_id uuid not null,
+  from_address text not null,
+  from_name text,
+  reply_to text,
+  dkim_domain text,
+  dkim_selector text,
+  dkim_public_key text,
+  dkim_sealed_key bytea,
+  updated_by text not null,
+  updated_at timestamp with time zone not null
+);
+alter table stoa.mail_senders add constraint mail_senders_pkey PRIMARY KEY (tenant_id);
+alter table stoa.mail_senders enable row level security;
+alter table stoa.mail_senders force row level security;
+create policy system_rows on stoa.mail_senders to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.mail_senders to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.mail_senders to stoa_app;
+grant select on stoa.mail_senders to stoa_system;
+
+create table stoa.mail_suppressions (
+  tenant_id uuid not null,
+  address text not null,
+  reason text not null,
+  note text,
+  message_id uuid,
+  created_by text not null,
+  created_at timestamp with time zone not null
+);
+alter table stoa.mail_suppressions add constraint mail_suppressions_pkey PRIMARY KEY (tenant_id, address);
+alter table stoa.mail_suppressions add constraint mail_suppressions_reason_check CHECK ((reason = ANY (ARRAY['bounce'::text, 'complaint'::text, 'unsubscribe'::text, 'manual'::text])));
+alter table stoa.mail_suppressions enable row level security;
+alter table stoa.mail_suppressions force row level security;
+create policy system_rows on stoa.mail_suppressions to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.mail_suppressions to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.mail_suppressions to stoa_app;
+grant delete, insert, select, update on stoa.mail_suppressions to stoa_system;
+
 create table stoa.migrations (
   schema text not null,
   owner text not null,

@@ -7,7 +7,7 @@ import { apiKeyErrors, httpEvents, httpMigrations, httpPermissions, protocolErro
 import { type EventDefinition, journalErrors, journalMigrations, journalPermissions } from '@stoa/journal'
 import { type ErrorSpec, errors } from '@stoa/kernel'
 import { linksModule } from '@stoa/links'
-import { mailErrors } from '@stoa/mail'
+import { mailErrors, mailMigrations } from '@stoa/mail'
 import type { Module } from '@stoa/module'
 import { queueErrors, queueMigrations } from '@stoa/queue'
 import { secretErrors } from './config/secrets.ts'
@@ -22,6 +22,7 @@ export const migrationSets: readonly MigrationSet[] = [
   journalMigrations,
   httpMigrations,
   queueMigrations,
+  mailMigrations,
   stoaMigrations,
   ...modules.map((module) => module.migrations),
 ]

@@ -74,7 +74,7 @@ export function isMailbox(result: Mailbox | AddressFault): result is Mailbox {
 }
 
 /** A domain as it goes over the wire, or null: lower case, Punycode (IDNA), at least two labels. */
-function asciiDomain(text: string): string | null {
+export function asciiDomain(text: string): string | null {
   // What the parser of URLs would take to mean something else.
   if (/[\s%/\\:?#[\]@<>]/.test(text)) return null
   const domain = domainToASCII(text)

@@ -12,10 +12,6 @@ export const mailErrors = defineErrors({
   },
   mail_refused: { kind: 'invalid', message: 'The mail was refused for good.', retryable: false },
   mail_deferred: { kind: 'unavailable', message: 'The mail could not be handed over yet. It will be tried again.' },
-  mail_attempt_lost: {
-    kind: 'internal',
-    message: 'An attempt to send took so long that another one has begun. Its outcome was not recorded.',
-  },
   mail_inside_transaction: {
     kind: 'internal',
     message: 'Mail was sent inside of a database transaction, which would stay open for as long as the provider takes.',

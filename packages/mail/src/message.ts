@@ -2,7 +2,7 @@
  * What may be sent. Everything is checked before anything is written, and all faults are told together. Nothing that
  * goes into a header can hold a line break, so no header can be smuggled in.
  */
-import { StoaError } from '@stoa/kernel'
+import { type ErrorSpec, StoaError } from '@stoa/kernel'
 import { type AddressInput, isMailbox, type Mailbox, mailboxOf, sameAddressAs } from './address.ts'
 import { type Attachment, type AttachmentInput, checkedAttachments } from './attachments.ts'
 import { mailErrors } from './errors.ts'
@@ -107,10 +107,10 @@ export function checkedMail(input: MailInput, limits: MessageLimits, pointer: st
   return checked
 }
 
-/** @throws StoaError `mail_invalid` when there are any */
-function refuseFaults({ fields }: Faults, pointer: string): void {
+/** @throws StoaError `mail_invalid`, or another one, when there are any */
+export function refuseFaults({ fields }: Faults, pointer: string, error: ErrorSpec = mailErrors.mail_invalid): void {
   if (fields.length === 0) return
-  throw new StoaError(mailErrors.mail_invalid, {
+  throw new StoaError(error, {
     fields: fields.map((field) => ({ ...field, pointer: `${pointer}${field.pointer}` })),
   })
 }

@@ -1,0 +1,10 @@
+import type { MigrationSet } from '@stoa/db'
+import { mailMessages } from './0001_mail_messages.ts'
+import { mailSuppressions } from './0002_mail_suppressions.ts'
+import { mailSenders } from './0003_mail_senders.ts'
+
+/**
+ * The tables of this package, all of them tenants' tables in the schema `stoa`: `mail_messages`, `mail_contents`,
+ * `mail_recipients`, `mail_suppressions`, `mail_senders`.
+ */
+export const mailMigrations: MigrationSet = { owner: 'mail', migrations: [mailMessages, mailSuppressions, mailSenders] }
