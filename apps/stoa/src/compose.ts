@@ -2,8 +2,9 @@
  * The only place where the program is put together. Everything that is opened goes onto one stack, in an order whose
  * reverse is the order of stopping:
  *
- *   opened    tracing → database → hints → journal → cache → API keys → rooms → HTTP
- *   stopped   not ready (503) → requests in flight → rooms (clicks are written) → API keys → cache → journal → hints → database → tracing
+ *   opened    tracing → database → hints → journal → cache → API keys → rooms → realtime → HTTP
+ *   stopped   not ready (503) → connections that stay open are sent away, requests in flight → realtime → rooms (clicks are written) → API keys
+ *             → cache → journal → hints → database → tracing
  *
  * The log is its caller's: it outlives all of this.
  */
@@ -12,6 +13,7 @@ import { type ApiKeys, createApiKeys, createHttp, type Endpoint, type Http, type
 import { assertOwnJournal, createJournal, type Journal } from '@stoa/journal'
 import { type Clock, Resources, systemCtx } from '@stoa/kernel'
 import type { Columns, Module, Room } from '@stoa/module'
+import type { Realtime } from '@stoa/realtime'
 import {
   createHealth,
   createMetrics,
@@ -31,6 +33,7 @@ import { openCache } from './open-cache.ts'
 import { openDatabase } from './open-database.ts'
 import { openHints } from './open-hints.ts'
 import { openLimits } from './open-limits.ts'
+import { openRealtime } from './open-realtime.ts'
 import { listAuditEvents } from './routes/audit.ts'
 import { traceReader, traceSql } from './trace.ts'
 import { VERSION } from './version.ts'
@@ -93,8 +96,12 @@ async function start(config: Config, deps: StartDeps, options: StartOptions, res
   else await assertCompatible(db, migrationSets)
   await assertOwnJournal(db)
   const { derive: secret } = await openSecret(db, systemCtx(deps, 'start'), config)
-  const { http, apiKeys, rooms, reachedAt } = await compose(config, { ...deps, db, secret, tracing }, resources)
-  await Promise.all(rooms.map((room) => room.ready?.()))
+  const { http, apiKeys, realtime, rooms, reachedAt } = await compose(
+    config,
+    { ...deps, db, secret, tracing },
+    resources,
+  )
+  await Promise.all([realtime.ready, ...rooms.map((room) => room.ready?.())])
   const address = await http.listen()
   const { endpoints } = http
   return {
@@ -121,6 +128,7 @@ export interface Composed {
   readonly http: Http
   readonly apiKeys: ApiKeys
   readonly rooms: readonly Room[]
+  readonly realtime: Realtime
   /** Says where it listens. Gives how the outside reaches it. */
   reachedAt(address: string): string
 }
@@ -141,14 +149,17 @@ export async function compose(config: Config, ground: Ground, resources: Resourc
   const rooms = await openRooms(resources, (module) =>
     roomColumns(module, config, { ...own, cache, metrics, health }, () => url),
   )
+  const realtime = openRealtime(config, { ...own, ...limits, apiKeys, metrics }, resources)
+  const maxConnections = config.http.maxConnections + config.realtime.maxConnections
   const http = await createHttp(
-    { ...config.http, title: 'Stoa', version: VERSION },
+    { ...config.http, maxConnections, title: 'Stoa', version: VERSION },
     {
       ...own,
       ...limits,
-      routes: routesOf(journal, apiKeys, rooms),
+      routes: [...routesOf(journal, apiKeys, rooms), ...realtime.routes],
       schemes: [apiKeys.scheme],
       caughtUp,
+      onDrain: () => realtime.drain(),
       health,
       metrics,
       ...(tracing && { tracing }),
@@ -159,7 +170,7 @@ export async function compose(config: Config, ground: Ground, resources: Resourc
   const { drainDelayMs, drainTimeoutMs } = config.http
   const close = () => http[Symbol.asyncDispose]()
   resources.add('http', close, drainDelayMs + drainTimeoutMs + HTTP_CLOSE_GRACE_MS)
-  return { http, apiKeys, rooms, reachedAt: (address) => (url ||= address) }
+  return { http, apiKeys, rooms, realtime, reachedAt: (address) => (url ||= address) }
 }
 
 async function stop(resources: Resources, { log }: StartDeps): Promise<void> {

@@ -10,6 +10,7 @@ import { linksModule } from '@stoa/links'
 import { mailErrors, mailMigrations } from '@stoa/mail'
 import type { Module } from '@stoa/module'
 import { queueErrors, queueMigrations } from '@stoa/queue'
+import { type ChannelKind, realtimeErrors, realtimePermissions } from '@stoa/realtime'
 import { secretErrors } from './config/secrets.ts'
 import { stoaMigrations } from './migrations/index.ts'
 
@@ -35,6 +36,7 @@ export const errorTables: Readonly<Record<string, Readonly<Record<string, ErrorS
   journal: journalErrors,
   mail: mailErrors,
   queue: queueErrors,
+  realtime: realtimeErrors,
   migrations: migrationErrors,
   tenants: tenantErrors,
   secrets: secretErrors,
@@ -43,9 +45,12 @@ export const errorTables: Readonly<Record<string, Readonly<Record<string, ErrorS
 
 /** Every permission, with what it allows. */
 export const permissions: Readonly<Record<string, string>> = Object.assign(
-  { ...httpPermissions, ...journalPermissions },
+  { ...httpPermissions, ...journalPermissions, ...realtimePermissions },
   ...modules.map((module) => module.permissions),
 )
+
+/** Every kind of channel that can be followed. */
+export const channels: readonly ChannelKind[] = modules.flatMap((module) => [...(module.channels ?? [])])
 
 /** Every event that can be appended. */
 export const events: readonly EventDefinition[] = [...httpEvents, ...modules.flatMap((module) => [...module.events])]

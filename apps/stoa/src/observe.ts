@@ -6,6 +6,7 @@ import type { Cache, CacheSignal } from '@stoa/cache'
 import type { Database } from '@stoa/db'
 import type { JournalSignal } from '@stoa/journal'
 import type { Logger } from '@stoa/kernel'
+import type { Realtime } from '@stoa/realtime'
 import { type Health, type Metrics, type RootLogger, SECONDS } from '@stoa/telemetry'
 
 /** Counts what happens to journal readers. */
@@ -99,6 +100,34 @@ export function cacheObserver(metrics: Metrics, log: Logger): (signal: CacheSign
       log.warn({}, 'the cache leaves Redis alone for a while: it does not answer in time')
     else if (signal.kind === 'redis_back') log.info({}, 'the cache uses Redis again')
   }
+}
+
+/** Who is connected for events, and what they were given. */
+export function realtimeMetrics(metrics: Metrics, realtime: Pick<Realtime, 'status'>): void {
+  const gauge = (name: string, help: string, of: (status: Realtime['status']) => number) =>
+    metrics.gauge({ name: `stoa_realtime_${name}`, help, collect: (own) => own.set(of(realtime.status)) })
+  const counter = (name: string, help: string, of: (status: Realtime['status']) => number) => {
+    let seen = 0
+    metrics.counter({
+      name: `stoa_realtime_${name}_total`,
+      help,
+      collect(own) {
+        const now = of(realtime.status)
+        own.inc(now - seen)
+        seen = now
+      },
+    })
+  }
+  gauge('connections', 'Open WebSockets and event streams.', ({ connections }) => connections.open)
+  gauge('connections_unknown', 'Those that have not said who they are.', ({ connections }) => connections.unknown)
+  gauge('subscriptions', 'Channels that connections follow.', ({ subscriptions }) => subscriptions)
+  gauge('buffered_bytes', 'Waiting to be sent to all connections.', ({ bufferedBytes }) => bufferedBytes)
+  gauge('history_bytes', 'Events kept in memory to resume from.', ({ historyBytes }) => historyBytes)
+  counter('deliveries', 'Events that were written to connections.', ({ hub }) => hub.deliveries)
+  counter('resyncs', 'Times that somebody was told to read anew.', ({ hub }) => hub.resyncs)
+  counter('lagged', 'Times that somebody read too slowly.', ({ hub }) => hub.lagged)
+  counter('opened', 'Connections that were let in.', ({ guests }) => guests.opened)
+  counter('refused', 'Connections that were told to come back later.', ({ guests }) => guests.refused)
 }
 
 /** How busy the database's connections are. */

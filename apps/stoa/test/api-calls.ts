@@ -65,6 +65,11 @@ export const apiCalls: ApiCalls = {
   getApiKey: ofKey,
   updateApiKey: async (client) => ({ ...(await ofKey(client)), ...firstVersion, body: keyBody() }),
   revokeApiKey: ofKey,
+  listChannels: () => ({}),
+  streamEvents: async (client) => {
+    await newLink(client)
+    return { query: { channels: 'links', follow: 'false' } }
+  },
   listAuditEvents: async (client) => {
     await newLink(client)
     return {}

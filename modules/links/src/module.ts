@@ -1,4 +1,5 @@
 import { defineModule } from '@stoa/module'
+import { linkChannels } from './channels.ts'
 import { linkErrors } from './errors.ts'
 import { linkEvents } from './events.ts'
 import { linkMigrations } from './migrations/index.ts'
@@ -14,6 +15,7 @@ export const linksModule = defineModule({
     'links:write': 'Make, change, archive and restore links.',
   },
   events: linkEvents,
+  channels: linkChannels,
   errors: linkErrors,
   tables: {
     links: 'A link: its code, where it leads, and until when.',

@@ -5,6 +5,7 @@
  */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { pathOf } from './answers.ts'
+import { isEventStream } from './event-stream.ts'
 import type { RouteMeter } from './guard.ts'
 
 /** How requests are logged. */
@@ -19,6 +20,11 @@ export function onResponse(options: AccessLogOptions, unknownRoute: RouteMeter) 
   const slowMs = options.slowRequestMs > 0 ? options.slowRequestMs : Number.POSITIVE_INFINITY
   const all = options.accessLog === 'all'
   return function finished(request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+    // Counted when it was opened, and open for as long as the caller likes.
+    if (isEventStream(reply.raw)) {
+      done()
+      return
+    }
     const ms = reply.elapsedTime
     const meter = request.meter ?? unknownRoute
     meter.observe(reply.raw.statusCode, ms / 1000)

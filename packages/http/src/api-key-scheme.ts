@@ -157,6 +157,7 @@ function knownOf(row: ApiKeyLookup | undefined, nowMs: number): Known {
     tenant: Object.freeze({ id: row.tenantId, slug: row.tenantSlug, schema: row.tenantSchema }),
     permissions: new Set(row.scopes),
     limitKey: `key:${row.id}`,
+    ...(row.expiresAt !== null && { expiresAtMs: row.expiresAt.getTime() }),
   })
   return {
     principal,

@@ -74,6 +74,7 @@ export class ApiKeys implements AsyncDisposable {
   readonly #scheme: ApiKeyScheme
   readonly #uses: ApiKeyUses
   readonly #watch: AsyncDisposable
+  readonly #listeners = new Set<(id: string) => void>()
 
   constructor(deps: ApiKeysDeps) {
     this.#deps = deps
@@ -89,7 +90,9 @@ export class ApiKeys implements AsyncDisposable {
     this.#watch = deps.journal.watch({ name: 'api-keys' }, (events) => {
       for (const { type, subjects } of events) {
         const id = type.startsWith('api_key.') ? subjects[0]?.slice(apiKeySubject('').length) : undefined
-        if (id !== undefined) this.#scheme.forget(id)
+        if (id === undefined) continue
+        this.#scheme.forget(id)
+        for (const listener of this.#listeners) listener(id)
       }
     })
     this.scheme = this.#scheme
@@ -182,6 +185,14 @@ export class ApiKeys implements AsyncDisposable {
       this.#deps.journal.append(ctx, tx, apiKeyRevokedEvent.of({ name, prefix }, [apiKeySubject(id)]))
       tx.afterCommit(() => this.#scheme.forget(id))
     })
+  }
+
+  /**
+   * Calls `listener` with the id of each key that was changed or revoked by any process, once this one has forgotten what
+   * it knew of the key: whoever asks the scheme then gets what holds now. It must be quick and must not throw.
+   */
+  onChange(listener: (id: string) => void): void {
+    this.#listeners.add(listener)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

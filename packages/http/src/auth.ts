@@ -13,6 +13,8 @@ export interface Principal {
   readonly actor: Actor
   readonly tenant: Tenant
   readonly permissions: ReadonlySet<string>
+  /** When it ends, in milliseconds since 1970: a connection that stays open ends then. Default: never. */
+  readonly expiresAtMs?: number
   /** Whose token bucket requests come out of, unique over all tenants. */
   readonly limitKey: string
   /** Another bucket for the operations without one of their own. Default: the assembly's. */

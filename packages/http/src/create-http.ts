@@ -38,6 +38,7 @@ import { isMutating, type Route } from './route.ts'
 import { checkUnique, type ServingDeps, serve } from './serving.ts'
 import { serveSystem } from './system-routes.ts'
 import { beginSpan, enterSpan, useSpans } from './tracing.ts'
+import { Upgrades } from './upgrade.ts'
 import { useValidation } from './validation.ts'
 
 /** What {@link createHttp} stands on. */
@@ -68,6 +69,11 @@ export interface HttpDeps {
    * Called once, when a proxy seems to be in front that `trustedProxies` does not name. Default: a warning in the log.
    */
   readonly onUnreadForwarding?: (seen: UnreadForwarding) => void
+  /**
+   * Called when a drain stops listening: connections that stay open by themselves (streams, WebSockets) have to be ended
+   * now, or they hold the drain up until `drainTimeoutMs`.
+   */
+  readonly onDrain?: () => void
   /** Error tables of the modules, for the documentation. */
   readonly errors?: readonly Readonly<Record<string, ErrorSpec>>[]
 }
@@ -102,7 +108,9 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
     ...{ config, deps, headers: answerHeaders(config.hstsSeconds), state: { draining: false } },
     ...openParts(config, deps),
   }
-  const app = fastifyOf(assembly)
+  const Response = responseOf(assembly.state)
+  const app = fastifyOf(assembly, Response)
+  assembly.upgrades.use(app, Response)
   const endpoints = collectEndpoints(app)
   useHooks(app, assembly)
   serveRoutes(app, assembly)
@@ -115,6 +123,7 @@ interface Parts {
   readonly load: LoadGuard
   readonly limiter: Limiter
   readonly guard: Guard
+  readonly upgrades: Upgrades
   /** null: no route writes. */
   readonly idempotency: Idempotency | null
   readonly meterOf: (method: string, url: string) => RouteMeter
@@ -130,10 +139,12 @@ interface Assembly extends Parts {
 function openParts(config: HttpConfig, deps: HttpDeps): Parts {
   const load = new LoadGuard(config, config.measureLoad)
   const limiter = openLimiter(deps)
+  const upgrades = new Upgrades(deps.routes, config.corsOrigins)
   return {
     load,
     limiter,
-    guard: new Guard({ schemes: deps.schemes, limits: new Limits(limiter, config), load }),
+    upgrades,
+    guard: new Guard({ schemes: deps.schemes, limits: new Limits(limiter, config), load, upgrades }),
     idempotency: idempotencyOf(deps),
     meterOf: (method, url) => deps.metrics?.httpRoute(method, url) ?? noMeter,
   }
@@ -154,7 +165,8 @@ function useHooks(app: FastifyInstance, { config, deps, guard, headers, meterOf 
 }
 
 /** What is answered: health and metrics, the document and its page, the operations. */
-function serveRoutes(app: FastifyInstance, { config, deps, guard, idempotency, load, meterOf }: Assembly): void {
+function serveRoutes(app: FastifyInstance, assembly: Assembly): void {
+  const { config, deps, guard, idempotency, load, meterOf, upgrades } = assembly
   const {
     caughtUp = async () => undefined,
     db = null,
@@ -171,7 +183,7 @@ function serveRoutes(app: FastifyInstance, { config, deps, guard, idempotency, l
       guard.open(meterOf('GET', url)),
     )
   }
-  const serving: ServingDeps = { db, idempotency, load, caughtUp }
+  const serving: ServingDeps = { db, idempotency, load, caughtUp, upgrades }
   for (const route of routes) serve(app, route, serving, guard.of(route, meterOf(route.method, route.url)))
 }
 
@@ -207,7 +219,7 @@ function running(app: FastifyInstance, endpoints: readonly Endpoint[], assembly:
 
 const noMeter: RouteMeter = { observe: () => undefined }
 
-function fastifyOf({ config, deps, headers, state }: Assembly): FastifyInstance {
+function fastifyOf({ config, deps, headers, upgrades }: Assembly, Response: typeof ServerResponse): FastifyInstance {
   return Fastify({
     bodyLimit: config.bodyLimitBytes,
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
@@ -220,7 +232,8 @@ function fastifyOf({ config, deps, headers, state }: Assembly): FastifyInstance 
       maxHeaderSize: config.maxHeaderBytes,
       headersTimeout: config.headersTimeoutMs,
       connectionsCheckingInterval: 1000,
-      ServerResponse: responseOf(state),
+      ServerResponse: Response,
+      shouldUpgradeCallback: upgrades.wanted,
     },
     frameworkErrors: frameworkErrors(headers) as never,
     clientErrorHandler: (error, socket) => answerClientError(deps.clock, error, socket),

@@ -7,6 +7,8 @@ export interface DrainDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly health?: Health
+  /** See {@link HttpDeps.onDrain}. */
+  readonly onDrain?: () => void
 }
 
 /**
@@ -21,6 +23,11 @@ export async function drain(
 ): Promise<void> {
   deps.health?.drain()
   if (limits.drainDelayMs > 0 && app.server.listening) await deps.clock.sleep(limits.drainDelayMs)
+  try {
+    deps.onDrain?.()
+  } catch (err) {
+    deps.log.error({ err }, 'connections that stay open could not be told of the end')
+  }
   const done = new AbortController()
   const deadline = deps.clock.sleep(limits.drainTimeoutMs, done.signal).then(
     () => {

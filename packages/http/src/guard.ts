@@ -15,12 +15,14 @@ import { type AuthScheme, authenticate, type Principal, unknownCaller } from './
 import { type LoadGuard, overloadedError } from './load.ts'
 import { judge, type Limits } from './rate-limit.ts'
 import type { Route } from './route.ts'
+import type { Upgrades } from './upgrade.ts'
 
 /** What the guards of all routes share. */
 export interface GuardDeps {
   readonly schemes: readonly AuthScheme[]
   readonly limits: Limits
   readonly load: LoadGuard
+  readonly upgrades: Pick<Upgrades, 'has'>
 }
 
 type Done = (error?: Error) => void
@@ -67,12 +69,14 @@ export class Guard {
   #private(route: Route, permission: string, own: Policy | null): Pass {
     const needsMatch = route.updates === 'if-match'
     const admit = (principal: Principal, request: FastifyRequest, reply: FastifyReply, done: Done): void => {
-      request.ctx.identify(principal.actor, principal.tenant, principal.permissions)
+      request.ctx.identify(principal)
       const answer = this.#deps.limits.takeKnown(principal, own)
       settle(answer, reply, (refused) => done(refused ?? refusal(request, permission, needsMatch)))
     }
     const decide = (principal: Principal | null, request: FastifyRequest, reply: FastifyReply, done: Done): void => {
       if (principal) admit(principal, request, reply, done)
+      // A browser cannot add a header to a WebSocket: who it is comes as the first message, and the route sees to it.
+      else if (this.#deps.upgrades.has(request)) this.#takeUnknown(null, request, reply, done)
       else this.#refuse(unknownCaller(), request, reply, done)
     }
     return (request, reply, done) => {

@@ -8,12 +8,13 @@ export {
   httpPermissions,
   type NewApiKey,
 } from './api-keys.ts'
-export type { AuthScheme, Credentials, Principal } from './auth.ts'
+export { type AuthScheme, authenticate, type Credentials, type Principal } from './auth.ts'
 export { type CacheOutcome, cameBy, wantsFresh } from './caching.ts'
 export { createHttp, type Http, type HttpDeps } from './create-http.ts'
 export type { CursorValue } from './cursor.ts'
 export type { Endpoint } from './endpoints.ts'
 export { etag, type IfMatch } from './etag.ts'
+export { callerOf, EVENT_STREAM, type EventStream, openEventStream } from './event-stream.ts'
 export { Id, IdParams, Nullable, OneOf, Timestamp, TimestampInput } from './fields.ts'
 export { httpMigrations } from './migrations/index.ts'
 export { type OpenApiDocument, type OpenApiSpec, openapiDocument } from './openapi.ts'
@@ -35,3 +36,4 @@ export {
   type RouteSchemas,
   type RouteSpec,
 } from './route.ts'
+export type { Caller, UpgradedConnection } from './upgrade.ts'

@@ -5,6 +5,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { Actor, BaseCtx, Clock, Ctx, Logger, Tenant } from '@stoa/kernel'
+import type { Principal } from './auth.ts'
 
 const ANONYMOUS: Actor = Object.freeze({ type: 'anonymous', id: 'anonymous' })
 const NO_PERMISSIONS: ReadonlySet<string> = new Set()
@@ -56,6 +57,8 @@ export class RequestCtx implements BaseCtx {
   actor: Actor = ANONYMOUS
   permissions: ReadonlySet<string> = NO_PERMISSIONS
   tenant: Tenant | undefined = undefined
+  /** Who is asking, as a scheme knows them; null for nobody known. */
+  principal: Principal | null = null
   readonly log: Logger
   readonly traceId: string | null
   readonly requestId: string
@@ -78,10 +81,11 @@ export class RequestCtx implements BaseCtx {
   }
 
   /** Enters the tenant of who is asking. */
-  identify(actor: Actor, tenant: Tenant, permissions: ReadonlySet<string>): void {
-    this.actor = actor
-    this.tenant = tenant
-    this.permissions = permissions
+  identify(principal: Principal): void {
+    this.actor = principal.actor
+    this.tenant = principal.tenant
+    this.permissions = principal.permissions
+    this.principal = principal
   }
 }
 

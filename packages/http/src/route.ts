@@ -8,6 +8,7 @@ import type { BaseCtx, Ctx } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
 import type { IfMatch } from './etag.ts'
 import type { ListSpec, PageRequest, SortOf } from './pagination.ts'
+import type { UpgradedConnection } from './upgrade.ts'
 
 /** The methods that change something. They run inside one database transaction and take an `Idempotency-Key`. */
 export const MUTATING_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'] as const
@@ -117,6 +118,11 @@ export interface RouteSpec<
   readonly secretResponse?: boolean
   /** Codes of errors that this operation in particular gives, for the documentation. */
   readonly errors?: readonly string[]
+  /**
+   * Takes the connection when the caller asks for a WebSocket here. The guard has let it pass, or it came without
+   * credentials: then the principal is null, and nothing may be given out before there is one. For GET alone.
+   */
+  readonly upgrade?: (ctx: BaseCtx, connection: UpgradedConnection) => void
   readonly schema: S
   /**
    * Calls one verb. Inside a mutating route it runs again when the transaction is retried: it has no effects outside of
@@ -145,6 +151,7 @@ export interface Route {
   readonly cached?: boolean
   readonly secretResponse?: boolean
   readonly errors?: readonly string[]
+  readonly upgrade?: (ctx: BaseCtx, connection: UpgradedConnection) => void
   readonly schema: RouteSchemas
   handler(ctx: BaseCtx, request: unknown, reply: RouteReply): unknown
 }
@@ -185,6 +192,7 @@ function flawOf(route: Route): string | null {
   if (route.method === 'GET' && route.schema.body !== undefined) return 'a GET has no body'
   if (route.method === 'GET' && route.updates !== undefined) return 'a GET updates nothing'
   if (route.cached && route.method !== 'GET') return 'only a GET is cached'
+  if (route.upgrade && route.method !== 'GET') return 'only a GET is upgraded'
   if (route.list !== undefined && route.method !== 'GET') return 'a list is a GET'
   if (successStatuses(route).length === 0) return 'no 2xx or 3xx response is declared'
   const limit = route.rateLimit

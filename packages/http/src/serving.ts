@@ -21,6 +21,7 @@ import { listQuery } from './pagination.ts'
 import { inTenant } from './request-ctx.ts'
 import { isMutating, type Route, successStatuses } from './route.ts'
 import { type Answer, StagedReply } from './staged-reply.ts'
+import type { Upgrades } from './upgrade.ts'
 import { closed } from './validation.ts'
 
 /** What serving a route takes. */
@@ -31,6 +32,7 @@ export interface ServingDeps {
   readonly load: LoadGuard
   /** See {@link HttpDeps.caughtUp}. */
   readonly caughtUp: () => Promise<void>
+  readonly upgrades: Upgrades
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -55,12 +57,22 @@ function withListQuery(querystring: TSchema | undefined, route: Route): TSchema 
 
 /** The handler of a route. */
 function handlerOf(route: Route, deps: ServingDeps): RouteHandlerMethod {
+  if (route.upgrade !== undefined) return upgradingHandler(route, deps)
   if (!isMutating(route)) return readingHandler(route, deps.load)
   if (route.permission === null) return readingHandler(route, deps.load)
   if (deps.db === null || deps.idempotency === null) {
     throw new TypeError(`route ${route.operationId} writes: createHttp needs a database for it`)
   }
   return mutatingHandler(route, deps.db, deps.idempotency, deps)
+}
+
+function upgradingHandler(route: Route, { load, upgrades }: ServingDeps): RouteHandlerMethod {
+  const read = readingHandler(route, load)
+  return function answer(request, reply) {
+    if (!upgrades.has(request)) return read.call(this, request, reply)
+    upgrades.hand(route, request, reply)
+    return undefined
+  }
 }
 
 function readingHandler(route: Route, load: LoadGuard): RouteHandlerMethod {
@@ -78,7 +90,7 @@ function readingHandler(route: Route, load: LoadGuard): RouteHandlerMethod {
     }
     if (value instanceof Promise) return finishLate(value, request, reply, load)
     load.running -= 1
-    reply.send(bodyOf(value, request, reply))
+    if (!reply.sent) reply.send(bodyOf(value, request, reply))
     return undefined
   }
 }
@@ -90,7 +102,10 @@ async function finishLate(
   load: LoadGuard,
 ): Promise<unknown> {
   try {
-    const body = bodyOf(await value, request, reply)
+    const found = await value
+    // The handler opened a stream, and the answer is its own.
+    if (reply.sent) return undefined
+    const body = bodyOf(found, request, reply)
     return body === undefined ? reply.send() : body
   } finally {
     load.running -= 1

@@ -83,6 +83,14 @@ order by e.xid, e.id`,
 /** The oldest transaction in flight: whatever is not read yet by now is behind it. */
 export const horizon = statement<[], { xid: string }>('select pg_snapshot_xmin(pg_current_snapshot()) as xid')
 
+/** What lies up to a position, newest first. */
+export const eventsUpTo = statement<[xid: string, id: string, limit: number], EventRow>(
+  `select ${COLUMNS} from stoa.events e where (e.xid, e.id) <= ($1::xid8, $2::bigint) order by e.xid desc, e.id desc limit $3`,
+)
+
+/** The number that the next transaction gets. */
+export const nextTransaction = statement<[], { xid: string }>('select pg_snapshot_xmax(pg_current_snapshot()) as xid')
+
 /** Newest first, below a place (`beforeAt`, `beforeId`), not older than `from`; each filter may be null. */
 export interface AuditQuery {
   readonly subject: string | null

@@ -4,12 +4,12 @@ import { type AuditFilter, type AuditPage, auditTrail } from './audit.ts'
 import { type Commit, Commits } from './commits.ts'
 import { journalErrors } from './errors.ts'
 import type { EventDefinition, EventInput, JournalEvent } from './event.ts'
-import { eventAppended } from './event-store.ts'
-import { Feed } from './feed.ts'
+import { type EventRow, eventAppended, eventsUpTo, nextTransaction } from './event-store.ts'
+import { eventOf, Feed } from './feed.ts'
 import type { Hints } from './hints.ts'
 import { type Maintenance, type MaintenanceOptions, maintain } from './maintenance.ts'
 import { ensurePartitions, type PartitionReport, type RetentionReport, retain } from './partitions.ts'
-import { type Position, startPosition } from './position.ts'
+import { comparePositions, type Position, positionOf, positionParts, startPosition } from './position.ts'
 import { DurableReader, EVENTS_TOPIC, type Handle, type ReaderDeps } from './reader.ts'
 import {
   READER_OPTIONS,
@@ -61,8 +61,11 @@ export interface ReaderStatus {
 
 /** A live tail. */
 export interface Tail extends AsyncDisposable {
-  /** Resolves when the tail has its place: every event that is appended from then on will be delivered. */
-  readonly ready: Promise<void>
+  /**
+   * Resolves with the tail's place: every event behind it will be delivered. What lies before it can be read already,
+   * all of it. Null when the tail is disposed before it has a place.
+   */
+  readonly ready: Promise<Position | null>
 }
 
 /**
@@ -103,6 +106,22 @@ export interface Journal {
     after: string | null,
     limit: number,
   ): Promise<{ readonly events: readonly JournalEvent[]; readonly position: Position }>
+  /**
+   * Events of all tenants up to a position and with it, oldest first: the last `limit` of them, fewer when no more are
+   * kept.
+   *
+   * @param upTo a place up to which a reader or a tail has read; before another one, some may not be readable yet
+   * @param limit 1–5 000
+   * @throws StoaError `invalid_cursor` when `upTo` is not a position
+   */
+  readBack(ctx: BaseCtx, upTo: Position, limit: number): Promise<readonly JournalEvent[]>
+  /**
+   * Whether the journal has come as far as a position that came from outside: a reader of another process may be ahead
+   * of one's own, and a made-up position be ahead of all.
+   *
+   * @throws StoaError `invalid_cursor` when it is not a position
+   */
+  hasReached(ctx: BaseCtx, position: string): Promise<boolean>
   /** Starts a durable reader: at least once, in order, one process at a time. Dispose to stop. */
   reader(options: ReaderOptions & { readonly transactional?: false }, handle: EventHandler): AsyncDisposable
   /** Starts a durable reader whose handler writes in the transaction that moves its cursor: exactly once in effect. */
@@ -182,6 +201,8 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
       commits.append(tx, { tenantId: tenant.id, type, subjects }, query)
     },
     read: (_ctx, after, limit) => readFrom(feed, after, limit),
+    readBack: async (ctx, upTo, limit) => (await lastRows(db, ctx, upTo, limit)).map((row) => eventOf(row, registry)),
+    hasReached: (ctx, position) => hasReached(db, ctx, position),
     reader(input: ReaderOptions, handle: EventHandler | TransactionalHandler) {
       const resolved = resolveOptions(READER_OPTIONS, input, {
         name: 'journal.reader',
@@ -224,7 +245,7 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
 }
 
 async function readFrom(feed: Feed, after: string | null, limit: number): ReturnType<Journal['read']> {
-  if (!Number.isInteger(limit) || limit < 1 || limit > 5_000) throw new RangeError('limit must be 1 to 5000')
+  checkLimit(limit)
   const events: JournalEvent[] = []
   let position = (after ?? startPosition) as Position
   for (let more = true; more && events.length < limit; ) {
@@ -233,6 +254,23 @@ async function readFrom(feed: Feed, after: string | null, limit: number): Return
     ;({ more, position } = page)
   }
   return { events, position }
+}
+
+async function lastRows(db: Database, ctx: BaseCtx, upTo: Position, limit: number): Promise<EventRow[]> {
+  checkLimit(limit)
+  const { xid, id } = positionParts(upTo)
+  return (await db.systemRead(ctx, (tx) => tx.many(eventsUpTo(xid, id, limit)))).reverse()
+}
+
+async function hasReached(db: Database, ctx: BaseCtx, position: string): Promise<boolean> {
+  positionParts(position)
+  const { xid } = await db.systemRead(ctx, (tx) => tx.one(nextTransaction()))
+  // The place before the next transaction's first event is where a tail begins while nobody writes.
+  return comparePositions(position as Position, positionOf(xid, 0)) <= 0
+}
+
+function checkLimit(limit: number): void {
+  if (!Number.isInteger(limit) || limit < 1 || limit > 5_000) throw new RangeError('limit must be 1 to 5000')
 }
 
 function statusOf(row: ReaderRow): ReaderStatus {

@@ -14,8 +14,8 @@ import { stuckReport } from './signals.ts'
  * in flight now belong to it.
  */
 export class LiveTail implements AsyncDisposable {
-  /** Resolves when it has its place: every event that is appended from then on will be delivered. */
-  readonly ready: Promise<void>
+  /** Resolves with its place: every event behind it will be delivered. Null when it is disposed before it has one. */
+  readonly ready: Promise<Position | null>
   readonly #closing = new AbortController()
   readonly #alarm = new Alarm()
   readonly #running: Promise<void>
@@ -26,7 +26,7 @@ export class LiveTail implements AsyncDisposable {
     handle: (events: readonly JournalEvent[], signal: AbortSignal) => Promise<void>,
   ) {
     this.#closing.signal.addEventListener('abort', () => this.#alarm.ring())
-    const started = Promise.withResolvers<void>()
+    const started = Promise.withResolvers<Position | null>()
     this.ready = started.promise
     this.#running = this.#run(deps, options, handle, started.resolve)
   }
@@ -41,14 +41,14 @@ export class LiveTail implements AsyncDisposable {
     deps: ReaderDeps,
     options: ResolvedTailOptions,
     handle: (events: readonly JournalEvent[], signal: AbortSignal) => Promise<void>,
-    started: () => void,
+    started: (place: Position | null) => void,
   ): Promise<void> {
     const { ctx, feed, hints, observe } = deps
     const { name } = options
     const { signal } = this.#closing
     using _hinted = hints.subscribe(EVENTS_TOPIC, () => this.#alarm.ring())
     const position = await now(deps, name, signal)
-    started()
+    started(position)
     if (position === null) return
     const onStuck = stuckReport(name, ctx.log, observe, options.onStuck)
     const shared = { ...options, onStuck, clock: ctx.clock, log: ctx.log, signal, observe }

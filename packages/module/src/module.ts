@@ -8,6 +8,7 @@ import type { Database, MigrationSet } from '@stoa/db'
 import type { Route } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type Clock, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
+import type { ChannelKind } from '@stoa/realtime'
 import type { Health, Metrics } from '@stoa/telemetry'
 
 /** What a room may stand on. */
@@ -66,6 +67,8 @@ export interface Module {
   readonly permissions: Readonly<Record<string, string>>
   /** The events it appends. */
   readonly events: readonly EventDefinition[]
+  /** The channels where its events can be followed. Default: none. */
+  readonly channels?: readonly ChannelKind[]
   /** Its error codes; see `defineErrors`. */
   readonly errors: Readonly<Record<string, ErrorSpec>>
   /** Table → what a row is, in a sentence. */
@@ -76,7 +79,7 @@ export interface Module {
 
 /**
  * Checks a manifest, and the room it makes: names are well formed, permissions are the module's own and every route
- * names a declared one, no event version and no operation is there twice.
+ * and every channel names a declared one, no event version and no operation is there twice.
  *
  * @throws TypeError naming the module and what is wrong; for routes when the room is created
  */
@@ -102,7 +105,9 @@ function flawOf(spec: Module): string | null {
   if (!NAME.test(spec.name)) return 'its name is not lower case letters, digits and dashes'
   if (spec.description.trim() === '') return 'it has no description'
   if (spec.migrations.owner !== spec.name) return `its migrations are owned by '${spec.migrations.owner}'`
-  return flawOfPermissions(spec) ?? flawOfEvents(spec) ?? flawOfTables(spec) ?? flawOfErrors(spec)
+  return (
+    flawOfPermissions(spec) ?? flawOfEvents(spec) ?? flawOfChannels(spec) ?? flawOfTables(spec) ?? flawOfErrors(spec)
+  )
 }
 
 function flawOfPermissions({ name, permissions }: Module): string | null {
@@ -121,6 +126,17 @@ function flawOfEvents({ events }: Module): string | null {
     const name = `${type} ${version}`
     if (seen.has(name)) return `the event '${type}', version ${version}, is there twice`
     seen.add(name)
+  }
+  return null
+}
+
+function flawOfChannels({ channels = [], permissions }: Module): string | null {
+  for (const { messages, pattern, permission } of channels) {
+    for (const needed of messages === undefined ? [permission] : [permission, messages.permission]) {
+      if (!Object.hasOwn(permissions, needed)) {
+        return `the channel '${pattern}' needs '${needed}', which is not declared${didYouMean(needed, Object.keys(permissions))}`
+      }
+    }
   }
   return null
 }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { commaList, type Env, type Environment } from './env.ts'
 
 const MIB = 1024 * 1024
+const MAX_CONNECTIONS = 10_000
 
 /**
  * Everything that can be set, in the program's own words. Secrets are here only where they were given; see secrets.ts.
@@ -18,6 +19,7 @@ export interface Config {
   /** null: the file `<dataDir>/secret`. */
   readonly secret: string | null
   readonly http: HttpSettings
+  readonly realtime: RealtimeSettings
   /** Origin without a slash at its end; null: the address that is listened on. */
   readonly publicUrl: string | null
   readonly log: LogSettings
@@ -45,6 +47,8 @@ export interface HttpSettings {
   readonly corsOrigins: readonly string[]
   readonly hstsSeconds: number
   readonly metricsToken: string | null
+  /** Beside those that stay open for events. */
+  readonly maxConnections: number
   readonly accessLog: 'problems' | 'all'
   readonly drainDelayMs: number
   readonly drainTimeoutMs: number
@@ -59,6 +63,13 @@ export interface HttpSettings {
   /** Undefined: a share of the memory that the process may have. */
   readonly maxRssBytes: number | undefined
   readonly slowRequestMs: number
+}
+
+/** What is said to realtime. */
+export interface RealtimeSettings {
+  /** WebSockets and event streams of a process, and of one tenant among them. */
+  readonly maxConnections: number
+  readonly maxConnectionsPerTenant: number
 }
 
 /** A token bucket. */
@@ -87,6 +98,10 @@ export function configOf(env: Environment, tracing: Env, terminal: boolean): Con
     cacheBytes: env.STOA_CACHE_MB * 2 ** 20,
     secret: env.STOA_SECRET ?? null,
     http: httpOf(env),
+    realtime: {
+      maxConnections: env.STOA_REALTIME_CONNECTIONS,
+      maxConnectionsPerTenant: Math.min(env.STOA_REALTIME_TENANT_CONNECTIONS, env.STOA_REALTIME_CONNECTIONS),
+    },
     publicUrl: env.STOA_PUBLIC_URL === undefined ? null : new URL(env.STOA_PUBLIC_URL).origin,
     log: {
       level: env.STOA_LOG_LEVEL ?? (terminal ? 'warn' : 'info'),
@@ -123,6 +138,7 @@ function httpOf(env: Environment): HttpSettings {
     corsOrigins: commaList(env.STOA_CORS_ORIGINS).map((entry) => (entry === '*' ? entry : new URL(entry).origin)),
     hstsSeconds: env.STOA_HSTS_SECONDS,
     metricsToken: env.STOA_METRICS_TOKEN ?? null,
+    maxConnections: MAX_CONNECTIONS,
     accessLog: env.STOA_ACCESS_LOG,
     drainDelayMs: env.STOA_DRAIN_DELAY_MS,
     drainTimeoutMs: env.STOA_DRAIN_TIMEOUT_MS,

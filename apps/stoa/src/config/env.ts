@@ -152,6 +152,20 @@ export const VARIABLES = {
     default: '120/20',
     doc: 'Requests of one address (IPv6: one /64 network) without a key or with a wrong one, in the same form. Short links have a limit of their own.',
   },
+  STOA_REALTIME_CONNECTIONS: {
+    type: 'integer',
+    min: 1,
+    max: 1_000_000,
+    default: 20_000,
+    doc: 'WebSockets and event streams that each process keeps open; more are told to come back later. Each takes a file descriptor (`ulimit -n`).',
+  },
+  STOA_REALTIME_TENANT_CONNECTIONS: {
+    type: 'integer',
+    min: 1,
+    max: 1_000_000,
+    default: 5_000,
+    doc: 'Those of one tenant among them.',
+  },
   STOA_BODY_LIMIT_BYTES: {
     type: 'integer',
     min: 1_024,

@@ -1,0 +1,215 @@
+/*
+ * Channels over WebSocket and server-sent events: put together here, of parts that each know one thing.
+ *
+ *   channel.ts       what can be followed           gate.ts         who may
+ *   hub.ts           the tail, and who follows      guests.ts       how many, how fast, and what time does to them
+ *   history.ts       the last events, in memory     resume.ts       where somebody goes on who was away
+ *   connection.ts    one WebSocket                  stream.ts       one stream of server-sent events
+ */
+import type { Credentials, Principal, Route, UpgradedConnection } from '@stoa/http'
+import { callerOf, openEventStream, type RouteReply } from '@stoa/http'
+import type { Journal } from '@stoa/journal'
+import { type Clock, type Ctx, errors, type Logger, StoaError } from '@stoa/kernel'
+import { createLimiter, createMemoryStore, type Store } from '@stoa/limiter'
+import { WebSocketServer } from 'ws'
+import { type Channel, type ChannelKind, Channels } from './channel.ts'
+import { Connection, listenTo, RealtimeSocket } from './connection.ts'
+import { realtimeErrors } from './errors.ts'
+import { CONNECT, Gate } from './gate.ts'
+import { type GuestCounts, Guests, type Refusal } from './guests.ts'
+import { Hub, type HubCounts } from './hub.ts'
+import { Messages } from './messages.ts'
+import { type RealtimeConfig, type RealtimeOptions, resolveRealtimeOptions } from './options.ts'
+import { CLOSES, closeReason } from './protocol.ts'
+import { realtimeRoutes } from './routes/index.ts'
+import { Stream } from './stream.ts'
+
+/** The permissions of this package. */
+export const realtimePermissions = {
+  [CONNECT]: 'Open connections for events. What is to be seen there needs the permission of its channel.',
+} as const
+
+/** What {@link createRealtime} stands on. */
+export interface RealtimeDeps {
+  readonly journal: Pick<Journal, 'tail' | 'readBack' | 'hasReached'>
+  /** What can be followed. */
+  readonly channels: readonly ChannelKind[]
+  /** Asks the schemes who somebody is: null for nobody. @throws StoaError `unauthenticated` */
+  readonly authenticate: (credentials: Credentials) => Principal | null | Promise<Principal | null>
+  readonly log: Logger
+  readonly clock: Clock
+  /** Where messages of clients are counted. Default: in this process. */
+  readonly limitStore?: Store
+}
+
+/** What a stream is asked for. */
+export interface StreamOptions {
+  /** Names of channels, in any order; each is checked. */
+  readonly channels: readonly string[]
+  /** Where the caller stood: `Last-Event-ID`. Default: now. */
+  readonly lastEventId?: string | undefined
+  /** False: sends what has happened since, and ends. Default true. */
+  readonly follow?: boolean
+}
+
+/** What happens here now, and happened since the start. */
+export interface RealtimeStatus {
+  readonly connections: { readonly open: number; readonly unknown: number }
+  readonly channels: number
+  readonly subscriptions: number
+  readonly bufferedBytes: number
+  readonly historyEvents: number
+  readonly historyBytes: number
+  readonly guests: Readonly<GuestCounts>
+  readonly hub: Readonly<HubCounts>
+}
+
+/** After a close frame the other side may take so long to close. */
+const CLOSE_TIMEOUT_MS = 2_000
+
+/** Channels of one process. */
+export class Realtime implements AsyncDisposable {
+  /** `GET /api/v1/realtime`, which becomes a WebSocket, and `GET /api/v1/events`. */
+  readonly routes: readonly Route[]
+  /** Resolves when events come. */
+  readonly ready: Promise<void>
+  readonly #config: RealtimeConfig
+  readonly #deps: RealtimeDeps
+  readonly #channels: Channels
+  readonly #hub: Hub
+  readonly #gate: Gate
+  readonly #guests: Guests
+  readonly #messages: Messages
+  readonly #server: WebSocketServer
+
+  constructor(options: RealtimeOptions | undefined, deps: RealtimeDeps) {
+    const config = resolveRealtimeOptions(options)
+    const channels = new Channels(deps.channels)
+    this.#config = config
+    this.#deps = deps
+    this.#channels = channels
+    this.#hub = new Hub({ ...deps, channels }, config)
+    this.#gate = new Gate({ ...deps, channels })
+    this.#guests = new Guests(config, deps)
+    const store = deps.limitStore ?? createMemoryStore({ clock: () => deps.clock.now() })
+    this.#messages = new Messages(deps.channels, {
+      gate: this.#gate,
+      limiter: createLimiter({ store, onStoreFailure: () => undefined }),
+      log: deps.log,
+    })
+    this.#server = serverOf(config)
+    this.ready = this.#hub.ready
+    this.routes = realtimeRoutes(this)
+  }
+
+  /** The kinds of channels that there are. */
+  get kinds(): readonly ChannelKind[] {
+    return this.#channels.kinds
+  }
+
+  get status(): RealtimeStatus {
+    const { counts: hub, followed } = this.#hub
+    const { bufferedBytes, counts: guests, size: open, unknown } = this.#guests
+    const history = this.#hub.isReady ? this.#hub.history : { size: 0, bytes: 0 }
+    const kept = { historyEvents: history.size, historyBytes: history.bytes }
+    return { connections: { open, unknown }, ...followed, bufferedBytes, ...kept, guests, hub }
+  }
+
+  /** Takes a connection that asks for a WebSocket. */
+  accept({ raw, socket, head, principal, credentials }: UpgradedConnection): void {
+    this.#server.handleUpgrade(raw, socket, head, (ws) => {
+      const refusal = this.#guests.refusal(principal)
+      if (refusal) {
+        ws.on('error', () => undefined)
+        ws.close(CLOSES[refusal.code], closeReason(refusal.code, refusal.retryMs))
+        return
+      }
+      listenTo(ws as RealtimeSocket)
+      const shared = { hub: this.#hub, gate: this.#gate, guests: this.#guests, messages: this.#messages }
+      const { clock } = this.#deps
+      new Connection({ ...shared, clock, config: this.#config }, ws as RealtimeSocket, socket, {
+        principal,
+        credentials,
+      })
+    })
+  }
+
+  /**
+   * Answers a request with a stream of the events of channels. The answer is the stream's then: return what this gives.
+   *
+   * @throws StoaError `channel_unknown`, `forbidden`, `too_many_channels`, `too_many_connections`, `overloaded`
+   */
+  async stream(ctx: Ctx, reply: RouteReply, options: StreamOptions): Promise<string> {
+    const principal = principalOf(reply)
+    const channels = await this.#enter(principal, options.channels)
+    const place = await this.#hub.place(options.lastEventId)
+    const refusal = this.#guests.refusal(principal)
+    if (refusal) throw refused(refusal)
+    const answer = openEventStream(reply)
+    const { clock } = this.#deps
+    const shared = { hub: this.#hub, gate: this.#gate, guests: this.#guests, config: this.#config, clock }
+    ctx.log.debug({ channels: options.channels }, 'a stream was opened')
+    const { follow = true } = options
+    new Stream(shared, answer, principal, { channels, place, follow })
+    return ''
+  }
+
+  /** An actor was changed or lost its credentials: its connections are looked at now. */
+  actorChanged(id: string): void {
+    this.#guests.actorChanged(id)
+  }
+
+  /** Sends everybody away, each told to come back at another moment. Nobody is let in any more. */
+  drain(): void {
+    this.#guests.drain()
+  }
+
+  /** Ends it. Call `drain` first where somebody may be connected. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.drain()
+    await this.#guests[Symbol.asyncDispose]()
+    await this.#hub[Symbol.asyncDispose]()
+  }
+
+  async #enter(principal: Principal, names: readonly string[]): Promise<Channel[]> {
+    const different = [...new Set(names)]
+    if (different.length > this.#config.maxChannels) throw new StoaError(realtimeErrors.too_many_channels)
+    const channels: Channel[] = []
+    for (const name of different) channels.push(await this.#gate.enter(principal, name))
+    return channels
+  }
+}
+
+/**
+ * Opens the channels of a process. Put its routes into the application, and tell it of the drain.
+ *
+ * @throws StoaError `invalid_options`; TypeError when two kinds of channels have one pattern
+ */
+export function createRealtime(options: RealtimeOptions | undefined, deps: RealtimeDeps): Realtime {
+  return new Realtime(options, deps)
+}
+
+function serverOf({ maxMessageBytes }: RealtimeConfig): WebSocketServer {
+  const options = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: maxMessageBytes,
+    // Of one message; a client of ours never sends more than one.
+    maxFragments: 128,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    WebSocket: RealtimeSocket,
+  }
+  return new WebSocketServer(options as never)
+}
+
+function principalOf(reply: RouteReply): Principal {
+  const { principal } = callerOf(reply)
+  if (principal === null) throw new StoaError(errors.unauthenticated)
+  return principal
+}
+
+function refused({ code, retryMs }: Refusal): StoaError {
+  const spec = code === 'too_many_connections' ? realtimeErrors.too_many_connections : errors.overloaded
+  return new StoaError(spec, { retryAfterSeconds: retryMs / 1_000 })
+}
