@@ -15,6 +15,13 @@ export { mailMigrations } from './migrations/index.ts'
 export type { MailFilter, MailMessage, MailPage, MailRecipient, MailSummary } from './outbox.ts'
 export { textOf } from './plain-text.ts'
 export type { DkimInput, Sender, SenderDkim, SenderInput } from './sender.ts'
+export {
+  createSesIntake,
+  type SesIntake,
+  type SesIntakeDeps,
+  type SesIntakeOptions,
+  type SesIntakeReport,
+} from './ses-intake.ts'
 export type { SesCredentials, SesTransportOptions } from './ses-options.ts'
 export { createSesTransport } from './ses-transport.ts'
 export { type SmtpTransportOptions, smtpOptionsOf } from './smtp-options.ts'
