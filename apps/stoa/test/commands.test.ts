@@ -149,6 +149,6 @@ describe('the commands', () => {
       ['key revoke --tenant acme 7', /'7' is not the id of a key/, 2],
       [`key revoke --tenant acme ${unlikely}`, new RegExp(`The tenant 'acme' has no key ${unlikely}`), 1],
     ]
-    for (const [words, why, code] of tries) refused(await installation.run(words), why, code)
+    await Promise.all(tries.map(async ([words, why, code]) => refused(await installation.run(words), why, code)))
   })
 })

@@ -58,13 +58,15 @@ describe('a start on a PostgreSQL that does not take it', () => {
   })
 
   it('says of a wrong password, of a login and of a database that are not there which it is', async () => {
-    await tryStart(address('clerk:guess'), /refuses the login: password authentication failed for user "clerk"\. Check/)
-    await tryStart(address('clerk'), /refuses the login: it asks for a password\. Put one into DATABASE_URL/)
-    await tryStart(address('nobody:guess'), /refuses the login: role "nobody" does not exist/)
-    await tryStart(
-      address('clerk:horse-staple', 'village'),
-      /does not exist: database "village" does not exist\. Create it/,
-    )
+    await Promise.all([
+      tryStart(address('clerk:guess'), /refuses the login: password authentication failed for user "clerk"\. Check/),
+      tryStart(address('clerk'), /refuses the login: it asks for a password\. Put one into DATABASE_URL/),
+      tryStart(address('nobody:guess'), /refuses the login: role "nobody" does not exist/),
+      tryStart(
+        address('clerk:horse-staple', 'village'),
+        /does not exist: database "village" does not exist\. Create it/,
+      ),
+    ])
   })
 
   it('says what an administrator has to run for a login that lacks rights, which then suffice', async () => {
