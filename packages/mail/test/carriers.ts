@@ -68,7 +68,7 @@ async function folderCarrier(): Promise<Carrier> {
 async function smtpCarrier(): Promise<Carrier> {
   const server = await startSmtpServer()
   const { manners, port } = server
-  const options = { host: '127.0.0.1', port, security: 'none', silenceTimeoutMs: 500, timeoutMs: 30_000 } as const
+  const options = { host: '127.0.0.1', port, security: 'none' } as const
   const transport = createSmtpTransport(options)
   const failing = (fault: DeliveryFault, how: () => void): Failing => ({ fault, begin: how })
   return {
