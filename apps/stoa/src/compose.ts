@@ -2,15 +2,15 @@
  * The only place where the program is put together. Everything that is opened goes onto one stack, in an order whose
  * reverse is the order of stopping:
  *
- *   opened    tracing → database → hints → journal → cache → API keys → rooms → realtime → HTTP
- *   stopped   not ready (503) → connections that stay open are sent away, requests in flight → realtime → rooms (clicks are written) → API keys
- *             → cache → journal → hints → database → tracing
+ *   opened    tracing → database → hints → journal → queue → cache → API keys → rooms → realtime → worker → HTTP
+ *   stopped   not ready (503) → connections that stay open are sent away, requests in flight → worker (running jobs) → realtime → rooms (clicks are
+ *             written) → API keys → cache → queue → journal → hints → database → tracing
  *
  * The log is its caller's: it outlives all of this.
  */
 import { assertCompatible, type Database, migrate } from '@stoa/db'
 import { type ApiKeys, createApiKeys, createHttp, type Endpoint, type Http, type Route } from '@stoa/http'
-import { assertOwnJournal, createJournal, type Journal } from '@stoa/journal'
+import { assertOwnJournal, createJournal, type Hints, type Journal } from '@stoa/journal'
 import { type Clock, Resources, systemCtx } from '@stoa/kernel'
 import type { Columns, Module, Room } from '@stoa/module'
 import type { Realtime } from '@stoa/realtime'
@@ -33,6 +33,7 @@ import { openCache } from './open-cache.ts'
 import { openDatabase } from './open-database.ts'
 import { openHints } from './open-hints.ts'
 import { openLimits } from './open-limits.ts'
+import { openQueue, prepareWork } from './open-queue.ts'
 import { openRealtime } from './open-realtime.ts'
 import { listAuditEvents } from './routes/audit.ts'
 import { traceReader, traceSql } from './trace.ts'
@@ -48,6 +49,10 @@ export interface StartDeps {
 export interface StartOptions {
   /** Run what is missing of the migrations first. Default: refuse to start on a schema that is behind. */
   readonly migrates?: boolean
+  /** Default: all that there is. `health`: `/health` and `/metrics` alone. */
+  readonly serves?: 'health'
+  /** Run jobs. Default: as the configuration says. */
+  readonly works?: boolean
 }
 
 /** The running program. Disposing it drains and stops; it never throws then, what goes wrong is in the log. */
@@ -96,13 +101,11 @@ async function start(config: Config, deps: StartDeps, options: StartOptions, res
   else await assertCompatible(db, migrationSets)
   await assertOwnJournal(db)
   const { derive: secret } = await openSecret(db, systemCtx(deps, 'start'), config)
-  const { http, apiKeys, realtime, rooms, reachedAt } = await compose(
-    config,
-    { ...deps, db, secret, tracing },
-    resources,
-  )
+  const ground = { ...deps, db, secret, tracing }
+  const composed = await compose(config, ground, resources, options.serves)
+  const { http, apiKeys, realtime, rooms, reachedAt, startWork } = composed
   await Promise.all([realtime.ready, ...rooms.map((room) => room.ready?.())])
-  const address = await http.listen()
+  const [address] = await Promise.all([http.listen(), (options.works ?? config.work.enabled) && startWork()])
   const { endpoints } = http
   return {
     url: reachedAt(address),
@@ -131,32 +134,47 @@ export interface Composed {
   readonly realtime: Realtime
   /** Says where it listens. Gives how the outside reaches it. */
   reachedAt(address: string): string
+  /** Begins to run jobs, which the rooms have to be ready for. */
+  startWork(): Promise<void>
 }
 
-/** Puts the program together on its ground; the resources take charge of what is opened. */
-export async function compose(config: Config, ground: Ground, resources: Resources): Promise<Composed> {
+/**
+ * Puts the program together on its ground; the resources take charge of what is opened.
+ *
+ * @param serves see {@link StartOptions}
+ */
+export async function compose(
+  config: Config,
+  ground: Ground,
+  resources: Resources,
+  serves?: StartOptions['serves'],
+): Promise<Composed> {
   const { log, clock, db, secret, tracing } = ground
   const metrics = resources.use(createMetrics(), 'metrics')
   const health = await openHealth(config, db, ground, resources)
   databaseMetrics(metrics, db)
   logMetrics(metrics, log)
-  const journal = await openJournal(config, metrics, ground, resources)
+  const hints = resources.use(await openHints(config, db, ground), 'hints')
+  const journal = await openJournal(config, hints, metrics, ground, resources)
+  const queue = openQueue({ ...ground, hints, metrics, health }, resources)
   const { cache, caughtUp } = await openCache(config, { ...ground, journal, metrics }, resources)
   const own = { db, journal, clock, log, secret }
   const limits = await openLimits(config, ground, resources)
   const apiKeys = resources.use(createApiKeys({ ...own, ...limits, permissions: Object.keys(permissions) }), 'API keys')
   let url = config.publicUrl ?? ''
   const rooms = await openRooms(resources, (module) =>
-    roomColumns(module, config, { ...own, cache, metrics, health }, () => url),
+    roomColumns(module, config, { ...own, cache, queue, metrics, health }, () => url),
   )
+  for (const { jobs = [] } of rooms) queue.define(...jobs)
   const realtime = openRealtime(config, { ...own, ...limits, apiKeys, metrics }, resources)
+  const startWork = prepareWork(queue, config.work, metrics, resources)
   const maxConnections = config.http.maxConnections + config.realtime.maxConnections
   const http = await createHttp(
-    { ...config.http, maxConnections, title: 'Stoa', version: VERSION },
+    { ...config.http, maxConnections, title: 'Stoa', version: VERSION, docs: serves !== 'health' },
     {
       ...own,
       ...limits,
-      routes: [...routesOf(journal, apiKeys, rooms), ...realtime.routes],
+      routes: serves === 'health' ? [] : [...routesOf(journal, apiKeys, rooms), ...realtime.routes],
       schemes: [apiKeys.scheme],
       caughtUp,
       onDrain: () => realtime.drain(),
@@ -170,7 +188,7 @@ export async function compose(config: Config, ground: Ground, resources: Resourc
   const { drainDelayMs, drainTimeoutMs } = config.http
   const close = () => http[Symbol.asyncDispose]()
   resources.add('http', close, drainDelayMs + drainTimeoutMs + HTTP_CLOSE_GRACE_MS)
-  return { http, apiKeys, rooms, realtime, reachedAt: (address) => (url ||= address) }
+  return { http, apiKeys, rooms, realtime, reachedAt: (address) => (url ||= address), startWork }
 }
 
 async function stop(resources: Resources, { log }: StartDeps): Promise<void> {
@@ -181,9 +199,14 @@ async function stop(resources: Resources, { log }: StartDeps): Promise<void> {
   }
 }
 
-async function openJournal(config: Config, metrics: Metrics, ground: Ground, resources: Resources): Promise<Journal> {
+async function openJournal(
+  config: Config,
+  hints: Hints,
+  metrics: Metrics,
+  ground: Ground,
+  resources: Resources,
+): Promise<Journal> {
   const { clock, db, log, tracing } = ground
-  const hints = resources.use(await openHints(config, db, ground), 'hints')
   const instrument = tracing?.enabled && { instrument: traceReader }
   const journal = createJournal({ events }, { db, hints, log, clock, observe: journalMetrics(metrics), ...instrument })
   const maintenance = resources.use(journal.maintain({ retainMonths: config.journalMonths }), 'journal maintenance')

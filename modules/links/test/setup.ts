@@ -6,6 +6,7 @@ import { type AuthScheme, createHttp, httpMigrations } from '@stoa/http'
 import { createJournal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
 import { type Clock, Resources, silentLogger, systemClock, systemCtx, type Tenant } from '@stoa/kernel'
 import { createMemoryStore } from '@stoa/limiter'
+import { createQueue, queueMigrations } from '@stoa/queue'
 import { createHealth, createMetrics, type Health, type Metrics } from '@stoa/telemetry'
 import { createTestTenants, type Engine, engines, openTestDatabase, TestClient, type TestTenants } from '@stoa/testkit'
 import { linksModule } from '../src/module.ts'
@@ -65,7 +66,7 @@ interface Suite extends AsyncDisposable {
   second(): Promise<Suite>
 }
 
-const sets = [journalMigrations, httpMigrations, linksModule.migrations]
+const sets = [journalMigrations, httpMigrations, queueMigrations, linksModule.migrations]
 
 export async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
   const resources = new Resources()
@@ -111,12 +112,18 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
   const cache = resources.use(createCache({}, { clock, bypass: () => db.inTransaction() }), 'cache')
   const drops = resources.use(dropFromJournal(cache, journal, { pollMs: 20 }), 'drops of the cache')
   await drops.ready
+  const queue = resources.use(createQueue({}, { ...deps, db, hints }), 'queue')
   const secret = (purpose: string, bytes = 32) => Buffer.alloc(bytes, purpose)
   const metrics = createMetrics({ process: false })
   const health = createHealth({ cacheMs: 0 }, deps)
   let url = 'http://127.0.0.1:1'
   const room = resources.use(
-    await linksModule.create({ db, journal, cache, ...deps, secret, metrics, health, publicUrl: () => url, config }),
+    await linksModule.create({
+      ...{ db, journal, cache, queue },
+      ...deps,
+      ...{ secret, metrics, health, config },
+      publicUrl: () => url,
+    }),
     'room',
   )
   await room.ready?.()

@@ -9,6 +9,7 @@ import { type AuthScheme, createHttp, defineRoute, httpMigrations } from '@stoa/
 import { createJournal, defineEvent, journalMigrations, processHints } from '@stoa/journal'
 import { defineErrors, newId, Resources, StoaError, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
 import { type Columns, defineModule, type Module } from '@stoa/module'
+import { createQueue, queueMigrations } from '@stoa/queue'
 import { createHealth, createMetrics } from '@stoa/telemetry'
 import { Type } from 'typebox'
 
@@ -82,7 +83,7 @@ const greetings = defineModule({
 const modules: readonly Module[] = [greetings]
 
 const deps = { log: silentLogger, clock: systemClock }
-const sets = [journalMigrations, httpMigrations, ...modules.map((module) => module.migrations)]
+const sets = [journalMigrations, httpMigrations, queueMigrations, ...modules.map((module) => module.migrations)]
 await using resources = new Resources()
 const db = resources.use(await openPglite({ dataDir: null }, deps), 'database')
 await migrate(db, sets, deps)
@@ -92,6 +93,7 @@ const metrics = resources.use(createMetrics(), 'metrics')
 const cache = resources.use(createCache({}, { bypass: () => db.inTransaction() }), 'cache')
 const drops = dropFromJournal(cache, journal)
 await resources.use(drops, 'drops of the cache').ready
+const queue = resources.use(createQueue({}, { ...deps, db, hints }), 'queue')
 const health = createHealth()
 const secret = (purpose: string, bytes = 32) => createHash('sha512').update(purpose).digest().subarray(0, bytes)
 
@@ -102,13 +104,16 @@ for (const module of modules) {
     db,
     journal,
     cache,
+    queue,
     metrics,
     health,
     secret,
     publicUrl: () => 'http://127.0.0.1',
     config: {},
   }
-  routes.push(...resources.use(await module.create(columns), module.name).routes)
+  const room = resources.use(await module.create(columns), module.name)
+  routes.push(...room.routes)
+  queue.define(...(room.jobs ?? []))
 }
 const tenant = await createTenant(db, systemCtx(deps, 'example'), sets, {
   slug: 'acme',

@@ -8,6 +8,7 @@ import type { Database, MigrationSet } from '@stoa/db'
 import type { Route } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type Clock, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
+import type { JobDefinition, Queue } from '@stoa/queue'
 import type { ChannelKind } from '@stoa/realtime'
 import type { Health, Metrics } from '@stoa/telemetry'
 
@@ -21,6 +22,11 @@ export interface Columns {
    * are in one space: begin them with what the room calls its things.
    */
   readonly cache: Pick<Cache, 'lookup' | 'wrap'>
+  /**
+   * Where the room's work goes that touches the network or takes long. It enqueues in the transaction of the write that
+   * asked for the work; the program runs it: see {@link Room.jobs}.
+   */
+  readonly queue: Omit<Queue, 'define' | 'work' | typeof Symbol.asyncDispose>
   readonly clock: Clock
   /** Already bound to the room. */
   readonly log: Logger
@@ -52,6 +58,11 @@ export interface Columns {
 /** A room that is open. */
 export interface Room extends AsyncDisposable {
   readonly routes: readonly Route[]
+  /**
+   * Its kinds of jobs. They are run while the room is open, in each process that works. Names begin with what the room
+   * calls its things: `links.import`. Default: none.
+   */
+  readonly jobs?: readonly JobDefinition[]
   /** Resolves when the room can serve. Default: at once. */
   ready?(): Promise<void>
 }

@@ -138,10 +138,10 @@ select lane, min(run_at) as at from first group by lane`)
 /** How many jobs there are by lane and state; at most 100 000 are counted, of `ready` in each lane. */
 export const depths = statement<[lanes: readonly string[]], { lane: string; state: LiveState; count: number }>(`
 select asked.lane, 'ready' as state, ready.count from unnest($1::text[]) as asked (lane) cross join lateral (
-  select count(*)::integer as count from (select 1 from stoa.jobs j where j.lane = asked.lane and j.state = 'ready' limit 100000) some
+  select count(*)::integer as count from (select 1 from stoa.jobs j where j.lane = asked.lane and j.state = 'ready' limit 100000) counted
 ) ready
 union all
-select lane, 'scheduled', count(*)::integer from (select lane from stoa.jobs where state = 'scheduled' limit 100000) some group by lane
+select lane, 'scheduled', count(*)::integer from (select lane from stoa.jobs where state = 'scheduled' limit 100000) counted group by lane
 union all
 select lane, 'held', count(*)::integer
-from (select lane from stoa.jobs where concurrency_key is not null and state = 'held' limit 100000) some group by lane`)
+from (select lane from stoa.jobs where concurrency_key is not null and state = 'held' limit 100000) counted group by lane`)

@@ -6,11 +6,13 @@ import { migrate } from './migrate.ts'
 import { serve } from './serve.ts'
 import { tenantCreate, tenantsListed } from './tenant.ts'
 import { up } from './up.ts'
+import { work } from './work.ts'
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
   up,
   serve,
+  work,
   migrate,
   doctor,
   tenantCreate,

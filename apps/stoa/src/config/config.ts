@@ -23,6 +23,7 @@ export interface Config {
   /** Origin without a slash at its end; null: the address that is listened on. */
   readonly publicUrl: string | null
   readonly log: LogSettings
+  readonly work: WorkSettings
   /** Whole months of the journal to keep; null: all. */
   readonly journalMonths: number | null
   /** The settings of each room, by its name. */
@@ -72,6 +73,17 @@ export interface RealtimeSettings {
   readonly maxConnectionsPerTenant: number
 }
 
+/** How this process runs jobs. */
+export interface WorkSettings {
+  readonly enabled: boolean
+  /** Jobs at the same time. */
+  readonly slots: number
+  /** Up to which the slots grow while jobs wait; null: they do not. */
+  readonly maxSlots: number | null
+  /** How long running jobs may take to end when the process stops. */
+  readonly drainMs: number
+}
+
 /** A token bucket. */
 export interface RateLimit {
   readonly capacity: number
@@ -106,6 +118,12 @@ export function configOf(env: Environment, tracing: Env, terminal: boolean): Con
     log: {
       level: env.STOA_LOG_LEVEL ?? (terminal ? 'warn' : 'info'),
       format: env.STOA_LOG_FORMAT ?? (terminal ? 'text' : 'json'),
+    },
+    work: {
+      enabled: env.STOA_WORK,
+      slots: env.STOA_WORKER_SLOTS,
+      maxSlots: env.STOA_WORKER_MAX_SLOTS ?? null,
+      drainMs: env.STOA_WORKER_DRAIN_MS,
     },
     journalMonths: env.STOA_JOURNAL_MONTHS ?? null,
     rooms: {

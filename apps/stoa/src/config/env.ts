@@ -244,6 +244,33 @@ export const VARIABLES = {
     default: 10_000,
     doc: 'How long requests in flight may take to finish when the process stops.',
   },
+  STOA_WORK: {
+    type: 'boolean',
+    default: true,
+    doc: 'This process runs jobs besides serving. `false` where `stoa work` does: without any process that works, jobs wait.',
+  },
+  STOA_WORKER_SLOTS: {
+    type: 'integer',
+    min: 4,
+    max: 10_000,
+    default: 20,
+    doc: 'Jobs that run in this process at the same time. Three of the slots are kept for the lanes `critical` and `default`; `bulk` gets half of them at most.',
+  },
+  STOA_WORKER_MAX_SLOTS: {
+    type: 'integer',
+    min: 4,
+    max: 10_000,
+    optional: true,
+    doc: 'While jobs wait for more than a second, the slots grow up to this, and shrink again afterwards.',
+    defaultDoc: 'they stay as they are',
+  },
+  STOA_WORKER_DRAIN_MS: {
+    type: 'integer',
+    min: 0,
+    max: 3_600_000,
+    default: 10_000,
+    doc: 'How long running jobs may take to end when the process stops, after the last request. What does not end is run again by another process.',
+  },
   STOA_JOURNAL_MONTHS: {
     type: 'integer',
     min: 1,
@@ -279,6 +306,10 @@ const RELATIONS: readonly Relation<typeof VARIABLES>[] = [
   (env) =>
     env.STOA_DATABASE_DIRECT_URL !== undefined && env.DATABASE_URL === undefined
       ? 'STOA_DATABASE_DIRECT_URL is set and DATABASE_URL is not'
+      : null,
+  (env) =>
+    env.STOA_WORKER_MAX_SLOTS !== undefined && env.STOA_WORKER_MAX_SLOTS < env.STOA_WORKER_SLOTS
+      ? 'STOA_WORKER_MAX_SLOTS is below STOA_WORKER_SLOTS'
       : null,
   (env) => (env.DATABASE_URL === undefined || URL.canParse(env.DATABASE_URL) ? null : notAUrl('DATABASE_URL')),
   (env) =>

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { isError } from '@stoa/kernel'
+import { engines } from '@stoa/testkit'
+import { queueErrors } from '../src/index.ts'
+import { numbered, setup } from './setup.ts'
+
+for (const engine of engines) {
+  describe(`what is done to jobs, on ${engine}`, () => {
+    const ordinary = numbered(async () => undefined)
+    const oneByOne = numbered(async () => undefined, { name: 'test.one_by_one', concurrency: { limit: 1 } })
+    const minor = numbered(async () => undefined, { name: 'test.minor', lane: 'bulk' })
+    const open = () => setup(engine, { jobs: [ordinary, oneByOne, minor], worker: null })
+
+    it('depths tell of each lane what is ready, comes later or is held, and for how long the oldest has waited', async () => {
+      await using bench = await open()
+      const { ctx, queue } = bench
+      const anHourAgo = new Date(ctx.clock.now() - 3_600_000)
+      await queue.add(ctx, ordinary, { n: 1 }, { runAt: anHourAgo })
+      await queue.add(await bench.tenant('other'), ordinary, { n: 2 })
+      await queue.add(ctx, ordinary, { n: 3 }, { delayMs: 60_000 })
+      await queue.add(ctx, oneByOne, { n: 4 })
+      const depths = await queue.operations.depths()
+      assert.deepEqual(
+        depths.map(({ held, lane, ready, scheduled }) => ({ lane, ready, scheduled, held })),
+        [
+          { lane: 'critical', ready: 0, scheduled: 0, held: 0 },
+          { lane: 'default', ready: 2, scheduled: 1, held: 1 },
+          { lane: 'bulk', ready: 0, scheduled: 0, held: 0 },
+        ],
+      )
+      const [critical, standard] = depths
+      assert.equal(critical?.oldestMs, 0)
+      assert.ok((standard?.oldestMs ?? 0) >= 3_600_000)
+    })
+
+    it('the list is the tenant’s own, the newest first, by state, kind and place', async () => {
+      await using bench = await open()
+      const { ctx, queue } = bench
+      const stranger = await bench.tenant('other')
+      const ids: string[] = []
+      for (const n of [1, 2, 3]) ids.push(await queue.add(ctx, ordinary, { n }))
+      const later = await queue.add(ctx, minor, { n: 4 }, { delayMs: 60_000 })
+      await queue.add(stranger, ordinary, { n: 5 })
+      await queue.operations.cancel(ctx, ids[0] as string)
+      const listed = async (filter: Parameters<typeof queue.operations.list>[1]) =>
+        (await queue.operations.list(ctx, filter)).map(({ id }) => id)
+      assert.deepEqual(await listed({}), [later, ids[2], ids[1], ids[0]])
+      assert.deepEqual(await listed({ states: ['ready', 'cancelled'] }), [ids[2], ids[1], ids[0]])
+      assert.deepEqual(await listed({ kind: 'test.minor' }), [later])
+      assert.deepEqual(await listed({ before: ids[2] as string, limit: 1 }), [ids[1]])
+    })
+
+    it('what is paused is told by lane and kind, until it is resumed', async () => {
+      await using bench = await open()
+      const { queue } = bench
+      await queue.operations.pause({ lane: 'bulk' })
+      await queue.operations.pause({ kind: 'test.numbered' })
+      assert.deepEqual(await queue.operations.paused(), ['kind:test.numbered', 'lane:bulk'])
+      await queue.operations.resume({ lane: 'bulk' })
+      await queue.operations.resume({ kind: 'test.numbered' })
+      assert.deepEqual(await queue.operations.paused(), [])
+    })
+
+    it('another tenant’s job is not there, whatever is tried', async () => {
+      await using bench = await open()
+      const { ctx, queue } = bench
+      const id = await queue.add(ctx, ordinary, { n: 1 })
+      const stranger = await bench.tenant('other')
+      const { cancel, job, redrive, retry } = queue.operations
+      for (const attempt of [job, cancel, retry, redrive]) {
+        await assert.rejects(attempt(stranger, id), (error) => isError(error, queueErrors.job_not_found))
+      }
+      assert.equal((await queue.operations.job(ctx, id)).state, 'ready')
+    })
+
+    it('a cancelled job is made new by a redrive, and one that is not finished is not', async () => {
+      await using bench = await open()
+      const { ctx, queue } = bench
+      const id = await queue.add(ctx, ordinary, { n: 1 })
+      await assert.rejects(queue.operations.redrive(ctx, id), (error) => isError(error, queueErrors.job_not_finished))
+      assert.equal(await queue.operations.cancel(ctx, id), true)
+      await assert.rejects(queue.operations.cancel(ctx, id), (error) => isError(error, queueErrors.job_finished))
+      await queue.operations.redrive(ctx, id)
+      assert.equal((await queue.operations.job(ctx, id)).state, 'ready')
+    })
+  })
+}
