@@ -4,7 +4,7 @@ import { serveUntilStopped } from '../serve-until-stopped.ts'
 /** `stoa work` */
 export const work: Command = {
   name: 'work',
-  summary: 'Run jobs, and serve nothing but /health and /metrics. Needs PostgreSQL.',
+  summary: 'Run jobs, and serve nothing but /health and /metrics.',
   details: `\`stoa serve\` runs jobs too, unless STOA_WORK=false. Start these where jobs need machines of their own, as many as you like.
 Beside a server on the same machine, give each a PORT of its own; PORT=0 takes any free one.`,
   run: (program) =>
