@@ -31,8 +31,8 @@ export interface BenchContext {
    * postgresql.conf.
    */
   postgres(settings?: Readonly<Record<string, string>>): Promise<PostgresServer>
-  /** A Redis of the benchmark's own, stopped at the end. */
-  redis(): Promise<RedisServer>
+  /** A Redis of the benchmark's own, stopped at the end. `settings` as in redis.conf. Default: nothing on the disk. */
+  redis(settings?: Readonly<Record<string, string>>): Promise<RedisServer>
 }
 
 /** One number, as it is committed. */
@@ -66,7 +66,7 @@ export function openServers(): AsyncDisposable & Pick<BenchContext, 'postgres' |
   const stack = new AsyncDisposableStack()
   return {
     postgres: async (settings = {}) => stack.use(await startPostgres({ extraConfig: settings })),
-    redis: async () => stack.use(await startRedis()),
+    redis: async (settings = {}) => stack.use(await startRedis({ extraConfig: settings })),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }
