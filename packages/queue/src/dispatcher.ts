@@ -50,6 +50,8 @@ const MAX_UNWRITTEN = 5_000
 /** Begins and ends the jobs of a worker. */
 export class Dispatcher implements AttemptHost {
   readonly slots: Slots
+  /** How many attempts have ended so far. */
+  endedCount = 0
   readonly #deps: DispatcherDeps
   readonly #stocks: ReadonlyMap<string, Stock>
   readonly #reports: Reports
@@ -293,6 +295,7 @@ export class Dispatcher implements AttemptHost {
   }
 
   #freed({ name }: Lane): void {
+    this.endedCount++
     this.slots.give(name)
     this.#stocks.get(name)?.jobEnded()
     this.#begin()

@@ -1,5 +1,5 @@
 /* What happens to jobs that are not finished. Workers act for all tenants, so their statements run as stoa_system. */
-import { statement } from '@stoa/db'
+import { type AdminSession, statement } from '@stoa/db'
 
 /** Where a job that is not finished stands. */
 export type LiveState = 'ready' | 'scheduled' | 'held' | 'waiting' | 'running'
@@ -280,4 +280,17 @@ export function keptFrom(from: string): string {
 select tenant_id, id, drop_on, outcome, kind, lane, rank, attempt, failures + (outcome = 'dead')::integer, rescues, started_at, finished_at,
   input, origin, concurrency_key, concurrency_limit, parent_id, tracked, progress, result, coalesce(last_error, error)
 from ${from}`
+}
+
+/** Vacuums the table, unless somebody else is at it. It keeps its length: giving that back would lock everybody out. */
+export async function tableVacuumed(session: AdminSession): Promise<void> {
+  const [row] = await session.query<{ mine: boolean }>(
+    "select pg_try_advisory_lock(hashtextextended('stoa.jobs.vacuum', 0)) as mine",
+  )
+  if (!row?.mine) return
+  try {
+    await session.exec('vacuum (truncate false) stoa.jobs')
+  } finally {
+    await session.exec("select pg_advisory_unlock(hashtextextended('stoa.jobs.vacuum', 0))")
+  }
 }

@@ -23,6 +23,7 @@ import { oldestReady } from './operations-store.ts'
 import type { Queue } from './queue.ts'
 import { keepFinished } from './retention.ts'
 import { keepTimetable } from './schedules.ts'
+import { keepTidy } from './tidying.ts'
 import type { ResolvedWorkerOptions } from './worker-options.ts'
 
 /** What a worker needs of its queue. */
@@ -86,6 +87,7 @@ export class Worker implements AsyncDisposable {
     await this.#liveness.start()
     this.#gate.start()
     this.#dispatcher.start()
+    this.#repeating.push(keepTidy(db, ctx, () => this.#dispatcher.endedCount))
     this.#repeating.push(keepTimetable({ ...this.#deps, ...this.#options, tenants: this.#tenants, onError }))
     if (maxSlots !== null) this.#repeating.push(this.#scale(maxSlots))
     return this
