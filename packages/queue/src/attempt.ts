@@ -85,7 +85,7 @@ export class Attempt implements RunningJob {
     this.#timer = setTimeout(() => this.#timedOut(), definition.timeoutMs)
     try {
       const outcome = definition.run?.(this.ctx, row.input as never, this)
-      if (outcome instanceof Promise) {
+      if (isThenable(outcome)) {
         outcome.then(
           (result) => this.#returned(result),
           (error) => this.#threw(error),
@@ -164,6 +164,10 @@ export class Attempt implements RunningJob {
     if (this.#timer) clearTimeout(this.#timer)
     this.#host.ended(this, verdict)
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 function reasonOf(reason: AbortReason): Error {

@@ -56,6 +56,8 @@ export class Dispatcher implements AttemptHost {
   readonly #stocks: ReadonlyMap<string, Stock>
   readonly #reports: Reports
   readonly #attempts = new Map<Attempt, Lane>()
+  /** Jobs of each lane that were begun and whose end is not written yet. */
+  readonly #begun: ReadonlyMap<string, Set<string>>
   /** Kinds that may not start for a while, by the limit that they ask, and until when. */
   readonly #outOfTurns = new Map<string, number>()
   /** Attempts whose progress will be told in a moment. */
@@ -69,7 +71,8 @@ export class Dispatcher implements AttemptHost {
     const { lanes, slots } = deps
     this.#deps = deps
     this.slots = new Slots(slots, lanes)
-    this.#reports = new Reports(deps)
+    this.#begun = new Map([...lanes.keys()].map((lane) => [lane, new Set()]))
+    this.#reports = new Reports({ ...deps, written: (row, lane) => this.#begun.get(lane)?.delete(row.id) })
     this.#stocks = new Map([...lanes.keys()].map((lane) => [lane, this.#stockOf(lane)]))
   }
 
@@ -183,6 +186,7 @@ export class Dispatcher implements AttemptHost {
     const ranMs = performance.now() - attempt.startedAt
     observe({ kind: 'ended', job: kind, lane: lane.name, id, outcome: verdict?.kind ?? 'done', ranMs })
     if (verdict) this.#reports.add({ kind: 'ended', attempt, lane, verdict, at: ctx.clock.now() })
+    else this.#begun.get(lane.name)?.delete(id)
     this.#freed(lane)
   }
 
@@ -199,6 +203,7 @@ export class Dispatcher implements AttemptHost {
       worker,
       free: () => (this.#reports.unwritten > MAX_UNWRITTEN ? 0 : this.slots.free(lane)),
       notKinds: () => this.#notKinds(lane),
+      begun: () => this.#begun.get(lane) ?? [],
       arrived: () => this.#begin(),
     })
   }
@@ -228,6 +233,7 @@ export class Dispatcher implements AttemptHost {
         if (!row) continue
         begun = true
         this.slots.take(name)
+        this.#begun.get(name)?.add(row.id)
         this.#start(row, this.#deps.lanes.get(name) as Lane)
       }
     }

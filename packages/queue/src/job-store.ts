@@ -186,6 +186,15 @@ from unnest($1::uuid[], $2::uuid[], $3::integer[]) as held (tenant_id, id, attem
 where j.tenant_id = held.tenant_id and j.id = held.id and j.attempt = held.attempt and j.worker = $4`)
 
 /**
+ * What the worker holds of a lane without knowing it, because the answer to a claim was lost: it waits as before. It
+ * looks through the table, which is rare.
+ */
+export const unknownReturned = statement<[worker: string, lane: string, knownIds: readonly string[]], never>(
+  `update stoa.jobs set state = 'ready', worker = null, started_at = null
+where worker = $1 and lane = $2 and state = 'running' and id <> all ($3::uuid[])`,
+)
+
+/**
  * Jobs that are to be tried again, with what went wrong; null: nothing did. A job that holds one of its key's turns gives
  * it back.
  */

@@ -57,9 +57,13 @@ export interface ReportDeps {
   wake(lanes: Iterable<string>): void
   /** The worker's id at present. */
   worker(): string
+  /** The end of a job is written. */
+  written(row: ClaimedRow, lane: string): void
 }
 
 const MAX_REPORTS = 1_000
+/** A worker that stops says so often what it has to say. */
+const CLOSING_FAILURES = 5
 const RETRY_MIN_MS = 50
 const RETRY_MAX_MS = 2_000
 
@@ -68,6 +72,7 @@ export class Reports implements AsyncDisposable {
   readonly #deps: ReportDeps
   #waiting: Report[] = []
   #writing: Promise<void> | null = null
+  #closing = false
   /** So many reports go one by one. */
   #alone = 0
 
@@ -85,8 +90,12 @@ export class Reports implements AsyncDisposable {
     this.#writing ??= this.#write()
   }
 
-  /** Resolves when all that was added is written. */
+  /**
+   * Resolves when all that was added is written, or the database does not take it for some seconds: those jobs run again,
+   * when this worker is given up.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing = true
     await this.#writing
   }
 
@@ -97,11 +106,13 @@ export class Reports implements AsyncDisposable {
       const batch = this.#waiting.splice(0, this.#alone ? 1 : MAX_REPORTS)
       try {
         await this.#commit(batch)
+        for (const { attempt, kind, lane } of batch) if (kind === 'ended') this.#deps.written(attempt.row, lane.name)
         failures = 0
         this.#alone = Math.max(0, this.#alone - 1)
       } catch (error) {
         this.#deps.observe({ kind: 'failed', what: 'reports', error })
         this.#waiting.unshift(...this.#repaired(batch, error))
+        if (this.#closing && failures >= CLOSING_FAILURES) break
         await systemClock.sleep(backoffMs(failures++, RETRY_MIN_MS, RETRY_MAX_MS))
       }
     }

@@ -14,7 +14,7 @@
  */
 import type { Database } from '@stoa/db'
 import { Alarm, type BaseCtx, backoffMs, systemClock } from '@stoa/kernel'
-import { type ClaimedRow, jobsClaimed, jobsClaimedOn, plannedByIndex } from './job-store.ts'
+import { type ClaimedRow, jobsClaimed, jobsClaimedOn, plannedByIndex, unknownReturned } from './job-store.ts'
 import type { QueueSignal } from './signals.ts'
 
 /** What a stock needs of its worker. */
@@ -30,6 +30,8 @@ export interface StockHost {
   worker(): string
   /** Kinds that must not be claimed: paused, or out of turns. Null: nothing of the lane. */
   notKinds(): readonly string[] | null
+  /** Jobs of the lane that were begun here and whose end is not written yet. */
+  begun(): Iterable<string>
   /** There is something to begin. */
   arrived(): void
 }
@@ -114,6 +116,7 @@ export class Stock {
 
   async #claimForEver(): Promise<void> {
     const { signal } = this.#closing
+    let isUnsure = false
     for (let failures = 0; !signal.aborted; ) {
       this.#alarm.reset()
       const wanted = this.#wanted()
@@ -124,9 +127,13 @@ export class Stock {
         continue
       }
       try {
+        if (isUnsure) await this.#returnUnknown()
+        isUnsure = false
         await this.#claim(wanted)
         failures = 0
       } catch (error) {
+        // It may have been committed, and what it claimed is not known here.
+        isUnsure = true
         this.#host.observe({ kind: 'failed', what: 'claim', error })
         await systemClock.sleep(backoffMs(failures++, RETRY_MIN_MS, RETRY_MAX_MS), signal).catch(() => undefined)
       }
@@ -151,6 +158,12 @@ export class Stock {
     this.#perMs = Math.max(rate, (this.#perMs + rate) / 2)
     this.#ended = 0
     this.#measuredAt = now
+  }
+
+  async #returnUnknown(): Promise<void> {
+    const { begun, ctx, db, worker } = this.#host
+    const known = [...begun(), ...this.#rows.slice(this.#next).map((row) => row.id)]
+    await db.system(ctx, (tx) => tx.run(unknownReturned(worker(), this.lane, known)))
   }
 
   async #claim(wanted: number): Promise<void> {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
-import { isError } from '@stoa/kernel'
+import { openPostgres } from '@stoa/db'
+import { isError, silentLogger, systemClock } from '@stoa/kernel'
 import { engines, eventually, inTime } from '@stoa/testkit'
-import { queueErrors } from '../src/index.ts'
+import { createQueue, queueErrors } from '../src/index.ts'
 import { stuck } from './effects.ts'
 import { numbered, QUICK, setup } from './setup.ts'
 
@@ -107,6 +108,33 @@ update stoa.jobs set state = 'running', attempt = 6, rescues = 5, worker = (sele
     })
   })
 }
+
+describe('a worker whose claim was committed and never answered (postgres)', () => {
+  it('gives back what it holds without knowing it', async () => {
+    const job = numbered((_, { n }) => n)
+    await using bench = await setup('postgres', { jobs: [job], worker: null })
+    const { ctx } = bench
+    let lost = 0
+    const instrument = async <T>(sql: string, run: () => Promise<T>): Promise<T> => {
+      const answer = await run()
+      if (lost === 0 && sql.includes('for key share')) {
+        lost++
+        throw Object.assign(new Error('the connection was lost'), { code: 'ECONNRESET' })
+      }
+      return answer
+    }
+    const deps = { log: silentLogger, clock: systemClock }
+    await using db = await openPostgres({ url: bench.url ?? '', poolSize: 3 }, { ...deps, instrument })
+    await using queue = createQueue({ jobs: [job] }, { ...deps, db })
+    const id = await queue.add(ctx, job, { n: 1 })
+    await queue.work({ ...QUICK, lanes: ['default'], heartbeatMs: 10_000, deadAfterMs: 60_000 })
+    const done = await eventually(
+      () => queue.operations.job(ctx, id),
+      ({ state }) => state === 'done',
+    )
+    assert.deepEqual([lost, done.attempt, done.rescues], [1, 2, 0])
+  })
+})
 
 describe('a worker that is killed (postgres)', () => {
   it('does not keep its jobs: another one runs them', async () => {
