@@ -18,6 +18,7 @@ import { drainRaw, fillRaw } from './queue-raw.ts'
 
 const JOBS = 100_000
 const CALLERS = 50
+const SNAPSHOT_MS = 180_000
 const NAMES: Readonly<Record<ContenderName, string>> = {
   stoa: 'ours',
   stoaKept: 'ours, kept',
@@ -46,6 +47,7 @@ async function run(context: BenchContext): Promise<readonly Row[]> {
     ...(await delays(context)),
     ...(await urgent(context)),
     ...(await millions(context)),
+    ...(await underSnapshot(context)),
   ]
 }
 
@@ -230,6 +232,38 @@ async function millions(context: BenchContext): Promise<Row[]> {
     }),
     row({ name: 'dead rows in the table then', unit: 'rows', subject: [Number(rows[0]?.dead)] }),
     row({ name: 'size of the table with its indexes then', unit: 'MB', subject: [Number(rows[0]?.mb)] }),
+  ]
+}
+
+/** Somebody holds a snapshot for three minutes, so that no dead row can be removed, while jobs come and go. */
+async function underSnapshot(context: BenchContext): Promise<Row[]> {
+  const server = await context.postgres()
+  await using ours = await openQueue('stoa', server)
+  const before = (await drained(ours)).perSecond
+  const pool = new Pool({ connectionString: ours.url, max: 1 })
+  await pool.query('begin isolation level repeatable read')
+  await pool.query('select 1')
+  context.say('a snapshot is held for three minutes')
+  const until = performance.now() + SNAPSHOT_MS
+  let last = before
+  let jobs = 0
+  while (performance.now() < until) {
+    last = (await drained(ours)).perSecond
+    jobs += JOBS
+  }
+  const { rows } = await pool.query(
+    `select n_dead_tup::integer as dead, (pg_total_relation_size('stoa.jobs') / 1e6)::float8 as mb from pg_stat_user_tables where relname = 'jobs'`,
+  )
+  await pool.query('rollback')
+  await pool.end()
+  const after = (await drained(ours)).perSecond
+  const peer = { name: 'before', values: [before] }
+  return [
+    row({ name: 'drain after a snapshot was held for three minutes', unit: 'jobs/s', subject: [last], peer }),
+    row({ name: 'jobs that came and went meanwhile', unit: 'jobs', subject: [jobs] }),
+    row({ name: 'dead rows then', unit: 'rows', subject: [Number(rows[0]?.dead)] }),
+    row({ name: 'size of the table with its indexes then', unit: 'MB', subject: [Number(rows[0]?.mb)] }),
+    row({ name: 'drain when the snapshot is gone', unit: 'jobs/s', subject: [after], peer }),
   ]
 }
 

@@ -178,7 +178,8 @@ for (const engine of engines) {
       'a query that is unknown, doubled, too long or of the wrong type is refused',
       (operation) => queryOf(operation).length > 0,
       async (operation) => {
-        const address = (search: string) => addressOf(operation, callOf(operation)) + search
+        const base = addressOf(operation, callOf(operation))
+        const address = (search: string) => (base.includes('?') ? `${base}&${search.slice(1)}` : base + search)
         assertProblem(await send(operation, address('?unknown=1'), {}), 422, 'validation_failed', '/query/unknown')
         assertProblem(await send(operation, address('?__proto__=1'), {}), 422, 'validation_failed', '/query/__proto__')
         assertProblem(await send(operation, address(`?a=${'x'.repeat(9_000)}`), {}), 414, 'uri_too_long')
