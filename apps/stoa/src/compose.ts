@@ -2,9 +2,9 @@
  * The only place where the program is put together. Everything that is opened goes onto one stack, in an order whose
  * reverse is the order of stopping:
  *
- *   opened    tracing → database → hints → journal → queue → cache → API keys → rooms → realtime → worker → HTTP
- *   stopped   not ready (503) → connections that stay open are sent away, requests in flight → worker (running jobs) → realtime → rooms (clicks are
- *             written) → API keys → cache → queue → journal → hints → database → tracing
+ *   opened    tracing → database → hints → journal → queue → cache → API keys → realtime → rooms → worker → HTTP
+ *   stopped   not ready (503) → connections that stay open are sent away, requests in flight → worker (running jobs) → rooms (clicks are written)
+ *             → realtime → API keys → cache → queue → journal → hints → database → tracing
  *
  * The log is its caller's: it outlives all of this.
  */
@@ -161,12 +161,12 @@ export async function compose(
   const own = { db, journal, clock, log, secret }
   const limits = await openLimits(config, ground, resources)
   const apiKeys = resources.use(createApiKeys({ ...own, ...limits, permissions: Object.keys(permissions) }), 'API keys')
+  const realtime = await openRealtime(config, { ...own, ...limits, apiKeys, metrics, health }, resources)
   let url = config.publicUrl ?? ''
   const rooms = await openRooms(resources, (module) =>
-    roomColumns(module, config, { ...own, cache, queue, metrics, health }, () => url),
+    roomColumns(module, config, { ...own, cache, queue, realtime, metrics, health }, () => url),
   )
   for (const { jobs = [] } of rooms) queue.define(...jobs)
-  const realtime = openRealtime(config, { ...own, ...limits, apiKeys, metrics }, resources)
   const startWork = prepareWork(queue, config.work, metrics, resources)
   const maxConnections = config.http.maxConnections + config.realtime.maxConnections
   const http = await createHttp(

@@ -130,6 +130,16 @@ export function realtimeMetrics(metrics: Metrics, realtime: Pick<Realtime, 'stat
   counter('refused', 'Connections that were told to come back later.', ({ guests }) => guests.refused)
 }
 
+/** Says when there is hardly room for one more connection. */
+export function realtimeCheck(health: Health, realtime: Pick<Realtime, 'status'>, maxConnections: number): void {
+  health.add('realtime', async () => {
+    const { open } = realtime.status.connections
+    return open < 0.9 * maxConnections
+      ? { ok: true }
+      : { ok: true, detail: 'hardly any more connections are let in: see STOA_REALTIME_CONNECTIONS' }
+  })
+}
+
 /** How busy the database's connections are. */
 export function databaseMetrics(metrics: Metrics, db: Database): void {
   const connections = metrics.gauge({

@@ -1,29 +1,37 @@
+import type { Database } from '@stoa/db'
 import { type ApiKeys, authenticate } from '@stoa/http'
-import type { Journal } from '@stoa/journal'
+import { type HintTransport, type Journal, notifyTransport } from '@stoa/journal'
 import type { Clock, Logger, Resources } from '@stoa/kernel'
 import type { Store } from '@stoa/limiter'
 import { createRealtime, type Realtime } from '@stoa/realtime'
-import type { Metrics } from '@stoa/telemetry'
+import type { Health, Metrics } from '@stoa/telemetry'
 import type { Config } from './config/config.ts'
+import type { InstallationSecret } from './config/secrets.ts'
 import { channels } from './manifest.ts'
-import { realtimeMetrics } from './observe.ts'
+import { realtimeCheck, realtimeMetrics } from './observe.ts'
 
 /** What realtime stands on here. */
 interface RealtimeGround {
+  readonly db: Database
   readonly journal: Journal
+  readonly secret: InstallationSecret['derive']
   readonly apiKeys: ApiKeys
   readonly metrics: Metrics
+  readonly health: Health
   readonly log: Logger
   readonly clock: Clock
   readonly limitStore?: Store
 }
 
 /** Channels for those who hold an API key. A key that is changed or revoked is looked at again at once. */
-export function openRealtime({ realtime }: Config, ground: RealtimeGround, resources: Resources): Realtime {
-  const { apiKeys, metrics, ...own } = ground
+export async function openRealtime(config: Config, ground: RealtimeGround, resources: Resources): Promise<Realtime> {
+  const { apiKeys, clock, health, journal, limitStore, log, metrics } = ground
+  const presence = await presenceTransport(config, ground)
   const opened = resources.use(
-    createRealtime(realtime, {
-      ...own,
+    createRealtime(config.realtime, {
+      ...{ clock, journal, log },
+      ...(limitStore && { limitStore }),
+      ...(presence && { presence }),
       channels,
       authenticate: (credentials) => authenticate([apiKeys.scheme], credentials),
     }),
@@ -31,5 +39,19 @@ export function openRealtime({ realtime }: Config, ground: RealtimeGround, resou
   )
   apiKeys.onChange((id) => opened.actorChanged(id))
   realtimeMetrics(metrics, opened)
+  realtimeCheck(health, opened, config.realtime.maxConnections)
   return opened
+}
+
+/** Where processes tell each other who is in a channel: as the hints go, on a channel of its own. */
+async function presenceTransport(
+  { redisUrl }: Config,
+  { db, log, secret }: RealtimeGround,
+): Promise<HintTransport | null> {
+  if (redisUrl !== null) {
+    const { redisTransport } = await import('@stoa/journal/redis')
+    const channel = `stoa:presence:${secret('presence/channel', 9).toString('base64url')}`
+    return redisTransport({ url: redisUrl, channel }, { log })
+  }
+  return db.engine === 'postgres' ? notifyTransport(db, 'stoa_presence') : null
 }

@@ -7,6 +7,7 @@ import { createJournal, type JournalEvent, journalMigrations, processHints } fro
 import { type Clock, Resources, silentLogger, systemClock, systemCtx, type Tenant } from '@stoa/kernel'
 import { createMemoryStore } from '@stoa/limiter'
 import { createQueue, queueMigrations } from '@stoa/queue'
+import { createRealtime } from '@stoa/realtime'
 import { createHealth, createMetrics, type Health, type Metrics } from '@stoa/telemetry'
 import { createTestTenants, type Engine, engines, openTestDatabase, TestClient, type TestTenants } from '@stoa/testkit'
 import { linksModule } from '../src/module.ts'
@@ -117,9 +118,14 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
   const metrics = createMetrics({ process: false })
   const health = createHealth({ cacheMs: 0 }, deps)
   let url = 'http://127.0.0.1:1'
+  const { channels = [] } = linksModule
+  const realtime = resources.use(
+    createRealtime({}, { log: silentLogger, clock: systemClock, journal, channels, authenticate: () => null }),
+    'realtime',
+  )
   const room = resources.use(
     await linksModule.create({
-      ...{ db, journal, cache, queue },
+      ...{ db, journal, cache, queue, realtime },
       ...deps,
       ...{ secret, metrics, health, config },
       publicUrl: () => url,

@@ -38,6 +38,10 @@ class EventWire implements Wire {
     this.#change()
   }
 
+  async say(): Promise<void> {
+    throw new RealtimeError('not_supported', 'Messages need a WebSocket.')
+  }
+
   leave(channel: string): void {
     if (this.#channels.delete(channel)) this.#change()
   }

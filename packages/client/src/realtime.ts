@@ -8,7 +8,7 @@
 import { openEventWire } from './event-wire.ts'
 import { isBehind, type Position } from './position.ts'
 import { openWebSocketWire } from './websocket-wire.ts'
-import type { ChannelEvent, Ending, RealtimeError, Wire, WireListener } from './wire.ts'
+import { type ChannelEvent, type Ending, RealtimeError, type Wire, type WireListener } from './wire.ts'
 
 /** How to connect. */
 export interface RealtimeClientOptions {
@@ -38,6 +38,11 @@ export interface ChannelHandlers<Event extends ChannelEvent = ChannelEvent> {
    * `position` come.
    */
   onResync?(resync: { readonly position: Position; readonly reason: string }): void
+  /**
+   * Who is in the channel, at the beginning and after each change, as `user:<id>` or `apiKey:<id>`; where the channel
+   * tells it, and by WebSocket alone.
+   */
+  onMembers?(members: readonly string[]): void
   /** The channel is not to be had, or not any more: nothing more comes. Default: nobody is told. */
   onError?(error: RealtimeError): void
   /** Where to go on: the `position` of the last event of an earlier subscription. Default: from now on. */
@@ -49,6 +54,11 @@ export interface ChannelSubscription {
   readonly channel: string
   /** Where it stands: kept by whoever wants to go on from there another day. Undefined before the server has answered. */
   readonly position: Position | undefined
+  /**
+   * Sends a message into the channel, where it takes any. Resolves when it has been carried out; after a `disconnected`
+   * nobody knows. @throws RealtimeError
+   */
+  send(data: unknown): Promise<void>
   /** Stops. */
   close(): void
 }
@@ -59,6 +69,7 @@ export type ChannelMap = { readonly [name: string]: ChannelEvent }
 interface Followed {
   readonly handlers: ChannelHandlers
   position: Position | undefined
+  readonly members: Set<string>
   /** Asked for on the present connection, and answered. */
   settled: boolean
 }
@@ -100,15 +111,21 @@ export class RealtimeClient<Channels extends ChannelMap = ChannelMap> {
   ): ChannelSubscription {
     if (this.#state === 'closed') throw new Error('the client is closed')
     if (this.#channels.has(channel)) throw new TypeError(`the channel '${channel}' is followed already`)
-    const followed: Followed = { handlers: handlers as ChannelHandlers, position: handlers.position, settled: false }
+    const followed: Followed = {
+      handlers: handlers as ChannelHandlers,
+      position: handlers.position,
+      members: new Set(),
+      settled: false,
+    }
     this.#channels.set(channel, followed)
-    if (this.#ready) this.#wire?.follow(channel, followed.position)
+    if (this.#ready) this.#follow(channel, followed)
     else if (this.#wire === null && this.#timer === undefined) this.#connect()
     return {
       channel,
       get position() {
         return followed.position
       },
+      send: (data) => this.#say(channel, data),
       close: () => {
         if (this.#channels.get(channel) !== followed) return
         this.#channels.delete(channel)
@@ -163,7 +180,7 @@ export class RealtimeClient<Channels extends ChannelMap = ChannelMap> {
         this.#ready = true
         this.#failedBySocket = 0
         this.#become('open')
-        for (const [channel, { position }] of this.#channels) this.#wire?.follow(channel, position)
+        for (const [channel, one] of this.#channels) this.#follow(channel, one)
       },
       subscribed: (channel, position) => {
         const found = followed(channel)
@@ -187,6 +204,12 @@ export class RealtimeClient<Channels extends ChannelMap = ChannelMap> {
           if (one.settled && one.position !== undefined && isBehind(position, one.position)) one.position = position
         }
       },
+      members: (channel, members) => this.#meet(followed(channel), (now) => reset(now, members)),
+      presence: (channel, joined, left) =>
+        this.#meet(followed(channel), (now) => {
+          for (const name of joined) now.add(name)
+          for (const name of left) now.delete(name)
+        }),
       refused: (channel, error) => this.#refused(channel, followed(channel), error),
       ended: (ending) => {
         if (!isMine()) return
@@ -194,6 +217,23 @@ export class RealtimeClient<Channels extends ChannelMap = ChannelMap> {
         this.#comeBack(ending)
       },
     }
+  }
+
+  #follow(channel: string, { handlers, position }: Followed): void {
+    this.#wire?.follow(channel, position, handlers.onMembers !== undefined)
+  }
+
+  async #say(channel: string, data: unknown): Promise<void> {
+    if (!this.#ready || this.#wire === null) {
+      throw new RealtimeError('disconnected', 'There is no connection at the moment.', true)
+    }
+    await this.#wire.say(channel, data)
+  }
+
+  #meet(followed: Followed | undefined, change: (members: Set<string>) => void): void {
+    if (followed === undefined) return
+    change(followed.members)
+    call(() => followed.handlers.onMembers?.([...followed.members]))
   }
 
   #give(followed: Followed | undefined, event: ChannelEvent): void {
@@ -207,7 +247,7 @@ export class RealtimeClient<Channels extends ChannelMap = ChannelMap> {
     if (followed === undefined) return
     if (error.retryable) {
       setTimeout(() => {
-        if (this.#ready && this.#channels.get(channel) === followed) this.#wire?.follow(channel, followed.position)
+        if (this.#ready && this.#channels.get(channel) === followed) this.#follow(channel, followed)
       }, this.#backoffMs())
       return
     }
@@ -244,7 +284,17 @@ export class RealtimeClient<Channels extends ChannelMap = ChannelMap> {
   }
 }
 
-const PENDING: Wire = { follow: () => undefined, leave: () => undefined, close: () => undefined }
+const PENDING: Wire = {
+  follow: () => undefined,
+  say: () => Promise.reject(new RealtimeError('disconnected', 'There is no connection yet.', true)),
+  leave: () => undefined,
+  close: () => undefined,
+}
+
+function reset(set: Set<string>, now: readonly string[]): void {
+  set.clear()
+  for (const one of now) set.add(one)
+}
 
 /** A handler that throws fails by itself, as an uncaught error, and holds nothing else up. */
 function call(handler: () => void): void {

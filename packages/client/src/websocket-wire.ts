@@ -16,6 +16,7 @@ class WebSocketWire implements Wire {
   readonly #listener: WireListener
   readonly #socket: WebSocket
   readonly #asked = new Map<number, string>()
+  readonly #said = new Map<number, PromiseWithResolvers<void>>()
   #timer: ReturnType<typeof setTimeout> | undefined
   #pingMs = PING_MS
   #silentPings = 0
@@ -36,9 +37,15 @@ class WebSocketWire implements Wire {
     this.#listen()
   }
 
-  follow(channel: string, position: string | undefined): void {
-    const id = this.#send({ type: 'subscribe', channel, ...(position !== undefined && { position }) })
+  follow(channel: string, position: string | undefined, presence: boolean): void {
+    const id = this.#send({ type: 'subscribe', channel, presence, ...(position !== undefined && { position }) })
     this.#asked.set(id, channel)
+  }
+
+  say(channel: string, data: unknown): Promise<void> {
+    const said = Promise.withResolvers<void>()
+    this.#said.set(this.#send({ type: 'message', channel, data }), said)
+    return said.promise
   }
 
   leave(channel: string): void {
@@ -49,6 +56,7 @@ class WebSocketWire implements Wire {
     this.#over = true
     clearTimeout(this.#timer)
     this.#socket.close()
+    this.#giveUp()
   }
 
   #send(message: object): number {
@@ -69,6 +77,11 @@ class WebSocketWire implements Wire {
     else if (type === 'subscribed') this.#listener.subscribed(channel, position)
     else if (type === 'unsubscribed' && message.code !== undefined) {
       this.#listener.refused(channel, new RealtimeError(message.code, 'The channel is not yours any more.'))
+    } else if (type === 'members') this.#listener.members(channel, message.members)
+    else if (type === 'presence') this.#listener.presence(channel, message.joined, message.left)
+    else if (type === 'accepted') {
+      this.#said.get(message.id)?.resolve()
+      this.#said.delete(message.id)
     } else if (type === 'error') this.#refuse(message)
     else if (type === 'welcome') {
       this.#pingMs = message.pingMs
@@ -77,10 +90,19 @@ class WebSocketWire implements Wire {
   }
 
   #refuse({ code, id, message }: Message): void {
-    const channel = this.#asked.get(id)
-    if (channel === undefined) return
     const retryable = ['internal', 'overloaded', 'rate_limited', 'unavailable'].includes(code)
-    this.#listener.refused(channel, new RealtimeError(code, message, retryable))
+    const error = new RealtimeError(code, message, retryable)
+    this.#said.get(id)?.reject(error)
+    this.#said.delete(id)
+    const channel = this.#asked.get(id)
+    if (channel !== undefined) this.#listener.refused(channel, error)
+  }
+
+  /** Nobody knows what became of what was said and not answered. */
+  #giveUp(): void {
+    const error = new RealtimeError('disconnected', 'The connection ended before there was an answer.', true)
+    for (const { reject } of this.#said.values()) reject(error)
+    this.#said.clear()
   }
 
   /** Asks whether the other side is there when it has been silent for as long as it never should be. */
@@ -102,6 +124,7 @@ class WebSocketWire implements Wire {
     if (this.#over) return
     this.#over = true
     clearTimeout(this.#timer)
+    this.#giveUp()
     let said: Message = {}
     try {
       said = JSON.parse(reason)

@@ -45,6 +45,10 @@ export interface WireListener {
   resync(channel: string, position: Position, reason: string): void
   /** We have everything up to here, in all channels that we follow. */
   tick(position: Position): void
+  /** Who is in a channel now. */
+  members(channel: string, members: readonly string[]): void
+  /** Who came and who went. */
+  presence(channel: string, joined: readonly string[], left: readonly string[]): void
   /** A channel is not ours, or not any more. */
   refused(channel: string, error: RealtimeError): void
   /** Called once; nothing comes after it. */
@@ -54,7 +58,9 @@ export interface WireListener {
 /** One connection, from its beginning to its end. */
 export interface Wire {
   /** Follows a channel from a position; without one, from now on. */
-  follow(channel: string, position: Position | undefined): void
+  follow(channel: string, position: Position | undefined, presence: boolean): void
+  /** Sends a message into a channel. Rejects with a {@link RealtimeError} when it is not taken. */
+  say(channel: string, data: unknown): Promise<void>
   leave(channel: string): void
   /** Ends it, without a call of `ended`. */
   close(): void

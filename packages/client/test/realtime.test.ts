@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventually } from '@stoa/testkit'
 import { createRealtimeClient } from '../src/index.ts'
-import { followed, setup } from './setup.ts'
+import { followed, said, setup } from './setup.ts'
 
 const ADA = 'ada|realtime:connect,notes:read'
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n)
@@ -129,6 +129,35 @@ describe('the client', () => {
     } finally {
       globalThis.WebSocket = socket
     }
+  })
+
+  it('tells who is in a channel, and sends into it', async () => {
+    await using server = await setup()
+    const inRoom = (token: string) => {
+      let members: readonly string[] = []
+      const client = createRealtimeClient({ url: server.url, token, minRetryMs: 5 })
+      const room = client.subscribe('room:1', {
+        onEvent: () => undefined,
+        onMembers: (now) => {
+          members = [...now].sort()
+        },
+      })
+      return { client, room, members: () => members.join() }
+    }
+    const ada = inRoom(ADA)
+    await eventually(() => ada.members() === 'user:ada')
+    const bob = inRoom(ADA.replace('ada', 'bob'))
+    await eventually(() => ada.members() === 'user:ada,user:bob' && bob.members() === ada.members())
+    await bob.room.send({ text: 'hello' })
+    assert.deepEqual(said, ['hello'])
+    await assert.rejects(bob.room.send({ text: 5 }), { code: 'validation_failed' })
+    bob.client.close()
+    await eventually(() => ada.members() === 'user:ada')
+    await server.stop()
+    await eventually(() => ada.client.state !== 'open')
+    await assert.rejects(ada.room.send({ text: 'hello' }), { code: 'disconnected' })
+    ada.client.close()
+    await server.startAgain()
   })
 
   it('what a handler throws is no reason for it to stop', async (t) => {

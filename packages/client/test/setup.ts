@@ -18,8 +18,22 @@ const noted = defineEvent({
   data: Type.Object({ n: Type.Integer() }),
 })
 
+export const said: string[] = []
+
 const channels = [
   defineChannel({ pattern: 'notes', description: 'Notes.', permission: 'notes:read', events: [noted.type] }),
+  defineChannel({
+    pattern: 'room:{id}',
+    description: 'A room where people talk.',
+    permission: 'notes:read',
+    events: [],
+    presence: true,
+    messages: {
+      schema: Type.Object({ text: Type.String() }),
+      permission: 'notes:read',
+      handle: (_ctx, { data }) => void said.push(data.text),
+    },
+  }),
   defineChannel({ pattern: 'note:{id}', description: 'A note.', permission: 'notes:read', events: [noted.type] }),
   defineChannel({
     // What the example follows.

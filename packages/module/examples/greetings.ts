@@ -10,6 +10,7 @@ import { createJournal, defineEvent, journalMigrations, processHints } from '@st
 import { defineErrors, newId, Resources, StoaError, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
 import { type Columns, defineModule, type Module } from '@stoa/module'
 import { createQueue, queueMigrations } from '@stoa/queue'
+import { createRealtime } from '@stoa/realtime'
 import { createHealth, createMetrics } from '@stoa/telemetry'
 import { Type } from 'typebox'
 
@@ -94,6 +95,8 @@ const cache = resources.use(createCache({}, { bypass: () => db.inTransaction() }
 const drops = dropFromJournal(cache, journal)
 await resources.use(drops, 'drops of the cache').ready
 const queue = resources.use(createQueue({}, { ...deps, db, hints }), 'queue')
+const channels = modules.flatMap((module) => module.channels ?? [])
+const realtime = resources.use(createRealtime({}, { ...deps, journal, channels, authenticate: () => null }), 'realtime')
 const health = createHealth()
 const secret = (purpose: string, bytes = 32) => createHash('sha512').update(purpose).digest().subarray(0, bytes)
 
@@ -105,6 +108,7 @@ for (const module of modules) {
     journal,
     cache,
     queue,
+    realtime,
     metrics,
     health,
     secret,

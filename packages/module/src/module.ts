@@ -9,7 +9,7 @@ import type { Route } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type Clock, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
 import type { JobDefinition, Queue } from '@stoa/queue'
-import type { ChannelKind } from '@stoa/realtime'
+import type { ChannelKind, Realtime } from '@stoa/realtime'
 import type { Health, Metrics } from '@stoa/telemetry'
 
 /** What a room may stand on. */
@@ -46,6 +46,8 @@ export interface Columns {
    * `stoa doctor` warns of it.
    */
   readonly health: Pick<Health, 'add'>
+  /** For a route of the room's own that answers with the events of channels. */
+  readonly realtime: Pick<Realtime, 'stream'>
   /**
    * Where the world reaches this program, without a slash at the end: `https://stoa.example.org`. Known once the server
    * listens.

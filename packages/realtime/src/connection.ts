@@ -14,7 +14,16 @@ import type { Guest, Guests } from './guests.ts'
 import { type Hub, keyOf } from './hub.ts'
 import type { Messages } from './messages.ts'
 import type { RealtimeConfig } from './options.ts'
-import { CLOSES, type ClientMessage, type CloseCode, closeReason, errorMessage, readMessage } from './protocol.ts'
+import { nameOf, type Presence } from './presence.ts'
+import {
+  CLOSES,
+  type ClientMessage,
+  type CloseCode,
+  closeReason,
+  errorMessage,
+  membersMessage,
+  readMessage,
+} from './protocol.ts'
 import { type FrameOutlet, Subscription } from './subscription.ts'
 
 /** What all connections share. */
@@ -23,6 +32,7 @@ export interface ConnectionDeps {
   readonly gate: Gate
   readonly guests: Guests
   readonly messages: Messages
+  readonly presence: Presence
   readonly config: RealtimeConfig
   readonly clock: Clock
 }
@@ -226,8 +236,11 @@ export class Connection implements Guest, FrameOutlet {
         await this.#deps.messages.take(principal, joined.channel, message.data)
         return JSON.stringify({ type: 'accepted', id, channel: name })
       }
-      case 'members':
-        throw new StoaError(realtimeErrors.channel_not_joined)
+      case 'members': {
+        const joined = this.#subscriptions.get(name)
+        if (joined === undefined) throw new StoaError(realtimeErrors.channel_not_joined)
+        return membersMessage(id, name, this.#deps.presence.members(joined.key))
+      }
     }
   }
 
@@ -259,30 +272,37 @@ export class Connection implements Guest, FrameOutlet {
 
   async #subscribe(principal: Principal, message: ClientMessage & { readonly type: 'subscribe' }): Promise<null> {
     const { channel: name, id, position } = message
-    const { config, gate, hub } = this.#deps
+    const { config, gate, hub, presence } = this.#deps
     if (this.#subscriptions.has(name)) throw new StoaError(realtimeErrors.channel_joined)
     if (this.#subscriptions.size >= config.maxChannels) throw new StoaError(realtimeErrors.too_many_channels)
     const channel = await gate.enter(principal, name)
     const place = await hub.place(position)
     if (!this.#open) return null
     const key = keyOf(principal.tenant.id, name)
-    const subscription = new Subscription(hub, this, key, channel, place.position)
+    const { kind } = channel
+    const wantsPresence = message.presence && kind.presence === true
+    const subscription = new Subscription(hub, this, { key, channel, position: place.position, wantsPresence })
     this.#subscriptions.set(name, subscription)
+    if (kind.presence) presence.join(key, nameOf(principal.actor))
     const resumed = position !== undefined && place.resync === null
     this.#reply(JSON.stringify({ type: 'subscribed', id, channel: name, position: place.position, resumed }))
     if (place.resync !== null) subscription.resync(place.resync)
     else subscription.pump()
+    if (wantsPresence) this.#reply(membersMessage(null, name, presence.members(key)))
     return null
   }
 
   #leave(name: string): void {
-    this.#subscriptions.get(name)?.end()
+    const subscription = this.#subscriptions.get(name)
+    if (subscription === undefined) return
     this.#subscriptions.delete(name)
+    subscription.end()
+    const { channel, key } = subscription
+    if (channel.kind.presence && this.#principal) this.#deps.presence.leave(key, nameOf(this.#principal.actor))
   }
 
   #leaveAll(): void {
-    for (const subscription of this.#subscriptions.values()) subscription.end()
-    this.#subscriptions.clear()
+    for (const name of [...this.#subscriptions.keys()]) this.#leave(name)
   }
 
   /** Who asks and does not read the answers is sent away. */

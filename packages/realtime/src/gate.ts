@@ -27,11 +27,14 @@ export class Gate {
     this.#deps = deps
   }
 
-  /** @throws StoaError `unauthenticated`, `forbidden`, or what the schemes throw when they cannot tell */
-  async identify(credentials: Credentials): Promise<Principal> {
+  /**
+   * @param permission what they need; null: none
+   * @throws StoaError `unauthenticated`, `forbidden`, or what the schemes throw when they cannot tell
+   */
+  async identify(credentials: Credentials, permission: string | null = CONNECT): Promise<Principal> {
     const principal = await this.#deps.authenticate(credentials)
     if (principal === null) throw new StoaError(errors.unauthenticated)
-    requirePermission(this.ctxOf(principal), CONNECT)
+    if (permission !== null) requirePermission(this.ctxOf(principal), permission)
     return principal
   }
 

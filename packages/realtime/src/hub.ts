@@ -32,6 +32,8 @@ export interface ChannelFollower {
   readonly key: string
   readonly live: boolean
   deliver(frame: SharedFrame): void
+  /** Something that is no event: nobody is told of it later. */
+  notice(frame: Buffer): void
 }
 
 /** Somebody who follows several channels in the order of the journal. */
@@ -145,6 +147,14 @@ export class Hub implements AsyncDisposable {
     this.#waiting.delete(follower)
   }
 
+  /** Tells all who follow a channel of what is no event. */
+  notice(key: string, message: string): void {
+    const followers = this.#subscribers.get(key)
+    if (followers === undefined) return
+    const frame = textFrame(message)
+    for (const follower of followers) follower.notice(frame)
+  }
+
   addStream(follower: StreamFollower, keys: Iterable<string>): void {
     for (const key of keys) addTo(this.#streams, key, follower)
   }
@@ -236,6 +246,11 @@ export class Hub implements AsyncDisposable {
 }
 
 const REMEMBERED_CHUNKS = 256
+
+/** The channel of a key. */
+export function channelOf(key: string): string {
+  return key.slice(key.indexOf(' ') + 1)
+}
 
 /** A channel of a tenant. */
 export function keyOf(tenantId: string, channel: string): string {

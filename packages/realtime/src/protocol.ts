@@ -109,6 +109,19 @@ export function resyncMessage(channel: string, position: Position, reason: Resyn
   return JSON.stringify({ type: 'resync', channel, position, reason })
 }
 
+/** `members`: everybody in a channel. `count`: how many there are, when they are too many to be named. */
+export function membersMessage(id: RequestId, channel: string, names: readonly string[]): string {
+  const members = names.slice(0, NAMED_MEMBERS)
+  return JSON.stringify({ type: 'members', id, channel, members, count: names.length })
+}
+
+/** `presence`: who came into a channel, and who left it. */
+export function presenceMessage(channel: string, joined: readonly string[], left: readonly string[]): string {
+  return JSON.stringify({ type: 'presence', channel, joined, left })
+}
+
+const NAMED_MEMBERS = 1_000
+
 /** `error`: the answer to a request that was refused. */
 export function errorMessage(id: RequestId, thrown: unknown, channel?: string): string {
   const { code, message, fields, retryAfterSeconds } = asStoaError(thrown)

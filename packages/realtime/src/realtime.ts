@@ -8,7 +8,7 @@
  */
 import type { Credentials, Principal, Route, UpgradedConnection } from '@stoa/http'
 import { callerOf, openEventStream, type RouteReply } from '@stoa/http'
-import type { Journal } from '@stoa/journal'
+import type { HintTransport, Journal } from '@stoa/journal'
 import { type Clock, type Ctx, errors, type Logger, StoaError } from '@stoa/kernel'
 import { createLimiter, createMemoryStore, type Store } from '@stoa/limiter'
 import { WebSocketServer } from 'ws'
@@ -17,10 +17,11 @@ import { Connection, listenTo, RealtimeSocket } from './connection.ts'
 import { realtimeErrors } from './errors.ts'
 import { CONNECT, Gate } from './gate.ts'
 import { type GuestCounts, Guests, type Refusal } from './guests.ts'
-import { Hub, type HubCounts } from './hub.ts'
+import { channelOf, Hub, type HubCounts } from './hub.ts'
 import { Messages } from './messages.ts'
 import { type RealtimeConfig, type RealtimeOptions, resolveRealtimeOptions } from './options.ts'
-import { CLOSES, closeReason } from './protocol.ts'
+import { Presence } from './presence.ts'
+import { CLOSES, closeReason, presenceMessage } from './protocol.ts'
 import { realtimeRoutes } from './routes/index.ts'
 import { Stream } from './stream.ts'
 
@@ -38,6 +39,11 @@ export interface RealtimeDeps {
   readonly authenticate: (credentials: Credentials) => Principal | null | Promise<Principal | null>
   readonly log: Logger
   readonly clock: Clock
+  /**
+   * How processes tell each other who is in a channel, on a channel of its own; closed with this. Default: nobody is
+   * told, there is one process.
+   */
+  readonly presence?: HintTransport
   /** Where messages of clients are counted. Default: in this process. */
   readonly limitStore?: Store
 }
@@ -48,6 +54,8 @@ export interface StreamOptions {
   readonly channels: readonly string[]
   /** Where the caller stood: `Last-Event-ID`. Default: now. */
   readonly lastEventId?: string | undefined
+  /** What the route needs, beside the permissions of the channels: who loses it is sent away. Default: nothing. */
+  readonly permission?: string
   /** False: sends what has happened since, and ends. Default true. */
   readonly follow?: boolean
 }
@@ -80,6 +88,7 @@ export class Realtime implements AsyncDisposable {
   readonly #gate: Gate
   readonly #guests: Guests
   readonly #messages: Messages
+  readonly #presence: Presence
   readonly #server: WebSocketServer
 
   constructor(options: RealtimeOptions | undefined, deps: RealtimeDeps) {
@@ -98,7 +107,11 @@ export class Realtime implements AsyncDisposable {
       log: deps.log,
     })
     this.#server = serverOf(config)
-    this.ready = this.#hub.ready
+    this.#presence = new Presence({
+      ...{ transport: deps.presence ?? null, clock: deps.clock, log: deps.log },
+      onChange: ({ joined, key, left }) => this.#hub.notice(key, presenceMessage(channelOf(key), joined, left)),
+    })
+    this.ready = Promise.all([this.#hub.ready, this.#presence.open()]).then(() => undefined)
     this.routes = realtimeRoutes(this)
   }
 
@@ -125,7 +138,13 @@ export class Realtime implements AsyncDisposable {
         return
       }
       listenTo(ws as RealtimeSocket)
-      const shared = { hub: this.#hub, gate: this.#gate, guests: this.#guests, messages: this.#messages }
+      const shared = {
+        hub: this.#hub,
+        gate: this.#gate,
+        guests: this.#guests,
+        messages: this.#messages,
+        presence: this.#presence,
+      }
       const { clock } = this.#deps
       new Connection({ ...shared, clock, config: this.#config }, ws as RealtimeSocket, socket, {
         principal,
@@ -149,8 +168,8 @@ export class Realtime implements AsyncDisposable {
     const { clock } = this.#deps
     const shared = { hub: this.#hub, gate: this.#gate, guests: this.#guests, config: this.#config, clock }
     ctx.log.debug({ channels: options.channels }, 'a stream was opened')
-    const { follow = true } = options
-    new Stream(shared, answer, principal, { channels, place, follow })
+    const { follow = true, permission = null } = options
+    new Stream(shared, answer, principal, { channels, place, follow, permission })
     return ''
   }
 
@@ -168,6 +187,7 @@ export class Realtime implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.drain()
     await this.#guests[Symbol.asyncDispose]()
+    await this.#presence[Symbol.asyncDispose]()
     await this.#hub[Symbol.asyncDispose]()
   }
 

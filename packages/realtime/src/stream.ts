@@ -31,6 +31,8 @@ export interface StreamRequest {
   readonly place: Place
   /** False: what is there, and then the end. */
   readonly follow: boolean
+  /** What it needs beside the permissions of its channels. */
+  readonly permission: string | null
 }
 
 /** Blocks are made once for all streams that show them, and go when their events do. */
@@ -43,17 +45,19 @@ export class Stream implements Guest, StreamFollower, Waiting {
   readonly #answer: EventStream
   readonly #channels: ReadonlyMap<string, Channel>
   readonly #follow: boolean
+  readonly #permission: string | null
   #principal: Principal
   #position: Position
   #live = false
   #pending: { readonly entry: Entry; readonly delivery: Delivery } | null = null
 
   constructor(deps: StreamDeps, answer: EventStream, principal: Principal, request: StreamRequest) {
-    const { channels, follow, place } = request
+    const { channels, follow, permission, place } = request
     this.#deps = deps
     this.#answer = answer
     this.#principal = principal
     this.#follow = follow
+    this.#permission = permission
     this.#channels = new Map(channels.map((channel) => [keyOf(principal.tenant.id, channel.name), channel]))
     this.#position = place.position
     this.sinceMs = deps.clock.now()
@@ -141,7 +145,7 @@ export class Stream implements Guest, StreamFollower, Waiting {
   async recheck(): Promise<void> {
     const { gate, guests } = this.#deps
     try {
-      this.#principal = await gate.identify(this.#answer.credentials)
+      this.#principal = await gate.identify(this.#answer.credentials, this.#permission)
     } catch (error) {
       if (isError(error, errors.unauthenticated)) return this.shut('unauthenticated', null)
       if (isError(error, errors.forbidden)) return this.shut('forbidden', null)

@@ -22,17 +22,30 @@ export interface FrameOutlet {
 export class Subscription implements ChannelFollower, Waiting {
   readonly key: string
   readonly channel: Channel
+  /** Whether it wants to know who comes and goes. */
+  readonly wantsPresence: boolean
   readonly #hub: Hub
   readonly #outlet: FrameOutlet
   #live = false
   /** Where it stands while it is not live. */
   #position: Position
 
-  constructor(hub: Hub, outlet: FrameOutlet, key: string, channel: Channel, position: Position) {
+  constructor(
+    hub: Hub,
+    outlet: FrameOutlet,
+    followed: {
+      readonly key: string
+      readonly channel: Channel
+      readonly position: Position
+      readonly wantsPresence: boolean
+    },
+  ) {
+    const { channel, key, position, wantsPresence } = followed
     this.#hub = hub
     this.#outlet = outlet
     this.key = key
     this.channel = channel
+    this.wantsPresence = wantsPresence
     this.#position = position
     hub.add(this)
   }
@@ -55,6 +68,11 @@ export class Subscription implements ChannelFollower, Waiting {
     this.#live = false
     this.#position = before
     this.#hub.counts.lagged += 1
+  }
+
+  /** Who came and went. Who has no room for it asks for the members again. */
+  notice(frame: Buffer): void {
+    if (this.wantsPresence) this.#outlet.send(frame)
   }
 
   /** Feeds it out of memory, as far as there is room. Call it again when there is. */

@@ -1,7 +1,15 @@
 import { after } from 'node:test'
 import type { Database } from '@stoa/db'
 import { type AuthScheme, type Credentials, createHttp, type Http, type Principal } from '@stoa/http'
-import { createJournal, defineEvent, type Hints, type Journal, journalMigrations, processHints } from '@stoa/journal'
+import {
+  createJournal,
+  defineEvent,
+  type Hints,
+  type HintTransport,
+  type Journal,
+  journalMigrations,
+  processHints,
+} from '@stoa/journal'
 import { type Clock, type Ctx, errors, newId, StoaError, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
 import { type Engine, eventually, inTime, openTestDatabase, type TestDatabase, testCtx } from '@stoa/testkit'
 import { Type } from 'typebox'
@@ -122,6 +130,7 @@ export interface BenchOptions {
   readonly options?: RealtimeOptions
   readonly clock?: Clock
   readonly hints?: () => Hints
+  readonly presence?: (db: Database) => HintTransport | null
   readonly corsOrigins?: readonly string[]
 }
 
@@ -172,7 +181,11 @@ async function openNode(db: Database, scheme: TestScheme, made: BenchOptions): P
   const deps = { log: silentLogger, clock }
   const journal = createJournal({ events: [noted, other] }, { db, hints: own, ...deps })
   const authenticate = (credentials: Credentials) => scheme.authenticate(credentials)
-  const realtime = createRealtime({ spreadMs: 1_000, ...made.options }, { ...deps, journal, channels, authenticate })
+  const presence = made.presence?.(db) ?? null
+  const realtime = createRealtime(
+    { spreadMs: 1_000, ...made.options },
+    { ...deps, journal, channels, authenticate, ...(presence && { presence }) },
+  )
   await realtime.ready
   const http = await createHttp(
     { port: 0, maxEventLoopDelayMs: 0, corsOrigins },

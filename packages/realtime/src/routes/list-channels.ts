@@ -26,6 +26,7 @@ Messages are JSON objects, one in each text frame. Who cannot send an \`Authoriz
 | \`{"type":"auth","id":1,"token":"stoa_…"}\` | a key |
 | \`{"type":"subscribe","id":2,"channel":"links","position":"…"}\` | \`position\`: the last one that was seen; everything behind it comes. Without it: from now on |
 | \`{"type":"unsubscribe","id":3,"channel":"links"}\` | |
+| \`{"type":"members","id":3,"channel":"…"}\` | who is in a channel; with \`"presence":true\` in \`subscribe\` changes come by themselves |
 | \`{"type":"message","id":4,"channel":"…","data":{}}\` | where a channel takes messages |
 | \`{"type":"ping","id":5}\` | |
 
@@ -37,6 +38,7 @@ Messages are JSON objects, one in each text frame. Who cannot send an \`Authoriz
 | \`tick\` | you stand at \`position\` in all channels: nothing has happened for a while |
 | \`resync\` | what was missed cannot be told (\`too_old\`, \`unknown\`, \`too_slow\`): read anew what you show; from \`position\` on everything comes |
 | \`unsubscribed\` | also when the permission was lost, with a \`code\` |
+| \`members\`, \`presence\` | who is in a channel; who \`joined\` and who \`left\` |
 | \`accepted\`, \`pong\`, \`error\` | answers, with the \`id\` that was sent |
 
 The reason of the close frame is JSON: a \`code\`, and where it makes sense \`retryMs\`, when to come back.`

@@ -55,7 +55,7 @@ export function streamEvents(realtime: Realtime) {
     handler(ctx, { headers, query }, reply) {
       const names = query.channels.split(',').map((name) => name.trim())
       const lastEventId = headers['last-event-id'] ?? query.position
-      return realtime.stream(ctx, reply, { channels: names, lastEventId, follow: query.follow })
+      return realtime.stream(ctx, reply, { channels: names, lastEventId, permission: CONNECT, follow: query.follow })
     },
   })
 }
