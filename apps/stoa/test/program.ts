@@ -84,7 +84,7 @@ export async function newInstallation(engine: Engine, options: InstallationOptio
     ...options.settings,
   }
   const folder = await mkdtemp(join(tmpdir(), 'stoa-program-'))
-  const { HOME = '', PATH = '' } = process.env
+  const { HOME = '', PATH = '', NODE_COMPILE_CACHE = '' } = process.env
   const running: Running[] = []
   const startProcess = (
     command: string,
@@ -92,7 +92,10 @@ export async function newInstallation(engine: Engine, options: InstallationOptio
     more: Settings,
     how: Omit<RunOptions, 'env'> = {},
   ) => {
-    const one = run(command, args, { ...how, env: { HOME, PATH, TMPDIR: tmpdir(), ...settings, ...more } })
+    const one = run(command, args, {
+      ...how,
+      env: { HOME, PATH, NODE_COMPILE_CACHE, TMPDIR: tmpdir(), ...settings, ...more },
+    })
     running.push(one)
     return one
   }
