@@ -156,7 +156,7 @@ export async function compose(
   logMetrics(metrics, log)
   const hints = resources.use(await openHints(config, db, ground), 'hints')
   const journal = await openJournal(config, hints, metrics, ground, resources)
-  const queue = openQueue({ ...ground, hints, metrics, health }, resources)
+  const queue = openQueue({ ...ground, hints, journal, metrics, health }, resources)
   const { cache, caughtUp } = await openCache(config, { ...ground, journal, metrics }, resources)
   const own = { db, journal, clock, log, secret }
   const limits = await openLimits(config, ground, resources)

@@ -4,6 +4,7 @@
  */
 import { groundMigrations, type MigrationSet, migrationErrors, tenantErrors } from '@stoa/db'
 import { apiKeyErrors, httpEvents, httpMigrations, httpPermissions, protocolErrors } from '@stoa/http'
+import { jobsModule } from '@stoa/jobs'
 import { type EventDefinition, journalErrors, journalMigrations, journalPermissions } from '@stoa/journal'
 import { type ErrorSpec, errors } from '@stoa/kernel'
 import { linksModule } from '@stoa/links'
@@ -15,7 +16,7 @@ import { secretErrors } from './config/secrets.ts'
 import { stoaMigrations } from './migrations/index.ts'
 
 /** The rooms. */
-export const modules: readonly Module[] = [linksModule]
+export const modules: readonly Module[] = [linksModule, jobsModule]
 
 /** Every migration, in the order in which they run. */
 export const migrationSets: readonly MigrationSet[] = [

@@ -3,7 +3,8 @@
  * jobs, and stopped after the last request was answered and before the rooms close.
  */
 import type { Database } from '@stoa/db'
-import type { Hints } from '@stoa/journal'
+import { announceTasks } from '@stoa/jobs'
+import type { Hints, Journal } from '@stoa/journal'
 import type { Clock, Logger, Resources } from '@stoa/kernel'
 import { createQueue, type Queue, type Worker } from '@stoa/queue'
 import type { Health, Metrics } from '@stoa/telemetry'
@@ -16,14 +17,16 @@ interface QueueGround {
   readonly log: Logger
   readonly clock: Clock
   readonly hints: Hints
+  readonly journal: Journal
   readonly metrics: Metrics
   readonly health: Health
 }
 
 /** Opens the queue. The rooms say later which kinds of jobs there are. */
-export function openQueue({ db, log, clock, hints, metrics, health }: QueueGround, resources: Resources): Queue {
-  const observe = queueObserver(metrics)
-  const queue = resources.use(createQueue({}, { db, log, clock, hints, observe }), 'queue')
+export function openQueue(ground: QueueGround, resources: Resources): Queue {
+  const { db, log, clock, hints, journal, metrics, health } = ground
+  const deps = { db, log, clock, hints, observe: queueObserver(metrics), announce: announceTasks(journal) }
+  const queue = resources.use(createQueue({}, deps), 'queue')
   depthMetrics(metrics, queue)
   queueCheck(health, queue.operations, log)
   return queue

@@ -31,6 +31,17 @@ function keyBody() {
   return { name: `Key ${randomUUID()}`, scopes: ['links:read'] }
 }
 
+function taskBody() {
+  return { kind: 'links.import', input: { links: [linkBody()] } }
+}
+
+/** A task that waits for a time. Nobody runs it, nor any other: the program under test does not work. */
+async function newTask(client: TestClient): Promise<{ readonly params: { readonly id: string } }> {
+  const body = { ...taskBody(), runAt: new Date(Date.now() + 3_600_000).toISOString() }
+  const { id } = (await client.send<{ readonly id: string }>('POST', '/api/v1/tasks', { body })).body
+  return { params: { id } }
+}
+
 const ofLink = async (client: TestClient) => ({ params: { id: (await newLink(client)).id } })
 const ofKey = async (client: TestClient) => ({ params: { id: await newKey(client) } })
 const firstVersion = { headers: { 'if-match': '"1"' } }
@@ -57,6 +68,22 @@ export const apiCalls: ApiCalls = {
     params: { code: (await newLink(client)).code },
     headers: { 'x-forwarded-host': SHORT_HOST },
   }),
+  createTask: () => ({ body: taskBody() }),
+  listTasks: async (client) => {
+    await newTask(client)
+    await newTask(client)
+    return {}
+  },
+  getTask: newTask,
+  cancelTask: newTask,
+  retryTask: newTask,
+  redriveTask: async (client) => {
+    const call = await newTask(client)
+    const { status } = await client.send('POST', `/api/v1/tasks/${call.params.id}/cancellation`)
+    if (status !== 200) throw new Error(`the task was not cancelled: ${status}`)
+    return call
+  },
+  listTaskKinds: () => ({}),
   createApiKey: () => ({ body: { ...keyBody(), expiresAt: '2099-01-02T03:04:05Z' } }),
   listApiKeys: async (client) => {
     await newKey(client)

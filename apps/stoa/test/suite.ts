@@ -30,6 +30,8 @@ export function startProgram(engine: Engine, settings: Readonly<Record<string, s
         STOA_SHORT_HOST: SHORT_HOST,
         STOA_TRUSTED_PROXIES: '127.0.0.1',
         STOA_LOG_LEVEL: 'silent',
+        // What a test sees of a task is what it did to it.
+        STOA_WORK: 'false',
         ...(databaseUrl !== null && { DATABASE_URL: databaseUrl }),
         ...settings,
       }

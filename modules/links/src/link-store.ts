@@ -96,6 +96,14 @@ export function linkRow(tx: Tx, tenantId: string, id: string): Promise<LinkRow |
 }
 const linkById = statement<[string, string], LinkRow>(`select ${columns} from links where tenant_id = $1 and id = $2`)
 
+/** Which of these ids are links. */
+export async function linkIdsAmong(tx: Tx, tenantId: string, ids: readonly string[]): Promise<string[]> {
+  return (await tx.many(linksOfIds(tenantId, ids))).map(({ id }) => id)
+}
+const linksOfIds = statement<[string, readonly string[]], { id: string }>(
+  'select id from links where tenant_id = $1 and id = any ($2::uuid[])',
+)
+
 /** The link, kept from being changed by others until the transaction ends; or undefined. */
 export function lockedLinkRow(tx: Tx, tenantId: string, id: string): Promise<LinkRow | undefined> {
   return tx.maybe(lockedLinkById(tenantId, id))

@@ -17,6 +17,7 @@ import {
   claimLink,
   type LinkFilter,
   type LinkRow,
+  linkIdsAmong,
   linkRow,
   linkRows,
   lockedLinkRow,
@@ -71,14 +72,18 @@ export class Links {
     this.#deps = deps
   }
 
-  /** Makes a link. Refuses with `target_refused`, `slug_invalid` or `slug_taken`. */
-  async createLink(ctx: Ctx, input: NewLink): Promise<Link> {
+  /**
+   * Makes a link. Refuses with `target_refused`, `slug_invalid` or `slug_taken`.
+   *
+   * @param id for who must not make it twice; default: a new one
+   */
+  async createLink(ctx: Ctx, input: NewLink, id: string = newId(ctx.clock)): Promise<Link> {
     requirePermission(ctx, 'links:write')
     const { slug } = input
     if (slug !== undefined) this.#checkSlug(slug)
     const now = new Date(ctx.clock.now())
     const draft: Omit<LinkRow, 'code'> = {
-      id: newId(ctx.clock),
+      id,
       host: DEFAULT_HOST,
       target: this.#acceptedTarget(input.target),
       title: input.title ?? null,
@@ -96,6 +101,13 @@ export class Links {
       this.#append(ctx, tx, linkCreated, row, {})
       return this.#shown(keptLink(row), now.getTime())
     })
+  }
+
+  /** Which of these links there are already. */
+  async linksAmong(ctx: Ctx, ids: readonly string[]): Promise<ReadonlySet<string>> {
+    requirePermission(ctx, 'links:write')
+    const rows = await this.#deps.db.read(ctx, (tx) => linkIdsAmong(tx, ctx.tenant.id, ids))
+    return new Set(rows)
   }
 
   /** The link; refuses with `link_not_found`. */

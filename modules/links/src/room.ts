@@ -13,6 +13,7 @@ import { CodeSupply } from './code-supply.ts'
 import { type LinksConfig, linksConfig } from './config.ts'
 import { Destinations, type DestinationsOptions } from './destinations.ts'
 import { clicksRecorded } from './events.ts'
+import { importLinks } from './jobs/import-links.ts'
 import { codeOwner, linkRow } from './link-store.ts'
 import { Links } from './links.ts'
 import { Redirects } from './redirect.ts'
@@ -47,6 +48,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
   const redirects = new Redirects({ destinations, clicks, clock })
   return {
     routes: linkRoutes({ links, redirects, shortHost: config.shortHost }),
+    jobs: [importLinks(links)],
     ready: async () => void (await watch.ready),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }

@@ -6,7 +6,7 @@ import { type AuthScheme, createHttp, httpMigrations } from '@stoa/http'
 import { createJournal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
 import { type Clock, Resources, silentLogger, systemClock, systemCtx, type Tenant } from '@stoa/kernel'
 import { createMemoryStore } from '@stoa/limiter'
-import { createQueue, queueMigrations } from '@stoa/queue'
+import { createQueue, type JobDefinition, queueMigrations } from '@stoa/queue'
 import { createRealtime } from '@stoa/realtime'
 import { createHealth, createMetrics, type Health, type Metrics } from '@stoa/telemetry'
 import { createTestTenants, type Engine, engines, openTestDatabase, TestClient, type TestTenants } from '@stoa/testkit'
@@ -63,6 +63,8 @@ interface Suite extends AsyncDisposable {
   readonly anyone: Client
   /** Events so far, and waiting for those to come. */
   events(matches: (event: JournalEvent) => boolean, count: number): Promise<JournalEvent[]>
+  /** A kind of job of the room. */
+  job(name: string): JobDefinition
   /** A second process on the same database. */
   second(): Promise<Suite>
 }
@@ -132,6 +134,7 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
     }),
     'room',
   )
+  queue.define(...(room.jobs ?? []))
   await room.ready?.()
   const http = resources.use(
     await createHttp(
@@ -161,6 +164,7 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
         await more(deadline)
       }
     },
+    job: (name) => queue.definition(name),
     second: () => startProcess(shared, new Resources()),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }

@@ -1,7 +1,15 @@
 export type { Announce, AnnouncedJob, Transition } from './announce.ts'
 export type { EnqueueOptions } from './enqueue.ts'
 export { queueErrors } from './errors.ts'
-export { type Concurrency, defineJob, type JobDefinition, type JobSpec, type Turn, type Unique } from './job.ts'
+export {
+  type Concurrency,
+  defineJob,
+  type JobDefinition,
+  type JobSpec,
+  type OpenTo,
+  type Turn,
+  type Unique,
+} from './job.ts'
 export { DEFAULT_LANES, type Lane, type LaneOptions } from './lanes.ts'
 export { queueMigrations } from './migrations/index.ts'
 export type { JobFilter, LaneDepth, Operations } from './operations.ts'

@@ -34,6 +34,12 @@ export interface Unique<Input> {
   readonly windowMs?: number
 }
 
+/** Who may ask for jobs of a kind from outside: over an API, say. */
+export interface OpenTo {
+  /** What whoever asks needs, such as `links:write`. */
+  readonly permission: string
+}
+
 /** Whether a job may start now, and if not, when to ask again. */
 export interface Turn {
   readonly allowed: boolean
@@ -68,6 +74,11 @@ export interface JobSpec<T extends TSchema, Result = unknown> extends OptionsInp
   /** The shape of the input. Checked when it is enqueued, and again before it runs. */
   readonly input: T
   readonly concurrency?: Concurrency<Static<T>>
+  /**
+   * Opens the kind to callers from outside, with a permission. Such a kind is `tracked`, because they want to know what
+   * becomes of it. Default: only the program itself enqueues it.
+   */
+  readonly api?: OpenTo
   readonly unique?: Unique<Static<T>>
   /**
    * Asked before each start, for instance by a limiter. A job that may not start yet waits without being counted as
@@ -85,6 +96,7 @@ export interface JobSpec<T extends TSchema, Result = unknown> extends OptionsInp
 export interface JobDefinition<T extends TSchema = TSchema> extends Resolved<typeof JOB_OPTIONS> {
   readonly name: string
   readonly input: T
+  readonly api: OpenTo | null
   readonly concurrency: Concurrency<Static<T>> | null
   readonly unique: Unique<Static<T>> | null
   readonly takeTurn: Functions<Static<T>>['takeTurn'] | null
@@ -106,7 +118,7 @@ const NAME = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$/
  * queue.enqueue(ctx, tx, resize, { imageId, width: 800 })
  */
 export function defineJob<const T extends TSchema, Result = unknown>(spec: JobSpec<T, Result>): JobDefinition<T> {
-  const { name, input, concurrency = null, unique = null, takeTurn = null, run = null, ...rest } = spec
+  const { name, input, api = null, concurrency = null, unique = null, takeTurn = null, run = null, ...rest } = spec
   if (!NAME.test(name) || name.length > 100) throw new TypeError(`job '${name}' is not like 'mail.send'`)
   const options = resolveOptions(JOB_OPTIONS, rest, {
     name: `job ${name}`,
@@ -114,7 +126,18 @@ export function defineJob<const T extends TSchema, Result = unknown>(spec: JobSp
   })
   checkRange(name, 'concurrency.limit', concurrency?.limit, 1, 1_000)
   checkRange(name, 'unique.windowMs', unique?.windowMs, 1_000, 366 * 86_400_000)
-  return Object.freeze({ ...options, name, input, concurrency, unique, takeTurn, run }) as JobDefinition<T>
+  const tracked = options.tracked || api !== null
+  return Object.freeze({
+    ...options,
+    tracked,
+    name,
+    input,
+    api,
+    concurrency,
+    unique,
+    takeTurn,
+    run,
+  }) as JobDefinition<T>
 }
 
 function checkRange(job: string, option: string, value: number | undefined, min: number, max: number): void {

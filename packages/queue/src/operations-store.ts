@@ -29,12 +29,13 @@ export interface JobRow {
   readonly result: unknown
   readonly error: JobFailure | null
   readonly cancelRequested: boolean
+  readonly tracked: boolean
 }
 
 const LIVE = `tenant_id, id, kind, lane, rank, state, attempt, failures, rescues, run_at, started_at, null::timestamptz as finished_at,
-  input, origin, parent_id, progress, null::jsonb as result, error, cancel_requested`
+  input, origin, parent_id, progress, null::jsonb as result, error, cancel_requested, tracked`
 const FINISHED = `tenant_id, id, kind, lane, rank, outcome as state, attempt, failures, rescues, null::timestamptz as run_at, started_at, finished_at,
-  input, origin, parent_id, progress, result, error, false as cancel_requested`
+  input, origin, parent_id, progress, result, error, false as cancel_requested, tracked`
 
 /** A job, wherever it is. */
 export const jobById = statement<[tenantId: string, id: string], JobRow>(
@@ -46,15 +47,24 @@ limit 1`,
 
 /** Jobs of a tenant, the newest first: of these states and this kind, before this id; null: whatever. */
 export const jobList = statement<
-  [tenantId: string, states: readonly string[] | null, kind: string | null, before: string | null, limit: number],
+  [
+    tenantId: string,
+    states: readonly string[] | null,
+    kind: string | null,
+    before: string | null,
+    limit: number,
+    tracked: boolean,
+  ],
   JobRow
 >(`
 (select ${LIVE} from stoa.jobs
  where tenant_id = $1 and ($2::text[] is null or state = any ($2)) and ($3::text is null or kind = $3) and ($4::uuid is null or id < $4)
+   and (tracked or not $6)
  order by id desc limit $5)
 union all
 (select ${FINISHED} from stoa.jobs_finished
  where tenant_id = $1 and ($2::text[] is null or outcome = any ($2)) and ($3::text is null or kind = $3) and ($4::uuid is null or id < $4)
+   and (tracked or not $6)
  order by id desc limit $5)
 order by id desc limit $5`)
 

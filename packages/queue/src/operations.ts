@@ -36,6 +36,8 @@ export interface LaneDepth {
 export interface JobFilter {
   readonly states?: readonly JobState[]
   readonly kind?: string
+  /** Only jobs whose kind was tracked when they were enqueued. Default false. */
+  readonly tracked?: boolean
   /** Jobs made before the one with this id. */
   readonly before?: string
   /** 1–500; default 50. */
@@ -93,9 +95,10 @@ export function createOperations(deps: OperationsDeps): Operations {
       if (!row) throw new StoaError(queueErrors.job_not_found)
       return row
     },
-    list(ctx, { before, kind, limit = 50, states } = {}) {
+    list(ctx, { before, kind, limit = 50, states, tracked = false } = {}) {
       if (!(limit >= 1 && limit <= 500)) throw new RangeError('limit must be 1 to 500')
-      return db.read(ctx, (tx) => tx.many(jobList(ctx.tenant.id, states ?? null, kind ?? null, before ?? null, limit)))
+      const filter = [states ?? null, kind ?? null, before ?? null, limit, tracked] as const
+      return db.read(ctx, (tx) => tx.many(jobList(ctx.tenant.id, ...filter)))
     },
     cancel: (ctx, id) => db.transaction(ctx, (tx) => cancel(deps, ctx, tx, id)),
     retry: (ctx, id) => db.transaction(ctx, (tx) => retry(deps, ctx, tx, id)),

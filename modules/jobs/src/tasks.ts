@@ -1,0 +1,200 @@
+/*
+ * The verbs of tasks. A task is a job of the queue that somebody follows; whatever is done to it is done by the queue, in
+ * the transaction of the request.
+ */
+import type { Database } from '@stoa/db'
+import {
+  type Ctx,
+  errors,
+  type FieldError,
+  hasPermission,
+  idTime,
+  isError,
+  requirePermission,
+  StoaError,
+} from '@stoa/kernel'
+import type { Columns } from '@stoa/module'
+import { type JobDefinition, type JobRow, queueErrors } from '@stoa/queue'
+import type { NewTask, Task, TaskKind } from './contract.ts'
+import { STATES_OF, taskOf } from './task.ts'
+
+/** What the verbs stand on. */
+export interface TasksDeps {
+  readonly db: Database
+  readonly queue: Columns['queue']
+}
+
+/** Which tasks to list, the newest first. */
+export interface TaskFilter {
+  readonly states?: readonly Task['state'][]
+  readonly kind?: string
+  /** Tasks made before this one. */
+  readonly before?: string
+  readonly limit: number
+}
+
+const MAX_DELAY_MS = 366 * 86_400_000
+
+/** The verbs of tasks. */
+export class Tasks {
+  readonly #deps: TasksDeps
+
+  constructor(deps: TasksDeps) {
+    this.#deps = deps
+  }
+
+  /** The kinds that callers may ask for, by name. */
+  kinds(ctx: Ctx): TaskKind[] {
+    requirePermission(ctx, 'jobs:read')
+    return [...this.#deps.queue.definitions.values()]
+      .flatMap((job) => (job.api ? [kindOf(ctx, job, job.api.permission)] : []))
+      .sort((a, b) => (a.kind < b.kind ? -1 : 1))
+  }
+
+  /**
+   * Makes a task. It exists when the transaction of the request commits.
+   *
+   * @throws StoaError `job_kind_unknown`, `forbidden`, `job_input_invalid`, `job_input_too_large`, `validation_failed`
+   */
+  async createTask(ctx: Ctx, { input, kind, runAt }: NewTask): Promise<Task> {
+    requirePermission(ctx, 'jobs:write')
+    const job = this.#openKind(kind)
+    requirePermission(ctx, job.api.permission)
+    const at = timeOf(ctx, runAt)
+    return await this.#deps.db.transaction(ctx, async (tx) => {
+      const { queue } = this.#deps
+      const options = at === null ? {} : { runAt: at }
+      try {
+        if (!job.unique) return newTask(ctx, job, queue.enqueue(ctx, tx, job, input, options), at)
+        const { id, isNew } = await queue.enqueueOnce(ctx, tx, job, input, options)
+        return isNew ? newTask(ctx, job, id, at) : taskOf(await queue.operations.job(ctx, id))
+      } catch (error) {
+        throw inBody(error)
+      }
+    })
+  }
+
+  /** @throws StoaError `job_not_found` */
+  async taskById(ctx: Ctx, id: string): Promise<Task> {
+    requirePermission(ctx, 'jobs:read')
+    return taskOf(await this.#tracked(ctx, id))
+  }
+
+  /** Tasks, the newest first. */
+  async taskList(ctx: Ctx, { before, kind, limit, states }: TaskFilter): Promise<Task[]> {
+    requirePermission(ctx, 'jobs:read')
+    const rows = await this.#deps.queue.operations.list(ctx, {
+      tracked: true,
+      limit,
+      ...(states && { states: states.flatMap((state) => STATES_OF[state]) }),
+      ...(kind !== undefined && { kind }),
+      ...(before !== undefined && { before }),
+    })
+    return rows.map(taskOf)
+  }
+
+  /** Cancels a task: at once when it waits, and soon when it runs. @throws StoaError `job_not_found`, `job_finished` */
+  cancelTask(ctx: Ctx, id: string): Promise<Task> {
+    return this.#change(ctx, id, async () => void (await this.#deps.queue.operations.cancel(ctx, id)))
+  }
+
+  /** Runs a task now that waits for its next attempt. @throws StoaError `job_not_found`, `job_finished`, `forbidden` */
+  retryTask(ctx: Ctx, id: string): Promise<Task> {
+    return this.#change(ctx, id, async (row) => {
+      this.#requireKind(ctx, row)
+      await this.#deps.queue.operations.retry(ctx, id)
+    })
+  }
+
+  /**
+   * Makes a task new that was given up or cancelled.
+   *
+   * @throws StoaError `job_not_found`, `job_not_finished`, `job_finished` when it is done, `forbidden`
+   */
+  redriveTask(ctx: Ctx, id: string): Promise<Task> {
+    return this.#change(ctx, id, async (row) => {
+      this.#requireKind(ctx, row)
+      await this.#deps.queue.operations.redrive(ctx, id)
+    })
+  }
+
+  #change(ctx: Ctx, id: string, change: (row: JobRow) => Promise<void>): Promise<Task> {
+    requirePermission(ctx, 'jobs:write')
+    return this.#deps.db.transaction(ctx, async () => {
+      await change(await this.#tracked(ctx, id))
+      return taskOf(await this.#tracked(ctx, id))
+    })
+  }
+
+  /** Jobs that the program made for itself are nobody's tasks. */
+  async #tracked(ctx: Ctx, id: string): Promise<JobRow> {
+    const row = await this.#deps.queue.operations.job(ctx, id)
+    if (!row.tracked) throw new StoaError(queueErrors.job_not_found)
+    return row
+  }
+
+  /** Whoever has work done again needs what asking for it needs. */
+  #requireKind(ctx: Ctx, { kind }: JobRow): void {
+    const api = this.#deps.queue.definitions.get(kind)?.api
+    if (api) requirePermission(ctx, api.permission)
+  }
+
+  #openKind(kind: string): JobDefinition & { readonly api: NonNullable<JobDefinition['api']> } {
+    const job = this.#deps.queue.definition(kind)
+    const { api } = job
+    // As if it did not exist: what the program does for itself is not for callers.
+    if (!api) throw new StoaError(queueErrors.job_kind_unknown)
+    return { ...job, api }
+  }
+}
+
+function timeOf(ctx: Ctx, runAt: string | undefined): Date | null {
+  if (runAt === undefined) return null
+  const at = new Date(runAt)
+  if (at.getTime() - ctx.clock.now() <= MAX_DELAY_MS) return at
+  const fields = [{ pointer: '/body/runAt', code: 'too_large', message: 'must be within 366 days' }]
+  throw new StoaError(errors.validation_failed, { fields })
+}
+
+/** What it is before anybody has looked: no query is needed. */
+function newTask(ctx: Ctx, { name }: JobDefinition, id: string, at: Date | null): Task {
+  const now = idTime(id)
+  const isLater = at !== null && at.getTime() > ctx.clock.now()
+  return {
+    id,
+    kind: name,
+    state: isLater ? 'scheduled' : 'queued',
+    createdAt: now,
+    createdBy: `${ctx.actor.type}:${ctx.actor.id}`,
+    runAt: at ?? now,
+    startedAt: null,
+    finishedAt: null,
+    attempt: 0,
+    failures: 0,
+    progress: null,
+    result: null,
+    failure: null,
+    cancelRequested: false,
+  }
+}
+
+function kindOf(ctx: Ctx, job: JobDefinition, permission: string): TaskKind {
+  return {
+    kind: job.name,
+    description: job.description,
+    permission,
+    allowed: hasPermission(ctx, permission),
+    external: false,
+    timeoutSeconds: job.timeoutMs / 1_000,
+    retries: job.retries,
+    maxInputBytes: job.maxInputBytes,
+    inputSchema: job.input,
+  }
+}
+
+/** The queue says where in the input it is wrong; callers want to know where in their body. */
+function inBody(error: unknown): unknown {
+  if (!isError(error, queueErrors.job_input_invalid)) return error
+  const fields: FieldError[] = (error.fields ?? []).map((field) => ({ ...field, pointer: `/body${field.pointer}` }))
+  return new StoaError(queueErrors.job_input_invalid, { fields, message: error.message, cause: error })
+}
