@@ -2,7 +2,7 @@ import { Id, Nullable, OneOf, Timestamp, TimestampInput } from '@stoa/http'
 import { Type } from 'typebox'
 
 /** Where a task stands. */
-export const TASK_STATES = ['queued', 'scheduled', 'running', 'done', 'dead', 'cancelled'] as const
+const TASK_STATES = ['queued', 'scheduled', 'running', 'done', 'dead', 'cancelled'] as const
 
 const Kind = Type.String({
   minLength: 3,

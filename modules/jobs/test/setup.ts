@@ -34,7 +34,7 @@ type Body = any
 type HeaderValues = Record<string, string>
 
 /** A caller of the API. */
-export class Client extends TestClient {
+class Client extends TestClient {
   get(path: string, headers: HeaderValues = {}) {
     return this.send<Body>('GET', path, { headers })
   }
@@ -112,9 +112,9 @@ export interface Suite extends AsyncDisposable {
   second(): Promise<Suite>
 }
 
-export const sets = [journalMigrations, httpMigrations, queueMigrations]
+const sets = [journalMigrations, httpMigrations, queueMigrations]
 
-export async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
+async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
   const resources = new Resources()
   const database = resources.use(await openTestDatabase(engine, { sets, name: 'jobs' }), 'database')
   return startProcess(database.db, await createTestTenants(database), config, resources)

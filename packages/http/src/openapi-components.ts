@@ -134,7 +134,7 @@ export function notModified({ cached }: Pick<Route, 'cached'>): JsonObject {
 /** The headers of a success. */
 export function successHeaders(route: Route, status: number): JsonObject {
   const names = [...ALWAYS, ...(route.cached ? CACHED : [])]
-  if (status === 201 || (status >= 300 && status !== 304)) names.push(['Location', 'Location'])
+  if (status === 201 || status === 202 || (status >= 300 && status !== 304)) names.push(['Location', 'Location'])
   if (isVersioned(route.schema.response[status])) names.push(['ETag', 'ETag'])
   if (route.method !== 'GET' && route.permission !== null) names.push(['Idempotent-Replayed', 'IdempotentReplayed'])
   return references(names)
