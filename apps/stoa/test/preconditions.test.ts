@@ -25,7 +25,7 @@ interface Body {
 }
 
 /** A body that is as good, and another one. */
-function otherThan(body: object): object {
+function otherThan(body: object): Record<string, unknown> {
   if ('target' in body) return { ...body, title: 'other' }
   if ('kind' in body) return { ...body, runAt: new Date(Date.now() + 7_200_000).toISOString() }
   return { ...body, name: 'other' }

@@ -1,7 +1,7 @@
 import { after, before, describe } from 'node:test'
 import type { Cache } from '@stoa/cache'
 import type { Database } from '@stoa/db'
-import { type AuthScheme, createHttp, httpMigrations, type Route } from '@stoa/http'
+import { type AuthScheme, authenticate, createHttp, httpMigrations, type Route } from '@stoa/http'
 import { createJournal, type Journal, journalMigrations, processHints } from '@stoa/journal'
 import { Resources, silentLogger, systemClock, systemCtx, type Tenant } from '@stoa/kernel'
 import { createMemoryStore } from '@stoa/limiter'
@@ -15,6 +15,7 @@ import {
   queueMigrations,
   type Worker,
 } from '@stoa/queue'
+import { createRealtime } from '@stoa/realtime'
 import { createHealth, createMetrics } from '@stoa/telemetry'
 import {
   createTestTenants,
@@ -134,10 +135,20 @@ async function startProcess(
     createQueue({ jobs: Object.values(kinds) }, { ...deps, db, hints, announce: announceTasks(journal) }),
     'queue',
   )
+  const known = scheme(tenants)
   const secret = (purpose: string, bytes = 32) => Buffer.alloc(bytes, purpose)
   const metrics = resources.use(createMetrics({ process: false }), 'metrics')
   const health = createHealth({ cacheMs: 0 }, deps)
-  const columns = { db, journal, queue, ...deps, secret, metrics, health, publicUrl: () => url, config }
+  const { channels = [] } = jobsModule
+  const realtime = resources.use(
+    createRealtime(
+      {},
+      { ...deps, journal, channels, authenticate: (credentials) => authenticate([known], credentials) },
+    ),
+    'realtime',
+  )
+  await realtime.ready
+  const columns = { db, journal, queue, realtime, ...deps, secret, metrics, health, publicUrl: () => url, config }
   let url = 'http://127.0.0.1:1'
   const room = resources.use(await jobsModule.create({ ...columns, cache: {} as Cache }), 'room')
   queue.define(...(room.jobs ?? []))
@@ -149,7 +160,8 @@ async function startProcess(
       {
         ...{ ...deps, db, secret, routes, metrics, health },
         errors: [jobsModule.errors, queueErrors],
-        schemes: [scheme(tenants)],
+        schemes: [known],
+        onDrain: () => realtime.drain(),
         limitStore: unlimited,
       },
     ),
