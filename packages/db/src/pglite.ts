@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import type { PGlite } from '@electric-sql/pglite'
-import { resolveOptions } from '@stoa/kernel'
+import { type Repeating, repeat, resolveOptions } from '@stoa/kernel'
 import { type Database, WireDatabase } from './database.ts'
 import { DataFolderError, FolderLock } from './folder-lock.ts'
 import { type DatabaseDeps, PGLITE_OPTIONS, type PgliteOptionsInput } from './options.ts'
@@ -9,6 +9,8 @@ import { pgliteWire } from './pglite-wire.ts'
 
 /** Enough for the embedded use, and half the memory of the default. */
 const SHARED_BUFFERS = '16MB'
+/** PGlite has no autovacuum: what is deleted and changed would keep its place for ever, and plans know no statistics. */
+const VACUUM_EVERY_MS = 3_600_000
 
 /** A PGlite database; it can be copied, to start others from. */
 export interface PgliteDatabase extends Database {
@@ -64,6 +66,7 @@ class FolderDatabase extends WireDatabase implements PgliteDatabase {
   override readonly engine = 'pglite'
   readonly #pglite: PGlite
   readonly #lock: FolderLock | null
+  readonly #vacuuming: Repeating | null
 
   constructor(pglite: PGlite, statementTimeoutMs: number, deps: DatabaseDeps, lock: FolderLock | null) {
     const durability = lock
@@ -72,6 +75,15 @@ class FolderDatabase extends WireDatabase implements PgliteDatabase {
     super(pgliteWire(pglite, durability), statementTimeoutMs, deps)
     this.#pglite = pglite
     this.#lock = lock
+    this.#vacuuming = lock && this.#vacuum(deps)
+  }
+
+  #vacuum({ clock, log }: DatabaseDeps): Repeating {
+    return repeat(() => this.admin((session) => session.exec('vacuum (analyze)')), {
+      clock,
+      everyMs: VACUUM_EVERY_MS,
+      onError: (err) => log.warn({ err }, 'the database could not be vacuumed: the next hour tries again'),
+    })
   }
 
   async dump(): Promise<Blob> {
@@ -79,6 +91,7 @@ class FolderDatabase extends WireDatabase implements PgliteDatabase {
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {
+    await this.#vacuuming?.[Symbol.asyncDispose]()
     await super[Symbol.asyncDispose]()
     await this.#lock?.[Symbol.asyncDispose]()
   }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { silentLogger, systemClock } from '@stoa/kernel'
-import { emptyPglite, eventually } from '@stoa/testkit'
+import { emptyPglite, eventually, TestClock } from '@stoa/testkit'
 import { DataFolderError, openPglite } from '../src/index.ts'
 
 const DEPS = { log: silentLogger, clock: systemClock }
@@ -91,5 +91,27 @@ describe('a new PGlite folder', () => {
     })
     assert.deepEqual(readdirSync(folder.root), ['db'])
     assert.deepEqual(readdirSync(join(folder.root, 'db')), ['letter.txt'])
+  })
+
+  it('is vacuumed each hour: what was deleted gives its place to what comes', async () => {
+    using folder = temporary()
+    const clock = new TestClock()
+    await using db = await openPglite(
+      { dataDir: join(folder.root, 'db'), template: await emptyPglite() },
+      { log: silentLogger, clock },
+    )
+    await db.admin((session) =>
+      session.exec('create table t as select generate_series(1, 5000) as n; delete from t; analyze t'),
+    )
+    const known = () =>
+      db.admin((session) =>
+        session.query<{ bytes: number }>(
+          "select pg_relation_size('t') as bytes, reltuples from pg_class where relname = 't'",
+        ),
+      )
+    assert.notDeepEqual(await known(), [{ bytes: 0, reltuples: 0 }])
+    await clock.sleeping()
+    await clock.advance(3_600_000)
+    await eventually(async () => (await known())[0]?.bytes === 0)
   })
 })
