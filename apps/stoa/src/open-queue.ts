@@ -10,6 +10,7 @@ import { createQueue, type Queue, type Worker } from '@stoa/queue'
 import type { Health, Metrics } from '@stoa/telemetry'
 import type { Config } from './config/config.ts'
 import { depthMetrics, queueCheck, queueObserver, slotMetrics } from './observe-queue.ts'
+import { traceJob } from './trace.ts'
 
 /** What the queue stands on. */
 interface QueueGround {
@@ -18,14 +19,16 @@ interface QueueGround {
   readonly clock: Clock
   readonly hints: Hints
   readonly journal: Journal
+  readonly tracing?: { readonly enabled: boolean }
   readonly metrics: Metrics
   readonly health: Health
 }
 
 /** Opens the queue. The rooms say later which kinds of jobs there are. */
 export function openQueue(ground: QueueGround, resources: Resources): Queue {
-  const { db, log, clock, hints, journal, metrics, health } = ground
-  const deps = { db, log, clock, hints, observe: queueObserver(metrics), announce: announceTasks(journal) }
+  const { db, log, clock, hints, journal, metrics, health, tracing } = ground
+  const instrument = tracing?.enabled && { instrument: traceJob }
+  const deps = { db, log, clock, hints, observe: queueObserver(metrics), announce: announceTasks(journal), ...instrument }
   const queue = resources.use(createQueue({}, deps), 'queue')
   depthMetrics(metrics, queue)
   queueCheck(health, queue.operations, log)

@@ -1,11 +1,13 @@
 /*
- * What the program's traces show beside requests: statements, Redis commands, and what journal readers do with events.
+ * What the program's traces show beside requests: statements, Redis commands, what journal readers do with events,
+ * and jobs.
  *
  * Statements and commands are shown as part of something. The polls of idle readers are part of nothing, and would be
  * most of what a collector gets.
  */
 import type { DatabaseDeps } from '@stoa/db'
 import type { JournalDeps } from '@stoa/journal'
+import type { InstrumentJob } from '@stoa/queue'
 import { currentTrace, withSpan } from '@stoa/telemetry'
 import type { Redis } from 'ioredis'
 
@@ -26,6 +28,19 @@ export const traceReader: NonNullable<JournalDeps['instrument']> = (reader, even
     'messaging.batch.message_count': events,
   }
   return withSpan(`process ${reader}`, attributes, () => run(), { role: 'consumer' })
+}
+
+/** A trace for each attempt at a job, which names the trace of the request that asked for it. */
+export const traceJob: InstrumentJob = ({ attempt, id, kind, traceId }, run) => {
+  const attributes = {
+    'messaging.system': 'stoa.queue',
+    'messaging.operation.type': 'process',
+    'messaging.destination.name': kind,
+    'messaging.message.id': id,
+    'stoa.job.attempt': attempt,
+    ...(traceId && { 'stoa.job.enqueued_by_trace': traceId }),
+  }
+  return withSpan(`process ${kind}`, attributes, () => run(), { role: 'consumer' })
 }
 
 /** A span for each command of this connection: its name, never its arguments. */

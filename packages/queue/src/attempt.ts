@@ -12,8 +12,16 @@ import type { ClaimedRow } from './job-store.ts'
 import type { EndedChild, RunningJob } from './running-job.ts'
 import { failureOf, type Verdict, verdictOf } from './verdict.ts'
 
+/** Runs `run` and returns its outcome; it must call it once. */
+export type InstrumentJob = (
+  job: { readonly kind: string; readonly id: string; readonly attempt: number; readonly traceId: string | null },
+  run: () => Promise<unknown>,
+) => Promise<unknown>
+
 /** What an attempt needs of its worker. */
 export interface AttemptHost {
+  /** Wraps what `run` does, to trace it. */
+  readonly instrument: InstrumentJob | null
   /** Writes and finishes the job in one transaction. @throws StoaError `job_attempt_stale` */
   finishing<T>(attempt: Attempt, fn: (tx: Tx) => Promise<T>, result: (value: T) => unknown): Promise<T>
   children(attempt: Attempt): Promise<readonly EndedChild[]>
@@ -84,7 +92,12 @@ export class Attempt implements RunningJob {
     const { definition, row } = this
     this.#timer = setTimeout(() => this.#timedOut(), definition.timeoutMs)
     try {
-      const outcome = definition.run?.(this.ctx, row.input as never, this)
+      const { instrument } = this.#host
+      const { attempt, id, kind, origin } = row
+      const call = () => definition.run?.(this.ctx, row.input as never, this)
+      const outcome = instrument
+        ? instrument({ kind, id, attempt, traceId: origin.traceId }, async () => call())
+        : call()
       if (isThenable(outcome)) {
         outcome.then(
           (result) => this.#returned(result),

@@ -5,7 +5,7 @@
 import type { Database, Tx } from '@stoa/db'
 import { type BaseCtx, type Ctx, StoaError, type Tenant } from '@stoa/kernel'
 import type { Announce } from './announce.ts'
-import { type AbortReason, Attempt, type AttemptHost, encodedResult } from './attempt.ts'
+import { type AbortReason, Attempt, type AttemptHost, encodedResult, type InstrumentJob } from './attempt.ts'
 import { validatorOf } from './enqueue.ts'
 import { queueErrors } from './errors.ts'
 import { endedChildren } from './finished-store.ts'
@@ -29,6 +29,7 @@ export interface DispatcherDeps {
   readonly lanes: ReadonlyMap<string, Lane>
   readonly tenants: JobTenants
   readonly announce: Announce | null
+  readonly instrument: InstrumentJob | null
   readonly slots: number
   readonly pollMs: number
   readonly maxPrefetch: number
@@ -49,6 +50,7 @@ const MAX_UNWRITTEN = 5_000
 
 /** Begins and ends the jobs of a worker. */
 export class Dispatcher implements AttemptHost {
+  readonly instrument: InstrumentJob | null
   readonly slots: Slots
   /** How many attempts have ended so far. */
   endedCount = 0
@@ -70,6 +72,7 @@ export class Dispatcher implements AttemptHost {
   constructor(deps: DispatcherDeps) {
     const { lanes, slots } = deps
     this.#deps = deps
+    this.instrument = deps.instrument
     this.slots = new Slots(slots, lanes)
     this.#begun = new Map([...lanes.keys()].map((lane) => [lane, new Set()]))
     this.#reports = new Reports({ ...deps, written: (row, lane) => this.#begun.get(lane)?.delete(row.id) })

@@ -1,4 +1,5 @@
 export type { Announce, AnnouncedJob, Transition } from './announce.ts'
+export type { InstrumentJob } from './attempt.ts'
 export type { EnqueueOptions } from './enqueue.ts'
 export { queueErrors } from './errors.ts'
 export {

@@ -6,6 +6,7 @@ import type { Database, Tx } from '@stoa/db'
 import { type BaseCtx, type Clock, type Ctx, didYouMean, type Logger, StoaError, systemCtx } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
 import type { Announce } from './announce.ts'
+import type { InstrumentJob } from './attempt.ts'
 import { Coalescer } from './coalescer.ts'
 import { type EnqueueOptions, enqueued, enqueuedOnce, type NewJob, newJob } from './enqueue.ts'
 import { queueErrors } from './errors.ts'
@@ -33,6 +34,8 @@ export interface QueueDeps {
   readonly hints?: QueueHints
   /** Told of every step of tracked jobs, in the transaction that makes it. Default: nobody. */
   readonly announce?: Announce
+  /** Wraps what `run` of every job does, to trace it. Default: nothing. */
+  readonly instrument?: InstrumentJob
   /** Told what happens. Default: nobody. */
   readonly observe?: (signal: QueueSignal) => void
 }
@@ -280,7 +283,7 @@ class StoaQueue implements Queue {
 
   async work(options: WorkerOptions = {}): Promise<Worker> {
     const resolved = resolveWorkerOptions(options, this.lanes)
-    const { announce = null, db } = this.#deps
+    const { announce = null, db, instrument = null } = this.#deps
     const lanes = new Map([...this.lanes].filter(([name]) => resolved.lanes === null || resolved.lanes.includes(name)))
     const worker = new Worker(
       {
@@ -288,6 +291,7 @@ class StoaQueue implements Queue {
         ctx: this.#ctx,
         lanes,
         announce,
+        instrument,
         definition: (kind) => this.#definitions.get(kind),
         observe: (signal) => this.#observe(signal),
         wake: (woken) => this.#wake(woken),

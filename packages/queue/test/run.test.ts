@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isError } from '@stoa/kernel'
 import { engines, eventually } from '@stoa/testkit'
-import { cancelJob, queueErrors, retryAfter, snoozeJob } from '../src/index.ts'
+import { cancelJob, type QueueDeps, queueErrors, retryAfter, snoozeJob } from '../src/index.ts'
 import { numbered, setup } from './setup.ts'
 
 for (const engine of engines) {
@@ -179,6 +179,33 @@ for (const engine of engines) {
       assert.equal(done.result, 5)
       const written = await db.admin((session) => session.query('select key from stoa.job_uniques'))
       assert.deepEqual(written, [{ key: '5' }])
+    })
+
+    it('is shown to who traces it, attempt by attempt', async () => {
+      const traced: unknown[] = []
+      const job = numbered((_, { n }, { attempt }) => {
+        if (attempt === 1) throw new Error('no')
+        return n
+      })
+      const instrument: NonNullable<QueueDeps['instrument']> = async ({ attempt, id, kind }, run) => {
+        const outcome = await run().catch((error: Error) => error.message)
+        traced.push({ attempt, id, kind, outcome })
+        if (outcome === 'no') throw new Error('no')
+        return outcome
+      }
+      await using bench = await setup(engine, { jobs: [job], deps: { instrument } })
+      const { ctx, queue } = bench
+      const id = await queue.add(ctx, job, { n: 3 })
+      const done = await eventually(
+        () => queue.operations.job(ctx, id),
+        ({ state }) => state === 'done',
+      )
+      assert.equal(done.result, 3)
+      const kind = 'test.numbered'
+      assert.deepEqual(traced, [
+        { attempt: 1, id, kind, outcome: 'no' },
+        { attempt: 2, id, kind, outcome: 3 },
+      ])
     })
 
     it('tells how far it is', async () => {
