@@ -28,7 +28,15 @@ interface QueueGround {
 export function openQueue(ground: QueueGround, resources: Resources): Queue {
   const { db, log, clock, hints, journal, metrics, health, tracing } = ground
   const instrument = tracing?.enabled && { instrument: traceJob }
-  const deps = { db, log, clock, hints, observe: queueObserver(metrics), announce: announceTasks(journal), ...instrument }
+  const deps = {
+    db,
+    log,
+    clock,
+    hints,
+    observe: queueObserver(metrics),
+    announce: announceTasks(journal),
+    ...instrument,
+  }
   const queue = resources.use(createQueue({}, deps), 'queue')
   depthMetrics(metrics, queue)
   queueCheck(health, queue.operations, log)

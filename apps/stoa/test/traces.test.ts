@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
-import { testRedisUrl } from '@stoa/testkit'
+import { eventually, testRedisUrl } from '@stoa/testkit'
 import { newInstallation } from './program.ts'
 
 interface Span {
@@ -38,7 +38,7 @@ async function startCollector() {
 const attribute = ({ attributes }: Span, key: string) => attributes.find((one) => one.key === key)?.value.stringValue
 
 describe('traces', () => {
-  it('show a request with its statements and Redis commands; idle polls are not in them', async () => {
+  it('show a request with its statements and Redis commands, and a job with its own; idle polls are not in them', async () => {
     await using collector = await startCollector()
     await using installation = await newInstallation('postgres', {
       settings: {
@@ -52,6 +52,13 @@ describe('traces', () => {
     const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
     const { body } = await up.client().created<{ id: string }>('/api/v1/links', { target: 'https://example.com/' })
     await up.client().send('GET', `/api/v1/links/${body.id}`, { headers: { traceparent } })
+    const asked = { kind: 'links.import', input: { links: [{ target: 'https://example.com/1' }] } }
+    const task = await up
+      .client()
+      .send<{ id: string }>('POST', '/api/v1/tasks', { headers: { traceparent }, body: asked })
+    const state = async () =>
+      (await up.client().send<{ state: string }>('GET', `/api/v1/tasks/${task.body.id}`)).body.state
+    await eventually(state, (now) => now === 'done')
     assert.equal(await up.stop(), 0)
 
     const { spans } = collector
@@ -67,6 +74,10 @@ describe('traces', () => {
     const reading = inside('GET /api/v1/links/:id', 'postgresql')
     assert.ok(reading.length >= 1)
     assert.ok(reading.every((span) => span.traceId === traceId))
+    assert.ok(inside('process links.import', 'postgresql').length >= 1)
+    const job = spans.find(({ name }) => name === 'process links.import') as Span
+    assert.equal(attribute(job, 'messaging.message.id'), task.body.id)
+    assert.equal(attribute(job, 'stoa.job.enqueued_by_trace'), traceId)
     const alone = spans.filter((span) => attribute(span, 'db.system.name') !== undefined && !span.parentSpanId)
     assert.deepEqual(alone, [])
     const told = JSON.stringify(spans)
