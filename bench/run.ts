@@ -12,11 +12,12 @@ import { journal } from './journal.ts'
 import { limiter } from './limiter.ts'
 import { watchOthers } from './process.ts'
 import { queue } from './queue.ts'
+import { realtime } from './realtime.ts'
 import { commit, table, thisMachine, writeResults } from './report.ts'
 import { start } from './start.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const BENCHES: readonly Bench[] = [start, http, journal, limiter, cache, queue]
+const BENCHES: readonly Bench[] = [start, http, journal, limiter, cache, realtime, queue]
 const RUNS_WORTH_KEEPING = 5
 /** A share of all cores. */
 const BUSY = 0.1

@@ -37,6 +37,8 @@ export interface ConnectionDeps {
   readonly clock: Clock
 }
 
+const NONE: Map<string, Subscription> = new Map()
+
 /** A WebSocket that knows whose it is, so that one function can listen to all of them. */
 export class RealtimeSocket extends WebSocket {
   connection: Connection | null = null
@@ -68,16 +70,19 @@ function nothing(): void {}
 /** A client that is connected by a WebSocket. */
 export class Connection implements Guest, FrameOutlet {
   readonly sinceMs: number
+  slot = ''
   readonly #deps: ConnectionDeps
   readonly #ws: RealtimeSocket
   readonly #socket: Socket
-  readonly #subscriptions = new Map<string, Subscription>()
+  /** Made with the first one: many are connected and follow nothing. */
+  #subscriptions: Map<string, Subscription> = NONE
   #credentials: Credentials
   #principal: Principal | null
-  #work: Promise<void> = Promise.resolve()
+  #work: Promise<void> | null = null
   #tokens: number
   #refilledMs: number
   #answered = true
+  #awaitsRoom = false
   #open = true
 
   constructor(
@@ -95,7 +100,6 @@ export class Connection implements Guest, FrameOutlet {
     this.#refilledMs = this.sinceMs
     this.#tokens = deps.config.messageBurst
     ws.connection = this
-    socket.on('drain', () => this.#pump())
     deps.guests.add(this)
     if (this.#principal !== null) this.#welcome(null)
   }
@@ -113,13 +117,19 @@ export class Connection implements Guest, FrameOutlet {
   }
 
   get hasRoom(): boolean {
-    return this.#open && this.#socket.writableLength < this.#deps.config.maxBufferBytes / 2
+    if (!this.#open) return false
+    if (this.#socket.writableLength < this.#deps.config.maxBufferBytes / 2) return true
+    this.#awaitRoom()
+    return false
   }
 
   /** Nobody there any more counts as sent. */
   send(frame: Buffer): boolean {
     if (!this.#open || this.#ws.readyState !== WebSocket.OPEN) return true
-    if (this.#socket.writableLength + frame.length > this.#deps.config.maxBufferBytes) return false
+    if (this.#socket.writableLength + frame.length > this.#deps.config.maxBufferBytes) {
+      this.#awaitRoom()
+      return false
+    }
     this.#socket.write(frame)
     return true
   }
@@ -146,7 +156,11 @@ export class Connection implements Guest, FrameOutlet {
       return
     }
     // One after the other: who unsubscribes right after it subscribed means it in this order.
-    this.#work = this.#work.then(() => this.#answer(message))
+    const work = (this.#work ?? Promise.resolve()).then(() => this.#answer(message))
+    this.#work = work
+    void work.then(() => {
+      if (this.#work === work) this.#work = null
+    })
   }
 
   /** A pong came. */
@@ -282,6 +296,7 @@ export class Connection implements Guest, FrameOutlet {
     const { kind } = channel
     const wantsPresence = message.presence && kind.presence === true
     const subscription = new Subscription(hub, this, { key, channel, position: place.position, wantsPresence })
+    if (this.#subscriptions === NONE) this.#subscriptions = new Map()
     this.#subscriptions.set(name, subscription)
     if (kind.presence) presence.join(key, nameOf(principal.actor))
     const resumed = position !== undefined && place.resync === null
@@ -310,9 +325,14 @@ export class Connection implements Guest, FrameOutlet {
     if (!this.send(textFrame(text))) this.shut('overloaded', this.#deps.guests.jitterMs(1_000))
   }
 
-  /** There is room again. */
-  #pump(): void {
-    for (const subscription of this.#subscriptions.values()) if (!subscription.live) subscription.pump()
+  /** Most connections never need it, so they have no listener for it. */
+  #awaitRoom(): void {
+    if (this.#awaitsRoom) return
+    this.#awaitsRoom = true
+    this.#socket.once('drain', () => {
+      this.#awaitsRoom = false
+      for (const subscription of this.#subscriptions.values()) if (!subscription.live) subscription.pump()
+    })
   }
 
   #mayHear(): boolean {

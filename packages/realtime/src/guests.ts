@@ -19,6 +19,8 @@ export interface Guest {
   readonly bufferedBytes: number
   /** How often `beat` is called, in milliseconds. */
   readonly beatMs: number
+  /** The guests' own: with whom it is looked after. */
+  slot: string
   /** Time has passed: says something, and looks whether the other side is there. */
   beat(): void
   /** Asks again who it is and what it may. */
@@ -53,7 +55,6 @@ export class Guests implements AsyncDisposable {
   readonly #all = new Set<Guest>()
   /** By the second of their beat: `<period> <second>`. */
   readonly #slots = new Map<string, Set<Guest>>()
-  readonly #slotOf = new WeakMap<Guest, string>()
   readonly #byTenant = new Map<string, number>()
   readonly #unknown = new Set<Guest>()
   readonly #ending = new Set<Guest>()
@@ -129,7 +130,7 @@ export class Guests implements AsyncDisposable {
     this.counts.opened += 1
     const periods = Math.max(1, Math.round(guest.beatMs / SECOND_MS))
     const slot = `${periods} ${this.counts.opened % periods}`
-    this.#slotOf.set(guest, slot)
+    guest.slot = slot
     const others = this.#slots.get(slot)
     if (others) others.add(guest)
     else this.#slots.set(slot, new Set([guest]))
@@ -153,7 +154,7 @@ export class Guests implements AsyncDisposable {
   remove(guest: Guest): void {
     if (!this.#all.delete(guest)) return
     this.counts.closed += 1
-    this.#slots.get(this.#slotOf.get(guest) ?? '')?.delete(guest)
+    this.#slots.get(guest.slot)?.delete(guest)
     this.#unknown.delete(guest)
     this.#ending.delete(guest)
     if (guest.principal === null) return

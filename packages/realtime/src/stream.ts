@@ -41,6 +41,7 @@ const blocks = new WeakMap<Delivery, { readonly middle: string; readonly last: s
 /** A client that is connected by server-sent events. */
 export class Stream implements Guest, StreamFollower, Waiting {
   readonly sinceMs: number
+  slot = ''
   readonly #deps: StreamDeps
   readonly #answer: EventStream
   readonly #channels: ReadonlyMap<string, Channel>

@@ -29,6 +29,8 @@ export class Subscription implements ChannelFollower, Waiting {
   #live = false
   /** Where it stands while it is not live. */
   #position: Position
+  /** What it has to be told before anything else. */
+  #untold: ResyncReason | null = null
 
   constructor(
     hub: Hub,
@@ -85,6 +87,10 @@ export class Subscription implements ChannelFollower, Waiting {
     }
     this.#hub.unwait(this)
     while (!this.#live && this.#outlet.hasRoom) {
+      if (this.#untold !== null) {
+        this.resync(this.#untold)
+        return
+      }
       if (!history.covers(this.#position)) {
         this.resync('too_slow')
         return
@@ -101,7 +107,9 @@ export class Subscription implements ChannelFollower, Waiting {
   resync(reason: ResyncReason): void {
     const { end } = this.#hub.history
     this.#position = end
+    this.#untold = reason
     if (!this.#outlet.send(textFrame(resyncMessage(this.channel.name, end, reason)))) return
+    this.#untold = null
     this.#hub.counts.resyncs += 1
     this.#live = true
   }
