@@ -177,7 +177,7 @@ export async function compose(
       routes: serves === 'health' ? [] : [...routesOf(journal, apiKeys, rooms), ...realtime.routes],
       schemes: [apiKeys.scheme],
       caughtUp,
-      onDrain: () => realtime.drain(),
+      onDrain: () => drainAll(realtime, rooms),
       health,
       metrics,
       ...(tracing && { tracing }),
@@ -189,6 +189,12 @@ export async function compose(
   const close = () => http[Symbol.asyncDispose]()
   resources.add('http', close, drainDelayMs + drainTimeoutMs + HTTP_CLOSE_GRACE_MS)
   return { http, apiKeys, rooms, realtime, reachedAt: (address) => (url ||= address), startWork }
+}
+
+/** Ends what stays open by itself. */
+function drainAll(realtime: Realtime, rooms: readonly Room[]): void {
+  realtime.drain()
+  for (const room of rooms) room.drain?.()
 }
 
 async function stop(resources: Resources, { log }: StartDeps): Promise<void> {

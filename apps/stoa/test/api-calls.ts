@@ -74,7 +74,12 @@ export const apiCalls: ApiCalls = {
     await newTask(client)
     return {}
   },
+  followTasks: async (client) => {
+    await newTask(client)
+    return { query: { follow: 'false' } }
+  },
   getTask: newTask,
+  followTask: async (client) => ({ ...(await newTask(client)), query: { follow: 'false' } }),
   cancelTask: newTask,
   retryTask: newTask,
   redriveTask: async (client) => {

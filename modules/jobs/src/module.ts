@@ -1,4 +1,5 @@
 import { defineModule } from '@stoa/module'
+import { taskChannels } from './channels.ts'
 import { taskEvents } from './events.ts'
 import { openRoom } from './room.ts'
 
@@ -14,6 +15,7 @@ export const jobsModule = defineModule({
     'jobs:write': 'Ask for tasks, cancel, retry and redrive them. What a kind of task does may need more.',
   },
   events: taskEvents,
+  channels: taskChannels,
   errors: {},
   tables: {},
   create: openRoom,

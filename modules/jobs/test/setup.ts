@@ -15,7 +15,7 @@ import {
   queueMigrations,
   type Worker,
 } from '@stoa/queue'
-import { createRealtime } from '@stoa/realtime'
+import { createRealtime, realtimeErrors } from '@stoa/realtime'
 import { createHealth, createMetrics } from '@stoa/telemetry'
 import {
   createTestTenants,
@@ -115,13 +115,24 @@ export interface Suite extends AsyncDisposable {
 
 const sets = [journalMigrations, httpMigrations, queueMigrations]
 
-async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
+export async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
   const resources = new Resources()
   const database = resources.use(await openTestDatabase(engine, { sets, name: 'jobs' }), 'database')
   return startProcess(database.db, await createTestTenants(database), config, resources)
 }
 
 async function startProcess(
+  ...[db, tenants, config, resources]: Parameters<typeof openProcess>
+): ReturnType<typeof openProcess> {
+  try {
+    return await openProcess(db, tenants, config, resources)
+  } catch (error) {
+    await resources[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function openProcess(
   db: Database,
   tenants: TestTenants,
   config: Record<string, unknown>,
@@ -159,9 +170,12 @@ async function startProcess(
       { port: 0, maxEventLoopDelayMs: 0 },
       {
         ...{ ...deps, db, secret, routes, metrics, health },
-        errors: [jobsModule.errors, queueErrors],
+        errors: [jobsModule.errors, queueErrors, realtimeErrors],
         schemes: [known],
-        onDrain: () => realtime.drain(),
+        onDrain: () => {
+          realtime.drain()
+          room.drain?.()
+        },
         limitStore: unlimited,
       },
     ),

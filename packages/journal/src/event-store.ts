@@ -88,6 +88,26 @@ export const eventsUpTo = statement<[xid: string, id: string, limit: number], Ev
   `select ${COLUMNS} from stoa.events e where (e.xid, e.id) <= ($1::xid8, $2::bigint) order by e.xid desc, e.id desc limit $3`,
 )
 
+/**
+ * What can be read about one thing (its main subject), in order: the last `limit` events, and of one type, of which there
+ * may be very many, only the newest. By the index of the subject; the time keeps old partitions out.
+ */
+export const eventsOfSubject = statement<
+  [tenantId: string, subject: string, since: Date, newestOf: string | null, limit: number],
+  EventRow
+>(`
+select * from (
+  (select ${COLUMNS} from stoa.events e
+   where e.tenant_id = $1 and e.subjects[1] = $2 and e.at >= $3 and ($4::text is null or e.type <> $4)
+     and e.xid < (select pg_snapshot_xmin(pg_current_snapshot()))
+   order by e.xid desc, e.id desc limit $5)
+  union all
+  (select ${COLUMNS} from stoa.events e
+   where e.tenant_id = $1 and e.subjects[1] = $2 and e.at >= $3 and e.type = $4
+     and e.xid < (select pg_snapshot_xmin(pg_current_snapshot()))
+   order by e.xid desc, e.id desc limit 1)
+) e order by xid, id`)
+
 /** The number that the next transaction gets. */
 export const nextTransaction = statement<[], { xid: string }>('select pg_snapshot_xmax(pg_current_snapshot()) as xid')
 

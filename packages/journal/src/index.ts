@@ -5,6 +5,7 @@ export { journalErrors } from './errors.ts'
 export { defineEvent, type EventDefinition, type EventInput, type EventSpec, type JournalEvent } from './event.ts'
 export { type Hints, type HintTransport, processHints, type RelayOptions, relayedHints } from './hints.ts'
 export {
+  type AboutFilter,
   createJournal,
   type EventHandler,
   type Journal,

@@ -4,7 +4,7 @@ import { type AuditFilter, type AuditPage, auditTrail } from './audit.ts'
 import { type Commit, Commits } from './commits.ts'
 import { journalErrors } from './errors.ts'
 import type { EventDefinition, EventInput, JournalEvent } from './event.ts'
-import { type EventRow, eventAppended, eventsUpTo, nextTransaction } from './event-store.ts'
+import { type EventRow, eventAppended, eventsOfSubject, eventsUpTo, nextTransaction } from './event-store.ts'
 import { eventOf, Feed } from './feed.ts'
 import type { Hints } from './hints.ts'
 import { type Maintenance, type MaintenanceOptions, maintain } from './maintenance.ts'
@@ -80,6 +80,14 @@ export type EventHandler = (events: readonly JournalEvent[], signal: AbortSignal
  */
 export type TransactionalHandler = (events: readonly JournalEvent[], tx: Tx, signal: AbortSignal) => Promise<void>
 
+/** Which events {@link Journal.about} gives. */
+export interface AboutFilter {
+  /** Not older than this: when the thing was made. */
+  readonly since: Date
+  /** Of this type only the newest one: of a type that comes often, and says how something stands. */
+  readonly newestOf?: string
+}
+
 /** The append-only log of everything that was written. */
 export interface Journal {
   /** Every event that can be appended, by type and version. */
@@ -115,6 +123,11 @@ export interface Journal {
    * @throws StoaError `invalid_cursor` when `upTo` is not a position
    */
   readBack(ctx: BaseCtx, upTo: Position, limit: number): Promise<readonly JournalEvent[]>
+  /**
+   * Events of the context's tenant about one thing, which is their main subject, oldest first: all that can be read by
+   * now, the last 1 000. What comes later has a later position than all of them.
+   */
+  about(ctx: Ctx, subject: string, filter: AboutFilter): Promise<readonly JournalEvent[]>
   /**
    * Whether the journal has come as far as a position that came from outside: a reader of another process may be ahead
    * of one's own, and a made-up position be ahead of all.
@@ -202,6 +215,8 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
     },
     read: (_ctx, after, limit) => readFrom(feed, after, limit),
     readBack: async (ctx, upTo, limit) => (await lastRows(db, ctx, upTo, limit)).map((row) => eventOf(row, registry)),
+    about: async (ctx, subject, filter) =>
+      (await rowsAbout(db, ctx, subject, filter)).map((row) => eventOf(row, registry)),
     hasReached: (ctx, position) => hasReached(db, ctx, position),
     reader(input: ReaderOptions, handle: EventHandler | TransactionalHandler) {
       const resolved = resolveOptions(READER_OPTIONS, input, {
@@ -260,6 +275,13 @@ async function lastRows(db: Database, ctx: BaseCtx, upTo: Position, limit: numbe
   checkLimit(limit)
   const { xid, id } = positionParts(upTo)
   return (await db.systemRead(ctx, (tx) => tx.many(eventsUpTo(xid, id, limit)))).reverse()
+}
+
+const ABOUT_LIMIT = 1_000
+
+function rowsAbout(db: Database, ctx: Ctx, subject: string, { newestOf, since }: AboutFilter) {
+  const query = eventsOfSubject(ctx.tenant.id, subject, since, newestOf ?? null, ABOUT_LIMIT)
+  return db.read(ctx, (tx) => tx.many(query))
 }
 
 async function hasReached(db: Database, ctx: BaseCtx, position: string): Promise<boolean> {

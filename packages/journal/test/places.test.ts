@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Ctx } from '@stoa/kernel'
 import { engines } from '@stoa/testkit'
-import { comparePositions, type Position, startPosition } from '../src/index.ts'
-import { setup } from './setup.ts'
+import { Type } from 'typebox'
+import { comparePositions, defineEvent, type Position, startPosition } from '../src/index.ts'
+import { note, noted, setup, tenant } from './setup.ts'
 
 for (const engine of engines) {
   describe(`places of the journal (${engine})`, () => {
@@ -23,6 +25,34 @@ for (const engine of engines) {
       assert.deepEqual(await bench.journal.readBack(bench.system, startPosition, 5), [])
       await assert.rejects(bench.journal.readBack(bench.system, 'nonsense' as Position, 5), { code: 'invalid_cursor' })
       await assert.rejects(bench.journal.readBack(bench.system, third, 0), RangeError)
+    })
+
+    it('what was written about one thing can be read, in order, and of a type that comes often the newest alone', async () => {
+      const stirred = defineEvent({
+        type: 'test.stirred',
+        version: 1,
+        description: 'It stirred.',
+        data: Type.Object({ n: Type.Integer() }),
+      })
+      await using bench = await setup(engine, { events: [noted, stirred] })
+      const { ctx, db, journal } = bench
+      const since = new Date(Date.now() - 60_000)
+      for (const event of [
+        note(1, 'thing:a', 'thing:b'),
+        stirred.of({ n: 2 }, ['thing:a']),
+        stirred.of({ n: 3 }, ['thing:a']),
+        note(4, 'thing:b', 'thing:a'),
+        note(5, 'thing:a'),
+      ]) {
+        await db.transaction(ctx, async (tx) => journal.append(ctx, tx, event))
+      }
+      await bench.readAll(5)
+      const numbers = async (own: Ctx, filter: { since: Date; newestOf?: string }) =>
+        (await journal.about(own, 'thing:a', filter)).map(({ data }) => data.n)
+      assert.deepEqual(await numbers(ctx, { since }), [1, 2, 3, 5])
+      assert.deepEqual(await numbers(ctx, { since, newestOf: 'test.stirred' }), [1, 3, 5])
+      assert.deepEqual(await numbers(ctx, { since: new Date(Date.now() + 60_000) }), [])
+      assert.deepEqual(await numbers(tenant('other', ctx.clock), { since }), [])
     })
 
     it('a position that was given out has been reached, and one ahead of all has not', async () => {

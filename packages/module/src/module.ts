@@ -65,6 +65,11 @@ export interface Room extends AsyncDisposable {
    * calls its things: `links.import`. Default: none.
    */
   readonly jobs?: readonly JobDefinition[]
+  /**
+   * Called when HTTP stops listening, before requests in flight are waited for: answers that stay open by themselves
+   * have to be ended now. It must not throw. Default: there are none.
+   */
+  drain?(): void
   /** Resolves when the room can serve. Default: at once. */
   ready?(): Promise<void>
 }

@@ -1,0 +1,16 @@
+import { type OptionsInput, type Resolved, resolveOptions } from '@stoa/kernel'
+
+const spec = {
+  /** Callers that follow single tasks, in a process. From 1 to 100,000; default 2,000. */
+  maxStreams: { type: 'integer', min: 1, max: 100_000, default: 2_000 },
+  /** Of one tenant among them. From 1 to 100,000; default 500. */
+  maxStreamsPerTenant: { type: 'integer', min: 1, max: 100_000, default: 500 },
+} as const
+
+/** The settings of the room, complete. */
+export type JobsConfig = Resolved<typeof spec>
+
+/** Checks the settings and fills in the defaults. Throws `invalid_options` naming every fault. */
+export function jobsConfig(input: Readonly<Record<string, unknown>>): JobsConfig {
+  return resolveOptions(spec, input as OptionsInput<typeof spec>, { name: 'jobs' })
+}

@@ -1,0 +1,91 @@
+import { inTime } from '@stoa/testkit'
+
+/** A message of a stream. */
+interface Message {
+  readonly id: string | null
+  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects.
+  readonly data: any
+}
+
+/** A stream of a test: what came, and waiting for it. */
+export interface TestStream extends AsyncDisposable {
+  readonly status: number
+  readonly headers: Headers
+  /** The problem, of an answer that is no stream. */
+  readonly problem: { readonly code: string } | null
+  readonly messages: Message[]
+  /** All that came, as text. */
+  readonly text: string
+  /** Types of the events, without those of progress. */
+  types(): string[]
+  /** Comes back when it holds. */
+  holds(condition: () => boolean): Promise<void>
+  /** Everything, when the other side has ended it. */
+  readonly closed: Promise<Message[]>
+  /** Goes away in the middle. */
+  cut(): void
+}
+
+/** Asks for a stream. */
+export async function follow(
+  url: string,
+  token: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<TestStream> {
+  const abort = new AbortController()
+  const response = await fetch(url, {
+    headers: { authorization: `Bearer ${token}`, ...headers },
+    signal: abort.signal,
+  })
+  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+  const messages: Message[] = []
+  let changed = Promise.withResolvers<void>()
+  let text = ''
+  const reading = (async () => {
+    const decoder = new TextDecoder()
+    let rest = ''
+    for await (const chunk of (isStream ? response.body : []) as AsyncIterable<Uint8Array>) {
+      const piece = decoder.decode(chunk, { stream: true })
+      text += piece
+      const blocks = (rest + piece).split('\n\n')
+      rest = blocks.pop() ?? ''
+      messages.push(...blocks.flatMap(messageOf))
+      changed.resolve()
+      changed = Promise.withResolvers()
+    }
+    return messages
+  })()
+  reading.catch(() => undefined)
+  return {
+    status: response.status,
+    headers: response.headers,
+    problem: isStream || response.status === 204 ? null : ((await response.json()) as { code: string }),
+    messages,
+    get text() {
+      return text
+    },
+    types: () => messages.flatMap(({ data }) => typesOf(data)),
+    async holds(condition) {
+      while (!condition()) await inTime(changed.promise, `a message; so far: ${text}`)
+    },
+    closed: reading,
+    cut: () => abort.abort(),
+    async [Symbol.asyncDispose]() {
+      abort.abort()
+      await reading.catch(() => undefined)
+    },
+  }
+}
+
+function typesOf(data: Message['data']): string[] {
+  if (data.type !== 'event') return [data.type]
+  return data.event.type === 'task.progress' ? [] : [data.event.type]
+}
+
+function messageOf(block: string): Message[] {
+  const fields = block.split('\n').map((line) => /^(\w*): ?(.*)$/.exec(line)?.slice(1) ?? [line, ''])
+  const data = fields.filter(([name]) => name === 'data').map(([, value]) => value)
+  if (data.length === 0) return []
+  const id = fields.findLast(([name]) => name === 'id')?.[1] ?? null
+  return [{ id, data: JSON.parse(data.join('\n')) }]
+}
