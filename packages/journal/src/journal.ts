@@ -20,7 +20,7 @@ import {
   type WatchOptions,
 } from './reader-options.ts'
 import { type ReaderRow, readerForgotten, readerList } from './reader-store.ts'
-import { createEventRegistry } from './registry.ts'
+import { createEventRegistry, type EventRegistry } from './registry.ts'
 import type { JournalSignal } from './signals.ts'
 import { LiveTail } from './tail.ts'
 import { LiveWatch, type Watch, type WatchHandler } from './watch.ts'
@@ -215,8 +215,7 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
     },
     read: (_ctx, after, limit) => readFrom(feed, after, limit),
     readBack: async (ctx, upTo, limit) => (await lastRows(db, ctx, upTo, limit)).map((row) => eventOf(row, registry)),
-    about: async (ctx, subject, filter) =>
-      (await rowsAbout(db, ctx, subject, filter)).map((row) => eventOf(row, registry)),
+    about: (...asked) => eventsAbout(db, registry, ...asked),
     hasReached: (ctx, position) => hasReached(db, ctx, position),
     reader(input: ReaderOptions, handle: EventHandler | TransactionalHandler) {
       const resolved = resolveOptions(READER_OPTIONS, input, {
@@ -279,9 +278,14 @@ async function lastRows(db: Database, ctx: BaseCtx, upTo: Position, limit: numbe
 
 const ABOUT_LIMIT = 1_000
 
-function rowsAbout(db: Database, ctx: Ctx, subject: string, { newestOf, since }: AboutFilter) {
+async function eventsAbout(
+  db: Database,
+  registry: EventRegistry,
+  ...[ctx, subject, { newestOf, since }]: Parameters<Journal['about']>
+): Promise<readonly JournalEvent[]> {
   const query = eventsOfSubject(ctx.tenant.id, subject, since, newestOf ?? null, ABOUT_LIMIT)
-  return db.read(ctx, (tx) => tx.many(query))
+  const rows = await db.read(ctx, (tx) => tx.many(query))
+  return rows.map((row) => eventOf(row, registry))
 }
 
 async function hasReached(db: Database, ctx: BaseCtx, position: string): Promise<boolean> {
