@@ -240,7 +240,7 @@ async function underSnapshot(context: BenchContext): Promise<Row[]> {
   const server = await context.postgres()
   await using ours = await openQueue('stoa', server)
   const before = (await drained(ours)).perSecond
-  const pool = new Pool({ connectionString: ours.url, max: 1 })
+  const pool = new Pool({ connectionString: ours.url, max: 1, idleTimeoutMillis: 0 })
   await pool.query('begin isolation level repeatable read')
   await pool.query('select 1')
   context.say('a snapshot is held for three minutes')
