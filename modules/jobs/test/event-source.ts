@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { get, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { inTime } from '@stoa/testkit'
 
 /** A message of a stream. */
@@ -10,9 +12,7 @@ interface Message {
 /** A stream of a test: what came, and waiting for it. */
 export interface TestStream extends AsyncDisposable {
   readonly status: number
-  readonly headers: Headers
-  /** The problem, of an answer that is no stream. */
-  readonly problem: { readonly code: string } | null
+  readonly headers: IncomingHttpHeaders
   readonly messages: Message[]
   /** All that came, as text. */
   readonly text: string
@@ -26,26 +26,20 @@ export interface TestStream extends AsyncDisposable {
   cut(): void
 }
 
-/** Asks for a stream. */
+/** Asks for a stream, on a connection of its own. */
 export async function follow(
   url: string,
   token: string,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<TestStream> {
-  const abort = new AbortController()
-  const response = await fetch(url, {
-    headers: { authorization: `Bearer ${token}`, ...headers },
-    signal: abort.signal,
-  })
-  const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true
+  const request = get(url, { agent: false, headers: { authorization: `Bearer ${token}`, ...headers } })
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
   const messages: Message[] = []
   let changed = Promise.withResolvers<void>()
   let text = ''
   const reading = (async () => {
-    const decoder = new TextDecoder()
     let rest = ''
-    for await (const chunk of (isStream ? response.body : []) as AsyncIterable<Uint8Array>) {
-      const piece = decoder.decode(chunk, { stream: true })
+    for await (const piece of response.setEncoding('utf8') as AsyncIterable<string>) {
       text += piece
       const blocks = (rest + piece).split('\n\n')
       rest = blocks.pop() ?? ''
@@ -56,10 +50,10 @@ export async function follow(
     return messages
   })()
   reading.catch(() => undefined)
+  const cut = () => void request.destroy()
   return {
-    status: response.status,
+    status: response.statusCode ?? 0,
     headers: response.headers,
-    problem: isStream || response.status === 204 ? null : ((await response.json()) as { code: string }),
     messages,
     get text() {
       return text
@@ -69,9 +63,9 @@ export async function follow(
       while (!condition()) await inTime(changed.promise, `a message; so far: ${text}`)
     },
     closed: reading,
-    cut: () => abort.abort(),
+    cut,
     async [Symbol.asyncDispose]() {
-      abort.abort()
+      cut()
       await reading.catch(() => undefined)
     },
   }

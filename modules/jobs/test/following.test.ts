@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { engines } from '@stoa/testkit'
-import { follow } from './event-source.ts'
+import { follow, type TestStream } from './event-source.ts'
 import { type Suite, startSuite } from './setup.ts'
 
 const LIFE = ['task.queued', 'task.started', 'task.done']
@@ -23,7 +23,7 @@ for (const engine of engines) {
       const id = await ask()
       await using stream = await follow(at(id), 'pooled *')
       assert.deepEqual(
-        ['content-type', 'x-accel-buffering', 'cache-control'].map((name) => stream.headers.get(name)),
+        ['content-type', 'x-accel-buffering', 'cache-control'].map((name) => stream.headers[name]),
         ['text/event-stream; charset=utf-8', 'no', 'no-store, no-transform'],
       )
       await stream.holds(() => stream.types().length === 1)
@@ -47,6 +47,7 @@ for (const engine of engines) {
       const messages = await late.closed
       assert.deepEqual(late.types(), LIFE)
       await using again = await follow(at(id), 'pooled *', { 'last-event-id': messages.at(-1)?.id ?? '' })
+      await again.closed
       assert.deepEqual([again.status, again.text], [204, ''])
       await using rest = await follow(`${at(id)}?position=${messages[0]?.id}`, 'pooled *')
       await rest.closed
@@ -126,15 +127,19 @@ for (const engine of engines) {
       await using bench = await setup({ maxStreamsPerTenant: 1 })
       const { ask, at } = bench
       const id = await ask()
+      const problemOf = async (stream: TestStream) => {
+        await stream.closed
+        return [stream.status, JSON.parse(stream.text).code]
+      }
       await using foreign = await follow(at(id), 'neighbour *')
-      assert.deepEqual([foreign.status, foreign.problem?.code], [404, 'job_not_found'])
+      assert.deepEqual(await problemOf(foreign), [404, 'job_not_found'])
       await using forbidden = await follow(at(id), 'pooled jobs:write')
       assert.equal(forbidden.status, 403)
       await using open = await follow(at(id), 'pooled *')
       assert.equal(open.status, 200)
       await using beyond = await follow(at(id), 'pooled *')
-      assert.deepEqual([beyond.status, beyond.problem?.code], [429, 'too_many_connections'])
-      assert.match(beyond.headers.get('retry-after') ?? '', /^[1-9]$/)
+      assert.deepEqual(await problemOf(beyond), [429, 'too_many_connections'])
+      assert.match(beyond.headers['retry-after'] ?? '', /^[1-9]$/)
     })
 
     it('ends when the process stops, and says when to come back', async () => {
