@@ -1,9 +1,12 @@
 import { assertCompatible, type Database, tenantBySlug, tenantList } from '@stoa/db'
 import { type ApiKeys, createApiKeys } from '@stoa/http'
-import { assertOwnJournal, createJournal } from '@stoa/journal'
+import { announceTasks } from '@stoa/jobs'
+import { assertOwnJournal, createJournal, type Hints, type Journal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, didYouMean, Resources, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
+import { createQueue, type Queue } from '@stoa/queue'
 import type { RootLogger } from '@stoa/telemetry'
 import type { Config } from './config/config.ts'
+import type { InstallationSecret } from './config/secrets.ts'
 import { asSentence, Refusal } from './failure.ts'
 import { openSecret } from './installation.ts'
 import { events, migrationSets, permissions } from './manifest.ts'
@@ -34,6 +37,37 @@ export async function withApiKeys<T>(
   program: Program,
   work: (installation: Installation & { readonly apiKeys: ApiKeys }) => Promise<T>,
 ): Promise<T> {
+  return await withJournal(program, async ({ hints: _, resources, ...opened }) => {
+    const { db, journal, log, secret } = opened
+    const names = Object.keys(permissions)
+    const deps = { db, log, clock: systemClock, secret, journal, permissions: names }
+    return await work({ ...opened, apiKeys: resources.use(createApiKeys(deps)) })
+  })
+}
+
+/** An installation with its queue. */
+export interface OpenQueue extends Installation {
+  /** It knows no kinds of jobs, so it runs none. */
+  readonly queue: Queue
+}
+
+/** Opens an installation whose schema is that of this release, and its queue. */
+export async function withQueue<T>(program: Program, work: (installation: OpenQueue) => Promise<T>): Promise<T> {
+  return await withJournal(program, async ({ hints, resources, ...opened }) => {
+    const { db, journal, log } = opened
+    const deps = { db, log, clock: systemClock, hints, announce: announceTasks(journal) }
+    return await work({ ...opened, queue: resources.use(createQueue({}, deps), 'queue') })
+  })
+}
+
+interface OpenJournal extends Installation {
+  readonly journal: Journal
+  readonly hints: Hints
+  readonly secret: InstallationSecret['derive']
+  readonly resources: Resources
+}
+
+async function withJournal<T>(program: Program, work: (opened: OpenJournal) => Promise<T>): Promise<T> {
   return await withDatabase(program, async (installation) => {
     const { config, ctx, db, log } = installation
     await assertCompatible(db, migrationSets)
@@ -44,9 +78,7 @@ export async function withApiKeys<T>(
     const hints = resources.use(await openHints(config, db, deps), 'hints')
     const journal = createJournal({ events }, { ...deps, hints })
     await journal.ensurePartitions(ctx)
-    const names = Object.keys(permissions)
-    const apiKeys = resources.use(createApiKeys({ ...deps, journal, permissions: names }))
-    return await work({ ...installation, apiKeys })
+    return await work({ ...installation, journal, hints, secret, resources })
   })
 }
 

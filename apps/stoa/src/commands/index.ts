@@ -1,5 +1,15 @@
 import type { Command } from '../command-line.ts'
 import { doctor } from './doctor.ts'
+import {
+  jobCancelled,
+  jobRedriven,
+  jobRetried,
+  jobShown,
+  jobsListed,
+  jobsPaused,
+  jobsResumed,
+  lanesListed,
+} from './jobs.ts'
 import { journalAdopt } from './journal.ts'
 import { keyCreate, keyRevoke, keysListed } from './key.ts'
 import { migrate } from './migrate.ts'
@@ -20,5 +30,13 @@ export const COMMANDS: readonly Command[] = [
   keyCreate,
   keysListed,
   keyRevoke,
+  jobsListed,
+  jobShown,
+  jobRetried,
+  jobCancelled,
+  jobRedriven,
+  jobsPaused,
+  jobsResumed,
+  lanesListed,
   journalAdopt,
 ]
