@@ -4,13 +4,30 @@
  * what one of them has had already is passed over where all events are counted.
  */
 import { earlier, type Position } from './position.ts'
-import { type Ending, endingOf, RealtimeError, type Wire, type WireListener, type WireOptions } from './wire.ts'
+import {
+  type ChannelEvent,
+  type Ending,
+  endingOf,
+  RealtimeError,
+  type Wire,
+  type WireListener,
+  type WireOptions,
+} from './wire.ts'
 
 /** Twice the comments of the server may be missing. */
 const SILENCE_MS = 40_000
 
-// biome-ignore lint/suspicious/noExplicitAny: what comes from the server is read field by field
-type Message = any
+/** What the server says. */
+type Message =
+  | { readonly type: 'open'; readonly channels: readonly string[]; readonly position: Position }
+  | { readonly type: 'event'; readonly channel: string; readonly event: ChannelEvent }
+  | {
+      readonly type: 'resync'
+      readonly channels: readonly string[]
+      readonly position: Position
+      readonly reason: string
+    }
+  | { readonly type: 'close'; readonly code: string }
 
 /** A connection by server-sent events. */
 export function openEventWire(options: WireOptions): Wire {
@@ -99,18 +116,24 @@ class EventWire implements Wire {
   }
 
   #hear(message: Message): void {
-    const { channel, channels, position, type } = message
-    if (type === 'event') {
-      this.#channels.set(channel, message.event.position)
-      this.#listener.events(channel, [message.event])
-    } else if (type === 'open') {
-      for (const name of channels) this.#listener.subscribed(name, position)
-    } else if (type === 'resync') {
-      for (const name of channels) {
-        this.#channels.set(name, position)
-        this.#listener.resync(name, position, message.reason)
-      }
-    } else if (type === 'close') this.#finish(endingOf(message.code, this.#retryMs))
+    switch (message.type) {
+      case 'event':
+        this.#channels.set(message.channel, message.event.position)
+        this.#listener.events(message.channel, [message.event])
+        break
+      case 'open':
+        for (const name of message.channels) this.#listener.subscribed(name, message.position)
+        break
+      case 'resync':
+        for (const name of message.channels) {
+          this.#channels.set(name, message.position)
+          this.#listener.resync(name, message.position, message.reason)
+        }
+        break
+      case 'close':
+        this.#finish(endingOf(message.code, this.#retryMs))
+        break
+    }
   }
 
   /** A channel that begins now must not begin where the others stand. */

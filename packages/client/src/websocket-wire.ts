@@ -1,11 +1,35 @@
-import { endingOf, RealtimeError, type Wire, type WireListener, type WireOptions } from './wire.ts'
+import type { Position } from './position.ts'
+import { type ChannelEvent, endingOf, RealtimeError, type Wire, type WireListener, type WireOptions } from './wire.ts'
 
 /** In silence of so many pings the other side counts as gone. */
 const SILENT_PINGS = 2
 const PING_MS = 25_000
 
-// biome-ignore lint/suspicious/noExplicitAny: what comes from the server is read field by field
-type Message = any
+/** What the server says. */
+type Message =
+  | { readonly type: 'welcome'; readonly pingMs: number }
+  | { readonly type: 'subscribed'; readonly channel: string; readonly position: Position }
+  | { readonly type: 'unsubscribed'; readonly channel: string; readonly code?: string }
+  | { readonly type: 'events'; readonly channel: string; readonly events: readonly ChannelEvent[] }
+  | { readonly type: 'resync'; readonly channel: string; readonly position: Position; readonly reason: string }
+  | { readonly type: 'tick'; readonly position: Position }
+  | { readonly type: 'members'; readonly channel: string; readonly members: readonly string[] }
+  | {
+      readonly type: 'presence'
+      readonly channel: string
+      readonly joined: readonly string[]
+      readonly left: readonly string[]
+    }
+  | { readonly type: 'accepted'; readonly id: number }
+  | Refusal
+
+/** Of what we said with this number. */
+interface Refusal {
+  readonly type: 'error'
+  readonly id: number
+  readonly code: string
+  readonly message: string
+}
 
 /** A connection by WebSocket. A browser cannot add a header to one, so the first message says who we are. */
 export function openWebSocketWire(options: WireOptions, Socket: typeof WebSocket = WebSocket): Wire {
@@ -69,27 +93,52 @@ class WebSocketWire implements Wire {
     if (this.#over) return
     this.#silentPings = 0
     this.#listen()
-    const message = JSON.parse(text) as Message
-    const { channel, position, type } = message
-    if (type === 'events') this.#listener.events(channel, message.events)
-    else if (type === 'tick') this.#listener.tick(position)
-    else if (type === 'resync') this.#listener.resync(channel, position, message.reason)
-    else if (type === 'subscribed') this.#listener.subscribed(channel, position)
-    else if (type === 'unsubscribed' && message.code !== undefined) {
-      this.#listener.refused(channel, new RealtimeError(message.code, 'The channel is not yours any more.'))
-    } else if (type === 'members') this.#listener.members(channel, message.members)
-    else if (type === 'presence') this.#listener.presence(channel, message.joined, message.left)
-    else if (type === 'accepted') {
-      this.#said.get(message.id)?.resolve()
-      this.#said.delete(message.id)
-    } else if (type === 'error') this.#refuse(message)
-    else if (type === 'welcome') {
-      this.#pingMs = message.pingMs
-      this.#listener.opened()
+    this.#take(JSON.parse(text) as Message)
+  }
+
+  /** What a later server may say besides is passed over. */
+  #take(message: Message): void {
+    const listener = this.#listener
+    switch (message.type) {
+      case 'events':
+        listener.events(message.channel, message.events)
+        break
+      case 'tick':
+        listener.tick(message.position)
+        break
+      case 'resync':
+        listener.resync(message.channel, message.position, message.reason)
+        break
+      case 'subscribed':
+        listener.subscribed(message.channel, message.position)
+        break
+      case 'unsubscribed':
+        if (message.code !== undefined) {
+          const gone = new RealtimeError(message.code, 'The channel is not yours any more.')
+          listener.refused(message.channel, gone)
+        }
+        break
+      case 'members':
+        listener.members(message.channel, message.members)
+        break
+      case 'presence':
+        listener.presence(message.channel, message.joined, message.left)
+        break
+      case 'accepted':
+        this.#said.get(message.id)?.resolve()
+        this.#said.delete(message.id)
+        break
+      case 'error':
+        this.#refuse(message)
+        break
+      case 'welcome':
+        this.#pingMs = message.pingMs
+        listener.opened()
+        break
     }
   }
 
-  #refuse({ code, id, message }: Message): void {
+  #refuse({ code, id, message }: Refusal): void {
     const retryable = ['internal', 'overloaded', 'rate_limited', 'unavailable'].includes(code)
     const error = new RealtimeError(code, message, retryable)
     this.#said.get(id)?.reject(error)
@@ -125,12 +174,16 @@ class WebSocketWire implements Wire {
     this.#over = true
     clearTimeout(this.#timer)
     this.#giveUp()
-    let said: Message = {}
-    try {
-      said = JSON.parse(reason)
-    } catch {
-      // It was cut, or closed by somebody in between.
-    }
-    this.#listener.ended(endingOf(said?.code, said?.retryMs))
+    const { code, retryMs } = reasonOf(reason)
+    this.#listener.ended(endingOf(code, retryMs))
+  }
+}
+
+/** What the server gave as the reason of a close; nothing when it was cut, or closed by somebody in between. */
+function reasonOf(text: string): { readonly code?: string; readonly retryMs?: number } {
+  try {
+    return (JSON.parse(text) as object | null) ?? {}
+  } catch {
+    return {}
   }
 }

@@ -79,8 +79,8 @@ for (const engine of engines) {
           if (n === 1) throw cancelJob('not wanted any more')
           if (n === 2 && attempt < 3) throw snoozeJob(1)
           if (n === 3 && attempt < 2) throw retryAfter(1, 'slow down', new Error('429'))
-          // biome-ignore lint/style/useThrowOnlyError: what people throw
-          if (n === 4) throw { odd: true }
+          // What people throw is not always an error.
+          return n === 4 ? Promise.reject({ odd: true }) : undefined
         },
         { retries: 1 },
       )
