@@ -8,7 +8,7 @@ import { jobsModule } from '@stoa/jobs'
 import { type EventDefinition, journalErrors, journalMigrations, journalPermissions } from '@stoa/journal'
 import { type ErrorSpec, errors } from '@stoa/kernel'
 import { linksModule } from '@stoa/links'
-import { mailErrors, mailMigrations } from '@stoa/mail'
+import { mailModule } from '@stoa/mail-room'
 import type { Module } from '@stoa/module'
 import { queueErrors, queueMigrations } from '@stoa/queue'
 import { type ChannelKind, realtimeErrors, realtimePermissions } from '@stoa/realtime'
@@ -16,7 +16,7 @@ import { secretErrors } from './config/secrets.ts'
 import { stoaMigrations } from './migrations/index.ts'
 
 /** The rooms. */
-export const modules: readonly Module[] = [linksModule, jobsModule]
+export const modules: readonly Module[] = [linksModule, jobsModule, mailModule]
 
 /** Every migration, in the order in which they run. */
 export const migrationSets: readonly MigrationSet[] = [
@@ -24,7 +24,6 @@ export const migrationSets: readonly MigrationSet[] = [
   journalMigrations,
   httpMigrations,
   queueMigrations,
-  mailMigrations,
   stoaMigrations,
   ...modules.map((module) => module.migrations),
 ]
@@ -35,7 +34,6 @@ export const errorTables: Readonly<Record<string, Readonly<Record<string, ErrorS
   http: protocolErrors,
   apiKeys: apiKeyErrors,
   journal: journalErrors,
-  mail: mailErrors,
   queue: queueErrors,
   realtime: realtimeErrors,
   migrations: migrationErrors,

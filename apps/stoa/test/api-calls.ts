@@ -42,6 +42,15 @@ async function newTask(client: TestClient): Promise<{ readonly params: { readonl
   return { params: { id } }
 }
 
+/** A message that waits: nobody runs its task. Its id is that of the task. */
+async function newMail(client: TestClient): Promise<{ readonly params: { readonly id: string } }> {
+  const input = { to: [`${randomUUID()}@example.org`], subject: `Subject ${randomUUID()}`, text: 'Hello' }
+  const { id } = (
+    await client.send<{ readonly id: string }>('POST', '/api/v1/tasks', { body: { kind: 'mail.send', input } })
+  ).body
+  return { params: { id } }
+}
+
 const ofLink = async (client: TestClient) => ({ params: { id: (await newLink(client)).id } })
 const ofKey = async (client: TestClient) => ({ params: { id: await newKey(client) } })
 const firstVersion = { headers: { 'if-match': '"1"' } }
@@ -89,6 +98,12 @@ export const apiCalls: ApiCalls = {
     return call
   },
   listTaskKinds: () => ({}),
+  listMail: async (client) => {
+    await newMail(client)
+    await newMail(client)
+    return {}
+  },
+  getMail: newMail,
   createApiKey: () => ({ body: { ...keyBody(), expiresAt: '2099-01-02T03:04:05Z' } }),
   listApiKeys: async (client) => {
     await newKey(client)

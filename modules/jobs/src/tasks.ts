@@ -3,18 +3,9 @@
  * the transaction of the request.
  */
 import type { Database } from '@stoa/db'
-import {
-  type Ctx,
-  errors,
-  type FieldError,
-  hasPermission,
-  idTime,
-  isError,
-  requirePermission,
-  StoaError,
-} from '@stoa/kernel'
+import { type Ctx, errors, type FieldError, hasPermission, idTime, requirePermission, StoaError } from '@stoa/kernel'
 import type { Columns } from '@stoa/module'
-import { type JobDefinition, type JobRow, queueErrors } from '@stoa/queue'
+import { type JobDefinition, type JobRow, type OpenTo, queueErrors } from '@stoa/queue'
 import type { NewTask, Task, TaskKind } from './contract.ts'
 import { STATES_OF, taskOf } from './task.ts'
 
@@ -47,7 +38,7 @@ export class Tasks {
   kinds(ctx: Ctx): TaskKind[] {
     requirePermission(ctx, 'jobs:read')
     return [...this.#deps.queue.definitions.values()]
-      .flatMap((job) => (job.api ? [kindOf(ctx, job, job.api.permission)] : []))
+      .flatMap((job) => (job.api ? [kindOf(ctx, job, job.api)] : []))
       .sort((a, b) => (a.kind < b.kind ? -1 : 1))
   }
 
@@ -65,8 +56,7 @@ export class Tasks {
       const { queue } = this.#deps
       const options = at === null ? {} : { runAt: at }
       try {
-        if (!job.unique) return newTask(ctx, job, queue.enqueue(ctx, tx, job, input, options), at)
-        const { id, isNew } = await queue.enqueueOnce(ctx, tx, job, input, options)
+        const { id, isNew } = await queue.ask(ctx, tx, job, input, options)
         return isNew ? newTask(ctx, job, id, at) : taskOf(await queue.operations.job(ctx, id))
       } catch (error) {
         throw inBody(error)
@@ -178,7 +168,7 @@ function newTask(ctx: Ctx, { name }: JobDefinition, id: string, at: Date | null)
   }
 }
 
-function kindOf(ctx: Ctx, job: JobDefinition, permission: string): TaskKind {
+function kindOf(ctx: Ctx, job: JobDefinition, { acceptance, permission }: OpenTo): TaskKind {
   return {
     kind: job.name,
     description: job.description,
@@ -187,14 +177,17 @@ function kindOf(ctx: Ctx, job: JobDefinition, permission: string): TaskKind {
     external: false,
     timeoutSeconds: job.timeoutMs / 1_000,
     retries: job.retries,
-    maxInputBytes: job.maxInputBytes,
-    inputSchema: job.input,
+    maxInputBytes: (acceptance ?? job).maxInputBytes,
+    inputSchema: (acceptance ?? job).input,
   }
 }
 
-/** The queue says where in the input it is wrong; callers want to know where in their body. */
+/**
+ * The queue says where in the input it is wrong; callers want to know where in their body. What the kind itself refuses
+ * is an input that does not fit it, too.
+ */
 function inBody(error: unknown): unknown {
-  if (!isError(error, queueErrors.job_input_invalid)) return error
+  if (!(error instanceof StoaError && error.kind === 'invalid')) return error
   const fields: FieldError[] = (error.fields ?? []).map((field) => ({ ...field, pointer: `/body${field.pointer}` }))
   return new StoaError(queueErrors.job_input_invalid, { fields, message: error.message, cause: error })
 }

@@ -5,6 +5,7 @@
  * of a bounce.
  */
 import { domainToASCII } from 'node:url'
+import { errors, StoaError } from '@stoa/kernel'
 import { isPlainText } from './fields.ts'
 
 /** An address, with the name of whoever it belongs to where that is known. */
@@ -57,6 +58,18 @@ export function mailboxOf(input: unknown): Mailbox | AddressFault {
     return { code: 'too_long', message: `the name must have at most ${MAX_NAME_LENGTH} characters` }
   }
   return { address, name: called }
+}
+
+/**
+ * An address as people write it into a setting: `Shop <shop@example.org>`, or the bare one.
+ *
+ * @throws StoaError `invalid_options`
+ */
+export function writtenAddress(text: string): Mailbox {
+  const [, name, address] = /^\s*"?([^"<>]*?)"?\s*<([^<>]+)>\s*$/.exec(text) ?? []
+  const box = mailboxOf(address === undefined ? text : { address, name })
+  if (isMailbox(box)) return box
+  throw new StoaError(errors.invalid_options, { message: `the address ${box.message}` })
 }
 
 const tooLong: AddressFault = {

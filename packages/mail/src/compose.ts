@@ -10,6 +10,8 @@ import { type SenderRow, senderOf } from './sender-store.ts'
 
 /** How to compose. */
 export interface ComposeOptions {
+  /** A UUIDv7 that nothing else has: that of the job which will deliver the message, say. Default: a new one. */
+  readonly id?: string | undefined
   /** JSON pointer to the message within what the caller sent, such as `/body`: where faults are. Default: empty. */
   readonly pointer?: string | undefined
 }
@@ -20,14 +22,13 @@ export async function composeMessage(
   ctx: Ctx,
   tx: Tx,
   input: MailInput,
-  { pointer = '' }: ComposeOptions = {},
+  { id = newId(ctx.clock), pointer = '' }: ComposeOptions = {},
 ): Promise<string> {
   if (tx.tenantId !== ctx.tenant.id) throw new TypeError('mail is composed in a transaction of its own tenant')
   const mail = checkedMail(input, ground.limits, pointer)
   const row = await tx.maybe(senderOf(ctx.tenant.id))
   const from = chosenFrom(ground, row, mail, pointer)
   const replyTo = mail.replyTo ?? replyToOf(row)
-  const id = newId(ctx.clock)
   const at = new Date(ctx.clock.now())
   const messageId = `<${id}@${from.address.slice(from.address.lastIndexOf('@') + 1)}>`
   const content = await mimeOf(mail, { from, replyTo, messageId, date: at })

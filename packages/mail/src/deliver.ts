@@ -19,6 +19,7 @@ import { type Ctx, StoaError } from '@stoa/kernel'
 import { sameAddressAs } from './address.ts'
 import { MailDeliveryError } from './delivery-error.ts'
 import { mailErrors } from './errors.ts'
+import { waitAgain } from './give-up.ts'
 import type { MailGround } from './mail-deps.ts'
 import {
   attemptBegun,
@@ -42,6 +43,8 @@ import type { Delivery, Refusal } from './transport.ts'
 
 /** How to deliver. */
 export interface DeliverOptions {
+  /** Tries a message again that is `failed`: whoever was refused or given up waits again. Default false. */
+  readonly again?: boolean | undefined
   /** Gives the attempt up: the message waits again. */
   readonly signal?: AbortSignal | undefined
 }
@@ -55,12 +58,15 @@ export async function deliverMessage(
   ground: MailGround,
   ctx: Ctx,
   id: string,
-  { signal }: DeliverOptions = {},
+  { again = false, signal }: DeliverOptions = {},
 ): Promise<MailMessage> {
   const { db, transport } = ground
   if (signal?.aborted) throw new MailDeliveryError('interrupted', { cause: signal.reason })
   if (db.inTransaction()) throw new StoaError(mailErrors.mail_inside_transaction)
-  const begun = await db.transaction(ctx, (tx) => begin(ground, ctx, tx, checkedId(id)))
+  const begun = await db.transaction(ctx, async (tx) => {
+    if (again) await waitAgain(ground, ctx, tx, checkedId(id))
+    return begin(ground, ctx, tx, checkedId(id))
+  })
   if (!begun.sends) return outcome(begun.message, null)
   let delivery: Delivery | MailDeliveryError
   try {

@@ -50,6 +50,12 @@ export async function requeueMessage(ground: MailGround, ctx: Ctx, tx: Tx, id: s
   return messageOf(row, recipients)
 }
 
+/** A message that has failed waits again; any other stays as it is. */
+export async function waitAgain(ground: MailGround, ctx: Ctx, tx: Tx, id: string): Promise<void> {
+  const { state } = found(await tx.maybe(messageForUpdate(ctx.tenant.id, id)))
+  if (state === 'failed') await requeueMessage(ground, ctx, tx, id)
+}
+
 async function notSending(ctx: Ctx, tx: Tx, id: string): Promise<void> {
   const { state } = found(await tx.maybe(messageForUpdate(ctx.tenant.id, checkedId(id))))
   if (state === 'sending') throw new StoaError(mailErrors.mail_in_flight)

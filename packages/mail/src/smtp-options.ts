@@ -74,7 +74,7 @@ export function isLoopback(host: string): boolean {
 
 /**
  * Options from an address: `smtps://user:password@mail.example.org`, `smtp://relay.example.org:2525?security=none`.
- * `smtps` is `tls`; reserved characters of user and password are percent-encoded.
+ * `smtps` is `tls`; `timeoutMs` can be said too; reserved characters of user and password are percent-encoded.
  *
  * @throws StoaError `invalid_options`, without the password
  */
@@ -87,12 +87,17 @@ export function smtpOptionsOf(url: string): SmtpTransportOptions {
   }
   if (!['', '/'].includes(parsed.pathname) || parsed.hash !== '') throw wrong('has no path')
   const security = parsed.protocol === 'smtps:' ? 'tls' : parsed.searchParams.get('security')
-  parsed.searchParams.delete('security')
-  for (const name of parsed.searchParams.keys()) throw wrong(`has an unknown parameter '${name}'; there is 'security'`)
+  const timeoutMs = parsed.searchParams.get('timeoutMs')
+  for (const name of parsed.searchParams.keys()) {
+    if (!['security', 'timeoutMs'].includes(name)) {
+      throw wrong(`has an unknown parameter '${name}'; there are 'security' and 'timeoutMs'`)
+    }
+  }
   return {
     host: parsed.hostname.replace(/^\[|\]$/g, ''),
     ...(parsed.port !== '' && { port: Number(parsed.port) }),
     ...(security !== null && { security: security as SmtpSettings['security'] }),
+    ...(timeoutMs !== null && { timeoutMs: Number(timeoutMs) }),
     ...(parsed.username !== '' && { user: decoded(parsed.username, wrong) }),
     ...(parsed.password !== '' && { password: decoded(parsed.password, wrong) }),
   }

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startSmtpServer, type Taken } from '@stoa/testkit'
 import {
   createFolderTransport,
   createSesTransport,
@@ -9,7 +10,6 @@ import {
   type MailTransport,
 } from '../src/index.ts'
 import { SES_KEYS, SES_REGION, startSesServer } from './ses-server.ts'
-import { startSmtpServer, type Taken } from './smtp-server.ts'
 
 /** A way in which a provider fails, and what is made of it. */
 interface Failing {

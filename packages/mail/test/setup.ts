@@ -1,6 +1,6 @@
 import { createTenant, type Database } from '@stoa/db'
 import { type Ctx, newId } from '@stoa/kernel'
-import { type Engine, openTestDatabase, testCtx } from '@stoa/testkit'
+import { type Engine, openTestDatabase, startSmtpServer, type TestSmtpServer, testCtx } from '@stoa/testkit'
 import {
   createMail,
   createSmtpTransport,
@@ -11,7 +11,6 @@ import {
   type MailTransport,
   mailMigrations,
 } from '../src/index.ts'
-import { startSmtpServer, type TestSmtpServer } from './smtp-server.ts'
 
 export const KEY = Buffer.alloc(32, 7)
 

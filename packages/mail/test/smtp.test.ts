@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { describe, it } from 'node:test'
-import { eventually, inTime } from '@stoa/testkit'
+import { eventually, inTime, startSmtpServer } from '@stoa/testkit'
 import { createSmtpTransport, MailDeliveryError, type SmtpTransportOptions } from '../src/index.ts'
 import { makeCertificate } from './certificates.ts'
 import { outgoing } from './outgoing.ts'
 import { startRawServer } from './raw-server.ts'
-import { startSmtpServer } from './smtp-server.ts'
 
 const here = (port: number, over: Partial<SmtpTransportOptions> = {}) =>
   createSmtpTransport({ host: '127.0.0.1', port, security: 'none', ...over })

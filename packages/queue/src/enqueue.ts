@@ -3,7 +3,7 @@ import { type BaseCtx, type Ctx, newId, StoaError } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { queueErrors } from './errors.ts'
-import type { JobDefinition } from './job.ts'
+import type { Acceptance, JobDefinition } from './job.ts'
 import { type Extras, jobsEnqueued, type LiveState, type Origin, uniqueJobEnqueued } from './job-store.ts'
 
 /** What may be said of one job besides its input. */
@@ -23,6 +23,8 @@ export interface Kinship {
   readonly parentId?: string
   /** How many children it waits for. */
   readonly awaits?: number
+  /** Its id, when somebody had to know it before. Default: a new one. */
+  readonly id?: string
 }
 
 /** A job that is about to be stored. */
@@ -47,7 +49,7 @@ const validators = new WeakMap<TSchema, Validator>()
 const origins = new WeakMap<BaseCtx, string>()
 
 /** The compiled schema of a kind's input. */
-export function validatorOf(definition: JobDefinition): Validator {
+export function validatorOf(definition: Pick<JobDefinition, 'input'>): Validator {
   let validator = validators.get(definition.input)
   if (!validator) {
     validator = Compile(definition.input) as Validator
@@ -75,7 +77,7 @@ export function newJob<T extends TSchema>(
   const extras = extrasOf(definition, input, kinship)
   return {
     tenantId: ctx.tenant.id,
-    id: newId(ctx.clock),
+    id: kinship.id ?? newId(ctx.clock),
     kind: definition.name,
     lane,
     rank: -priority,
@@ -154,8 +156,16 @@ function checkedKey(key: unknown): string {
   })
 }
 
+/** What a caller from outside may send: its shape and its size. */
+type Asked = Pick<JobDefinition, 'input' | 'maxInputBytes' | 'name'>
+
+/** What is asked for a job with. @throws StoaError `job_input_invalid`, `job_input_too_large` */
+export function checkAsked(name: string, { input, maxInputBytes }: Acceptance, asked: unknown): void {
+  encodedInput({ name, input, maxInputBytes }, asked)
+}
+
 /** @throws StoaError `job_input_invalid`, `job_input_too_large` */
-function encodedInput(definition: JobDefinition, input: unknown): string {
+function encodedInput(definition: Asked, input: unknown): string {
   const validator = validatorOf(definition)
   if (!validator.Check(input)) throw invalidInput(definition, validator, input)
   const text = JSON.stringify(input) ?? 'null'
@@ -172,7 +182,7 @@ function encodedInput(definition: JobDefinition, input: unknown): string {
 }
 
 /** The error that says what is wrong with an input. */
-function invalidInput(definition: JobDefinition, validator: Validator, input: unknown): StoaError {
+function invalidInput(definition: Asked, validator: Validator, input: unknown): StoaError {
   const fields = validator
     .Errors(input)
     .slice(0, 10)

@@ -3,6 +3,7 @@ export type { InstrumentJob } from './attempt.ts'
 export type { EnqueueOptions } from './enqueue.ts'
 export { queueErrors } from './errors.ts'
 export {
+  type Acceptance,
   type Concurrency,
   defineJob,
   type JobDefinition,
@@ -28,6 +29,6 @@ export type { EndedChild, RunningJob } from './running-job.ts'
 export type { ScheduleRow } from './schedule-store.ts'
 export type { ScheduleSpec, Schedules } from './schedules.ts'
 export type { AttemptOutcome, QueueSignal } from './signals.ts'
-export { cancelJob, type JobFailure, retryAfter, snoozeJob } from './verdict.ts'
+export { cancelJob, giveUpJob, type JobFailure, retryAfter, snoozeJob } from './verdict.ts'
 export type { Worker } from './worker.ts'
 export type { WorkerOptions } from './worker-options.ts'

@@ -2,9 +2,12 @@
  * A kind of job: what it takes, how it is tried, and what it does. A definition is a plain frozen object; nothing
  * happens when it is made. Programs that only enqueue need the definition without `run`.
  */
+import type { Tx } from '@stoa/db'
 import { type Ctx, type OptionsInput, type OptionsSpec, type Resolved, resolveOptions } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
 import type { RunningJob } from './running-job.ts'
+
+const MAX_INPUT_BYTES = 16_777_216
 
 const JOB_OPTIONS = {
   description: { type: 'string', default: '', maxLength: 500 },
@@ -14,7 +17,7 @@ const JOB_OPTIONS = {
   retries: { type: 'integer', default: 8, min: 0, max: 100 },
   retryMinMs: { type: 'integer', default: 1_000, min: 0, max: 86_400_000 },
   retryMaxMs: { type: 'integer', default: 3_600_000, min: 0, max: 604_800_000 },
-  maxInputBytes: { type: 'integer', default: 262_144, min: 1, max: 16_777_216 },
+  maxInputBytes: { type: 'integer', default: 262_144, min: 1, max: MAX_INPUT_BYTES },
   tracked: { type: 'boolean', default: false },
 } as const satisfies OptionsSpec
 
@@ -34,10 +37,31 @@ export interface Unique<Input> {
   readonly windowMs?: number
 }
 
-/** Who may ask for jobs of a kind from outside: over an API, say. */
+/** Who may ask for jobs of a kind from outside: over an API, say; and with what. */
 export interface OpenTo {
   /** What whoever asks needs, such as `links:write`. */
   readonly permission: string
+  /** Default: they send the input of the job. */
+  readonly acceptance?: Acceptance
+}
+
+/**
+ * What callers from outside send, where it is not what the job is to keep: a message goes into the outbox, and the job
+ * has its id.
+ */
+export interface Acceptance {
+  /** The shape of what they send. Checked before `accept` sees it. */
+  readonly input: TSchema
+  /** Its size as JSON, up to 16 MiB. */
+  readonly maxInputBytes: number
+  /**
+   * Makes the input of the job, in the transaction that enqueues it: what is written here and the job share a commit.
+   *
+   * @param input takes whatever type the schema says
+   * @param id of the job
+   * @throws StoaError of the kind `invalid`, whose fields point into `/input`
+   */
+  accept(ctx: Ctx, tx: Tx, input: unknown, id: string): Promise<unknown>
 }
 
 /** Whether a job may start now, and if not, when to ask again. */
@@ -125,7 +149,9 @@ export function defineJob<const T extends TSchema, Result = unknown>(spec: JobSp
     relations: [(o) => (o.retryMinMs <= o.retryMaxMs ? null : 'retryMinMs must not be above retryMaxMs')],
   })
   checkRange(name, 'concurrency.limit', concurrency?.limit, 1, 1_000)
+  checkRange(name, 'api.acceptance.maxInputBytes', api?.acceptance?.maxInputBytes, 1, MAX_INPUT_BYTES)
   checkRange(name, 'unique.windowMs', unique?.windowMs, 1_000, 366 * 86_400_000)
+  if (unique && api?.acceptance) throw new TypeError(`job '${name}' is unique, and cannot have an acceptance`)
   const tracked = options.tracked || api !== null
   return Object.freeze({
     ...options,

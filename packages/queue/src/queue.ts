@@ -3,12 +3,12 @@
  * worker.ts. Hints wake workers of this process at once and those of others soon; the polls of workers are the truth.
  */
 import type { Database, Tx } from '@stoa/db'
-import { type BaseCtx, type Clock, type Ctx, didYouMean, type Logger, StoaError, systemCtx } from '@stoa/kernel'
+import { type BaseCtx, type Clock, type Ctx, didYouMean, type Logger, newId, StoaError, systemCtx } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
 import type { Announce } from './announce.ts'
 import type { InstrumentJob } from './attempt.ts'
 import { Coalescer } from './coalescer.ts'
-import { type EnqueueOptions, enqueued, enqueuedOnce, type NewJob, newJob } from './enqueue.ts'
+import { checkAsked, type EnqueueOptions, enqueued, enqueuedOnce, type NewJob, newJob } from './enqueue.ts'
 import { queueErrors } from './errors.ts'
 import type { JobDefinition } from './job.ts'
 import { DEFAULT_LANES, type Lane, type LaneOptions, laneNamed, lanesOf } from './lanes.ts'
@@ -108,6 +108,14 @@ export interface Queue extends AsyncDisposable {
     input: Static<T>,
     options?: EnqueueOptions,
   ): Promise<EnqueuedOnce>
+  /**
+   * Adds a job that somebody outside has asked for, to the caller's transaction. What they send is made into its input
+   * there, when the kind says how: see {@link Acceptance}. Whether they may ask has been decided. Of a unique kind, it
+   * may be the job that is there.
+   *
+   * @throws as `enqueue`, and what the kind's `accept` throws
+   */
+  ask(ctx: Ctx, tx: Tx, job: JobDefinition, asked: unknown, options?: EnqueueOptions): Promise<EnqueuedOnce>
   /**
    * Adds a job that runs when all of these have ended, whatever became of them: `job.children()` tells. All in the
    * caller's transaction.
@@ -245,6 +253,19 @@ class StoaQueue implements Queue {
       if (isNew) this.#born(ctx, tx, job, [made])
       return { id: row.jobId, isNew }
     }
+  }
+
+  async ask(ctx: Ctx, tx: Tx, job: JobDefinition, asked: unknown, options?: EnqueueOptions): Promise<EnqueuedOnce> {
+    const { acceptance } = job.api ?? {}
+    if (!acceptance) {
+      if (job.unique) return this.enqueueOnce(ctx, tx, job, asked, options)
+      return { id: this.enqueue(ctx, tx, job, asked, options), isNew: true }
+    }
+    checkAsked(job.name, acceptance, asked)
+    const id = newId(ctx.clock)
+    const input = await acceptance.accept(ctx, tx, asked, id)
+    this.#enqueue(ctx, tx, job, [this.#newJob(ctx, job, input, options, { id })])
+    return { id, isNew: true }
   }
 
   enqueueAfter(

@@ -49,6 +49,10 @@ class RetryAfter extends Error {
   }
 }
 
+class GiveUp extends Error {
+  override readonly name = 'JobGivenUp'
+}
+
 /** To be thrown by `run`: the job ends as cancelled, and is not tried again. */
 export function cancelJob(reason: string): Error {
   return new Cancel(reason)
@@ -66,6 +70,17 @@ export function snoozeJob(ms: number): Error {
  */
 export function retryAfter(ms: number, message: string, cause?: unknown): Error {
   return new RetryAfter(checkedMs(ms), message, cause)
+}
+
+/**
+ * To be thrown by `run`: the job is a dead letter at once, because trying again is of no use. Whoever set right what was
+ * wrong redrives it.
+ *
+ * @param message why
+ * @param cause its code, if it has one, is kept
+ */
+export function giveUpJob(message: string, cause?: unknown): Error {
+  return new GiveUp(message, { cause })
 }
 
 function checkedMs(ms: number): number {
@@ -88,7 +103,7 @@ export function verdictOf(
   if (error instanceof Cancel) return { kind: 'cancelled', failure: { reason: 'cancelled', message: error.message } }
   if (error instanceof Snooze) return { kind: 'snooze', at: now + error.ms }
   const failure = failureOf(error)
-  if (failures >= definition.retries) return { kind: 'dead', failure }
+  if (error instanceof GiveUp || failures >= definition.retries) return { kind: 'dead', failure }
   const ms = error instanceof RetryAfter ? error.ms : fullJitterMs(failures, definition)
   return { kind: 'retry', at: now + ms, failure }
 }
@@ -103,7 +118,7 @@ const STACK_LENGTH = 4_000
 
 /** The failure that an error stands for; anything may have been thrown. */
 export function failureOf(error: unknown): JobFailure {
-  if (error instanceof RetryAfter && error.cause !== undefined) {
+  if ((error instanceof RetryAfter || error instanceof GiveUp) && error.cause !== undefined) {
     return { ...failureOf(error.cause), message: storable(error.message, MESSAGE_LENGTH) }
   }
   if (!(error instanceof Error)) {

@@ -13,6 +13,7 @@ export { type IsolationReport, tryIsolation } from './isolation.ts'
 export { eventually, inTime } from './patience.ts'
 export { emptyPglite } from './pglite-template.ts'
 export { type RouteIsolationOptions, type RouteIsolationReport, tryRouteIsolation } from './route-isolation.ts'
+export { startSmtpServer, type Taken, type TestSmtpServer } from './smtp-server.ts'
 export {
   type Suite,
   type SuiteOptions,

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { commaList, type Env, type Environment } from './env.ts'
+import { mailOf } from './mail.ts'
 
 const MIB = 1024 * 1024
 const MAX_CONNECTIONS = 10_000
@@ -132,6 +133,7 @@ export function configOf(env: Environment, tracing: Env, terminal: boolean): Con
         allowPrivateTargets: env.STOA_LINKS_PRIVATE_TARGETS,
         clickDays: env.STOA_LINKS_CLICK_DAYS,
       },
+      mail: mailOf(env, resolve(env.STOA_DATA)),
     },
     tracing,
   })

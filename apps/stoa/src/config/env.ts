@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net'
 import { type EnvSpec, type Relation, type Resolved, readEnv } from '@stoa/kernel'
+import { mailFlaw } from './mail.ts'
 import { withoutServiceLinks } from './service-links.ts'
 
 /** A variable with what is said about it. */
@@ -291,6 +292,52 @@ export const VARIABLES = {
     default: 90,
     doc: 'How many days single clicks on short links are kept. Their sums per hour are kept for ever.',
   },
+  STOA_MAIL_URL: {
+    type: 'string',
+    optional: true,
+    secret: true,
+    pattern: /^(smtps?|ses):\/\/./,
+    patternHint: 'a URL such as smtps://user:password@mail.example.org or ses://eu-central-1',
+    doc: 'How mail leaves. `smtps://user:password@host` is TLS from the first byte, `smtp://` is STARTTLS unless `?security=none` (a relay in your own network) or `?security=opportunistic`; reserved characters are percent-encoded. `ses://eu-central-1` is Amazon SES, with the keys of `AWS_…`; `?configurationSet=` and `?endpoint=` can be said. Both take `?timeoutMs=`, for a whole attempt. Needs `STOA_MAIL_FROM`.',
+    defaultDoc: 'files `.eml` in `mail` of `STOA_DATA`: nothing leaves',
+  },
+  STOA_MAIL_FROM: {
+    type: 'string',
+    optional: true,
+    doc: 'Whom mail is from when a tenant has no sender of its own: `Stoa <post@example.org>`, or the bare address.',
+    defaultDoc: '`stoa@stoa.invalid`, while mail goes into files',
+  },
+  STOA_MAIL_RETURN_PATH: {
+    type: 'string',
+    optional: true,
+    doc: 'The address that bounces go to.',
+    defaultDoc: 'whom the message is from',
+  },
+  STOA_MAIL_DAYS: {
+    type: 'integer',
+    min: 1,
+    max: 36_500,
+    default: 90,
+    doc: 'How many days messages stay in the outbox that have been sent or given up.',
+  },
+  AWS_ACCESS_KEY_ID: {
+    type: 'string',
+    optional: true,
+    secret: true,
+    doc: 'Key of AWS, for `ses://`.',
+  },
+  AWS_SECRET_ACCESS_KEY: {
+    type: 'string',
+    optional: true,
+    secret: true,
+    doc: 'The secret of that key.',
+  },
+  AWS_SESSION_TOKEN: {
+    type: 'string',
+    optional: true,
+    secret: true,
+    doc: 'With temporary keys. They are read at the start alone.',
+  },
 } as const satisfies Readonly<Record<string, Variable>>
 
 /** The environment, checked. */
@@ -321,6 +368,7 @@ const RELATIONS: readonly Relation<typeof VARIABLES>[] = [
     env.STOA_PUBLIC_URL === undefined || isOrigin(env.STOA_PUBLIC_URL)
       ? null
       : `STOA_PUBLIC_URL must be http(s)://host[:port] without a path (got ${JSON.stringify(env.STOA_PUBLIC_URL)})`,
+  mailFlaw,
   (env) => {
     const wrong = commaList(env.STOA_TRUSTED_PROXIES).find((entry) => !isNetwork(entry))
     return wrong === undefined

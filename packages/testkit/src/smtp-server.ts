@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { AddressInfo, Server } from 'node:net'
 import { domainToASCII } from 'node:url'
-import { SMTPServer } from 'smtp-server'
+import type { SMTPServerOptions } from 'smtp-server'
 
 /** What an SMTP server took. */
 export interface Taken {
@@ -9,8 +9,6 @@ export interface Taken {
   readonly to: readonly string[]
   readonly content: Buffer
 }
-
-type Options = NonNullable<ConstructorParameters<typeof SMTPServer>[0]>
 
 /** A refusal: the answer of the server, or nothing when it agrees. */
 type Answer = string | undefined
@@ -34,7 +32,10 @@ export interface TestSmtpServer extends AsyncDisposable {
   dropConnections(): void
 }
 
-export async function startSmtpServer(options: Options = {}): Promise<TestSmtpServer> {
+/** Starts one. @param options of `smtp-server`, over those that it has here */
+export async function startSmtpServer(options: SMTPServerOptions = {}): Promise<TestSmtpServer> {
+  // Loaded here, because most tests need none.
+  const { SMTPServer } = await import('smtp-server')
   const taken: Taken[] = []
   const manners: Manners = {}
   let connections = 0

@@ -1,0 +1,28 @@
+import { type OptionsInput, objectOption, optionalObject, type Resolved, resolveOptions } from '@stoa/kernel'
+import type { AddressInput, SesCredentials } from '@stoa/mail'
+
+const spec = {
+  /**
+   * How mail leaves: `smtps://user:password@mail.example.org`, `ses://eu-central-1`. null: into `folder`, as files.
+   * Default null.
+   */
+  url: { type: 'string', minLength: 1, default: null, secret: true },
+  /** Where the files go when there is no `url`. */
+  folder: { type: 'string', minLength: 1 },
+  /** The keys of AWS, for `ses://`. Default: none. */
+  sesCredentials: optionalObject<SesCredentials>(),
+  /** Whom mail is from when a tenant has no sender of its own. */
+  from: objectOption<Exclude<AddressInput, string>>(),
+  /** Where bounces go. Default null: to whom the message is from. */
+  returnPath: { type: 'string', minLength: 3, default: null },
+  /** How many days messages are kept that have had their outcome. From 1 to 36,500; default 90. */
+  keepDays: { type: 'integer', min: 1, max: 36_500, default: 90 },
+} as const
+
+/** The settings of the room, complete. */
+export type MailConfig = Resolved<typeof spec>
+
+/** Checks the settings and fills in the defaults. Throws `invalid_options` naming every fault. */
+export function mailConfig(input: Readonly<Record<string, unknown>>): MailConfig {
+  return resolveOptions(spec, input as OptionsInput<typeof spec>, { name: 'mail' })
+}

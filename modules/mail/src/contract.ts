@@ -1,0 +1,20 @@
+import type { Static } from 'typebox'
+import type * as schema from './schema.ts'
+
+export { mailErrors } from '@stoa/mail'
+export {
+  mailBounced,
+  mailComplained,
+  mailEvents,
+  mailFailed,
+  mailQueued,
+  mailSent,
+  mailSuppressed,
+} from './events.ts'
+
+/** What a message is made from: the input of the task `mail.send`. */
+export type NewMail = Static<typeof schema.NewMail>
+/** A message in a list, as the API shows it; times are text there. */
+export type MailSummary = Static<typeof schema.MailSummary>
+/** A message with everybody who gets it. */
+export type MailMessage = Static<typeof schema.MailMessage>

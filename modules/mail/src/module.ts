@@ -1,0 +1,24 @@
+import { mailErrors, mailMigrations, mailPermissions } from '@stoa/mail'
+import { defineModule } from '@stoa/module'
+import { mailChannels } from './channels.ts'
+import { mailEvents } from './events.ts'
+import { openRoom } from './room.ts'
+
+/** Mail: sent by tasks, with an outbox that knows what became of it. */
+export const mailModule = defineModule({
+  name: 'mail',
+  description: 'Mail: sent by tasks, with an outbox that knows what became of it.',
+  migrations: mailMigrations,
+  permissions: { 'mail:send': 'Send mail.', ...mailPermissions },
+  events: mailEvents,
+  channels: mailChannels,
+  errors: mailErrors,
+  tables: {
+    mail_messages: 'A message of the outbox: what it has come to.',
+    mail_contents: 'The bytes of a message, as they were composed.',
+    mail_recipients: 'Somebody who gets a message, and what became of that.',
+    mail_suppressions: 'An address that nothing is sent to.',
+    mail_senders: 'Whom the mail of a tenant is from, and what it is signed with.',
+  },
+  create: openRoom,
+})

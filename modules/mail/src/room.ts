@@ -1,0 +1,33 @@
+import { Resources, systemCtx } from '@stoa/kernel'
+import { createFolderTransport, createMail, type MailTransport, transportOf } from '@stoa/mail'
+import type { Columns, Room } from '@stoa/module'
+import { abandonEnded } from './abandonment.ts'
+import { type MailConfig, mailConfig } from './config.ts'
+import { recordInto } from './events.ts'
+import { sendMail } from './jobs/send-mail.ts'
+import { retainMail } from './retention.ts'
+import { mailRoutes } from './routes/index.ts'
+
+/** Opens the room on its columns. */
+export function openRoom({ clock, config: given, db, journal, log, queue, secret }: Columns): Room {
+  const config = mailConfig(given)
+  const ctx = systemCtx({ log, clock }, 'mail')
+  const resources = new Resources({ clock })
+  const transport = resources.use(carrierOf(config), 'mail transport')
+  const { from, returnPath } = config
+  const mail = createMail(
+    { from, ...(returnPath !== null && { returnPath }) },
+    { db, transport, key: secret('mail.dkim'), record: recordInto(journal) },
+  )
+  resources.use(retainMail(mail, ctx, config.keepDays), 'mail retention')
+  resources.use(abandonEnded({ db, journal, queue, mail, ctx }), 'ended tasks of mail')
+  return {
+    routes: mailRoutes({ mail }),
+    jobs: [sendMail(mail, transport)],
+    [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  }
+}
+
+function carrierOf({ folder, sesCredentials, url }: MailConfig): MailTransport {
+  return url === null ? createFolderTransport({ folder }) : transportOf(url, { sesCredentials: sesCredentials ?? null })
+}
