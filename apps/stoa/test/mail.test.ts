@@ -2,7 +2,10 @@
  * Mail through the whole program: asked for as a task, sent to a real SMTP server, seen in the outbox.
  */
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import {
   engines,
   eventually,
@@ -111,6 +114,20 @@ for (const engine of engines) {
       assert.match(arrived?.content.toString() ?? '', /Zm9v[\s\S]*YmFy|Zm9v[\s\S]*bar/)
       const listed = await client.got<{ data: Message[] }>('/api/v1/mail/messages?recipient=BOB@example.org')
       assert.equal(listed.body.data[0]?.id, id)
+    })
+
+    it('is sent by the example', async () => {
+      const { body } = await client.created<{ key: string }>('/api/v1/api-keys', {
+        name: 'example',
+        scopes: ['jobs:*', 'mail:*'],
+      })
+      const example = fileURLToPath(new URL('../../../modules/mail/examples/send-mail.ts', import.meta.url))
+      const { stdout } = await promisify(execFile)(process.execPath, [example, 'ann@example.org'], {
+        env: { ...process.env, STOA_URL: suite.program.url, STOA_KEY: body.key },
+        timeout: 120_000,
+      })
+      assert.deepEqual(stdout.trim().split('\n'), ['accepted', 'ann@example.org: sent'])
+      assert.equal(taken().length, 1)
     })
 
     it('is told in the journal, without an address', async () => {
