@@ -1,4 +1,5 @@
 import { statement, type Tx } from '@stoa/db'
+import { encodeClicks } from './click-encoding.ts'
 import type { Click } from './clicks.ts'
 
 /** What a batch of clicks came to, without those that had been written before. */
@@ -14,21 +15,10 @@ export interface RecordedClicks {
  * processes never wait for each other in a circle.
  */
 export function insertClicks(tx: Tx, tenantId: string, clicks: readonly Click[]): Promise<RecordedClicks> {
-  return tx.one(
-    clickInsertion(
-      tenantId,
-      clicks.map((click) => click.id),
-      clicks.map((click) => click.linkId),
-      clicks.map((click) => new Date(click.at)),
-      clicks.map((click) => click.bot),
-      clicks.map((click) => click.referrerHost),
-    ),
-  )
+  const { bots, ids, links, referrerHosts, times } = encodeClicks(clicks)
+  return tx.one(clickInsertion(tenantId, ids, links, times, bots, referrerHosts))
 }
-const clickInsertion = statement<
-  [string, readonly string[], readonly string[], readonly Date[], readonly boolean[], readonly (string | null)[]],
-  RecordedClicks
->(`
+const clickInsertion = statement<[string, Buffer, Buffer, Buffer, Buffer, Buffer], RecordedClicks>(`
 with recorded as (
   insert into link_clicks (tenant_id, at, id, link_id, bot, referrer_host)
   select $1, at, id, link_id, bot, referrer_host

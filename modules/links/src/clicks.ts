@@ -13,16 +13,18 @@
  * Each click has an id from the start and is written with "on conflict do nothing": a transaction whose outcome was
  * lost with the connection is simply tried again, and nothing is counted twice.
  *
- * A crash loses what waits: `flushMs` worth of clicks. Closing writes everything first.
+ * A crash loses what waits and what is being written: `flushMs` worth of clicks as long as the database keeps up. Closing
+ * writes everything first.
  */
 import { type Clock, type Logger, StoaError, type Tenant } from '@stoa/kernel'
 
 /** One visit that was redirected. No address and no user agent: what is not kept cannot leak. */
 export interface Click {
-  /** UUIDv7. */
-  readonly id: string
+  /** Counts the clicks of this process, modulo 2³²: with the time and what is the process's own it is the id. */
+  readonly number: number
   readonly tenant: Tenant
-  readonly linkId: string
+  /** Id of the link, as bytes. */
+  readonly link: Buffer
   /** Milliseconds since the epoch. */
   readonly at: number
   /** Whether the user agent is a program's. */
@@ -55,7 +57,7 @@ export interface ClickCounts {
 }
 
 /** Most clicks in one transaction: keeps a write after a long pause short. */
-const WRITE_MAX = 5_000
+const WRITE_MAX = 20_000
 /** How often clicks are tried that the database refuses although it is there. */
 const ATTEMPTS = 5
 const PAUSE_MIN_MS = 100

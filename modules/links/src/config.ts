@@ -18,27 +18,34 @@ const spec = {
    */
   allowPrivateTargets: { type: 'boolean', default: false },
   /**
-   * How many resolved codes a process keeps, unknown ones included. One takes about 500 bytes. From 100 to 1,000,000;
-   * default 10,000.
+   * How many resolved codes a process keeps, and a tenth as many unknown ones. One takes about 500 bytes. From 100 to
+   * 10,000,000; default 100,000.
    */
-  cacheEntries: { type: 'integer', min: 100, max: 1_000_000, default: 10_000 },
+  cacheEntries: { type: 'integer', min: 100, max: 10_000_000, default: 100_000 },
   /**
-   * How long a resolved code is believed, in milliseconds. Changes are seen sooner, by the journal; this is the bound
-   * for when that is late. From 100 to 60,000; default 5,000.
+   * How long a resolved code is believed after the journal was heard last, in milliseconds. As long as it is heard, which
+   * is each second, it tells of every change. From 1,500 to 60,000; default 5,000.
    */
-  cacheTtlMs: { type: 'integer', min: 100, max: 60_000, default: 5_000 },
+  cacheTtlMs: { type: 'integer', min: 1_500, max: 60_000, default: 5_000 },
   /**
    * How many clicks wait in memory while the database is slow or away; more are dropped and counted. One takes about
-   * 200 bytes. From 1,000 to 1,000,000; default 50,000.
+   * 100 bytes. From 1,000 to 10,000,000; default 200,000.
    */
-  clickBuffer: { type: 'integer', min: 1_000, max: 1_000_000, default: 50_000 },
+  clickBuffer: { type: 'integer', min: 1_000, max: 10_000_000, default: 200_000 },
   /**
    * How long a click waits for others before it is written, in milliseconds. It is also what a crash can lose. From 1
-   * to 10,000; default 100.
+   * to 10,000; default 250.
    */
-  clickFlushMs: { type: 'integer', min: 1, max: 10_000, default: 100 },
-  /** How many waiting clicks start a write before its time. From 1 to 5,000; default 500. */
-  clickBatch: { type: 'integer', min: 1, max: 5_000, default: 500 },
+  clickFlushMs: { type: 'integer', min: 1, max: 10_000, default: 250 },
+  /** How many waiting clicks start a write before its time. From 1 to 20,000; default 10,000. */
+  clickBatch: { type: 'integer', min: 1, max: 20_000, default: 10_000 },
+  /**
+   * How many links one address follows at once, unknown codes included. It may stand for a whole office; a scan for codes
+   * needs billions. From 1 to 1,000,000; default 1,000.
+   */
+  visitBurst: { type: 'integer', min: 1, max: 1_000_000, default: 1_000 },
+  /** How many it follows a second after that. From 1 to 1,000,000; default 200. */
+  visitsPerSecond: { type: 'integer', min: 1, max: 1_000_000, default: 200 },
   /**
    * How many days single clicks are kept. The sums per hour stay for ever, so no count changes when they go. From 1 to
    * 36,500; default 90.

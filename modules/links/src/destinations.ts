@@ -1,13 +1,25 @@
 /**
  * Where codes lead: the memory of one process in front of the directory in the database.
  *
- *   find(host, code) ── known and fresh ──▶ answer
- *                    └─ otherwise ──▶ one query, however many ask at once ──▶ remembered, "unknown" too
- *   forget(host, code) ◀── this process changed the link (at once) or read of a change in the journal (within a second)
+ *   find ── known ─────────────────────────▶ answer
+ *        ├─ known to be unknown ───────────▶ null
+ *        ├─ never heard of by the filter ──▶ null, when so many ask for such codes that not all can be looked up
+ *        └─ otherwise ──▶ one load, however many ask at once ──▶ remembered, "unknown" too
  *
- * A change may commit while a query that saw the state before it is under way. `forget` therefore also disowns that
- * query: those who wait for it get its answer, which was true when they asked, but it is not remembered. The time to
- * live bounds the error should the journal be late.
+ *   forget ◀── this process changed the link (at once), or the journal tells that another one did
+ *   heard  ◀── each look into the journal: up to here every change was told of
+ *
+ * What is remembered holds as long as the journal is heard, because a change is told of; for {@link KEPT_MS} at most, which
+ * bounds what has no event. When nothing was heard for `ttlMs` it is loaded anew; where that fails, the database is away,
+ * and what is remembered is given out, because a link that leads somewhere is better than none.
+ *
+ * A change may commit while a load that saw the state before it is under way. `forget` therefore also disowns that load:
+ * those who wait for it get its answer, which was true when they asked, but it is not remembered.
+ *
+ * Unknown codes have a place of their own, so that a scan for codes pushes out no link. It asks for another code each
+ * time, which is what the filter is for: it knows every code, and may take an unknown one for known, but not the other way
+ * round; except for links that other processes made in the last moment. So while few ask for what it does not know, they
+ * are looked up all the same, and only a scan has to believe it.
  */
 import type { Clock, Tenant } from '@stoa/kernel'
 import { LRUCache } from 'lru-cache'
@@ -16,7 +28,8 @@ import { SLUG_MAX } from './slug.ts'
 /** What a redirect needs to know of a link. */
 export interface Destination {
   readonly tenant: Tenant
-  readonly linkId: string
+  /** Id of the link, as bytes. */
+  readonly link: Buffer
   readonly target: string
   /** Milliseconds since the epoch; null when the link does not expire. */
   readonly expiresAt: number | null
@@ -25,60 +38,154 @@ export interface Destination {
 
 /** What {@link Destinations} works with. */
 export interface DestinationsOptions {
-  /** How many codes are remembered, unknown ones included. */
+  /** How many codes are remembered; and a tenth as many of those that are unknown. */
   readonly entries: number
-  /** How long an answer is believed, in milliseconds. */
+  /** How long an answer is believed after the journal was heard last, in milliseconds. */
   readonly ttlMs: number
   readonly clock: Pick<Clock, 'now'>
   /** Asks the database; null for an unknown code. */
   readonly load: (host: string, code: string) => Promise<Destination | null>
+  /** Which codes there may be. Default: any. */
+  readonly filter?: KnownCodes
 }
 
-const nowhere = Symbol('nowhere')
+/** See `CodeFilter`. */
+export interface KnownCodes {
+  mayHave(key: string): boolean
+  add(key: string): void
+}
+
+/** By what codes were found so far, or found to be unknown. */
+export interface LookupCounts {
+  readonly memory: number
+  readonly filter: number
+  readonly database: number
+}
+
+interface Remembered {
+  readonly destination: Destination | null
+  readonly at: number
+}
+
+/** The longest that anything is remembered. */
+const KEPT_MS = 600_000
+/** After a load failed, what is remembered is not loaded anew for so long. */
+const AWAY_MS = 1_000
+/** Lookups of codes that the filter does not know: at once, and per second after that. */
+const DOUBTS = 50
+const DOUBTS_PER_SECOND = 2
+
 const shape = new RegExp(`^[A-Za-z0-9_-]{1,${SLUG_MAX}}$`)
 
-/** Where the codes lead that this process was asked for last. */
+/** Where the codes lead that this process was asked for. */
 export class Destinations {
-  readonly #known: LRUCache<string, Destination | typeof nowhere>
+  readonly #known: LRUCache<string, Remembered>
+  readonly #unknown: LRUCache<string, Remembered>
   readonly #loading = new Map<string, Promise<Destination | null>>()
-  readonly #load: DestinationsOptions['load']
+  readonly #options: DestinationsOptions
+  readonly #counts = { memory: 0, filter: 0, database: 0 }
+  #heardAt: number
+  #failedAt = Number.NEGATIVE_INFINITY
+  #doubts = DOUBTS
+  #doubtedAt: number
 
   constructor(options: DestinationsOptions) {
-    this.#known = new LRUCache({ max: options.entries, ttl: options.ttlMs, perf: options.clock, ttlResolution: 0 })
-    this.#load = options.load
+    this.#options = options
+    this.#known = new LRUCache({ max: options.entries })
+    this.#unknown = new LRUCache({ max: Math.ceil(options.entries / 10) })
+    this.#heardAt = this.#doubtedAt = options.clock.now()
+  }
+
+  get counts(): LookupCounts {
+    return this.#counts
   }
 
   /** Where the code leads, or null when it is unknown. Text that cannot be a code costs no query. */
   find(host: string, code: string): Destination | null | Promise<Destination | null> {
-    if (!shape.test(code)) return null
-    const key = `${host}/${code}`
+    const key = keyOf(host, code)
+    const now = this.#options.clock.now()
     const known = this.#known.get(key)
-    if (known !== undefined) return known === nowhere ? null : known
-    return this.#loading.get(key) ?? this.#ask(key, host, code)
+    if (known !== undefined && this.#holds(known, now)) {
+      this.#counts.memory++
+      return known.destination
+    }
+    if (!shape.test(code)) return null
+    const unknown = this.#unknown.get(key)
+    if (unknown !== undefined && this.#holds(unknown, now)) {
+      this.#counts.memory++
+      return null
+    }
+    const loading = this.#loading.get(key)
+    if (loading) return loading
+    if (known === undefined && this.#options.filter?.mayHave(key) === false && !this.#mayDoubt(now)) {
+      this.#counts.filter++
+      return null
+    }
+    return this.#ask(key, host, code, known ?? null)
   }
 
   /** The link behind the code has changed or begun to exist: the next {@link find} asks the database. */
   forget(host: string, code: string): void {
-    const key = `${host}/${code}`
+    const key = keyOf(host, code)
+    this.#options.filter?.add(key)
     this.#known.delete(key)
+    this.#unknown.delete(key)
     this.#loading.delete(key)
   }
 
-  #ask(key: string, host: string, code: string): Promise<Destination | null> {
-    const asked: Promise<Destination | null> = this.#load(host, code).then(
+  /** Whatever was changed in the database so far has been forgotten. */
+  heard(): void {
+    this.#heardAt = this.#options.clock.now()
+  }
+
+  /** Forgets all. */
+  clear(): void {
+    this.#known.clear()
+    this.#unknown.clear()
+    this.#loading.clear()
+  }
+
+  #holds({ at }: Remembered, now: number): boolean {
+    const trusted = now - this.#heardAt <= this.#options.ttlMs || now - this.#failedAt < AWAY_MS
+    return trusted && now - at <= KEPT_MS
+  }
+
+  #mayDoubt(now: number): boolean {
+    const gained = (Math.max(0, now - this.#doubtedAt) / 1_000) * DOUBTS_PER_SECOND
+    this.#doubts = Math.min(DOUBTS, this.#doubts + gained)
+    this.#doubtedAt = now
+    if (this.#doubts < 1) return false
+    this.#doubts--
+    return true
+  }
+
+  #ask(key: string, host: string, code: string, known: Remembered | null): Promise<Destination | null> {
+    const { clock, load } = this.#options
+    this.#counts.database++
+    const asked: Promise<Destination | null> = load(host, code).then(
       (destination) => {
         if (this.#loading.get(key) === asked) {
           this.#loading.delete(key)
-          this.#known.set(key, destination ?? nowhere)
+          const home = destination === null ? this.#unknown : this.#known
+          home.set(key, { destination, at: clock.now() })
+          if (destination === null) this.#known.delete(key)
         }
         return destination
       },
       (failure: unknown) => {
-        if (this.#loading.get(key) === asked) this.#loading.delete(key)
-        throw failure
+        const own = this.#loading.get(key) === asked
+        if (own) this.#loading.delete(key)
+        if (!own || known === null || clock.now() - known.at > KEPT_MS) throw failure
+        this.#failedAt = clock.now()
+        return known.destination
       },
     )
     this.#loading.set(key, asked)
     return asked
   }
+}
+
+/** What is on the installation's own short host is named by its code alone, which has no slash in it. */
+export function keyOf(host: string, code: string): string {
+  return host === '' ? code : `${host}/${code}`
 }

@@ -234,19 +234,53 @@ function ofStatus(e: Links, status: NonNullable<LinkFilter['status']>, now: Date
   return e.and([e('archivedAt', 'is', null), inTime])
 }
 
-/** Who owns a code: asked across tenants, in the system role. Undefined for an unknown code. */
-export function codeOwner(tx: Tx, host: string, code: string): Promise<CodeOwner | undefined> {
-  return tx.maybe(codeOwnership(host, code))
+/** What a redirect needs of a link. */
+export interface DestinationRow {
+  readonly id: string
+  readonly target: string
+  readonly expiresAt: Date | null
+  readonly archivedAt: Date | null
 }
-const codeOwnership = statement<[string, string], CodeOwner>(`
-select t.id as tenant_id, t.slug as tenant_slug, t.schema as tenant_schema, c.link_id
-from link_codes c join tenants t on t.id = c.tenant_id
-where c.host = $1 and c.code = $2`)
 
-/** A row of the directory with its tenant. */
-export interface CodeOwner {
+/** A row of the directory with its tenant, and with its link when that is in the pool; else the target is null. */
+export interface FoundCode extends Omit<DestinationRow, 'id' | 'target'> {
+  readonly code: string
   readonly tenantId: string
   readonly tenantSlug: string
   readonly tenantSchema: string
   readonly linkId: string
+  readonly target: string | null
 }
+
+/** Who owns codes, and where pooled ones lead: asked across tenants, in the system role. Unknown codes are missing. */
+export function destinationsByCode(tx: Tx, host: string, codes: readonly string[]): Promise<FoundCode[]> {
+  return tx.many(codeDestinations(host, codes))
+}
+const codeDestinations = statement<[string, readonly string[]], FoundCode>(`
+select c.code, c.link_id, t.id as tenant_id, t.slug as tenant_slug, t.schema as tenant_schema, l.target, l.expires_at, l.archived_at
+from link_codes c
+join tenants t on t.id = c.tenant_id
+left join links l on l.tenant_id = c.tenant_id and l.id = c.link_id
+where c.host = $1 and c.code = any ($2::text[])`)
+
+/** Where links of one tenant lead. */
+export function destinationsById(tx: Tx, tenantId: string, ids: readonly string[]): Promise<DestinationRow[]> {
+  return tx.many(linkDestinations(tenantId, ids))
+}
+const linkDestinations = statement<[string, readonly string[]], DestinationRow>(
+  'select id, target, expires_at, archived_at from links where tenant_id = $1 and id = any ($2::uuid[])',
+)
+
+/** A page of all codes of a short host, in their order: asked across tenants, in the system role. */
+export async function codesAfter(tx: Tx, host: string, after: string, limit: number): Promise<string[]> {
+  return (await tx.many(codePage(host, after, limit))).map(({ code }) => code)
+}
+const codePage = statement<[string, string, number], { code: string }>(
+  'select code from link_codes where host = $1 and code > $2 order by code limit $3',
+)
+
+/** How many codes there are: asked across tenants, in the system role. */
+export async function codeCount(tx: Tx): Promise<number> {
+  return (await tx.one(codesCounted())).count
+}
+const codesCounted = statement<[], { count: number }>('select count(*) as count from link_codes')

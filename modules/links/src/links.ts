@@ -25,11 +25,9 @@ import {
   saveLink,
   saveLinkTags,
 } from './link-store.ts'
+import { DEFAULT_HOST } from './short-host.ts'
 import { slugFault } from './slug.ts'
 import { type TargetRules, targetVerdict } from './target-url.ts'
-
-/** The short host of links that have none of their own: the installation's, whatever it is called today. */
-export const DEFAULT_HOST = ''
 
 /** What the verbs stand on. */
 export interface LinksDeps {

@@ -1,43 +1,52 @@
 /**
  * Following a short link: find where the code leads, note the click, answer. The click costs one push to an array; the
- * database is asked only for a code that this process has not seen in the last seconds.
+ * database is asked only for a code that this process does not know.
  *
  *   unknown code ─▶ link_not_found      archived or expired ─▶ link_gone      otherwise ─▶ the target, and a click
  *
  * A click is a visit that is redirected. No click: HEAD, which follows nothing, and a prefetch, which nobody may ever
  * look at. A program that says so by its user agent counts apart, and so does one that sends none: every browser does.
+ *
+ * A link that leads somewhere is answered on a lane (see `Lane` in @stoa/http), everything else by the route. Both go
+ * through the same functions here.
  */
-import { type Clock, newId, StoaError } from '@stoa/kernel'
-import { isbot } from 'isbot'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Lane } from '@stoa/http'
+import { type Clock, StoaError } from '@stoa/kernel'
 import type { Clicks } from './clicks.ts'
 import type { Destination, Destinations } from './destinations.ts'
 import { linkErrors } from './errors.ts'
+import { DEFAULT_HOST } from './short-host.ts'
+import { isPrefetch, type VisitHeaders, type Visitors } from './visitors.ts'
 
 /** A request for a short address. */
 export interface Visit {
   readonly host: string
   readonly code: string
   readonly method: string
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly headers: VisitHeaders
 }
 
 /** What following a link takes. */
 export interface RedirectsDeps {
   readonly destinations: Destinations
+  readonly visitors: Visitors
   readonly clicks: Clicks
   readonly clock: Clock
 }
 
-/** Longest part of a user agent that is looked at, in characters: the name stands in front. */
-const USER_AGENT_MAX = 512
-/** Longest referrer that is parsed, in characters. */
-const REFERRER_MAX = 2048
-const HOST_NAME_MAX = 253
+/** What every redirect says beside its target: it is stale at once, so a change holds from the next click on. */
+export const REDIRECT_HEADERS = {
+  'cache-control': 'private, max-age=0',
+  'referrer-policy': 'strict-origin-when-cross-origin',
+} as const
+
+const always = ['content-length', '0', ...Object.entries(REDIRECT_HEADERS).flat()]
 
 /** Follows short links. */
 export class Redirects {
   readonly #deps: RedirectsDeps
+  #clicks = 0
 
   constructor(deps: RedirectsDeps) {
     this.#deps = deps
@@ -48,39 +57,41 @@ export class Redirects {
     const destination = await this.#deps.destinations.find(visit.host, visit.code)
     if (destination === null) throw new StoaError(linkErrors.link_not_found)
     const now = this.#deps.clock.now()
-    const expired = destination.expiresAt !== null && destination.expiresAt <= now
-    if (destination.archived || expired) throw new StoaError(linkErrors.link_gone)
-    if (visit.method !== 'HEAD' && !isPrefetch(visit.headers)) this.#note(destination, visit, now)
+    if (!leads(destination, now)) throw new StoaError(linkErrors.link_gone)
+    if (visit.method !== 'HEAD') this.#note(destination, visit.headers, now)
     return destination.target
   }
 
-  #note({ tenant, linkId }: Destination, { headers }: Visit, now: number): void {
-    const agent = single(headers['user-agent']).slice(0, USER_AGENT_MAX)
-    this.#deps.clicks.record({
-      id: newId(this.#deps.clock),
-      tenant,
-      linkId,
-      at: now,
-      bot: agent === '' || isbot(agent),
-      referrerHost: referrerHost(single(headers.referer)),
-    })
+  /** The lane of links that lead somewhere. */
+  lane(prefix: string, host: string | null): Lane {
+    const { clock, destinations } = this.#deps
+    const live = (found: Destination | null) => (found !== null && leads(found, clock.now()) ? found : null)
+    let headers: readonly string[] | null = null
+    return {
+      prefix,
+      host,
+      find(code) {
+        const found = destinations.find(DEFAULT_HOST, code)
+        return found instanceof Promise ? found.then(live) : live(found)
+      },
+      answer: (destination: Destination, request: IncomingMessage, response: ServerResponse, given) => {
+        headers ??= [...given, ...always, 'location']
+        response.writeHead(302, [...headers, destination.target])
+        response.end()
+        this.#note(destination, request.headers, clock.now())
+      },
+    }
+  }
+
+  #note({ link, tenant }: Destination, headers: VisitHeaders, at: number): void {
+    if (isPrefetch(headers)) return
+    const { clicks, visitors } = this.#deps
+    this.#clicks = (this.#clicks + 1) >>> 0
+    const bot = visitors.isBot(headers['user-agent'])
+    clicks.record({ number: this.#clicks, tenant, link, at, bot, referrerHost: visitors.referrerHost(headers.referer) })
   }
 }
 
-/** A browser that loads a page before anybody asked for it says so in one of three ways. */
-export function isPrefetch(headers: Visit['headers']): boolean {
-  const purpose = single(headers['sec-purpose']) || single(headers.purpose) || single(headers['x-moz'])
-  return purpose !== '' && /\b(prefetch|prerender|preview)\b/i.test(purpose.slice(0, 64))
-}
-
-/** The host of the page that held the link; null when there is none, or none that can be read. */
-export function referrerHost(referrer: string): string | null {
-  if (referrer === '' || referrer.length > REFERRER_MAX) return null
-  const url = URL.parse(referrer)
-  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return null
-  return url.hostname.length > HOST_NAME_MAX ? null : url.hostname
-}
-
-function single(value: string | string[] | undefined): string {
-  return (Array.isArray(value) ? value[0] : value) ?? ''
+function leads({ archived, expiresAt }: Destination, now: number): boolean {
+  return !archived && (expiresAt === null || expiresAt > now)
 }

@@ -9,16 +9,19 @@ import { retainClicks } from './click-retention.ts'
 import { insertClicks } from './click-store.ts'
 import { watchClicks } from './click-watch.ts'
 import { Clicks, type ClicksOptions } from './clicks.ts'
+import { CodeFilter } from './code-filter.ts'
 import { CodeSupply } from './code-supply.ts'
 import { type LinksConfig, linksConfig } from './config.ts'
-import { Destinations, type DestinationsOptions } from './destinations.ts'
+import { Destinations } from './destinations.ts'
+import { Directory } from './directory.ts'
 import { clicksRecorded } from './events.ts'
 import { importLinks } from './jobs/import-links.ts'
-import { codeOwner, linkRow } from './link-store.ts'
 import { Links } from './links.ts'
+import { watchLookups } from './lookup-watch.ts'
 import { Redirects } from './redirect.ts'
 import { linkRoutes } from './routes/index.ts'
 import { codePermutation } from './short-code.ts'
+import { Visitors } from './visitors.ts'
 
 /** Opens the room on its columns. */
 export async function openRoom(columns: Columns): Promise<Room> {
@@ -26,16 +29,21 @@ export async function openRoom(columns: Columns): Promise<Room> {
   const config = linksConfig(columns.config)
   const ctx = systemCtx({ log, clock }, 'links')
   const resources = new Resources({ clock })
+  const directory = new Directory(db, ctx)
+  const filter = new CodeFilter()
   const destinations = new Destinations({
     entries: config.cacheEntries,
     ttlMs: config.cacheTtlMs,
     clock,
-    load: loadDestination(columns, ctx),
+    load: directory.find,
+    filter,
   })
+  watchLookups(columns, destinations, directory)
   const clicks = resources.use(new Clicks(clicksOptions(columns, config, ctx)), 'clicks')
   watchClicks(columns, clicks, config.clickBuffer)
   resources.use(retainClicks(db, ctx, config.clickDays), 'click retention')
   const watch = resources.use(watchChanges(journal, destinations), 'link changes')
+  resources.use(directory.keep(filter, watch.ready), 'filter of codes')
   const links = new Links({
     db,
     journal,
@@ -45,11 +53,16 @@ export async function openRoom(columns: Columns): Promise<Room> {
     shortUrl: shortUrls(columns.publicUrl, config.shortHost),
     changed: (host, code) => destinations.forget(host, code),
   })
-  const redirects = new Redirects({ destinations, clicks, clock })
+  const redirects = new Redirects({ destinations, visitors: new Visitors(), clicks, clock })
+  const visitLimit = { capacity: config.visitBurst, refillPerSecond: config.visitsPerSecond }
   return {
-    routes: linkRoutes({ links, redirects, shortHost: config.shortHost }),
+    routes: linkRoutes({ links, redirects, shortHost: config.shortHost, visitLimit }),
     jobs: [importLinks(links)],
-    ready: async () => void (await watch.ready),
+    async ready() {
+      await watch.ready
+      // What was found before then may have changed unheard.
+      destinations.clear()
+    },
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
 }
@@ -70,26 +83,6 @@ function shortUrls(publicUrl: () => string, shortHost: string | null): (code: st
       known = now
     }
     return base + code
-  }
-}
-
-/**
- * Two steps, because a code says neither tenant nor placement: the directory first, and then the tenant's own table.
- */
-function loadDestination({ db }: Columns, ctx: BaseCtx): DestinationsOptions['load'] {
-  return async (host, code) => {
-    const owner = await db.systemRead(ctx, (tx) => codeOwner(tx, host, code))
-    if (owner === undefined) return null
-    const tenant = { id: owner.tenantId, slug: owner.tenantSlug, schema: owner.tenantSchema }
-    const link = await db.read(tenantCtx(ctx, tenant), (tx) => linkRow(tx, tenant.id, owner.linkId))
-    if (link === undefined) return null
-    return {
-      tenant,
-      linkId: link.id,
-      target: link.target,
-      expiresAt: link.expiresAt?.getTime() ?? null,
-      archived: link.archivedAt !== null,
-    }
   }
 }
 
@@ -116,10 +109,11 @@ function clicksOptions({ db, journal, clock, log }: Columns, config: LinksConfig
  * What other processes changed is forgotten here when the journal tells of it, whatever transaction is open beside it.
  */
 function watchChanges(journal: Journal, destinations: Destinations) {
-  return journal.watch({ name: 'links.changes' }, (events) => {
+  return journal.watch({ name: 'links.changes' }, (events, snapshot) => {
     for (const event of events) {
       if (isLinkEvent(event)) destinations.forget(String(event.data.host), String(event.data.code))
     }
+    if (snapshot !== null) destinations.heard()
   })
 }
 

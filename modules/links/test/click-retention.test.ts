@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { newId, silentLogger, systemCtx, type Tenant, tenantCtx } from '@stoa/kernel'
+import { silentLogger, systemCtx, type Tenant, tenantCtx } from '@stoa/kernel'
+import { uuidBytes } from '../src/click-encoding.ts'
 import { deleteOldClicks, retainClicks } from '../src/click-retention.ts'
 import { insertClicks } from '../src/click-store.ts'
 import { seedLink } from '../src/testing.ts'
@@ -14,8 +15,8 @@ describeEverywhere('keeping clicks', (place) => {
     const { db, clock } = suite
     const ctx = systemCtx({ log: silentLogger, clock }, 'test')
     const link = await seedLink(client)
-    const clicksOf = (at: number) => ({ id: newId(), tenant, linkId: link.id, at, bot: false, referrerHost: null })
-    const clicks = ages.map((days) => clicksOf(clock.now() - days * DAY_MS))
+    const own = { tenant, link: uuidBytes(link.id), bot: false, referrerHost: null }
+    const clicks = ages.map((days, number) => ({ ...own, number, at: clock.now() - days * DAY_MS }))
     await db.transaction(tenantCtx(ctx, tenant), (tx) => insertClicks(tx, tenant.id, clicks))
     const kept = async ({ schema }: Tenant = tenant) => {
       const rows = await db.admin((session) =>

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { errors, newId, StoaError, silentLogger, type Tenant } from '@stoa/kernel'
+import { errors, StoaError, silentLogger, type Tenant } from '@stoa/kernel'
 import { type Click, Clicks } from '../src/clicks.ts'
 
 const acme: Tenant = { id: 'a', slug: 'acme', schema: 'stoa_pool' }
 const other: Tenant = { id: 'b', slug: 'other', schema: 'stoa_t_other' }
 
 function click(tenant: Tenant = acme): Click {
-  return { id: newId(), tenant, linkId: newId(), at: 0, bot: false, referrerHost: null }
+  return { number: 1, tenant, link: Buffer.alloc(16), at: 0, bot: false, referrerHost: null }
 }
 
 /** A clock that only moves when told, and a database that answers as told. */

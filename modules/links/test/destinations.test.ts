@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Destination, Destinations } from '../src/destinations.ts'
+import { type Destination, Destinations, type KnownCodes } from '../src/destinations.ts'
 
-function setup(options: { entries?: number } = {}) {
+function setup(options: { entries?: number; filter?: KnownCodes } = {}) {
   const clock = { at: 1_000_000, now: () => clock.at }
   const asked: string[] = []
   const answers: PromiseWithResolvers<Destination | null>[] = []
@@ -10,6 +10,7 @@ function setup(options: { entries?: number } = {}) {
     entries: options.entries ?? 100,
     ttlMs: 5_000,
     clock,
+    ...(options.filter && { filter: options.filter }),
     load: (host, code) => {
       asked.push(`${host}/${code}`)
       const answer = Promise.withResolvers<Destination | null>()
@@ -28,7 +29,7 @@ function setup(options: { entries?: number } = {}) {
 function destination(target: string): Destination {
   return {
     tenant: { id: 't', slug: 't', schema: 'stoa_pool' },
-    linkId: 'l',
+    link: Buffer.alloc(16),
     target,
     expiresAt: null,
     archived: false,
@@ -64,16 +65,78 @@ describe('destinations', () => {
     assert.deepEqual(asked, ['/abc', 's.example/abc'])
   })
 
-  it('ask again when the answer is too old', async () => {
+  it('ask again when the journal was not heard for too long, and not as long as it is', async () => {
     const { destinations, clock, asked, answer } = setup()
     const first = destinations.find('', 'abc')
     answer('https://a.example/')
     await first
-    clock.at += 4_999
-    assert.ok(!(destinations.find('', 'abc') instanceof Promise))
-    clock.at += 2
+    for (let times = 0; times < 10; times++) {
+      clock.at += 4_999
+      assert.ok(!(destinations.find('', 'abc') instanceof Promise))
+      destinations.heard()
+    }
+    clock.at += 5_001
     void destinations.find('', 'abc')
     assert.equal(asked.length, 2)
+  })
+
+  it('ask again after ten minutes, whatever was heard', async () => {
+    const { destinations, clock, asked, answer } = setup()
+    const first = destinations.find('', 'abc')
+    answer('https://a.example/')
+    await first
+    clock.at += 600_001
+    destinations.heard()
+    void destinations.find('', 'abc')
+    assert.equal(asked.length, 2)
+  })
+
+  it('give out what they remember while the database is away, and ask it no more than once a second', async () => {
+    const { destinations, clock, answers, asked, answer } = setup()
+    const first = destinations.find('', 'abc')
+    answer('https://a.example/')
+    await first
+    clock.at += 6_000
+    const second = destinations.find('', 'abc')
+    answers.shift()?.reject(new Error('away'))
+    assert.equal((await second)?.target, 'https://a.example/')
+    assert.ok(!(destinations.find('', 'abc') instanceof Promise))
+    assert.equal(asked.length, 2)
+    clock.at += 1_001
+    const third = destinations.find('', 'abc')
+    answer('https://b.example/')
+    assert.equal((await third)?.target, 'https://b.example/')
+  })
+
+  it('look codes up that the filter does not know, but no more than some of them', async () => {
+    const known = new Set<string>()
+    const { destinations, clock, asked, answers } = setup({
+      filter: { mayHave: (key) => known.has(key), add: (key) => known.add(key) },
+    })
+    for (let number = 0; number < 1_000; number++) void destinations.find('', `no${number}`)
+    assert.equal(asked.length, 50)
+    assert.equal(destinations.counts.filter, 950)
+    clock.at += 1_000
+    for (let number = 0; number < 1_000; number++) void destinations.find('', `none${number}`)
+    assert.equal(asked.length, 52)
+    destinations.forget('', 'made')
+    const made = destinations.find('', 'made')
+    answers.at(-1)?.resolve(destination('https://made.example/'))
+    assert.equal((await made)?.target, 'https://made.example/')
+  })
+
+  it('push out no link for codes that are unknown', async () => {
+    const { destinations, asked, answer } = setup({ entries: 10 })
+    const first = destinations.find('', 'abc')
+    answer('https://a.example/')
+    await first
+    for (let number = 0; number < 100; number++) {
+      const unknown = destinations.find('', `no${number}`)
+      answer(null)
+      await unknown
+    }
+    assert.ok(!(destinations.find('', 'abc') instanceof Promise))
+    assert.equal(asked.length, 101)
   })
 
   it('do not remember an answer that was under way when the link changed', async () => {
@@ -122,7 +185,7 @@ describe('destinations', () => {
     const { destinations, asked, answer } = setup({ entries: 2 })
     for (const code of ['aaa', 'bbb', 'ccc']) {
       const found = destinations.find('', code)
-      answer(null)
+      answer(`https://${code}.example/`)
       await found
     }
     void destinations.find('', 'aaa')

@@ -1,13 +1,13 @@
 /*
  * The assembly. It is made of parts that know nothing of each other:
  *
- *   node:http → Fastify → [request id, headers] → [guard] → [body, validation] → [transaction, idempotency] → handler
+ *   node:http → [lanes] → Fastify → [request id, headers] → [guard] → [body, validation] → [transaction, idempotency] → handler
  *                   ↘ unknown route, malformed request, error → problem+json
  *
  * The root hook does what every answer needs and nothing else. What depends on the route (the guard, the serialiser,
  * the meter) is made once per route at start, so that a request runs through closures that already know.
  */
-import { ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Database } from '@stoa/db'
 import { type Clock, type ErrorSpec, type Logger, StoaError } from '@stoa/kernel'
 import type { Limiter, Store } from '@stoa/limiter'
@@ -25,6 +25,7 @@ import { Guard, type RouteMeter } from './guard.ts'
 import { type AnswerHeaders, answerHeaders, writeAnswerHeaders } from './headers.ts'
 import { Idempotency } from './idempotency.ts'
 import { checkUrlText, useJsonBodies } from './json-body.ts'
+import { Lanes, type OpenLane } from './lane.ts'
 import { LoadGuard } from './load.ts'
 import { checkErrorCodes } from './openapi.ts'
 import { type HttpConfig, type HttpOptions, resolveHttpOptions } from './options.ts'
@@ -111,6 +112,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   const Response = responseOf(assembly.state)
   const app = fastifyOf(assembly, Response)
   assembly.upgrades.use(app, Response)
+  openLanes(app, assembly)
   const endpoints = collectEndpoints(app)
   useHooks(app, assembly)
   serveRoutes(app, assembly)
@@ -122,6 +124,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
 interface Parts {
   readonly load: LoadGuard
   readonly limiter: Limiter
+  readonly limits: Limits
   readonly guard: Guard
   readonly upgrades: Upgrades
   /** null: no route writes. */
@@ -139,15 +142,31 @@ interface Assembly extends Parts {
 function openParts(config: HttpConfig, deps: HttpDeps): Parts {
   const load = new LoadGuard(config, config.measureLoad)
   const limiter = openLimiter(deps)
+  const limits = new Limits(limiter, config)
   const upgrades = new Upgrades(deps.routes, config.corsOrigins)
   return {
     load,
     limiter,
+    limits,
     upgrades,
-    guard: new Guard({ schemes: deps.schemes, limits: new Limits(limiter, config), load, upgrades }),
+    guard: new Guard({ schemes: deps.schemes, limits, load, upgrades }),
     idempotency: idempotencyOf(deps),
     meterOf: (method, url) => deps.metrics?.httpRoute(method, url) ?? noMeter,
   }
+}
+
+/** Requests go to the lanes first, when there are any: see lane.ts for when there are none. */
+function openLanes({ server }: FastifyInstance, { config, deps, limits, load, meterOf }: Assembly): void {
+  if (deps.tracing?.enabled || config.accessLog === 'all') return
+  const open = deps.routes.flatMap((route): OpenLane[] => {
+    const { lane, method, url } = route
+    return lane ? [{ lane, policy: limits.own(route), meter: meterOf(method, url) }] : []
+  })
+  const [longWay] = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[]
+  if (open.length === 0 || longWay === undefined) return
+  const lanes = new Lanes(open, { ...config, load })
+  server.removeAllListeners('request')
+  server.on('request', (request, response) => lanes.serve(request, response, longWay))
 }
 
 /** What holds for every request, whatever it asks for. */

@@ -79,6 +79,7 @@ export class Limits {
   readonly #standard: Policy
   readonly #tenant: Policy
   readonly #anonymous: Policy
+  readonly #own = new Map<string, Policy>()
 
   constructor(limiter: Limiter, { rateLimit, tenantRateLimit, anonymousRateLimit }: StandardLimits) {
     this.#limiter = limiter
@@ -89,7 +90,13 @@ export class Limits {
 
   /** The policy of a route with a limit of its own; null when it has none. */
   own(route: Route): Policy | null {
-    return route.rateLimit ? this.#limiter.policy(route.operationId, route.rateLimit) : null
+    const { lane, operationId, rateLimit } = route
+    if (rateLimit === undefined) return null
+    const known = this.#own.get(operationId)
+    if (known) return known
+    const policy = this.#limiter.policy(operationId, lane ? leased(rateLimit) : rateLimit)
+    this.#own.set(operationId, policy)
+    return policy
   }
 
   /** Takes for a caller with credentials, who has `own` for this operation. */

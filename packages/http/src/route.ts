@@ -7,6 +7,7 @@
 import type { BaseCtx, Ctx } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
 import type { IfMatch } from './etag.ts'
+import type { Lane } from './lane.ts'
 import type { ListSpec, PageRequest, SortOf } from './pagination.ts'
 import type { UpgradedConnection } from './upgrade.ts'
 
@@ -123,6 +124,11 @@ export interface RouteSpec<
    * credentials: then the principal is null, and nothing may be given out before there is one. For GET alone.
    */
   readonly upgrade?: (ctx: BaseCtx, connection: UpgradedConnection) => void
+  /**
+   * A short way for the usual answer: see {@link Lane}. The bucket of such a route is leased where buckets are shared.
+   * For GET and without a permission.
+   */
+  readonly lane?: Lane
   readonly schema: S
   /**
    * Calls one verb. Inside a mutating route it runs again when the transaction is retried: it has no effects outside of
@@ -152,6 +158,7 @@ export interface Route {
   readonly secretResponse?: boolean
   readonly errors?: readonly string[]
   readonly upgrade?: (ctx: BaseCtx, connection: UpgradedConnection) => void
+  readonly lane?: Lane
   readonly schema: RouteSchemas
   handler(ctx: BaseCtx, request: unknown, reply: RouteReply): unknown
 }
@@ -193,6 +200,7 @@ function flawOf(route: Route): string | null {
   if (route.method === 'GET' && route.updates !== undefined) return 'a GET updates nothing'
   if (route.cached && route.method !== 'GET') return 'only a GET is cached'
   if (route.upgrade && route.method !== 'GET') return 'only a GET is upgraded'
+  if (route.lane && (route.method !== 'GET' || route.permission !== null)) return 'only a GET for anyone has a lane'
   if (route.list !== undefined && route.method !== 'GET') return 'a list is a GET'
   if (successStatuses(route).length === 0) return 'no 2xx or 3xx response is declared'
   const limit = route.rateLimit

@@ -1,9 +1,9 @@
-import { defineRoute } from '@stoa/http'
+import { defineRoute, type RateLimit } from '@stoa/http'
 import { errors, StoaError } from '@stoa/kernel'
 import { Type } from 'typebox'
-import { DEFAULT_HOST } from '../links.ts'
-import type { Redirects } from '../redirect.ts'
+import { REDIRECT_HEADERS, type Redirects } from '../redirect.ts'
 import { pagePolicy, refusalPage, wantsPage } from '../redirect-page.ts'
+import { DEFAULT_HOST } from '../short-host.ts'
 
 const page = (description: string) => ({
   description: `${description} A page for browsers, a problem for programs.`,
@@ -17,8 +17,6 @@ const shared = {
   description:
     'Redirects to the target and counts a click. HEAD redirects too and counts nothing, and neither does a prefetch. The answer is stale at once, so a change of the link holds from the next click on.',
   permission: null,
-  // One address may stand for a whole office; a scan for codes needs billions.
-  rateLimit: { capacity: 1_000, refillPerSecond: 200 },
   errors: ['link_not_found', 'link_gone'],
   schema: {
     params: Type.Object({ code: Type.String({ minLength: 1, maxLength: 256 }) }),
@@ -31,9 +29,11 @@ const shared = {
 } as const
 
 /** `GET|HEAD /l/{code}` */
-export function followLink(redirects: Redirects) {
+export function followLink(redirects: Redirects, rateLimit: RateLimit) {
   return defineRoute({
     ...shared,
+    rateLimit,
+    lane: redirects.lane('/l/', null),
     url: '/l/:code',
     operationId: 'followLink',
     handler: (_ctx, request, reply) => answer(redirects, request, reply),
@@ -41,9 +41,11 @@ export function followLink(redirects: Redirects) {
 }
 
 /** `GET|HEAD /{code}` on the dedicated short host; on any other host there is nothing at this path. */
-export function followShortLink(redirects: Redirects, shortHost: string) {
+export function followShortLink(redirects: Redirects, rateLimit: RateLimit, shortHost: string) {
   return defineRoute({
     ...shared,
+    rateLimit,
+    lane: redirects.lane('/', shortHost),
     url: '/:code',
     operationId: 'followShortLink',
     handler: (_ctx, request, reply) => {
@@ -66,11 +68,11 @@ interface Reply {
 }
 
 async function answer(redirects: Redirects, { method, params, headers }: Request, reply: Reply): Promise<string> {
-  reply.header('cache-control', 'private, max-age=0')
+  reply.header('cache-control', REDIRECT_HEADERS['cache-control'])
   try {
     const target = await redirects.follow({ host: DEFAULT_HOST, code: params.code, method, headers })
     reply.header('location', target)
-    reply.header('referrer-policy', 'strict-origin-when-cross-origin')
+    reply.header('referrer-policy', REDIRECT_HEADERS['referrer-policy'])
     return ''
   } catch (refusal) {
     reply.header('vary', 'accept')

@@ -1,4 +1,4 @@
-import type { Route } from '@stoa/http'
+import type { RateLimit, Route } from '@stoa/http'
 import type { Links } from '../links.ts'
 import type { Redirects } from '../redirect.ts'
 import { archiveLink } from './archive-link.ts'
@@ -15,10 +15,12 @@ export interface LinkRoutesDeps {
   readonly links: Links
   readonly redirects: Redirects
   readonly shortHost: string | null
+  /** How often one address may follow links. */
+  readonly visitLimit: RateLimit
 }
 
 /** Every route of the room. */
-export function linkRoutes({ links, redirects, shortHost }: LinkRoutesDeps): Route[] {
+export function linkRoutes({ links, redirects, shortHost, visitLimit }: LinkRoutesDeps): Route[] {
   return [
     createLink(links),
     listLinks(links),
@@ -27,7 +29,7 @@ export function linkRoutes({ links, redirects, shortHost }: LinkRoutesDeps): Rou
     archiveLink(links),
     restoreLink(links),
     getLinkClicks(links),
-    followLink(redirects),
-    ...(shortHost === null ? [] : [followShortLink(redirects, shortHost)]),
+    followLink(redirects, visitLimit),
+    ...(shortHost === null ? [] : [followShortLink(redirects, visitLimit, shortHost)]),
   ]
 }

@@ -1,0 +1,118 @@
+/**
+ * Asks the database where codes lead. A code says neither tenant nor placement, so the directory is asked first, which all
+ * placements share. Links of pooled tenants come along with it, in one statement for all codes that are wanted at the
+ * same time; those of a tenant with a schema of its own take a second one.
+ */
+import type { Database } from '@stoa/db'
+import { type BaseCtx, type Repeating, repeat, tenantCtx } from '@stoa/kernel'
+import { uuidBytes } from './click-encoding.ts'
+import type { CodeFilter } from './code-filter.ts'
+import { type Destination, keyOf } from './destinations.ts'
+import { Gathering } from './gathering.ts'
+import {
+  codeCount,
+  codesAfter,
+  type DestinationRow,
+  destinationsByCode,
+  destinationsById,
+  type FoundCode,
+} from './link-store.ts'
+import { DEFAULT_HOST } from './short-host.ts'
+
+const CODES_AT_ONCE = 500
+const QUESTIONS_AT_ONCE = 2
+const CODES_PER_PAGE = 10_000
+/** How often it is seen whether the filter has become too small, or has not been filled yet. */
+const FILTER_LOOK_MS = 30_000
+
+/** Where codes lead, as the database knows it. */
+export class Directory {
+  readonly #db: Database
+  readonly #ctx: BaseCtx
+  readonly #hosts = new Map<string, Gathering<Destination>>()
+
+  constructor(db: Database, ctx: BaseCtx) {
+    this.#db = db
+    this.#ctx = ctx
+  }
+
+  /** How many questions the database was asked, each for all codes that were wanted at the time. */
+  get questions(): number {
+    return [...this.#hosts.values()].reduce((sum, { questions }) => sum + questions, 0)
+  }
+
+  /** Where a code leads; null when there is none. */
+  readonly find = (host: string, code: string): Promise<Destination | null> => {
+    const known = this.#hosts.get(host)
+    if (known) return known.get(code)
+    const gathering = new Gathering<Destination>({
+      ask: (codes) => this.#ask(host, codes),
+      most: CODES_AT_ONCE,
+      atOnce: QUESTIONS_AT_ONCE,
+    })
+    this.#hosts.set(host, gathering)
+    return gathering.get(code)
+  }
+
+  /**
+   * Fills the filter with all codes, and again when they have become too many for it.
+   *
+   * @param heard resolves as soon as new codes are told to the filter
+   */
+  keep(filter: CodeFilter, heard: Promise<unknown>): Repeating {
+    const { clock, log } = this.#ctx
+    const work = async (signal: AbortSignal): Promise<void> => {
+      if (filter.isFilled && !filter.isFull) return
+      await heard
+      const count = await this.#db.systemRead(this.#ctx, (tx) => codeCount(tx))
+      await filter.fill(count, async (after) => {
+        signal.throwIfAborted()
+        const codes = await this.#db.systemRead(this.#ctx, (tx) => codesAfter(tx, DEFAULT_HOST, after, CODES_PER_PAGE))
+        return codes.map((code) => keyOf(DEFAULT_HOST, code))
+      })
+    }
+    const onError = (err: unknown) => log.warn({ err }, 'the filter of codes could not be filled: later again')
+    return repeat(work, { clock, firstMs: 0, everyMs: FILTER_LOOK_MS, onError })
+  }
+
+  async #ask(host: string, codes: readonly string[]): Promise<ReadonlyMap<string, Destination>> {
+    const found = await this.#db.systemRead(this.#ctx, (tx) => destinationsByCode(tx, host, codes))
+    const all = new Map<string, Destination>()
+    const placed = new Map<string, [FoundCode, ...FoundCode[]]>()
+    for (const row of found) {
+      if (row.target !== null) all.set(row.code, destinationOf(row, { ...row, target: row.target }))
+      else {
+        const others = placed.get(row.tenantId)
+        if (others) others.push(row)
+        else placed.set(row.tenantId, [row])
+      }
+    }
+    await Promise.all([...placed.values()].map((rows) => this.#addPlaced(rows, all)))
+    return all
+  }
+
+  async #addPlaced(rows: readonly [FoundCode, ...FoundCode[]], all: Map<string, Destination>): Promise<void> {
+    const ctx = tenantCtx(this.#ctx, tenantOf(rows[0]))
+    const ids = rows.map(({ linkId }) => linkId)
+    const links = await this.#db.read(ctx, (tx) => destinationsById(tx, rows[0].tenantId, ids))
+    const byId = new Map(links.map((link) => [link.id, link]))
+    for (const row of rows) {
+      const link = byId.get(row.linkId)
+      if (link) all.set(row.code, destinationOf(row, link))
+    }
+  }
+}
+
+function destinationOf(found: FoundCode, { archivedAt, expiresAt, target }: Omit<DestinationRow, 'id'>): Destination {
+  return {
+    tenant: tenantOf(found),
+    link: uuidBytes(found.linkId),
+    target,
+    expiresAt: expiresAt?.getTime() ?? null,
+    archived: archivedAt !== null,
+  }
+}
+
+function tenantOf({ tenantId, tenantSchema, tenantSlug }: FoundCode) {
+  return { id: tenantId, slug: tenantSlug, schema: tenantSchema }
+}

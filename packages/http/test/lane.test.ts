@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { request } from 'node:http'
+import { after, before, describe, it } from 'node:test'
+import { errors, StoaError } from '@stoa/kernel'
+import { createMetrics } from '@stoa/telemetry'
+import { Type } from 'typebox'
+import { defineRoute, type Http, type HttpDeps, type HttpOptions, type Lane } from '../src/index.ts'
+import { openApp } from './setup.ts'
+
+/** Answers `short` on the lane what the route answers `long`. */
+function routeOf(find: Lane['find'], host: string | null = null) {
+  return defineRoute({
+    method: 'GET',
+    url: '/go/:name',
+    operationId: 'goThere',
+    tags: ['test'],
+    summary: 'Goes.',
+    permission: null,
+    rateLimit: { capacity: 100, refillPerSecond: 0.001 },
+    schema: {
+      params: Type.Object({ name: Type.String() }),
+      response: { 200: { content: { 'text/plain': { schema: Type.String() } } } },
+    },
+    lane: {
+      prefix: '/go/',
+      host,
+      find,
+      answer(found: { text: string }, _request: IncomingMessage, response: ServerResponse, headers: readonly string[]) {
+        response.writeHead(200, ['content-length', String(found.text.length), 'x-text', found.text, ...headers])
+        response.end(found.text)
+      },
+    },
+    handler(_ctx, { params }, reply) {
+      if (params.name === 'gone') throw new StoaError(errors.not_found)
+      reply.type('text/plain')
+      return `long ${params.name}`
+    },
+  })
+}
+
+const found = (name: string) => (name === 'none' || name === 'gone' ? null : { text: `short ${name}` })
+
+async function open(
+  find: Lane['find'] = found,
+  {
+    deps = {},
+    host = null,
+    options = {},
+  }: { deps?: Partial<HttpDeps>; host?: string | null; options?: HttpOptions } = {},
+) {
+  const http = await openApp([routeOf(find, host)], options, deps)
+  const url = await http.listen()
+  return {
+    http,
+    ask: (path: string, asked: Asked = {}) => ask(url + path, asked),
+    [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
+  }
+}
+
+interface Asked {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+/** `fetch` sends neither another host nor a body with GET. */
+function ask(url: string, { body, headers = {}, method = 'GET' }: Asked) {
+  const { promise, resolve, reject } = Promise.withResolvers<{
+    status: number
+    headers: IncomingMessage['headers']
+    text: string
+  }>()
+  const asked = request(url, { method, headers, agent: false }, (response) => {
+    let text = ''
+    response.setEncoding('utf8').on('data', (part) => {
+      text += part
+    })
+    response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }))
+  })
+  asked.on('error', reject).end(body)
+  return promise
+}
+
+describe('a lane', () => {
+  let http: Http & AsyncDisposable
+  let asks: Awaited<ReturnType<typeof open>>['ask']
+  before(async () => {
+    const opened = await open(found, { options: { hstsSeconds: 60 } })
+    http = opened.http
+    asks = opened.ask
+  })
+  after(() => http?.[Symbol.asyncDispose]())
+
+  it('answers the usual, with or without a query', async () => {
+    for (const path of ['/go/there', '/go/there?a=/b?c']) {
+      const { headers, status, text } = await asks(path)
+      assert.deepEqual([status, text], [200, 'short there'])
+      assert.equal(headers['x-content-type-options'], 'nosniff')
+      assert.equal(headers['strict-transport-security'], 'max-age=60')
+    }
+  })
+
+  it('leaves to the route what it does not find', async () => {
+    assert.equal((await asks('/go/none')).text, 'long none')
+    const gone = await asks('/go/gone')
+    assert.deepEqual([gone.status, JSON.parse(gone.text).code], [404, 'not_found'])
+    assert.ok(gone.headers['x-request-id'])
+  })
+
+  const unusual: [what: string, asked: Asked][] = [
+    ['HEAD', { method: 'HEAD' }],
+    ['a body', { body: 'x', headers: { 'content-type': 'text/plain', 'content-length': '1' } }],
+    ['a page of another origin', { headers: { origin: 'https://other.example' } }],
+    ['a proxy that is not trusted', { headers: { 'x-forwarded-for': '203.0.113.7' } }],
+    ['another such proxy', { headers: { forwarded: 'for=203.0.113.7' } }],
+  ]
+  for (const [what, asked] of unusual) {
+    it(`leaves ${what} to the route`, async () => {
+      const answer = await asks('/go/there', asked)
+      assert.ok(!answer.text.startsWith('short'), answer.text)
+      assert.ok(answer.headers['x-request-id'])
+    })
+  }
+
+  it('leaves other methods and other paths to the routes', async () => {
+    assert.equal((await asks('/go/there', { method: 'POST' })).status, 405)
+    assert.equal((await asks('/go')).status, 404)
+    assert.equal((await asks('/GO/there')).status, 404)
+    assert.equal((await asks('/x/go/there')).status, 404)
+  })
+})
+
+describe('lanes', () => {
+  it('answer late what is found late, and leave what fails to the route', async () => {
+    await using opened = await open(async (name) => {
+      if (name === 'broken') throw new Error('away')
+      return found(name)
+    })
+    assert.equal((await opened.ask('/go/there')).text, 'short there')
+    assert.equal((await opened.ask('/go/none')).text, 'long none')
+    assert.equal((await opened.ask('/go/broken')).text, 'long broken')
+  })
+
+  it('leave an answer that cannot be written to the route', async () => {
+    await using opened = await open(() => ({ text: 'ā' }))
+    assert.equal((await opened.ask('/go/there')).text, 'long there')
+  })
+
+  it('take from the bucket of the route, which tells whoever finds it empty', async () => {
+    await using opened = await open()
+    for (let n = 0; n < 100; n++) assert.equal((await opened.ask('/go/there')).text, 'short there')
+    const refused = await opened.ask('/go/there')
+    assert.equal(refused.status, 429)
+    assert.equal(JSON.parse(refused.text).code, 'rate_limited')
+    assert.ok(refused.headers['retry-after'])
+  })
+
+  it('count each caller behind a trusted proxy by itself', async () => {
+    await using opened = await open(found, { options: { trustedProxies: ['127.0.0.1'] } })
+    const from = (address: string) => opened.ask('/go/there', { headers: { 'x-forwarded-for': address } })
+    for (let n = 0; n < 100; n++) assert.equal((await from('203.0.113.7')).text, 'short there')
+    assert.equal((await from('203.0.113.7')).status, 429)
+    assert.equal((await from('203.0.113.8')).text, 'short there')
+  })
+
+  it('are counted among the requests of their route', async () => {
+    const metrics = createMetrics({ process: false })
+    await using opened = await open(found, { deps: { metrics } })
+    await opened.ask('/go/there')
+    await opened.ask('/go/there')
+    assert.match(
+      await metrics.text(),
+      /http_request_duration_seconds_count\{method="GET",route="\/go\/:name",status="200"\} 2/,
+    )
+  })
+
+  it('of one host serve no other', async () => {
+    await using opened = await open(found, { host: 's.example:8080', options: { trustedProxies: ['127.0.0.1'] } })
+    const on = async (headers: Record<string, string>) => (await opened.ask('/go/there', { headers })).text
+    assert.equal(await on({ host: 's.example:8080' }), 'short there')
+    assert.equal(await on({ host: 'S.Example:8080' }), 'short there')
+    assert.equal(await on({ host: 'other.example' }), 'long there')
+    assert.equal(await on({ host: 's.example:8080', 'x-forwarded-host': 'other.example' }), 'long there')
+  })
+
+  it('are closed when each request is logged', async () => {
+    await using opened = await open(found, { options: { accessLog: 'all' } })
+    assert.equal((await opened.ask('/go/there')).text, 'long there')
+  })
+
+  it('serve nothing while there is too much to do', async () => {
+    const measureLoad = () => ({ eventLoopDelayMs: 0, heapUsedBytes: 0, rssBytes: 2 ** 40 })
+    await using opened = await open(found, { options: { measureLoad, maxRssBytes: 2 ** 30 } })
+    let status = 200
+    while (status === 200) status = (await opened.ask('/go/there')).status
+    assert.equal(status, 503)
+  })
+
+  it('are for reading, for anyone', () => {
+    const { lane } = routeOf(found)
+    const spec = {
+      tags: ['test'],
+      summary: 'Goes.',
+      lane: lane as Lane,
+      schema: { response: { 200: Type.Object({}) } },
+    } as const
+    assert.throws(
+      () =>
+        defineRoute({
+          ...spec,
+          method: 'POST',
+          url: '/x',
+          operationId: 'goPost',
+          permission: null,
+          handler: () => ({}),
+        }),
+      /has a lane/,
+    )
+    assert.throws(
+      () =>
+        defineRoute({
+          ...spec,
+          method: 'GET',
+          url: '/x',
+          operationId: 'goHidden',
+          permission: 'test:read',
+          handler: () => ({}),
+        }),
+      /has a lane/,
+    )
+  })
+})
