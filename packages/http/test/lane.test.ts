@@ -190,11 +190,19 @@ describe('lanes', () => {
   })
 
   it('serve nothing while there is too much to do', async () => {
-    const measureLoad = () => ({ eventLoopDelayMs: 0, heapUsedBytes: 0, rssBytes: 2 ** 40 })
-    await using opened = await open(found, { options: { measureLoad, maxRssBytes: 2 ** 30 } })
-    let status = 200
-    while (status === 200) status = (await opened.ask('/go/there')).status
-    assert.equal(status, 503)
+    const looking = Promise.withResolvers<void>()
+    const answer = Promise.withResolvers<void>()
+    const find = async (name: string) => {
+      looking.resolve()
+      await answer.promise
+      return found(name)
+    }
+    await using opened = await open(find, { options: { maxConcurrentRequests: 1 } })
+    const first = opened.ask('/go/there')
+    await looking.promise
+    assert.equal((await opened.ask('/go/there')).status, 503)
+    answer.resolve()
+    assert.equal((await first).text, 'short there')
   })
 
   it('are for reading, for anyone', () => {
