@@ -24,6 +24,7 @@ for (let ended = false; !ended; ) {
   })
   // 204: it has ended, and we have seen the end.
   if (answer.status !== 200) break
+  // Its messages are printed; the last one says that it was the end.
   let rest = ''
   for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
     const blocks = (rest + chunk).split('\n\n')

@@ -16,11 +16,18 @@ const notesMigrations: MigrationSet = {
   migrations: [
     {
       name: '0001_notes',
-      scope: 'tenant',
-      breaking: false,
+      scope: 'tenant', // once in every schema that holds tenants' tables; 'shared': once, in the schema `stoa`
+      breaking: false, // true: the release before can no longer run on the result
       up: `
         create table notes (tenant_id uuid not null, id uuid not null, body text not null, primary key (tenant_id, id));
-        ${tenantTable('notes')}`,
+        ${tenantTable('notes')}`, // row level security, policies and grants
+    },
+    {
+      name: '0002_by_body',
+      scope: 'tenant',
+      breaking: false,
+      transactional: false, // one statement that PostgreSQL refuses inside a transaction
+      up: 'create index concurrently if not exists notes_by_body on notes (tenant_id, body)',
     },
   ],
 }

@@ -47,10 +47,11 @@ const ctx = tenantCtx(system, tenant)
 const order = (item: string, pieces: number) =>
   db.transaction(ctx, async (tx) => {
     // … the rows of the order …
+    // No round trip: it rides with the COMMIT.
     journal.append(ctx, tx, orderPlaced.of({ item, pieces }, [`order:${newId()}`, `item:${item}`]))
   })
 
-// At least once becomes exactly once, because the count and the cursor share a commit.
+// One of all processes reads. At least once becomes exactly once, because the count and the cursor share a commit.
 function keepCount(until: number) {
   const done = Promise.withResolvers<void>()
   let counted = 0

@@ -62,5 +62,6 @@ const ctx = tenantCtx(
 
 book.sign(ctx, 'Hello')
 assert.throws(() => book.sign(ctx, 'Once more'), /The guest book is closed\./)
+// StoaError: createGuestBook: invalid options: unknown option 'maxEntrys', did you mean 'maxEntries'?
 assert.throws(() => createGuestBook({ maxEntrys: 5 } as GuestBookOptions), /did you mean 'maxEntries'\?/)
 console.log('ok')

@@ -1,22 +1,16 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { eventually } from '@stoa/testkit'
+import { describeExamples, examplePath } from '@stoa/testkit/examples'
 
-const folder = new URL('../examples/', import.meta.url)
-const pathOf = (file: string) => fileURLToPath(new URL(file, folder))
+const pathOf = (file: string) => examplePath(import.meta.url, file)
 const servers = ['express.ts', 'fastify.ts']
 
-describe('examples', () => {
-  for (const file of readdirSync(folder).filter((name) => !servers.includes(name))) {
-    it(`${file} runs and says ok`, () => {
-      const output = execFileSync(process.execPath, [pathOf(file)], { encoding: 'utf8' })
-      assert.match(output, /^ok$/m)
-    })
-  }
+describeExamples(import.meta.url, { runElsewhere: servers })
 
+describe('the example', () => {
   for (const file of servers) {
     it(`${file} is in the README as it is, serves 100 requests and refuses the next`, async () => {
       const source = readFileSync(pathOf(file), 'utf8')
