@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import { setFlagsFromString } from 'node:v8'
 import type { PGlite } from '@electric-sql/pglite'
 import { type Repeating, repeat, resolveOptions } from '@stoa/kernel'
 import { type Database, WireDatabase } from './database.ts'
@@ -9,6 +10,13 @@ import { pgliteWire } from './pglite-wire.ts'
 
 /** Enough for the embedded use, and half the memory of the default. */
 const SHARED_BUFFERS = '16MB'
+/**
+ * How much of a function of PGlite runs before V8 optimises it, in bytes of its code. With V8's own figure, 13 MB, that
+ * begins in the middle of every start, and takes as much processor time as all the rest of it, for functions that may
+ * never be busy again. With this one, what a server has to do often is optimised after seconds of work, and nothing
+ * else is.
+ */
+const OPTIMISED_AFTER_BYTES = 1_300_000_000
 /** PGlite has no autovacuum: what is deleted and changed would keep its place for ever, and plans know no statistics. */
 const VACUUM_EVERY_MS = 3_600_000
 
@@ -31,6 +39,7 @@ export async function openPglite(options: PgliteOptionsInput, deps: DatabaseDeps
   const lock = dataDir === null ? null : await holdFolder(dataDir, deps)
   try {
     if (dataDir !== null && template === undefined) await ensureFolder(dataDir)
+    setFlagsFromString(`--wasm-tiering-budget=${OPTIMISED_AFTER_BYTES}`)
     // Loaded here, because a program on PostgreSQL has no use for it.
     const { PGlite } = await import('@electric-sql/pglite')
     const pglite = await PGlite.create({
