@@ -10,6 +10,7 @@ import { type Bench, openServers } from './harness.ts'
 import { http } from './http.ts'
 import { journal } from './journal.ts'
 import { limiter } from './limiter.ts'
+import { links } from './links.ts'
 import { watchOthers } from './process.ts'
 import { queue } from './queue.ts'
 import { realtime } from './realtime.ts'
@@ -17,7 +18,7 @@ import { commit, table, thisMachine, writeResults } from './report.ts'
 import { start } from './start.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const BENCHES: readonly Bench[] = [start, http, journal, limiter, cache, realtime, queue]
+const BENCHES: readonly Bench[] = [start, http, journal, limiter, cache, realtime, queue, links]
 const RUNS_WORTH_KEEPING = 5
 /** A share of all cores. */
 const BUSY = 0.1
