@@ -134,6 +134,7 @@ export class Stock {
       } catch (error) {
         // It may have been committed, and what it claimed is not known here.
         isUnsure = true
+        this.#isHungry = true
         this.#host.observe({ kind: 'failed', what: 'claim', error })
         await systemClock.sleep(backoffMs(failures++, RETRY_MIN_MS, RETRY_MAX_MS), signal).catch(() => undefined)
       }
@@ -168,14 +169,16 @@ export class Stock {
 
   async #claim(wanted: number): Promise<void> {
     const notKinds = this.#host.notKinds()
+    // Whoever hints from now on has something that this claim may not see.
+    this.#isHungry = false
     const place = this.#place
     const goesOn = place !== null && performance.now() < place.until
     const claimed = notKinds === null ? [] : await this.#send(wanted, notKinds, goesOn ? place : null)
     if (goesOn) this.#place = claimed.length === wanted ? onward(place, claimed) : null
     else this.#looked(wanted, claimed)
-    // Going on brought nothing: the beginning may.
-    if (claimed.length === 0) this.#isHungry = goesOn || (this.#wasTurned && notKinds !== null)
-    else {
+    // Where something was there may be more. Going on brought nothing: the beginning may.
+    if (claimed.length > 0 || goesOn || (this.#wasTurned && notKinds !== null)) this.#isHungry = true
+    if (claimed.length > 0) {
       this.#rows = [...this.#rows.slice(this.#next), ...inTurns(claimed)]
       this.#next = 0
       this.#host.arrived()

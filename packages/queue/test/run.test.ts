@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { isError } from '@stoa/kernel'
 import { engines, eventually } from '@stoa/testkit'
 import { cancelJob, type QueueDeps, queueErrors, retryAfter, snoozeJob } from '../src/index.ts'
-import { numbered, setup } from './setup.ts'
+import { numbered, QUICK, setup } from './setup.ts'
 
 for (const engine of engines) {
   describe(`a job on ${engine}`, () => {
@@ -69,6 +69,20 @@ for (const engine of engines) {
       assert.equal(dead.failures, 3)
       assert.equal(dead.error?.message, 'attempt 3 failed')
       assert.match(dead.error?.stack ?? '', /run\.test\.ts/)
+    })
+
+    it('are found at once when they arrive while the worker is just looking', async () => {
+      const ran = new Set<number>()
+      const job = numbered((_, { n }) => void ran.add(n))
+      await using bench = await setup(engine, { jobs: [job], worker: { ...QUICK, pollMs: 60_000 } })
+      const { ctx, queue } = bench
+      // Whoever has claimed a job looks for the next one: the second of each pair comes earlier and later into that look.
+      for (let n = 0; n < 400; n += 2) {
+        const first = queue.add(ctx, job, { n })
+        for (let turns = n % 50; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
+        await Promise.all([first, queue.add(ctx, job, { n: n + 1 })])
+        await eventually(() => ran.has(n) && ran.has(n + 1), Boolean, 20_000)
+      }
     })
 
     it('says by what it throws whether and when it comes again', async () => {
