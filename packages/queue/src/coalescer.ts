@@ -5,14 +5,27 @@
  */
 import type { Database } from '@stoa/db'
 import { type BaseCtx, StoaError } from '@stoa/kernel'
-import { enqueued, type NewJob } from './enqueue.ts'
+import { enqueued, enqueuedWith, type NewJob } from './enqueue.ts'
 import { queueErrors } from './errors.ts'
+import { Handover, type Promised } from './handover.ts'
 import { plannedByIndex } from './job-store.ts'
 
 interface Waiting {
   readonly job: NewJob
   resolve(): void
   reject(error: unknown): void
+}
+
+/** What a coalescer needs. */
+export interface CoalescerDeps {
+  readonly db: Database
+  readonly ctx: BaseCtx
+  /** Whether the job has to be on the disk when it is confirmed. */
+  isDurable(job: NewJob): boolean
+  /** Whether a worker of this process begins it at once. */
+  promise(job: NewJob): Promised | null
+  /** Told of jobs as soon as they are committed, and which of them were handed over to a worker. */
+  stored(jobs: readonly NewJob[], isBegun: (job: NewJob) => boolean): void
 }
 
 /** So many jobs go with one statement. */
@@ -27,25 +40,18 @@ export class Coalescer implements AsyncDisposable {
   readonly #db: Database
   readonly #ctx: BaseCtx
   readonly #isDurable: (job: NewJob) => boolean
-  readonly #stored: (jobs: readonly NewJob[]) => void
+  readonly #promise: (job: NewJob) => Promised | null
+  readonly #stored: (jobs: readonly NewJob[], isBegun: (job: NewJob) => boolean) => void
   #waiting: Waiting[] = []
   #commits = 0
   #closed = false
   #idle = Promise.withResolvers<void>()
 
-  /**
-   * @param isDurable whether the job has to be on the disk when it is confirmed
-   * @param stored told of jobs as soon as they are committed
-   */
-  constructor(
-    db: Database,
-    ctx: BaseCtx,
-    isDurable: (job: NewJob) => boolean,
-    stored: (jobs: readonly NewJob[]) => void,
-  ) {
+  constructor({ ctx, db, isDurable, promise, stored }: CoalescerDeps) {
     this.#db = db
     this.#ctx = ctx
     this.#isDurable = isDurable
+    this.#promise = promise
     this.#stored = stored
   }
 
@@ -86,16 +92,23 @@ export class Coalescer implements AsyncDisposable {
 
   async #commit(batch: readonly Waiting[]): Promise<void> {
     const jobs = batch.map(({ job }) => job)
+    const handover = new Handover(jobs, this.#promise)
     try {
       await this.#db.system(this.#ctx, async (tx) => {
         if (!jobs.some(this.#isDurable)) tx.later(plannedByIndex('off'))
-        tx.later(enqueued(jobs))
+        if (handover.worker === null) tx.later(enqueued(jobs))
+        else {
+          const { handedOver, worker } = handover
+          tx.later(enqueuedWith(jobs, worker, handedOver), { seen: ({ isPresent }) => handover.begins(isPresent) })
+        }
       })
     } catch (error) {
+      handover.failed()
       for (const { reject } of batch) reject(error)
       return
     }
     for (const { resolve } of batch) resolve()
-    this.#stored(jobs)
+    handover.kept()
+    this.#stored(jobs, (job) => handover.isBegun(job))
   }
 }

@@ -6,9 +6,10 @@ import type { Database, Tx } from '@stoa/db'
 import { type BaseCtx, type Ctx, StoaError, type Tenant } from '@stoa/kernel'
 import type { Announce } from './announce.ts'
 import { type AbortReason, Attempt, type AttemptHost, encodedResult, type InstrumentJob } from './attempt.ts'
-import { validatorOf } from './enqueue.ts'
+import { type NewJob, validatorOf } from './enqueue.ts'
 import { queueErrors } from './errors.ts'
 import { endedChildren } from './finished-store.ts'
+import type { Promised } from './handover.ts'
 import type { JobDefinition } from './job.ts'
 import { JobCtx, type JobTenants } from './job-ctx.ts'
 import { type ClaimedRow, jobsFinished, jobsRemoved } from './job-store.ts'
@@ -85,6 +86,12 @@ export class Dispatcher implements AttemptHost {
 
   hint(lanes: Iterable<string>): void {
     for (const lane of lanes) this.#stocks.get(lane)?.hint()
+  }
+
+  /** Whether a job that is about to be stored is begun here at once. */
+  promise(job: NewJob): Promised | null {
+    if (this.#stopping || !this.#deps.definition(job.kind)?.run) return null
+    return this.#stocks.get(job.lane)?.promise(job) ?? null
   }
 
   /** The attempts that run. */

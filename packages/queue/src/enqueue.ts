@@ -4,7 +4,14 @@ import type { Static, TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { queueErrors } from './errors.ts'
 import type { Acceptance, JobDefinition } from './job.ts'
-import { type Extras, jobsEnqueued, type LiveState, type Origin, uniqueJobEnqueued } from './job-store.ts'
+import {
+  type Extras,
+  jobsEnqueued,
+  jobsHandedOver,
+  type LiveState,
+  type Origin,
+  uniqueJobEnqueued,
+} from './job-store.ts'
 
 /** What may be said of one job besides its input. */
 export interface EnqueueOptions {
@@ -92,6 +99,15 @@ export function newJob<T extends TSchema>(
 /** The statement that stores them. */
 export function enqueued(jobs: readonly NewJob[]): ReturnType<typeof jobsEnqueued> {
   return jobsEnqueued(...columnsOf(jobs))
+}
+
+/** The statement that stores them, and hands some of them over to a worker. */
+export function enqueuedWith(
+  jobs: readonly NewJob[],
+  worker: string,
+  handedOver: readonly boolean[],
+): ReturnType<typeof jobsHandedOver> {
+  return jobsHandedOver(...columnsOf(jobs), worker, handedOver)
 }
 
 /** The statement that stores one whose kind is unique. */

@@ -52,17 +52,49 @@ type EnqueueColumns = [
   extras: readonly (string | null)[],
 ]
 
-const ARRIVED = `unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::timestamptz[], $8::json[], $9::json[], $10::jsonb[])
-  as arrived (tenant_id, id, kind, lane, rank, state, run_at, input, origin, extras)`
+const COLUMNS =
+  '$1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::timestamptz[], $8::json[], $9::json[], $10::jsonb[]'
+const NAMES = 'tenant_id, id, kind, lane, rank, state, run_at, input, origin, extras'
+const ARRIVED = `unnest(${COLUMNS}) as arrived (${NAMES})`
+const ARRIVED_HANDED = `unnest(${COLUMNS}, $12::boolean[]) as arrived (${NAMES}, handed_over)`
 
-const INSERTION = `insert into stoa.jobs (tenant_id, id, kind, lane, rank, state, run_at, input, origin,
-  unique_key, concurrency_key, concurrency_limit, parent_id, awaits, tracked)
-select tenant_id, id, kind, lane, rank, state, run_at, input, origin,
-  extras->>'uniqueKey', extras->>'concurrencyKey', (extras->>'concurrencyLimit')::integer, (extras->>'parentId')::uuid,
+const ALWAYS = 'tenant_id, id, kind, lane, rank, run_at, input, origin'
+const SELDOM = 'unique_key, concurrency_key, concurrency_limit, parent_id, awaits, tracked'
+const SELDOM_ARRIVED = `extras->>'uniqueKey', extras->>'concurrencyKey', (extras->>'concurrencyLimit')::integer, (extras->>'parentId')::uuid,
   coalesce((extras->>'awaits')::integer, 0), coalesce((extras->>'tracked')::boolean, false)`
+
+const INSERTION = `insert into stoa.jobs (${ALWAYS}, state, ${SELDOM})
+select ${ALWAYS}, state, ${SELDOM_ARRIVED}`
+
+/**
+ * Who is not there any more claims nothing: his jobs have been given to others, and these would be forgotten. The lock
+ * has whoever gives him up wait for this claim, and then find it.
+ */
+function present(worker: string): string {
+  return `present as materialized (select id from stoa.job_workers where id = ${worker} for key share)`
+}
 
 /** Adds jobs: one, or all that were enqueued at the same time, by one statement and so with one flush to the disk. */
 export const jobsEnqueued = statement<EnqueueColumns, never>(`${INSERTION} from ${ARRIVED}`)
+
+/**
+ * Adds jobs of which some are handed over: they are born as what the worker has claimed, without a claim. When it is not
+ * there any more, they are born as the others are.
+ */
+export const jobsHandedOver = statement<
+  [...EnqueueColumns, worker: string, handedOver: readonly boolean[]],
+  { isPresent: boolean }
+>(`
+with ${present('$11')}, born as (
+  insert into stoa.jobs (${ALWAYS}, state, attempt, worker, started_at, ${SELDOM})
+  select ${ALWAYS}, case when begins then 'running' else state end, begins::integer,
+    case when begins then $11 end::uuid, case when begins then clock_timestamp() end, ${SELDOM_ARRIVED}
+  from (
+    select arrived.*, handed_over and exists (select 1 from present) as begins
+    from ${ARRIVED_HANDED}
+  ) arrived
+)
+select exists (select 1 from present) as is_present`)
 
 /**
  * Adds one job unless there is one of its key. Gives the id of the job that has the key from now on, its own or the
@@ -87,12 +119,6 @@ select job_id from stoa.job_uniques
 where tenant_id = ($1::uuid[])[1] and kind = ($3::text[])[1] and key = $11 and not exists (select 1 from taken)`,
 )
 
-/**
- * Who is not there any more claims nothing: his jobs have been given to others, and these would be forgotten. The lock
- * has whoever gives him up wait for this claim, and then find it.
- */
-const PRESENT = 'present as materialized (select id from stoa.job_workers where id = $2 for key share)'
-
 const CLAIMED = `update stoa.jobs set state = 'running', attempt = attempt + 1, worker = $2, started_at = clock_timestamp()
 where ctid = any (array (select ctid from picked)) and exists (select 1 from present)
 returning tenant_id, id, kind, rank, attempt, failures, run_at, input, origin, unique_key, concurrency_key, parent_id, tracked`
@@ -109,7 +135,7 @@ export const jobsClaimed = statement<
   [lane: string, worker: string, wanted: number, after: string, notKinds: readonly string[], afterRank: number],
   ClaimedRow
 >(`
-with recursive ${PRESENT}, top as materialized (
+with recursive ${present('$2')}, top as materialized (
   select rank, tenant_id from stoa.jobs
   where lane = $1 and state = 'ready' and kind <> all ($5::text[])
   order by rank, tenant_id, run_at, id limit 1 for update skip locked
@@ -153,7 +179,7 @@ export const jobsClaimedOn = statement<
   ],
   ClaimedRow
 >(`
-with ${PRESENT}, picked as materialized (
+with ${present('$2')}, picked as materialized (
   select next.ctid from unnest($6::uuid[], $7::timestamptz[], $8::uuid[]) as place (tenant_id, run_at, id) cross join lateral (
     select j.ctid from stoa.jobs j
     where j.lane = $1 and j.state = 'ready' and j.rank = $4 and j.tenant_id = place.tenant_id and (j.run_at, j.id) > (place.run_at, place.id)

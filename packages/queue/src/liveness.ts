@@ -33,7 +33,7 @@ export interface LivenessDeps {
   running(): readonly Attempt[]
   /** Everything that it held belongs to others now. */
   lost(): void
-  /** Something is not paused any more. */
+  /** What could not be claimed before can be: something is not paused any more, or the worker has a name again. */
   resumed(): void
   /** Jobs of workers that died are dead letters: what follows from that, in the same transaction. */
   buried(tx: Tx, rows: readonly BuriedRow[]): Promise<void>
@@ -123,12 +123,13 @@ export class Liveness {
 
   /** Others gave this worker up: what it held is theirs, and it goes on under another name. */
   async #comeBack(): Promise<void> {
-    const { ctx, db, lost, observe } = this.#deps
+    const { ctx, db, lost, observe, resumed } = this.#deps
     lost()
     const id = newId()
     await db.system(ctx, (tx) => tx.run(workerAdded(id, this.#name)))
     this.#id = id
     observe({ kind: 'given_up' })
+    resumed()
   }
 
   async #rescue(): Promise<void> {

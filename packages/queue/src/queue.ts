@@ -10,6 +10,7 @@ import type { InstrumentJob } from './attempt.ts'
 import { Coalescer } from './coalescer.ts'
 import { checkAsked, type EnqueueOptions, enqueued, enqueuedOnce, type NewJob, newJob } from './enqueue.ts'
 import { queueErrors } from './errors.ts'
+import type { Promised } from './handover.ts'
 import type { JobDefinition } from './job.ts'
 import { DEFAULT_LANES, type Lane, type LaneOptions, laneNamed, lanesOf } from './lanes.ts'
 import { createOperations, type Operations } from './operations.ts'
@@ -175,12 +176,13 @@ class StoaQueue implements Queue {
     this.#ctx = systemCtx({ log, clock }, 'queue')
     this.lanes = lanesOf(lanes)
     this.define(...jobs)
-    this.#coalescer = new Coalescer(
+    this.#coalescer = new Coalescer({
       db,
-      this.#ctx,
-      ({ lane }) => this.lanes.get(lane)?.durable !== false,
-      (stored) => this.#stored(stored),
-    )
+      ctx: this.#ctx,
+      isDurable: ({ lane }) => this.lanes.get(lane)?.durable !== false,
+      promise: (job) => this.#promise(job),
+      stored: (stored, isBegun) => this.#stored(stored, isBegun),
+    })
     this.schedules = createSchedules(db)
     this.operations = createOperations({
       db,
@@ -356,14 +358,24 @@ class StoaQueue implements Queue {
     tx.afterCommit(() => this.#stored(jobs))
   }
 
-  /** Jobs are committed. */
-  #stored(jobs: readonly NewJob[]): void {
+  #promise(job: NewJob): Promised | null {
+    for (const worker of this.#workers) {
+      const promised = worker.promise(job)
+      if (promised) return promised
+    }
+    return null
+  }
+
+  /** Jobs are committed. Whoever has begun already needs nobody to be woken. */
+  #stored(jobs: readonly NewJob[], isBegun: (job: NewJob) => boolean = () => false): void {
     const lanes = new Set<string>()
     const now = this.#deps.clock.now()
     let gate = false
-    for (const { kind, lane, runAt, state } of jobs) {
-      if (state === 'ready') lanes.add(lane)
-      else gate ||= state === 'held' || runAt.getTime() - now < SOON_MS
+    for (const job of jobs) {
+      const { kind, lane, runAt, state } = job
+      if (state === 'ready') {
+        if (!isBegun(job)) lanes.add(lane)
+      } else gate ||= state === 'held' || runAt.getTime() - now < SOON_MS
       this.#observe({ kind: 'enqueued', job: kind, lane, count: 1 })
     }
     if (lanes.size > 0) this.#wake(lanes)

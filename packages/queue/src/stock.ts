@@ -14,6 +14,8 @@
  */
 import type { Database } from '@stoa/db'
 import { Alarm, type BaseCtx, backoffMs, systemClock } from '@stoa/kernel'
+import type { NewJob } from './enqueue.ts'
+import type { Promised } from './handover.ts'
 import { type ClaimedRow, jobsClaimed, jobsClaimedOn, plannedByIndex, unknownReturned } from './job-store.ts'
 import type { QueueSignal } from './signals.ts'
 
@@ -64,6 +66,12 @@ export class Stock {
   #measuredAt = performance.now()
   #running: Promise<void> = Promise.resolve()
   #isHungry = true
+  /** Nothing was there when it was looked at last, and nobody has hinted since. */
+  #isIdle = false
+  /** Jobs that will come here without a claim. */
+  readonly #promised = new Set<string>()
+  #allKept: (() => void) | null = null
+  #isUnsure = false
 
   constructor(lane: string, host: StockHost) {
     this.lane = lane
@@ -89,6 +97,7 @@ export class Stock {
   /** Something may be ready. */
   hint(): void {
     this.#isHungry = true
+    this.#isIdle = false
     this.#alarm.ring()
   }
 
@@ -96,6 +105,39 @@ export class Stock {
   jobEnded(): void {
     this.#ended++
     if (this.#isHungry) this.#alarm.ring()
+  }
+
+  /** Whether a job that is about to be stored is begun at once: nobody waits, and a slot is free. */
+  promise({ extras, id, kind, state }: NewJob): Promised | null {
+    const isPlain = state === 'ready' && extras === null
+    if (!isPlain || !this.#isIdle || this.size > 0 || this.#host.free() <= this.#promised.size) return null
+    if (this.#closing.signal.aborted || this.#host.notKinds()?.includes(kind) !== false) return null
+    const worker = this.#host.worker()
+    this.#promised.add(id)
+    return {
+      worker,
+      kept: (row) => {
+        // Under another name it is not this worker's any more.
+        if (row && worker === this.#host.worker()) this.#arrived([row])
+        this.#noLongerPromised(id)
+      },
+      failed: () => {
+        this.#isUnsure = true
+        this.#noLongerPromised(id)
+        this.hint()
+      },
+    }
+  }
+
+  #noLongerPromised(id: string): void {
+    this.#promised.delete(id)
+    if (this.#promised.size === 0) this.#allKept?.()
+  }
+
+  #arrived(rows: readonly ClaimedRow[]): void {
+    this.#rows = [...this.#rows.slice(this.#next), ...rows]
+    this.#next = 0
+    this.#host.arrived()
   }
 
   /** What lies here belongs to others now. */
@@ -109,6 +151,7 @@ export class Stock {
     this.#closing.abort()
     this.#alarm.ring()
     await this.#running
+    if (this.#promised.size > 0) await new Promise<void>((resolve) => (this.#allKept = resolve))
     const left = this.#rows.slice(this.#next)
     this.forget()
     return left
@@ -116,7 +159,6 @@ export class Stock {
 
   async #claimForEver(): Promise<void> {
     const { signal } = this.#closing
-    let isUnsure = false
     for (let failures = 0; !signal.aborted; ) {
       this.#alarm.reset()
       const wanted = this.#wanted()
@@ -127,13 +169,12 @@ export class Stock {
         continue
       }
       try {
-        if (isUnsure) await this.#returnUnknown()
-        isUnsure = false
+        if (this.#isUnsure) await this.#returnUnknown()
         await this.#claim(wanted)
         failures = 0
       } catch (error) {
         // It may have been committed, and what it claimed is not known here.
-        isUnsure = true
+        this.#isUnsure = true
         this.#isHungry = true
         this.#host.observe({ kind: 'failed', what: 'claim', error })
         await systemClock.sleep(backoffMs(failures++, RETRY_MIN_MS, RETRY_MAX_MS), signal).catch(() => undefined)
@@ -145,7 +186,7 @@ export class Stock {
   #wanted(): number {
     this.#measure()
     const ahead = Math.min(this.#host.maxPrefetch, Math.floor(this.#perMs * AHEAD_MS))
-    const enough = Math.min(this.#host.maxPrefetch, this.#host.free() + ahead)
+    const enough = Math.min(this.#host.maxPrefetch, this.#host.free() - this.#promised.size + ahead)
     const wanted = enough - this.size
     return wanted > 0 && (this.size === 0 || wanted * 2 >= enough) ? wanted : 0
   }
@@ -163,7 +204,8 @@ export class Stock {
 
   async #returnUnknown(): Promise<void> {
     const { begun, ctx, db, worker } = this.#host
-    const known = [...begun(), ...this.#rows.slice(this.#next).map((row) => row.id)]
+    this.#isUnsure = false
+    const known = [...begun(), ...this.#promised, ...this.#rows.slice(this.#next).map((row) => row.id)]
     await db.system(ctx, (tx) => tx.run(unknownReturned(worker(), this.lane, known)))
   }
 
@@ -178,11 +220,8 @@ export class Stock {
     else this.#looked(wanted, claimed)
     // Where something was there may be more. Going on brought nothing: the beginning may.
     if (claimed.length > 0 || goesOn || (this.#wasTurned && notKinds !== null)) this.#isHungry = true
-    if (claimed.length > 0) {
-      this.#rows = [...this.#rows.slice(this.#next), ...inTurns(claimed)]
-      this.#next = 0
-      this.#host.arrived()
-    }
+    this.#isIdle = !this.#isHungry
+    if (claimed.length > 0) this.#arrived(inTurns(claimed))
   }
 
   async #send(wanted: number, notKinds: readonly string[], place: Place | null): Promise<ClaimedRow[]> {

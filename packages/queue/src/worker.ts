@@ -15,7 +15,9 @@
  */
 import { type Repeating, repeat, systemClock } from '@stoa/kernel'
 import { Dispatcher, type DispatcherDeps } from './dispatcher.ts'
+import type { NewJob } from './enqueue.ts'
 import { Gatekeeper } from './gatekeeper.ts'
+import type { Promised } from './handover.ts'
 import { JobTenants } from './job-ctx.ts'
 import { jobsReturned } from './job-store.ts'
 import { Liveness } from './liveness.ts'
@@ -102,6 +104,11 @@ export class Worker implements AsyncDisposable {
   /** Jobs of these lanes may be claimed. */
   hint(lanes: Iterable<string>): void {
     this.#dispatcher.hint(lanes)
+  }
+
+  /** Whether a job that is about to be stored is begun here at once. */
+  promise(job: NewJob): Promised | null {
+    return this.#dispatcher.promise(job)
   }
 
   /** A job was put off, or waits for a turn. */

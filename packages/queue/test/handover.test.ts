@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { type Database, openPostgres } from '@stoa/db'
+import { silentLogger, systemClock } from '@stoa/kernel'
+import { type Engine, engines, eventually } from '@stoa/testkit'
+import { createQueue } from '../src/index.ts'
+import { type Bench, numbered, QUICK, setup } from './setup.ts'
+
+/** A worker that looks only when somebody hints. */
+const STILL = { ...QUICK, pollMs: 60_000 }
+
+/** A worker has nothing to do when a look has found nothing: a job that came by a transaction has made it look. */
+async function idle(
+  { ctx, db, queue }: Bench,
+  job: ReturnType<typeof numbered>,
+  ran: readonly number[],
+): Promise<void> {
+  await db.transaction(ctx, async (tx) => queue.enqueue(ctx, tx, job, { n: 0 }))
+  await eventually(() => ran.includes(0))
+  await eventually(async () => (await db.admin((s) => s.query('select 1 from stoa.jobs'))).length === 0)
+}
+
+async function collecting(engine: Engine, options: Partial<Parameters<typeof setup>[1]> = {}) {
+  const ran: number[] = []
+  const job = numbered((_, { n }) => void ran.push(n))
+  const bench = await setup(engine, { jobs: [job], worker: STILL, ...options })
+  return { bench, job, ran, [Symbol.asyncDispose]: () => bench[Symbol.asyncDispose]() }
+}
+
+for (const engine of engines) {
+  describe(`a job that is added beside an idle worker on ${engine}`, () => {
+    it('is begun without a claim', async () => {
+      await using set = await collecting(engine)
+      const { bench, job, ran } = set
+      await idle(bench, job, ran)
+      // Whoever claims has to change rows, and whoever is handed over a job has not.
+      await bench.db.admin((session) =>
+        session.exec(`create function stoa.no_claims() returns trigger language plpgsql as
+  $$ begin raise exception 'claimed'; end $$;
+create trigger no_claims before update on stoa.jobs for each row execute function stoa.no_claims()`),
+      )
+      for (let n = 1; n <= 5; n++) {
+        await bench.queue.add(bench.ctx, job, { n })
+        await eventually(() => ran.includes(n))
+      }
+      await eventually(async () => (await bench.rows()).length === 0)
+      assert.deepEqual(ran, [0, 1, 2, 3, 4, 5])
+      assert.ok(!bench.signals.some(({ kind }) => kind === 'failed'))
+    })
+
+    it('waits as any other when the worker has been given up meanwhile, and runs once', async () => {
+      await using set = await collecting(engine)
+      const { bench, job, ran } = set
+      await idle(bench, job, ran)
+      await bench.db.admin((session) => session.exec('delete from stoa.job_workers'))
+      await bench.queue.add(bench.ctx, job, { n: 1 })
+      await eventually(() => ran.includes(1))
+      await eventually(async () => (await bench.rows()).length === 0)
+      assert.deepEqual(ran, [0, 1])
+    })
+
+    it('is begun or goes back when the worker stops at that moment', async () => {
+      await using set = await collecting(engine, { worker: null })
+      const { bench, job, ran } = set
+      for (let n = 1; n <= 20; n++) {
+        const worker = await bench.queue.work(STILL)
+        await eventually(() => worker.load.running === 0)
+        const added = bench.queue.add(bench.ctx, job, { n })
+        for (let turns = n % 7; turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve))
+        await Promise.all([added, worker[Symbol.asyncDispose]()])
+        assert.deepEqual(
+          (await bench.rows()).filter(({ state }) => state !== 'ready'),
+          [],
+        )
+      }
+      await bench.queue.work(STILL)
+      await eventually(() => ran.length === 20)
+      assert.equal(new Set(ran).size, 20)
+    })
+
+    it('does not overtake those that wait', async () => {
+      const release = Promise.withResolvers<void>()
+      const ran: number[] = []
+      const job = numbered(async (_, { n }) => {
+        ran.push(n)
+        if (n === 0) await release.promise
+      })
+      await using bench = await setup(engine, { jobs: [job], lanes: { default: {} }, worker: { ...STILL, slots: 1 } })
+      const { ctx, db, queue } = bench
+      await queue.add(ctx, job, { n: 0 })
+      await eventually(() => ran.length === 1)
+      await db.transaction(ctx, async (tx) => queue.enqueueMany(ctx, tx, job, [{ n: 1 }, { n: 2 }]))
+      await queue.add(ctx, job, { n: 3 })
+      release.resolve()
+      await eventually(() => ran.length === 4)
+      assert.deepEqual(ran, [0, 1, 2, 3])
+    })
+  })
+}
+
+describe('a job that is added beside an idle worker (postgres)', () => {
+  it('runs once when it was committed and the answer was lost', async () => {
+    await using set = await collecting('postgres', { worker: null })
+    const { bench, ran, job } = set
+    let lose = false
+    const lossy = async <T>(sql: string, run: () => Promise<T>): Promise<T> => {
+      const answer = await run()
+      if (!lose || !sql.includes('handed_over')) return answer
+      lose = false
+      throw Object.assign(new Error('the connection was lost'), { code: 'ECONNRESET' })
+    }
+    const deps = { log: silentLogger, clock: systemClock }
+    await using db: Database = await openPostgres({ url: bench.url ?? '', poolSize: 4 }, { ...deps, instrument: lossy })
+    await using queue = createQueue({ jobs: [job] }, { ...deps, db })
+    await queue.work(STILL)
+    await idle({ ...bench, db, queue }, job, ran)
+    lose = true
+    await assert.rejects(queue.add(bench.ctx, job, { n: 1 }))
+    await eventually(() => ran.includes(1))
+    await eventually(async () => (await bench.rows()).length === 0)
+    assert.deepEqual(ran, [0, 1])
+  })
+})
