@@ -344,7 +344,8 @@ create table stoa.mail_senders (
   dkim_public_key text,
   dkim_sealed_key bytea,
   updated_by text not null,
-  updated_at timestamp with time zone not null
+  updated_at timestamp with time zone not null,
+  version integer default 1 not null
 );
 alter table stoa.mail_senders add constraint mail_senders_pkey PRIMARY KEY (tenant_id);
 alter table stoa.mail_senders enable row level security;

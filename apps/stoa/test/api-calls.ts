@@ -4,7 +4,7 @@
  * here fails them.
  */
 import { randomUUID } from 'node:crypto'
-import type { ApiCalls, TestClient } from '@stoa/testkit'
+import type { ApiCall, ApiCalls, TestClient } from '@stoa/testkit'
 import { SHORT_HOST } from './suite.ts'
 
 interface Link {
@@ -49,6 +49,26 @@ async function newMail(client: TestClient): Promise<{ readonly params: { readonl
     await client.send<{ readonly id: string }>('POST', '/api/v1/tasks', { body: { kind: 'mail.send', input } })
   ).body
   return { params: { id } }
+}
+
+function suppressionBody() {
+  return { address: `${randomUUID()}@example.org`, note: `Note ${randomUUID()}` }
+}
+
+async function newSuppression(client: TestClient): Promise<{ readonly params: { readonly address: string } }> {
+  const { body } = await client.created<{ readonly address: string }>('/api/v1/mail/suppressions', suppressionBody())
+  return { params: { address: body.address } }
+}
+
+function senderBody() {
+  return { from: { address: `post@${randomUUID()}.example.org`, name: `Name ${randomUUID()}` } }
+}
+
+/** The tenant has a sender, of version 1. Whoever makes another one at this moment is as good. */
+async function newSender(client: TestClient): Promise<ApiCall> {
+  await client.send('DELETE', '/api/v1/mail/sender')
+  await client.send('PUT', '/api/v1/mail/sender', { headers: { 'if-match': '"0"' }, body: senderBody() })
+  return {}
 }
 
 const ofLink = async (client: TestClient) => ({ params: { id: (await newLink(client)).id } })
@@ -104,6 +124,18 @@ export const apiCalls: ApiCalls = {
     return {}
   },
   getMail: newMail,
+  getMailContent: newMail,
+  addMailSuppression: () => ({ body: suppressionBody() }),
+  listMailSuppressions: async (client) => {
+    await newSuppression(client)
+    await newSuppression(client)
+    return {}
+  },
+  getMailSuppression: newSuppression,
+  removeMailSuppression: newSuppression,
+  getMailSender: newSender,
+  updateMailSender: async (client) => ({ ...(await newSender(client)), ...firstVersion, body: senderBody() }),
+  removeMailSender: newSender,
   createApiKey: () => ({ body: { ...keyBody(), expiresAt: '2099-01-02T03:04:05Z' } }),
   listApiKeys: async (client) => {
     await newKey(client)

@@ -28,6 +28,8 @@ interface Body {
 function otherThan(body: object): Record<string, unknown> {
   if ('target' in body) return { ...body, title: 'other' }
   if ('kind' in body) return { ...body, runAt: new Date(Date.now() + 7_200_000).toISOString() }
+  if ('address' in body) return { ...body, note: 'other' }
+  if ('from' in body) return { ...body, replyTo: 'other@example.org' }
   return { ...body, name: 'other' }
 }
 

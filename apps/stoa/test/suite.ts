@@ -32,6 +32,8 @@ export function startProgram(engine: Engine, settings: Readonly<Record<string, s
         STOA_LOG_LEVEL: 'silent',
         // What a test sees of a task is what it did to it.
         STOA_WORK: 'false',
+        // No name server is asked.
+        STOA_MAIL_SENDER_PROOF: 'none',
         ...(databaseUrl !== null && { DATABASE_URL: databaseUrl }),
         ...settings,
       }

@@ -1,4 +1,11 @@
-import { type OptionsInput, objectOption, optionalObject, type Resolved, resolveOptions } from '@stoa/kernel'
+import {
+  type OptionsInput,
+  objectOption,
+  optionalFunction,
+  optionalObject,
+  type Resolved,
+  resolveOptions,
+} from '@stoa/kernel'
 import type { AddressInput, SesCredentials } from '@stoa/mail'
 
 const spec = {
@@ -15,6 +22,13 @@ const spec = {
   from: objectOption<Exclude<AddressInput, string>>(),
   /** Where bounces go. Default null: to whom the message is from. */
   returnPath: { type: 'string', minLength: 3, default: null },
+  /**
+   * Whether a tenant has to prove by DNS that a domain is its own before mail is from there: `dns`, or `none` where all
+   * tenants are trusted. Default `dns`.
+   */
+  senderProof: { type: 'enum', values: ['dns', 'none'], default: 'dns' },
+  /** The texts (TXT) at a name of DNS. Default: the resolver of the machine. */
+  txtRecords: optionalFunction<(name: string) => Promise<readonly (readonly string[])[]>>(),
   /** How many days messages are kept that have had their outcome. From 1 to 36,500; default 90. */
   keepDays: { type: 'integer', min: 1, max: 36_500, default: 90 },
 } as const

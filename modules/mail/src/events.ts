@@ -44,8 +44,59 @@ const BY_STATE = {
 /** All that happens to messages. */
 export const messageEvents: readonly EventDefinition[] = Object.values(BY_STATE)
 
+const listed = Type.Object({
+  address: Type.String(),
+  reason: Type.String({ description: '`bounce`, `complaint`, `unsubscribe` or `manual`.' }),
+})
+
+/**
+ * Somebody has put an address on the list of whom nothing is sent to. What bounces and complaints put there is told by
+ * `mail.bounced` and `mail.complained`. Subject of this and all others: `tenant:<id>`.
+ */
+export const suppressionAdded = defineEvent({
+  type: 'mail.suppression_added',
+  version: 1,
+  description: 'Somebody has put an address on the list of whom nothing is sent to.',
+  data: listed,
+})
+
+/** Mail is sent there again. */
+export const suppressionRemoved = defineEvent({
+  type: 'mail.suppression_removed',
+  version: 1,
+  description: 'Somebody has taken an address off the list of whom nothing is sent to.',
+  data: listed,
+})
+
+/** Mail is from somebody else, or signed otherwise. */
+export const senderUpdated = defineEvent({
+  type: 'mail.sender_updated',
+  version: 1,
+  description: 'Whom mail is from was set, or what it is signed with.',
+  data: Type.Object({
+    from: Type.String({ description: 'The address.' }),
+    dkimDomain: Type.Union([Type.String(), Type.Null()]),
+    dkimSelector: Type.Union([Type.String(), Type.Null()]),
+    version: Type.Integer({ minimum: 1 }),
+  }),
+})
+
+/** Mail is from the installation's address again. */
+export const senderRemoved = defineEvent({
+  type: 'mail.sender_removed',
+  version: 1,
+  description: "Mail is from the installation's address again.",
+  data: Type.Object({}),
+})
+
 /** All events of the room. */
-export const mailEvents: readonly EventDefinition[] = [...messageEvents]
+export const mailEvents: readonly EventDefinition[] = [
+  ...messageEvents,
+  suppressionAdded,
+  suppressionRemoved,
+  senderUpdated,
+  senderRemoved,
+]
 
 /** For {@link MailDeps.record}: appends what becomes of a message, one event for all receivers that share an outcome. */
 export function recordInto(journal: Pick<Journal, 'append'>): NonNullable<MailDeps['record']> {

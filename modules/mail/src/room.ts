@@ -7,6 +7,9 @@ import { recordInto } from './events.ts'
 import { sendMail } from './jobs/send-mail.ts'
 import { retainMail } from './retention.ts'
 import { mailRoutes } from './routes/index.ts'
+import { dnsProof } from './sender-proof.ts'
+import { Senders } from './senders.ts'
+import { Suppressions } from './suppressions.ts'
 
 /** Opens the room on its columns. */
 export function openRoom({ clock, config: given, db, journal, log, queue, secret }: Columns): Room {
@@ -21,8 +24,14 @@ export function openRoom({ clock, config: given, db, journal, log, queue, secret
   )
   resources.use(retainMail(mail, ctx, config.keepDays), 'mail retention')
   resources.use(abandonEnded({ db, journal, queue, mail, ctx }), 'ended tasks of mail')
+  const suppressions = new Suppressions({ db, journal, mail })
+  const senders = new Senders({
+    ...{ db, journal, mail },
+    from: { address: from.address, name: from.name ?? null },
+    proof: config.senderProof === 'none' ? null : dnsProof(secret('mail.proof'), config.txtRecords),
+  })
   return {
-    routes: mailRoutes({ mail }),
+    routes: mailRoutes({ mail, suppressions, senders }),
     jobs: [sendMail(mail, transport)],
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }

@@ -127,3 +127,97 @@ export const MailQuery = Type.Object({
     Type.String({ minLength: 1, maxLength: MAX_ADDRESS_LENGTH, description: 'An address. Not together with `state`.' }),
   ),
 })
+
+const REASONS = ['bounce', 'complaint', 'unsubscribe', 'manual'] as const
+const Note = { maxLength: 500, description: 'On one line.', examples: ['asked by phone'] }
+
+/** An address that nothing is sent to. */
+export const MailSuppression = Type.Object(
+  {
+    address: Type.String({
+      description: 'In lower case; the domain in Punycode.',
+      examples: ['ann@example.org'],
+    }),
+    reason: OneOf(REASONS),
+    note: Nullable(Type.String({ ...Note, description: 'What was said: by the provider, or by whoever added it.' })),
+    messageId: Type.Union([Id, Type.Null()], { description: 'The message that it came from.', examples: [null] }),
+    createdBy: Type.String({ examples: ['system:mail'] }),
+    createdAt: Timestamp,
+  },
+  { ...closed, title: 'MailSuppression' },
+)
+
+/** An address to add. */
+export const NewMailSuppression = Type.Object(
+  {
+    address: Address,
+    reason: Type.Optional(OneOf(['unsubscribe', 'manual'], { description: 'Default `manual`.' })),
+    note: Type.Optional(Type.String(Note)),
+  },
+  { ...closed, title: 'NewMailSuppression' },
+)
+
+/** The address in a path. */
+export const SuppressionParams = Type.Object({ address: Address })
+
+const Domain = Type.String({ minLength: 1, maxLength: 253, examples: ['example.org'] })
+const Selector = Type.String({
+  minLength: 1,
+  maxLength: 63,
+  description: 'Letters, digits and hyphens. A new key needs a new one.',
+  examples: ['s1'],
+})
+
+/** Whom a tenant's mail is from. */
+export const MailSender = Type.Object(
+  {
+    isOwn: Type.Boolean({ description: "`false`: it is the installation's address." }),
+    from: Mailbox,
+    replyTo: Nullable(Type.String({ examples: ['help@example.org'] })),
+    dkim: Type.Union(
+      [
+        Type.Object({
+          domain: Domain,
+          selector: Selector,
+          record: Type.Object(
+            { name: Type.String(), type: Type.Literal('TXT'), value: Type.String() },
+            { description: 'What has to stand in DNS for receivers to believe the signature.' },
+          ),
+        }),
+        Type.Null(),
+      ],
+      { description: 'What it is signed with. The key itself is never given out.', examples: [null] },
+    ),
+    version: Type.Integer({ minimum: 0, description: '0: no sender of its own.' }),
+    updatedAt: Type.Union([Timestamp, Type.Null()]),
+  },
+  { ...closed, title: 'MailSender' },
+)
+
+/** What a tenant's sender is to be; all of it. */
+export const MailSenderChange = Type.Object(
+  {
+    from: AddressInput,
+    replyTo: Type.Optional(Nullable(Address)),
+    dkim: Type.Optional(
+      Type.Union([
+        Type.Object(
+          {
+            domain: Domain,
+            selector: Selector,
+            privateKey: Type.Optional(
+              Type.String({
+                maxLength: 10_000,
+                description:
+                  'RSA in PEM, 1024 to 4096 bits. Default: the one that this domain and selector have, else a new one.',
+              }),
+            ),
+          },
+          closed,
+        ),
+        Type.Null(),
+      ]),
+    ),
+  },
+  { ...closed, title: 'MailSenderChange' },
+)

@@ -72,6 +72,12 @@ export function writtenAddress(text: string): Mailbox {
   throw new StoaError(errors.invalid_options, { message: `the address ${box.message}` })
 }
 
+/** The domain of an address as it goes over the wire: lower case, Punycode; null when it is no address. */
+export function domainOf(input: AddressInput): string | null {
+  const box = mailboxOf(input)
+  return isMailbox(box) ? box.address.slice(box.address.lastIndexOf('@') + 1) : null
+}
+
 const tooLong: AddressFault = {
   code: 'too_long',
   message: `must have at most ${MAX_ADDRESS_LENGTH} characters, ${MAX_LOCAL_LENGTH} of them before the @`,

@@ -1,4 +1,4 @@
-export { type AddressInput, type Mailbox, writtenAddress } from './address.ts'
+export { type AddressInput, domainOf, type Mailbox, writtenAddress } from './address.ts'
 export type { AttachmentInput } from './attachments.ts'
 export type { ComposeOptions } from './compose.ts'
 export type { DeliverOptions } from './deliver.ts'
@@ -14,7 +14,7 @@ export type { MailState, RecipientState } from './message-store.ts'
 export { mailMigrations } from './migrations/index.ts'
 export type { MailFilter, MailMessage, MailPage, MailRecipient, MailSummary } from './outbox.ts'
 export { textOf } from './plain-text.ts'
-export type { DkimInput, Sender, SenderDkim, SenderInput } from './sender.ts'
+export type { DkimInput, Sender, SenderDkim, SenderInput, SetSenderOptions } from './sender.ts'
 export {
   createSesIntake,
   type SesIntake,

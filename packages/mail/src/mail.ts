@@ -15,7 +15,14 @@ import {
   messageContent,
 } from './outbox.ts'
 import { forgetMessages } from './retention.ts'
-import { removeSender, type Sender, type SenderInput, saveSender, tenantSender } from './sender.ts'
+import {
+  removeSender,
+  type Sender,
+  type SenderInput,
+  type SetSenderOptions,
+  saveSender,
+  tenantSender,
+} from './sender.ts'
 import type { Suppression } from './suppression-store.ts'
 import {
   addSuppression,
@@ -86,16 +93,16 @@ export interface Mail {
   suppression(ctx: Ctx, address: string): Promise<Suppression | null>
   /** Adds an address; one that is there stays as it is. Needs `mail:configure`. @throws StoaError `mail_invalid` */
   suppress(ctx: Ctx, input: SuppressionInput): Promise<Suppression>
-  /** Takes an address off the list. Needs `mail:configure`. @returns whether it was on it */
-  unsuppress(ctx: Ctx, address: string): Promise<boolean>
+  /** Takes an address off the list. Needs `mail:configure`. @returns what it was; null: not on it */
+  unsuppress(ctx: Ctx, address: string): Promise<Suppression | null>
   /** Whom the tenant's mail is from; null when it is the installation's address. Needs `mail:read`. */
   sender(ctx: Ctx): Promise<Sender | null>
   /**
    * Sets whom the tenant's mail is from, and what it is signed with; all of it. Needs `mail:configure`.
    *
-   * @throws StoaError `mail_sender_invalid` with the fields at fault
+   * @throws StoaError `mail_sender_invalid` with the fields at fault; `precondition_failed` when somebody else was first
    */
-  setSender(ctx: Ctx, input: SenderInput): Promise<Sender>
+  setSender(ctx: Ctx, input: SenderInput, options?: SetSenderOptions): Promise<Sender>
   /** The tenant's mail is from the installation's address again. Needs `mail:configure`. @returns whether it was not */
   removeSender(ctx: Ctx): Promise<boolean>
   /**
@@ -130,7 +137,7 @@ export function createMail(options: MailOptions, deps: MailDeps): Mail {
     suppress: (ctx, input) => addSuppression(db, ctx, input),
     unsuppress: (ctx, address) => removeSuppression(db, ctx, address),
     sender: (ctx) => tenantSender(ground, ctx),
-    setSender: (ctx, input) => saveSender(ground, ctx, input),
+    setSender: (ctx, input, settings) => saveSender(ground, ctx, input, settings),
     removeSender: (ctx) => removeSender(ground, ctx),
     forget: (ctx, days) => forgetMessages(db, ctx, days),
   })

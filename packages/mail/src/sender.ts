@@ -8,7 +8,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Database } from '@stoa/db'
-import { type Ctx, requirePermission } from '@stoa/kernel'
+import { type Ctx, errors, requirePermission, StoaError } from '@stoa/kernel'
 import { type AddressInput, asciiDomain, isMailbox, type Mailbox, mailboxOf } from './address.ts'
 import { MailDeliveryError } from './delivery-error.ts'
 import { mailErrors } from './errors.ts'
@@ -23,6 +23,8 @@ export interface Sender {
   readonly from: Mailbox
   readonly replyTo: string | null
   readonly dkim: SenderDkim | null
+  /** From 1, one more with each change. */
+  readonly version: number
   readonly updatedAt: Date
 }
 
@@ -41,6 +43,12 @@ export interface SenderInput {
   readonly replyTo?: string | null | undefined
   /** Default: nothing is signed. */
   readonly dkim?: DkimInput | null | undefined
+}
+
+/** How to set a sender. */
+export interface SetSenderOptions {
+  /** Given the version that there is, 0 when there is none; throws when it is another than the caller's. Default: any. */
+  readonly precondition?: ((version: number) => void) | undefined
 }
 
 /** What to sign with. */
@@ -70,9 +78,14 @@ export async function tenantSender({ db }: SenderDeps, ctx: Ctx): Promise<Sender
 /**
  * Sets the tenant's sender, all of it. Needs `mail:configure`.
  *
- * @throws StoaError `mail_sender_invalid` with the fields at fault
+ * @throws StoaError `mail_sender_invalid` with the fields at fault; `precondition_failed` when somebody else was first
  */
-export async function saveSender({ db, key }: SenderDeps, ctx: Ctx, input: SenderInput): Promise<Sender> {
+export async function saveSender(
+  { db, key }: SenderDeps,
+  ctx: Ctx,
+  input: SenderInput,
+  { precondition }: SetSenderOptions = {},
+): Promise<Sender> {
   requirePermission(ctx, 'mail:configure')
   const { from, replyTo, dkim } = checkedSender(input)
   const given = dkim?.privateKey ?? null
@@ -80,9 +93,11 @@ export async function saveSender({ db, key }: SenderDeps, ctx: Ctx, input: Sende
   const spare = dkim !== null && given === null ? await newKey() : null
   return db.transaction(ctx, async (tx) => {
     const before = await tx.maybe(senderOf(ctx.tenant.id))
+    const version = before?.version ?? 0
+    precondition?.(version)
     const pair = given ?? (dkim !== null && before && keeps(before, dkim) ? null : spare)
     const { dkimPublicKey = null, dkimSealedKey = null } = dkim === null ? {} : (before ?? {})
-    const row = await tx.one(
+    const row = await tx.maybe(
       senderSaved(
         ctx.tenant.id,
         from.address,
@@ -94,8 +109,10 @@ export async function saveSender({ db, key }: SenderDeps, ctx: Ctx, input: Sende
         pair ? seal(key, pemOf(pair), placeOf(ctx.tenant.id)) : dkimSealedKey,
         `${ctx.actor.type}:${ctx.actor.id}`,
         new Date(ctx.clock.now()),
+        version,
       ),
     )
+    if (row === undefined) throw new StoaError(errors.precondition_failed)
     return shown(row)
   })
 }
@@ -208,6 +225,7 @@ function shown(row: SenderRow): Sender {
     from: { address: row.fromAddress, name: row.fromName },
     replyTo: row.replyTo,
     dkim: domain === null || selector === null ? null : { domain, selector, record },
+    version: row.version,
     updatedAt: row.updatedAt,
   }
 }

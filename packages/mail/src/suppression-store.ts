@@ -48,6 +48,6 @@ export const suppressionList = statement<[tenantId: string, after: string | null
 )
 
 /** Takes one away. */
-export const suppressionRemoved = statement<[tenantId: string, address: string], never>(
-  'delete from stoa.mail_suppressions where tenant_id = $1 and address = $2',
+export const suppressionRemoved = statement<[tenantId: string, address: string], Suppression>(
+  `delete from stoa.mail_suppressions where tenant_id = $1 and address = $2 returning ${COLUMNS}`,
 )

@@ -79,11 +79,12 @@ export async function addSuppression(db: Database, ctx: Ctx, input: SuppressionI
   })
 }
 
-/** Takes an address off the list. Needs `mail:configure`. @returns whether it was on it */
-export async function removeSuppression(db: Database, ctx: Ctx, address: string): Promise<boolean> {
+/** Takes an address off the list. Needs `mail:configure`. @returns what it was; null: not on it */
+export async function removeSuppression(db: Database, ctx: Ctx, address: string): Promise<Suppression | null> {
   requirePermission(ctx, 'mail:configure')
   const key = addressOf(address)
-  return key !== null && (await db.transaction(ctx, (tx) => tx.run(suppressionRemoved(ctx.tenant.id, key)))) > 0
+  if (key === null) return null
+  return (await db.transaction(ctx, (tx) => tx.maybe(suppressionRemoved(ctx.tenant.id, key)))) ?? null
 }
 
 function addressOf(text: string): string | null {

@@ -313,6 +313,12 @@ export const VARIABLES = {
     doc: 'The address that bounces go to.',
     defaultDoc: 'whom the message is from',
   },
+  STOA_MAIL_SENDER_PROOF: {
+    type: 'enum',
+    values: ['dns', 'none'],
+    default: 'dns',
+    doc: 'Whether a tenant has to prove by a TXT record that a domain is its own before mail is from there. `none` where all tenants are trusted.',
+  },
   STOA_MAIL_DAYS: {
     type: 'integer',
     min: 1,

@@ -7,6 +7,7 @@ type MailEnvironment = Pick<
   | 'STOA_MAIL_URL'
   | 'STOA_MAIL_FROM'
   | 'STOA_MAIL_RETURN_PATH'
+  | 'STOA_MAIL_SENDER_PROOF'
   | 'STOA_MAIL_DAYS'
   | 'AWS_ACCESS_KEY_ID'
   | 'AWS_SECRET_ACCESS_KEY'
@@ -25,6 +26,7 @@ export function mailOf(env: MailEnvironment, dataDir: string): Readonly<Record<s
     ...(sesCredentials !== null && { sesCredentials }),
     from: fromOf(env.STOA_MAIL_FROM ?? FROM_NOBODY),
     returnPath: env.STOA_MAIL_RETURN_PATH === undefined ? null : writtenAddress(env.STOA_MAIL_RETURN_PATH).address,
+    senderProof: env.STOA_MAIL_SENDER_PROOF,
     keepDays: env.STOA_MAIL_DAYS,
   }
 }

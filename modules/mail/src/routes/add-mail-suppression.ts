@@ -1,0 +1,23 @@
+import { defineRoute } from '@stoa/http'
+import { MailSuppression, NewMailSuppression } from '../schema.ts'
+import type { Suppressions } from '../suppressions.ts'
+
+/** `POST /api/v1/mail/suppressions` */
+export function addMailSuppression(suppressions: Suppressions) {
+  return defineRoute({
+    method: 'POST',
+    url: '/api/v1/mail/suppressions',
+    operationId: 'addMailSuppression',
+    tags: ['Mail'],
+    summary: 'Send nothing to an address any more',
+    description: 'One that is on the list already stays there as it is. What is on its way arrives.',
+    permission: 'mail:configure',
+    errors: ['mail_invalid'],
+    schema: { body: NewMailSuppression, response: { 201: MailSuppression } },
+    async handler(ctx, { body }, reply) {
+      const added = await suppressions.addSuppression(ctx, body)
+      reply.header('location', `/api/v1/mail/suppressions/${encodeURIComponent(added.address)}`)
+      return added
+    },
+  })
+}

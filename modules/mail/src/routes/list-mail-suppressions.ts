@@ -1,0 +1,23 @@
+import { defineRoute, PageOf } from '@stoa/http'
+import type { Mail } from '@stoa/mail'
+import { MailSuppression } from '../schema.ts'
+
+/** `GET /api/v1/mail/suppressions` */
+export function listMailSuppressions(mail: Pick<Mail, 'suppressions'>) {
+  return defineRoute({
+    method: 'GET',
+    url: '/api/v1/mail/suppressions',
+    operationId: 'listMailSuppressions',
+    tags: ['Mail'],
+    summary: 'List whom nothing is sent to',
+    description: 'Those who bounced for good or complained, and those who were added.',
+    permission: 'mail:read',
+    list: { sorts: ['address'] },
+    schema: { response: { 200: PageOf(MailSuppression) } },
+    async handler(ctx, { page }) {
+      const cursor = page.after === null ? {} : { cursor: String(page.after[0]) }
+      const { nextCursor, suppressions } = await mail.suppressions(ctx, { ...cursor, limit: page.limit })
+      return page.upTo([...suppressions], nextCursor === null ? null : [nextCursor])
+    },
+  })
+}
