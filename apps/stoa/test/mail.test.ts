@@ -36,6 +36,13 @@ interface Message {
   readonly recipients: readonly { readonly address: string; readonly state: string; readonly response: string | null }[]
 }
 
+interface Sender {
+  readonly isOwn: boolean
+  readonly version: number
+  readonly from: { readonly address: string }
+  readonly dkim: { readonly record: { readonly name: string } } | null
+}
+
 interface Problem {
   readonly code: string
   readonly errors?: readonly { readonly pointer: string; readonly code: string }[]
@@ -196,6 +203,59 @@ for (const engine of engines) {
       await client.send('POST', `/api/v1/tasks/${id}/cancellation`)
       const failed = await message(id, 'failed')
       assert.equal(failed.recipients[0]?.response, 'it was cancelled')
+    })
+
+    it('is not sent to who is on the list, until somebody takes the address off', async () => {
+      const address = 'dan@example.org'
+      await client.created('/api/v1/mail/suppressions', { address: 'Dan@example.org', note: 'asked by phone' })
+      const first = (await ask({ to: [address] })).body.id
+      assert.deepEqual((await task(first, 'done')).result, { state: 'suppressed', sent: 0, failed: 0, suppressed: 1 })
+      const others = (await ask({ to: [address, 'ann@example.org'] })).body.id
+      assert.deepEqual((await task(others, 'done')).result, { state: 'sent', sent: 1, failed: 0, suppressed: 1 })
+      const listed = await client.got<{ data: object[] }>('/api/v1/mail/suppressions')
+      assert.deepEqual(
+        listed.body.data.map((entry) => ({ ...entry, createdAt: '', createdBy: '' })),
+        [{ address, reason: 'manual', note: 'asked by phone', messageId: null, createdAt: '', createdBy: '' }],
+      )
+      assert.equal((await client.send('DELETE', `/api/v1/mail/suppressions/${address}`)).status, 204)
+      const gone = await client.send<Problem>('DELETE', `/api/v1/mail/suppressions/${address}`)
+      assert.deepEqual([gone.status, gone.body.code], [404, 'mail_suppression_not_found'])
+      await task((await ask({ to: [address] })).body.id, 'done')
+      assert.deepEqual(
+        taken().map(({ to }) => to),
+        [['ann@example.org'], [address]],
+      )
+    })
+
+    it("is from the tenant's sender, and signed; the key is never given out", async () => {
+      const put = (version: number, body: object) =>
+        client.send<Sender & Problem>('PUT', '/api/v1/mail/sender', { headers: { 'if-match': `"${version}"` }, body })
+      const none = await client.got<Sender>('/api/v1/mail/sender')
+      assert.deepEqual([none.body.isOwn, none.body.version, none.body.from.address], [false, 0, 'post@stoa.example'])
+      const from = { address: 'shop@acme.example', name: 'Acme' }
+      const dkim = { domain: 'acme.example', selector: 's1' }
+      const refused = await put(0, { from, dkim: { ...dkim, domain: 'elsewhere.example' } })
+      assert.deepEqual(
+        [refused.status, refused.body.code, refused.body.errors?.map(({ pointer }) => pointer)],
+        [422, 'mail_sender_invalid', ['/body/dkim/domain']],
+      )
+      const set = await put(0, { from, dkim })
+      assert.equal(set.status, 200, JSON.stringify(set.body))
+      assert.deepEqual([set.body.version, set.body.dkim?.record.name], [1, 's1._domainkey.acme.example'])
+      assert.equal((await put(0, { from })).body.code, 'precondition_failed')
+      const shown = await client.got<Sender>('/api/v1/mail/sender')
+      assert.deepEqual(shown.body, set.body)
+      assert.doesNotMatch(JSON.stringify([set.body, shown.body]), /PRIVATE|sealed/i)
+      const { id } = (await ask({})).body
+      await task(id, 'done')
+      const content = taken()[0]?.content
+      assert.equal(headerOf(content, 'From'), 'Acme <shop@acme.example>')
+      assert.match(content?.toString() ?? '', /^DKIM-Signature: v=1;[\s\S]*? d=acme\.example;[\s\S]*? s=s1;/m)
+      const bytes = await client.got<string>(`/api/v1/mail/messages/${id}/content`)
+      assert.equal(bytes.headers.get('content-type'), 'message/rfc822')
+      assert.match(bytes.body, /^From: Acme <shop@acme\.example>\r$/m)
+      assert.equal((await client.send('DELETE', '/api/v1/mail/sender')).status, 204)
+      assert.deepEqual((await client.got('/api/v1/mail/sender')).body, none.body)
     })
 
     it('is refused with the place at fault, and leaves nothing behind', async () => {

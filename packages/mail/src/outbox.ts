@@ -1,6 +1,6 @@
 // What a message is and has come to, for those who look.
 
-import type { Database } from '@stoa/db'
+import type { Database, Tx } from '@stoa/db'
 import { type Ctx, errors, type FieldError, isId, requirePermission, StoaError } from '@stoa/kernel'
 import { isMailbox, type Mailbox, mailboxOf, sameAddressAs } from './address.ts'
 import type { DeliveryFault } from './delivery-error.ts'
@@ -83,13 +83,15 @@ export interface MailPage {
 /** One message. Needs `mail:read`. @throws StoaError `mail_not_found` */
 export async function findMessage(db: Database, ctx: Ctx, id: string): Promise<MailMessage> {
   requirePermission(ctx, 'mail:read')
-  return db.read(ctx, async (tx) => {
+  const find = async (tx: Tx) => {
     const [row, recipients] = await Promise.all([
       tx.maybe(messageById(ctx.tenant.id, checkedId(id))),
       tx.many(recipientsOf(ctx.tenant.id, id)),
     ])
     return messageOf(found(row), recipients)
-  })
+  }
+  // The sum and what it is the sum of are looked at in one moment.
+  return db.read(ctx, find, { snapshot: true })
 }
 
 /** Its bytes, as they were composed: without a signature. Needs `mail:read`. @throws StoaError `mail_not_found` */

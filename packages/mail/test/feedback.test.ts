@@ -56,10 +56,10 @@ for (const engine of engines) {
       const { providerId } = await sentTo(ctx, 'ann@example.org')
       const recipients = [{ address: 'ann@example.org' }]
       await told({ providerId, recipients })
-      assert.equal(await mail.unsuppress(ctx, 'ANN@example.org'), true)
+      assert.equal((await mail.unsuppress(ctx, 'ANN@example.org'))?.reason, 'bounce')
       assert.deepEqual((await told({ providerId, recipients })).changed, [])
       assert.equal(await mail.suppression(ctx, 'ann@example.org'), null)
-      assert.equal(await mail.unsuppress(ctx, 'ann@example.org'), false)
+      assert.equal(await mail.unsuppress(ctx, 'ann@example.org'), null)
     })
 
     it('a complaint is worse than a bounce, in whatever order they are told', async () => {
@@ -134,7 +134,7 @@ for (const engine of engines) {
       for (const input of [{ address: 'x' }, { address: 'a@b.example', note: 'a\nb' }]) {
         await assert.rejects(mail.suppress(ctx, input), { code: 'mail_invalid' })
       }
-      assert.equal(await mail.unsuppress(ctx, 'nonsense'), false)
+      assert.equal(await mail.unsuppress(ctx, 'nonsense'), null)
       assert.equal(await mail.suppression(ctx, 'nonsense'), null)
     })
   })
