@@ -208,6 +208,8 @@ for (const engine of engines) {
     it('is not sent to who is on the list, until somebody takes the address off', async () => {
       const address = 'dan@example.org'
       await client.created('/api/v1/mail/suppressions', { address: 'Dan@example.org', note: 'asked by phone' })
+      const twice = await client.send<Problem>('POST', '/api/v1/mail/suppressions', { body: { address } })
+      assert.deepEqual([twice.status, twice.body.code], [409, 'mail_suppression_exists'])
       const first = (await ask({ to: [address] })).body.id
       assert.deepEqual((await task(first, 'done')).result, { state: 'suppressed', sent: 0, failed: 0, suppressed: 1 })
       const others = (await ask({ to: [address, 'ann@example.org'] })).body.id

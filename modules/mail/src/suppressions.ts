@@ -27,11 +27,11 @@ export class Suppressions {
     return found
   }
 
-  /** One that is there stays as it is. Needs `mail:configure`. @throws StoaError `mail_invalid` */
+  /** Needs `mail:configure`. @throws StoaError `mail_invalid`, `mail_suppression_exists` */
   addSuppression(ctx: Ctx, input: SuppressionInput): Promise<Suppression> {
     const { db, journal, mail } = this.#deps
     return db.transaction(ctx, async (tx) => {
-      const added = await inBody(mail.suppress(ctx, input))
+      const added = await inBody(mail.suppress(ctx, { ...input, isNew: true }))
       const { address, reason } = added
       journal.append(ctx, tx, suppressionAdded.of({ address, reason }, [`tenant:${ctx.tenant.id}`]))
       return added

@@ -91,7 +91,7 @@ export interface Mail {
   suppressions(ctx: Ctx, page?: { readonly cursor?: string; readonly limit?: number }): Promise<SuppressionPage>
   /** The entry of an address; null when mail is sent there. Needs `mail:read`. */
   suppression(ctx: Ctx, address: string): Promise<Suppression | null>
-  /** Adds an address; one that is there stays as it is. Needs `mail:configure`. @throws StoaError `mail_invalid` */
+  /** Adds an address; one that is there stays as it is. Needs `mail:configure`. @throws StoaError `mail_invalid`, `mail_suppression_exists` */
   suppress(ctx: Ctx, input: SuppressionInput): Promise<Suppression>
   /** Takes an address off the list. Needs `mail:configure`. @returns what it was; null: not on it */
   unsuppress(ctx: Ctx, address: string): Promise<Suppression | null>

@@ -30,6 +30,8 @@ export interface SuppressionInput {
   readonly reason?: SuppressionReason | undefined
   /** Up to 500 characters on one line. */
   readonly note?: string | undefined
+  /** Refuses an address that is on the list. Default false: its entry stays as it is, and is given. */
+  readonly isNew?: boolean | undefined
 }
 
 /** The list, by address. Needs `mail:read`. @throws StoaError `invalid_cursor`, `validation_failed` */
@@ -60,7 +62,7 @@ export async function findSuppression(db: Database, ctx: Ctx, address: string): 
 /**
  * Adds an address; one that is there stays as it is. Needs `mail:configure`.
  *
- * @throws StoaError `mail_invalid`
+ * @throws StoaError `mail_invalid`, `mail_suppression_exists`
  */
 export async function addSuppression(db: Database, ctx: Ctx, input: SuppressionInput): Promise<Suppression> {
   requirePermission(ctx, 'mail:configure')
@@ -75,6 +77,7 @@ export async function addSuppression(db: Database, ctx: Ctx, input: SuppressionI
   const now = new Date(ctx.clock.now())
   return db.transaction(ctx, async (tx) => {
     const [added] = await tx.many(suppressionsAdded(ctx.tenant.id, [key], reason, [note], null, by, now))
+    if (added === undefined && input.isNew) throw new StoaError(mailErrors.mail_suppression_exists)
     return added ?? (await tx.one(suppressionOf(ctx.tenant.id, key)))
   })
 }

@@ -10,9 +10,9 @@ export function addMailSuppression(suppressions: Suppressions) {
     operationId: 'addMailSuppression',
     tags: ['Mail'],
     summary: 'Send nothing to an address any more',
-    description: 'One that is on the list already stays there as it is. What is on its way arrives.',
+    description: 'What is on its way arrives.',
     permission: 'mail:configure',
-    errors: ['mail_invalid'],
+    errors: ['mail_invalid', 'mail_suppression_exists'],
     schema: { body: NewMailSuppression, response: { 201: MailSuppression } },
     async handler(ctx, { body }, reply) {
       const added = await suppressions.addSuppression(ctx, body)
