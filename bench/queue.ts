@@ -15,6 +15,7 @@ import { cpuMs, type Program, startProgram } from './process.ts'
 import type { ContenderName } from './queue-contenders.ts'
 import type { Timed } from './queue-program.ts'
 import { drainRaw, fillRaw } from './queue-raw.ts'
+import { taskDelays } from './queue-tasks.ts'
 
 const JOBS = 100_000
 const CALLERS = 50
@@ -22,7 +23,7 @@ const SNAPSHOT_MS = 180_000
 const NAMES: Readonly<Record<ContenderName, string>> = {
   stoa: 'ours',
   stoaKept: 'ours, kept',
-  graphile: 'graphile-worker, local queue of 500',
+  graphile: 'graphile-worker, local queue of 5,000',
   graphilePlain: 'graphile-worker',
   pgBoss: 'pg-boss, batches of 2000',
   bullmq: 'BullMQ',
@@ -46,6 +47,7 @@ async function run(context: BenchContext): Promise<readonly Row[]> {
     ...(await enqueues(context)),
     ...(await delays(context)),
     ...(await urgent(context)),
+    ...(await taskDelays(context)),
     ...(await millions(context)),
     ...(await underSnapshot(context)),
   ]
