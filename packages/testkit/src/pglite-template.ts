@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { constants, cpSync } from 'node:fs'
+import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type MigrationSet, migrate, openPglite } from '@stoa/db'
 import { silentLogger, systemClock } from '@stoa/kernel'
 import { pgliteVersion, templateKey } from './template-key.ts'
@@ -27,15 +28,41 @@ export async function emptyPglite(): Promise<Blob> {
   })
 }
 
+/**
+ * Makes a PGlite folder that has these migrations. It is a copy of one that is made on the first demand, and no PGlite
+ * has to run for it here.
+ *
+ * @param dataDir where it shall be; nothing is there yet
+ */
+export async function createPgliteFolder(dataDir: string, sets: readonly MigrationSet[]): Promise<void> {
+  const template = await keptPath(`${await templateKey(sets)}.db`)
+  if (!(await isThere(template))) await makeFolder(template, sets)
+  cpSync(template, dataDir, { recursive: true, mode: constants.COPYFILE_FICLONE })
+}
+
+/** Two processes may both make it; the first one's is kept. */
+async function makeFolder(place: string, sets: readonly MigrationSet[]): Promise<void> {
+  const dump = await pgliteTemplate(sets)
+  const draft = await mkdtemp(`${place}.`)
+  try {
+    const made = await openPglite({ dataDir: join(draft, 'db'), template: dump }, DEPS)
+    await made[Symbol.asyncDispose]()
+    await rename(join(draft, 'db'), place).catch(async (error: unknown) => {
+      if (!(await isThere(place))) throw error
+    })
+  } finally {
+    await rm(draft, { recursive: true, force: true })
+  }
+}
+
 /** The dump of this name; it is made when it is not there. Two processes may both make it; the later one replaces the same. */
 async function kept(name: string, make: () => Promise<Blob>): Promise<Blob> {
-  const folder = join(tmpdir(), `stoa-testkit-${userInfo().uid}`)
-  const file = join(folder, `pglite-${await pgliteVersion()}-${name}.tar`)
+  const file = await keptPath(`${name}.tar`)
   const cached = await readFile(file).catch(() => null)
   if (cached) return new Blob([cached])
   const made = await make()
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  await removeOld(folder)
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  await removeOld(dirname(file))
   // Nobody may read half a file: it gets its name when it is whole.
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   await writeFile(draft, Buffer.from(await made.arrayBuffer()))
@@ -43,10 +70,21 @@ async function kept(name: string, make: () => Promise<Blob>): Promise<Blob> {
   return made
 }
 
+async function keptPath(name: string): Promise<string> {
+  return join(tmpdir(), `stoa-testkit-${userInfo().uid}`, `pglite-${await pgliteVersion()}-${name}`)
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
+
 async function removeOld(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name)
     const file = await stat(path).catch(() => null)
-    if (file && systemClock.now() - file.mtimeMs > KEPT_MS) await rm(path, { force: true })
+    if (file && systemClock.now() - file.mtimeMs > KEPT_MS) await rm(path, { recursive: true, force: true })
   }
 }

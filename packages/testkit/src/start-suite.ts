@@ -5,10 +5,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Database, type MigrationSet, openPglite } from '@stoa/db'
-import { type Ctx, silentLogger, systemClock } from '@stoa/kernel'
+import type { Database, MigrationSet } from '@stoa/db'
+import type { Ctx } from '@stoa/kernel'
 import type { Engine } from './engines.ts'
-import { pgliteTemplate } from './pglite-template.ts'
+import { createPgliteFolder } from './pglite-template.ts'
 import { TestClient } from './test-client.ts'
 import { createOnPostgres } from './test-database.ts'
 import { createTestTenants, type TestTenants, testCtx } from './test-tenants.ts'
@@ -117,8 +117,6 @@ export async function testPlace({
     }
     return { engine, databaseUrl: database.url, dataDir, [Symbol.asyncDispose]: dispose }
   }
-  const deps = { log: silentLogger, clock: systemClock }
-  const made = await openPglite({ dataDir: join(dataDir, 'db'), template: await pgliteTemplate(sets) }, deps)
-  await made[Symbol.asyncDispose]()
+  await createPgliteFolder(join(dataDir, 'db'), sets)
   return { engine, databaseUrl: null, dataDir, [Symbol.asyncDispose]: removed }
 }
