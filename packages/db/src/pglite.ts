@@ -11,12 +11,11 @@ import { pgliteWire } from './pglite-wire.ts'
 /** Enough for the embedded use, and half the memory of the default. */
 const SHARED_BUFFERS = '16MB'
 /**
- * How much of a function of PGlite runs before V8 optimises it, in bytes of its code. With V8's own figure, 13 MB, that
- * begins in the middle of every start, and takes as much processor time as all the rest of it, for functions that may
- * never be busy again. With this one, what a server has to do often is optimised after seconds of work, and nothing
- * else is.
+ * PGlite's code is not optimised by V8 beyond its first, quick compiler. The other one would begin in the middle of
+ * every start: PostgreSQL's parser alone takes it half a second and 600 MB. What a server does all day, small statements,
+ * is as fast without; queries that read through big tables take up to twice as long.
  */
-const OPTIMISED_AFTER_BYTES = 1_300_000_000
+const QUICK_COMPILER_ONLY = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
 /** PGlite has no autovacuum: what is deleted and changed would keep its place for ever, and plans know no statistics. */
 const VACUUM_EVERY_MS = 3_600_000
 
@@ -39,7 +38,7 @@ export async function openPglite(options: PgliteOptionsInput, deps: DatabaseDeps
   const lock = dataDir === null ? null : await holdFolder(dataDir, deps)
   try {
     if (dataDir !== null && template === undefined) await ensureFolder(dataDir)
-    setFlagsFromString(`--wasm-tiering-budget=${OPTIMISED_AFTER_BYTES}`)
+    for (const flag of QUICK_COMPILER_ONLY) setFlagsFromString(flag)
     // Loaded here, because a program on PostgreSQL has no use for it.
     const { PGlite } = await import('@electric-sql/pglite')
     const pglite = await PGlite.create({

@@ -433,7 +433,8 @@ describe('transactions on postgres alone', () => {
       notes.map(({ body }) => body),
       ['++', '++'],
     )
-    assert.equal(attempts, 3)
+    // It may be too early again: what it gave back it can have before the one that waits for it wakes up.
+    assert.ok(attempts >= 3)
   })
 
   test('a backend that is terminated fails the transaction as unavailable, and the next one works', async () => {
