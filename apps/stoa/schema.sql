@@ -466,6 +466,21 @@ create policy tenant_rows on stoa_pool.link_tags to stoa_app using ((tenant_id =
 grant delete, insert, select on stoa_pool.link_tags to stoa_app;
 grant delete, insert, select, update on stoa_pool.link_tags to stoa_system;
 
+create table stoa_pool.link_visits (
+  tenant_id uuid not null,
+  link_id uuid not null,
+  visits integer not null
+) with (fillfactor=50);
+alter table stoa_pool.link_visits add constraint link_visits_pkey PRIMARY KEY (tenant_id, link_id);
+alter table stoa_pool.link_visits add constraint link_visits_visits_check CHECK ((visits >= 0));
+alter table stoa_pool.link_visits add constraint link_visits_tenant_id_link_id_fkey FOREIGN KEY (tenant_id, link_id) REFERENCES stoa_pool.links(tenant_id, id);
+alter table stoa_pool.link_visits enable row level security;
+alter table stoa_pool.link_visits force row level security;
+create policy system_rows on stoa_pool.link_visits to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa_pool.link_visits to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant insert, select, update on stoa_pool.link_visits to stoa_app;
+grant delete, insert, select, update on stoa_pool.link_visits to stoa_system;
+
 create table stoa_pool.links (
   tenant_id uuid not null,
   id uuid not null,
@@ -479,15 +494,22 @@ create table stoa_pool.links (
   version integer not null,
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
-  created_by text not null
+  created_by text not null,
+  starts_at timestamp with time zone,
+  max_visits integer,
+  redirect_status smallint default 302 not null,
+  forward_query boolean default false not null
 );
 alter table stoa_pool.links add constraint links_pkey PRIMARY KEY (tenant_id, id);
 alter table stoa_pool.links add constraint links_tenant_id_host_code_key UNIQUE (tenant_id, host, code);
+alter table stoa_pool.links add constraint links_max_visits CHECK ((max_visits >= 1)) NOT VALID;
+alter table stoa_pool.links add constraint links_redirect_status CHECK ((redirect_status = ANY (ARRAY[301, 302, 307, 308]))) NOT VALID;
 alter table stoa_pool.links add constraint links_tags_check CHECK ((cardinality(tags) <= 20));
 alter table stoa_pool.links add constraint links_target_check CHECK ((char_length(target) <= 2048));
 alter table stoa_pool.links add constraint links_title_check CHECK ((char_length(title) <= 200));
 alter table stoa_pool.links add constraint links_version_check CHECK ((version >= 1));
 CREATE INDEX links_by_creation ON stoa_pool.links USING btree (tenant_id, created_at, id);
+CREATE INDEX links_by_start ON stoa_pool.links USING btree (tenant_id, starts_at) WHERE (starts_at IS NOT NULL);
 CREATE INDEX links_by_update ON stoa_pool.links USING btree (tenant_id, updated_at, id);
 alter table stoa_pool.links enable row level security;
 alter table stoa_pool.links force row level security;

@@ -23,17 +23,25 @@
  */
 import type { Clock, Tenant } from '@stoa/kernel'
 import { LRUCache } from 'lru-cache'
+import type { RedirectStatus } from './link-store.ts'
 import { SLUG_MAX } from './slug.ts'
 
 /** What a redirect needs to know of a link. */
 export interface Destination {
   readonly tenant: Tenant
-  /** Id of the link, as bytes. */
+  readonly linkId: string
+  /** The same, as bytes. */
   readonly link: Buffer
   readonly target: string
-  /** Milliseconds since the epoch; null when the link does not expire. */
-  readonly expiresAt: number | null
-  readonly archived: boolean
+  readonly status: RedirectStatus
+  /** When it begins to redirect, in milliseconds since the epoch; minus infinity: at once. */
+  readonly startsAt: number
+  /** When it ends; infinity: never; minus infinity: it has been taken down. */
+  readonly endsAt: number
+  /** Whether each visit has to be counted before it may pass. */
+  readonly limited: boolean
+  /** Whether the query of a visit goes along. */
+  readonly forwardsQuery: boolean
 }
 
 /** What {@link Destinations} works with. */

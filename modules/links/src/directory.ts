@@ -103,13 +103,18 @@ export class Directory {
   }
 }
 
-function destinationOf(found: FoundCode, { archivedAt, expiresAt, target }: Omit<DestinationRow, 'id'>): Destination {
+function destinationOf(found: FoundCode, link: Omit<DestinationRow, 'id'>): Destination {
+  const { archivedAt, expiresAt, forwardQuery, maxVisits, redirectStatus, startsAt, target } = link
   return {
     tenant: tenantOf(found),
+    linkId: found.linkId,
     link: uuidBytes(found.linkId),
     target,
-    expiresAt: expiresAt?.getTime() ?? null,
-    archived: archivedAt !== null,
+    status: redirectStatus,
+    startsAt: startsAt?.getTime() ?? Number.NEGATIVE_INFINITY,
+    endsAt: archivedAt !== null ? Number.NEGATIVE_INFINITY : (expiresAt?.getTime() ?? Number.POSITIVE_INFINITY),
+    limited: maxVisits !== null,
+    forwardsQuery: forwardQuery,
   }
 }
 

@@ -11,7 +11,11 @@ const LinkState = {
   target: Type.String(),
   title: Type.Union([Type.String(), Type.Null()]),
   tags: Type.Array(Type.String()),
+  startsAt: nullable.time,
   expiresAt: nullable.time,
+  maxVisits: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
+  redirectStatus: Type.Integer({ description: '301, 302, 307 or 308.' }),
+  forwardQuery: Type.Boolean(),
   archivedAt: nullable.time,
   version: Type.Integer({ minimum: 1 }),
 }

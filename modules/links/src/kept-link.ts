@@ -4,7 +4,7 @@
  * each answer.
  *
  * A list depends on the time when a status is asked for. One of active links is kept until the first of its links
- * expires; one of expired links can grow at any moment, and is not kept.
+ * expires or another one begins; one of expired or of scheduled links can change at any moment, and is not kept.
  */
 import type { Link } from './contract.ts'
 import type { LinkFilter, LinkRow } from './link-store.ts'
@@ -13,7 +13,7 @@ import type { LinkFilter, LinkRow } from './link-store.ts'
 export type KeptLink = Omit<Link, 'shortUrl' | 'status' | 'tags'> & { readonly tags: readonly string[] }
 
 /** The version of {@link KeptLink}: another one does not find what the one before has kept. */
-const KEPT_VERSION = 1
+const KEPT_VERSION = 2
 /** How long a link or a list is kept, in milliseconds. It is a safety net: events drop what changes. */
 const KEPT_MS = 10 * 60_000
 /** Carried by every list of a tenant: the kind of the events' subjects. */
@@ -22,13 +22,18 @@ const ANY_LINK = 'link'
 /** Of a row. */
 export function keptLink(row: LinkRow): KeptLink {
   const { archivedAt, code, createdAt, createdBy, expiresAt, id, tags, target, title, updatedAt, version } = row
+  const { forwardQuery, maxVisits, redirectStatus, startsAt } = row
   return {
     id,
     code,
     target,
     title,
     tags,
+    startsAt: startsAt?.toISOString() ?? null,
     expiresAt: expiresAt?.toISOString() ?? null,
+    maxVisits,
+    redirectStatus,
+    forwardQuery,
     archivedAt: archivedAt?.toISOString() ?? null,
     version,
     createdAt: createdAt.toISOString(),
@@ -38,9 +43,10 @@ export function keptLink(row: LinkRow): KeptLink {
 }
 
 /** Whether it redirects at a time, in milliseconds since the epoch, and if not, why. */
-export function statusAt({ archivedAt, expiresAt }: KeptLink, now: number): Link['status'] {
+export function statusAt({ archivedAt, expiresAt, startsAt }: KeptLink, now: number): Link['status'] {
   if (archivedAt !== null) return 'archived'
-  return expiresAt !== null && Date.parse(expiresAt) <= now ? 'expired' : 'active'
+  if (expiresAt !== null && Date.parse(expiresAt) <= now) return 'expired'
+  return startsAt !== null && Date.parse(startsAt) > now ? 'scheduled' : 'active'
 }
 
 /** Under which name one link is kept, and how. */
@@ -49,16 +55,20 @@ export function keptAs(id: string) {
   return { key: own, options: { tags: [own], ttlMs: KEPT_MS, version: KEPT_VERSION } }
 }
 
-/** Under which name a list is kept, and how. */
-export function listKeptAs(filter: Omit<LinkFilter, 'now'>, now: () => number) {
+/**
+ * Under which name a list is kept, and how.
+ *
+ * @param nextStart when the next link of the tenant begins, in milliseconds since the epoch; asked after the list is loaded
+ */
+export function listKeptAs(filter: Omit<LinkFilter, 'now'>, now: () => number, nextStart: () => number) {
   const { after, createdFrom, createdTo, descending, limit, search, sort, status } = filter
   const tags = filter.tags && [...new Set(filter.tags)].sort()
   const asked = [sort, descending, limit, after?.at, after?.id, status, search, createdFrom, createdTo, tags]
   const ttlMs = (links: readonly KeptLink[]) =>
-    status === 'active' ? Math.min(KEPT_MS, activeFor(links, now())) : KEPT_MS
+    status === 'active' ? Math.min(KEPT_MS, activeFor(links, now()), nextStart() - now()) : KEPT_MS
   return {
     key: `links ${JSON.stringify(asked)}`,
-    options: { tags: [ANY_LINK], ttlMs, version: KEPT_VERSION, bypass: status === 'expired' },
+    options: { tags: [ANY_LINK], ttlMs, version: KEPT_VERSION, bypass: status === 'expired' || status === 'scheduled' },
   }
 }
 

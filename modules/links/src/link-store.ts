@@ -9,7 +9,11 @@ export interface LinkRow {
   readonly target: string
   readonly title: string | null
   readonly tags: readonly string[]
+  readonly startsAt: Date | null
   readonly expiresAt: Date | null
+  readonly maxVisits: number | null
+  readonly redirectStatus: RedirectStatus
+  readonly forwardQuery: boolean
   readonly archivedAt: Date | null
   readonly version: number
   readonly createdAt: Date
@@ -17,8 +21,11 @@ export interface LinkRow {
   readonly createdBy: string
 }
 
+/** How a link redirects (RFC 9110, section 15.4). */
+export type RedirectStatus = 301 | 302 | 307 | 308
+
 const columns =
-  'id, host, code, target, title, tags, expires_at, archived_at, version, created_at, updated_at, created_by'
+  'id, host, code, target, title, tags, starts_at, expires_at, max_visits, redirect_status, forward_query, archived_at, version, created_at, updated_at, created_by'
 
 /** The beginning of a block of code numbers that nobody else gets, whether this transaction commits or not. */
 export async function nextCodeNumber(tx: Tx): Promise<number> {
@@ -61,15 +68,21 @@ type Insertion = [
   version: number,
   at: Date,
   createdBy: string,
+  startsAt: Date | null,
+  maxVisits: number | null,
+  redirectStatus: RedirectStatus,
+  forwardQuery: boolean,
 ]
 
 function insertionOf(tenantId: string, link: LinkRow): Insertion {
   const { code, createdAt, createdBy, expiresAt, host, id, tags, target, title, version } = link
-  return [tenantId, id, host, code, target, title, tags, expiresAt, version, createdAt, createdBy]
+  const { forwardQuery, maxVisits, redirectStatus, startsAt } = link
+  const limits = [startsAt, maxVisits, redirectStatus, forwardQuery] as const
+  return [tenantId, id, host, code, target, title, tags, expiresAt, version, createdAt, createdBy, ...limits]
 }
 
 const inserted =
-  'tenant_id, id, host, code, target, title, tags, expires_at, version, created_at, updated_at, created_by'
+  'tenant_id, id, host, code, target, title, tags, expires_at, version, created_at, updated_at, created_by, starts_at, max_visits, redirect_status, forward_query'
 
 const linkClaim = statement<Insertion, never>(`
 with claimed as (
@@ -79,7 +92,7 @@ with claimed as (
   returning tenant_id, link_id, host, code
 )
 insert into links (${inserted})
-select tenant_id, link_id, host, code, $5::text, $6::text, $7::text[], $8::timestamptz, $9::integer, $10::timestamptz, $10::timestamptz, $11::text
+select tenant_id, link_id, host, code, $5::text, $6::text, $7::text[], $8::timestamptz, $9::integer, $10::timestamptz, $10::timestamptz, $11::text, $12::timestamptz, $13::integer, $14::smallint, $15::boolean
 from claimed`)
 
 const codeAddition = statement<[host: string, code: string, tenantId: string, linkId: string], never>(
@@ -87,7 +100,7 @@ const codeAddition = statement<[host: string, code: string, tenantId: string, li
 )
 
 const linkAddition = statement<Insertion, never>(
-  `insert into links (${inserted}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)`,
+  `insert into links (${inserted}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15)`,
 )
 
 /** The link, or undefined. */
@@ -115,14 +128,20 @@ const lockedLinkById = statement<[string, string], LinkRow>(
 /** Writes what may change of a link. The row is locked and known by then, so the statement rides with the commit. */
 export function saveLink(tx: Tx, tenantId: string, link: LinkRow): void {
   const { id, target, title, tags, expiresAt, archivedAt, version, updatedAt } = link
-  tx.later(linkSaving(tenantId, id, target, title, tags, expiresAt, archivedAt, version, updatedAt))
+  const { forwardQuery, maxVisits, redirectStatus, startsAt } = link
+  const limits = [startsAt, maxVisits, redirectStatus, forwardQuery] as const
+  tx.later(linkSaving(tenantId, id, target, title, tags, expiresAt, archivedAt, version, updatedAt, ...limits))
 }
 const linkSaving = statement<
-  [string, string, string, string | null, readonly string[], Date | null, Date | null, number, Date],
+  [
+    ...[string, string, string, string | null, readonly string[], Date | null, Date | null, number, Date],
+    ...[Date | null, number | null, RedirectStatus, boolean],
+  ],
   never
 >(`
 update links
-set target = $3, title = $4, tags = $5, expires_at = $6, archived_at = $7, version = $8, updated_at = $9
+set target = $3, title = $4, tags = $5, expires_at = $6, archived_at = $7, version = $8, updated_at = $9,
+  starts_at = $10, max_visits = $11, redirect_status = $12, forward_query = $13
 where tenant_id = $1 and id = $2`)
 
 /** Notes which tags a link has from now on. What differs rides with the commit; nothing does when nothing differs. */
@@ -148,7 +167,7 @@ const tagAddition = statement<[string, string, readonly string[]], never>(
 export interface LinkFilter {
   /** Links that carry all of these tags. */
   readonly tags?: readonly string[]
-  readonly status?: 'active' | 'archived' | 'expired'
+  readonly status?: 'active' | 'archived' | 'expired' | 'scheduled'
   /** Text that the code, the title or the target contains, in any case. */
   readonly search?: string
   /** Made at this time or later. */
@@ -190,7 +209,11 @@ export function linkPage(tenantId: string, filter: LinkFilter) {
       'target',
       'title',
       'tags',
+      'startsAt',
       'expiresAt',
+      'maxVisits',
+      'redirectStatus',
+      'forwardQuery',
       'archivedAt',
       'version',
       'createdAt',
@@ -229,18 +252,28 @@ function conditions(e: Links, tenantId: string, filter: LinkFilter): ExpressionW
 
 function ofStatus(e: Links, status: NonNullable<LinkFilter['status']>, now: Date) {
   if (status === 'archived') return e('archivedAt', 'is not', null)
-  const inTime =
-    status === 'active' ? e.or([e('expiresAt', 'is', null), e('expiresAt', '>', now)]) : e('expiresAt', '<=', now)
-  return e.and([e('archivedAt', 'is', null), inTime])
+  const up = e('archivedAt', 'is', null)
+  if (status === 'expired') return e.and([up, e('expiresAt', '<=', now)])
+  const notOver = e.or([e('expiresAt', 'is', null), e('expiresAt', '>', now)])
+  const begun =
+    status === 'scheduled' ? e('startsAt', '>', now) : e.or([e('startsAt', 'is', null), e('startsAt', '<=', now)])
+  return e.and([up, notOver, begun])
 }
 
-/** What a redirect needs of a link. */
-export interface DestinationRow {
-  readonly id: string
-  readonly target: string
-  readonly expiresAt: Date | null
-  readonly archivedAt: Date | null
+/** When the next link of a tenant begins to redirect after a time; null when none will. */
+export async function nextStart(tx: Tx, tenantId: string, after: Date): Promise<Date | null> {
+  return (await tx.one(earliestStart(tenantId, after))).at
 }
+const earliestStart = statement<[string, Date], { at: Date | null }>(
+  'select min(starts_at) as at from links where tenant_id = $1 and starts_at > $2',
+)
+
+/** What a redirect needs of a link. */
+export interface DestinationRow
+  extends Pick<
+    LinkRow,
+    'id' | 'target' | 'startsAt' | 'expiresAt' | 'archivedAt' | 'maxVisits' | 'redirectStatus' | 'forwardQuery'
+  > {}
 
 /** A row of the directory with its tenant, and with its link when that is in the pool; else the target is null. */
 export interface FoundCode extends Omit<DestinationRow, 'id' | 'target'> {
@@ -257,7 +290,7 @@ export function destinationsByCode(tx: Tx, host: string, codes: readonly string[
   return tx.many(codeDestinations(host, codes))
 }
 const codeDestinations = statement<[string, readonly string[]], FoundCode>(`
-select c.code, c.link_id, t.id as tenant_id, t.slug as tenant_slug, t.schema as tenant_schema, l.target, l.expires_at, l.archived_at
+select c.code, c.link_id, t.id as tenant_id, t.slug as tenant_slug, t.schema as tenant_schema, l.target, l.starts_at, l.expires_at, l.archived_at, l.max_visits, l.redirect_status, l.forward_query
 from link_codes c
 join tenants t on t.id = c.tenant_id
 left join links l on l.tenant_id = c.tenant_id and l.id = c.link_id
@@ -268,7 +301,7 @@ export function destinationsById(tx: Tx, tenantId: string, ids: readonly string[
   return tx.many(linkDestinations(tenantId, ids))
 }
 const linkDestinations = statement<[string, readonly string[]], DestinationRow>(
-  'select id, target, expires_at, archived_at from links where tenant_id = $1 and id = any ($2::uuid[])',
+  'select id, target, starts_at, expires_at, archived_at, max_visits, redirect_status, forward_query from links where tenant_id = $1 and id = any ($2::uuid[])',
 )
 
 /** A page of all codes of a short host, in their order: asked across tenants, in the system role. */

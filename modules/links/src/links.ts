@@ -22,6 +22,7 @@ import {
   linkRows,
   lockedLinkRow,
   nextCodeNumber,
+  nextStart,
   saveLink,
   saveLinkTags,
 } from './link-store.ts'
@@ -86,7 +87,7 @@ export class Links {
       target: this.#acceptedTarget(input.target),
       title: input.title ?? null,
       tags: tidyTags(input.tags ?? []),
-      expiresAt: expiry(input.expiresAt, now),
+      ...limitsOf(input, now),
       archivedAt: null,
       version: 1,
       createdAt: now,
@@ -124,11 +125,22 @@ export class Links {
   /** Links in the order asked for, up to the limit. */
   async linkList(ctx: Ctx, { fresh = false, ...filter }: LinkListInput): Promise<Found<Link[]>> {
     requirePermission(ctx, 'links:read')
-    const { key, options } = listKeptAs(filter, () => ctx.clock.now())
+    let starting = Number.POSITIVE_INFINITY
+    const { key, options } = listKeptAs(
+      filter,
+      () => ctx.clock.now(),
+      () => starting,
+    )
     const bypass = fresh || options.bypass
     const kept = await this.#deps.cache.lookup(ctx, key, { ...options, bypass }, async () => {
       const now = new Date(ctx.clock.now())
-      const rows = await this.#deps.db.read(ctx, (tx) => linkRows(tx, ctx.tenant.id, { ...filter, now }))
+      const [rows, next] = await this.#deps.db.read(ctx, (tx) =>
+        Promise.all([
+          linkRows(tx, ctx.tenant.id, { ...filter, now }),
+          filter.status === 'active' ? nextStart(tx, ctx.tenant.id, now) : null,
+        ]),
+      )
+      if (next !== null) starting = next.getTime()
       return rows.map(keptLink)
     })
     const now = ctx.clock.now()
@@ -152,11 +164,16 @@ export class Links {
       ...(change.target !== undefined && { target: this.#acceptedTarget(change.target) }),
       ...(change.title !== undefined && { title: change.title }),
       ...(change.tags !== undefined && { tags: tidyTags(change.tags) }),
+      ...(change.startsAt !== undefined && { startsAt: start(change.startsAt) }),
       ...(change.expiresAt !== undefined && { expiresAt: expiry(change.expiresAt, now) }),
+      ...(change.maxVisits !== undefined && { maxVisits: change.maxVisits }),
+      ...(change.redirectStatus !== undefined && { redirectStatus: change.redirectStatus }),
+      ...(change.forwardQuery !== undefined && { forwardQuery: change.forwardQuery }),
     }
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
       input.precondition.check(row.version)
+      checkOrder({ ...row, ...asked })
       const changed = differing(row, asked)
       if (changed.length === 0) return this.#shown(keptLink(row), now.getTime())
       if (asked.tags) saveLinkTags(tx, ctx.tenant.id, row.id, { before: row.tags, after: asked.tags })
@@ -225,6 +242,7 @@ export class Links {
 
   #shown(link: KeptLink, now: number): Link {
     const { archivedAt, code, createdAt, createdBy, expiresAt, id, tags, target, title, updatedAt, version } = link
+    const { forwardQuery, maxVisits, redirectStatus, startsAt } = link
     return {
       id,
       code,
@@ -233,7 +251,11 @@ export class Links {
       title,
       tags: [...tags],
       status: statusAt(link, now),
+      startsAt,
       expiresAt,
+      maxVisits,
+      redirectStatus,
+      forwardQuery,
       archivedAt,
       version,
       createdAt,
@@ -256,7 +278,11 @@ function state(row: LinkRow) {
     target: row.target,
     title: row.title,
     tags: [...row.tags],
+    startsAt: row.startsAt?.toISOString() ?? null,
     expiresAt: row.expiresAt?.toISOString() ?? null,
+    maxVisits: row.maxVisits,
+    redirectStatus: row.redirectStatus,
+    forwardQuery: row.forwardQuery,
     archivedAt: row.archivedAt?.toISOString() ?? null,
     version: row.version,
   }
@@ -274,6 +300,26 @@ function refusal(spec: ConstructorParameters<typeof StoaError>[0], pointer: stri
 
 function tidyTags(tags: readonly string[]): string[] {
   return [...new Set(tags.map((tag) => tag.trim()))]
+}
+
+/** How and how often a new link redirects. */
+function limitsOf(input: NewLink, now: Date) {
+  const { forwardQuery = false, maxVisits = null, redirectStatus = 302 } = input
+  const times = { startsAt: start(input.startsAt), expiresAt: expiry(input.expiresAt, now) }
+  checkOrder(times)
+  return { ...times, maxVisits, redirectStatus, forwardQuery }
+}
+
+function checkOrder({ expiresAt, startsAt }: Pick<LinkRow, 'expiresAt' | 'startsAt'>): void {
+  if (startsAt === null || expiresAt === null || startsAt < expiresAt) return
+  throw refusal(errors.validation_failed, '/body/startsAt', 'order', 'The link ends before it begins.')
+}
+
+function start(text: string | null | undefined): Date | null {
+  if (text === null || text === undefined) return null
+  const at = new Date(text)
+  if (!Number.isNaN(at.getTime())) return at
+  throw refusal(errors.validation_failed, '/body/startsAt', 'format', 'The beginning is not a time.')
 }
 
 function expiry(text: string | null | undefined, now: Date): Date | null {

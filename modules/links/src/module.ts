@@ -20,6 +20,7 @@ export const linksModule = defineModule({
   tables: {
     links: 'A link: its code, where it leads, and until when.',
     link_tags: 'A tag of a link: what the list is filtered by.',
+    link_visits: 'How often a link with a maximum was followed.',
     link_clicks: 'One visit that was redirected.',
     link_click_hours: 'Visits of one link in one hour, summed.',
     link_codes: 'Who owns a code: the directory that the redirect asks.',

@@ -1,5 +1,5 @@
 /**
- * What a person sees instead of a page when a short link leads nowhere. Complete in itself: no script, no request to
+ * What is shown instead of a page when a short link leads nowhere. Complete in itself: no script, no request to
  * anywhere, nothing of the address in it.
  */
 import { createHash } from 'node:crypto'
@@ -14,7 +14,15 @@ export const pagePolicy = `default-src 'none'; style-src 'sha256-${createHash('s
 
 /** The page for a refusal, by its public message. */
 export function refusalPage(refusal: Pick<StoaError, 'kind' | 'message'>): string {
-  const heading = refusal.kind === 'gone' ? 'This link is no longer available' : 'There is no link here'
+  return page(refusal.kind === 'gone' ? 'This link is no longer available' : 'There is no link here', refusal.message)
+}
+
+/** The page for programs, where a visit would use up one of a few. */
+export function heldPage(): string {
+  return page('This link works a limited number of times', 'Open it in a browser to follow it.')
+}
+
+function page(heading: string, text: string): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -24,7 +32,7 @@ export function refusalPage(refusal: Pick<StoaError, 'kind' | 'message'>): strin
 <title>${escaped(heading)}</title>
 <style>${style}</style>
 </head>
-<body><main><h1>${escaped(heading)}</h1><p>${escaped(refusal.message)}</p></main></body>
+<body><main><h1>${escaped(heading)}</h1><p>${escaped(text)}</p></main></body>
 </html>
 `
 }

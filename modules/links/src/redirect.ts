@@ -2,10 +2,15 @@
  * Following a short link: find where the code leads, note the click, answer. The click costs one push to an array; the
  * database is asked only for a code that this process does not know.
  *
- *   unknown code ─▶ link_not_found      archived or expired ─▶ link_gone      otherwise ─▶ the target, and a click
+ *   unknown code, or before its beginning ─▶ link_not_found
+ *   archived, expired, visits used up ─────▶ link_gone
+ *   otherwise ─────────────────────────────▶ the target, and a click
  *
  * A click is a visit that is redirected. No click: HEAD, which follows nothing, and a prefetch, which nobody may ever
  * look at. A program that says so by its user agent counts apart, and so does one that sends none: every browser does.
+ *
+ * A link with a maximum of visits tells its target to nobody without counting. So whoever would follow it without
+ * meaning to (a preview, a link checker, a prefetch) is told that it is there, and no more.
  *
  * A link that leads somewhere is answered on a lane (see `Lane` in @stoa/http), everything else by the route. Both go
  * through the same functions here.
@@ -16,7 +21,10 @@ import { type Clock, StoaError } from '@stoa/kernel'
 import type { Clicks } from './clicks.ts'
 import type { Destination, Destinations } from './destinations.ts'
 import { linkErrors } from './errors.ts'
+import { type VisitQuery, withQuery } from './forwarded-query.ts'
+import type { RedirectStatus } from './link-store.ts'
 import { DEFAULT_HOST } from './short-host.ts'
+import type { VisitLimit } from './visit-limit.ts'
 import { isPrefetch, type VisitHeaders, type Visitors } from './visitors.ts'
 
 /** A request for a short address. */
@@ -25,13 +33,18 @@ export interface Visit {
   readonly code: string
   readonly method: string
   readonly headers: VisitHeaders
+  readonly query: VisitQuery
 }
+
+/** Where a visit goes; null: nowhere, because it would use up a visit that nobody makes. */
+export type Followed = { readonly target: string; readonly status: RedirectStatus } | null
 
 /** What following a link takes. */
 export interface RedirectsDeps {
   readonly destinations: Destinations
   readonly visitors: Visitors
   readonly clicks: Clicks
+  readonly limit: VisitLimit
   readonly clock: Clock
 }
 
@@ -52,31 +65,41 @@ export class Redirects {
     this.#deps = deps
   }
 
-  /** The target of the link, the visit being noted; refuses with `link_not_found` or `link_gone`. */
-  async follow(visit: Visit): Promise<string> {
-    const destination = await this.#deps.destinations.find(visit.host, visit.code)
-    if (destination === null) throw new StoaError(linkErrors.link_not_found)
-    const now = this.#deps.clock.now()
+  /** Where the link leads, the visit being noted; refuses with `link_not_found` or `link_gone`. */
+  async follow({ code, headers, host, method, query }: Visit): Promise<Followed> {
+    const { clock, destinations, limit, visitors } = this.#deps
+    const destination = await destinations.find(host, code)
+    const now = clock.now()
+    if (destination === null || now < destination.startsAt) throw new StoaError(linkErrors.link_not_found)
     if (!leads(destination, now)) throw new StoaError(linkErrors.link_gone)
-    if (visit.method !== 'HEAD') this.#note(destination, visit.headers, now)
-    return destination.target
+    if (destination.limited) {
+      if (method === 'HEAD' || isPrefetch(headers) || visitors.isBot(headers['user-agent'])) return null
+      const passes = await limit.pass(destination.tenant, destination.linkId)
+      if (!passes) throw new StoaError(linkErrors.link_gone)
+    }
+    if (method !== 'HEAD') this.#note(destination, headers, now)
+    const { forwardsQuery, status, target } = destination
+    return { status, target: forwardsQuery ? withQuery(target, query) : target }
   }
 
   /** The lane of links that lead somewhere. */
   lane(prefix: string, host: string | null): Lane {
     const { clock, destinations } = this.#deps
-    const live = (found: Destination | null) => (found !== null && leads(found, clock.now()) ? found : null)
+    const usual = (found: Destination | null, { url }: IncomingMessage) =>
+      found !== null && leads(found, clock.now()) && !found.limited && !(found.forwardsQuery && url?.includes('?'))
+        ? found
+        : null
     let headers: readonly string[] | null = null
     return {
       prefix,
       host,
-      find(code) {
+      find(code, request) {
         const found = destinations.find(DEFAULT_HOST, code)
-        return found instanceof Promise ? found.then(live) : live(found)
+        return found instanceof Promise ? found.then((late) => usual(late, request)) : usual(found, request)
       },
       answer: (destination: Destination, request: IncomingMessage, response: ServerResponse, given) => {
         headers ??= [...given, ...always, 'location']
-        response.writeHead(302, [...headers, destination.target])
+        response.writeHead(destination.status, [...headers, destination.target])
         response.end()
         this.#note(destination, request.headers, clock.now())
       },
@@ -92,6 +115,6 @@ export class Redirects {
   }
 }
 
-function leads({ archived, expiresAt }: Destination, now: number): boolean {
-  return !archived && (expiresAt === null || expiresAt > now)
+function leads({ endsAt, startsAt }: Destination, now: number): boolean {
+  return startsAt <= now && now < endsAt
 }

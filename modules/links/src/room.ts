@@ -21,6 +21,8 @@ import { watchLookups } from './lookup-watch.ts'
 import { Redirects } from './redirect.ts'
 import { linkRoutes } from './routes/index.ts'
 import { codePermutation } from './short-code.ts'
+import { VisitLimit } from './visit-limit.ts'
+import { takeVisits } from './visit-store.ts'
 import { Visitors } from './visitors.ts'
 
 /** Opens the room on its columns. */
@@ -53,7 +55,13 @@ export async function openRoom(columns: Columns): Promise<Room> {
     shortUrl: shortUrls(columns.publicUrl, config.shortHost),
     changed: (host, code) => destinations.forget(host, code),
   })
-  const redirects = new Redirects({ destinations, visitors: new Visitors(), clicks, clock })
+  const redirects = new Redirects({
+    destinations,
+    visitors: new Visitors(),
+    clicks,
+    limit: visitLimitOf(columns, ctx),
+    clock,
+  })
   const visitLimit = { capacity: config.visitBurst, refillPerSecond: config.visitsPerSecond }
   return {
     routes: linkRoutes({ links, redirects, shortHost: config.shortHost, visitLimit }),
@@ -84,6 +92,12 @@ function shortUrls(publicUrl: () => string, shortHost: string | null): (code: st
     }
     return base + code
   }
+}
+
+function visitLimitOf({ db }: Columns, ctx: BaseCtx): VisitLimit {
+  return new VisitLimit((tenant, linkId, wanted) =>
+    db.transaction(tenantCtx(ctx, tenant), (tx) => takeVisits(tx, tenant.id, linkId, wanted)),
+  )
 }
 
 function clicksOptions({ db, journal, clock, log }: Columns, config: LinksConfig, ctx: BaseCtx): ClicksOptions {

@@ -14,11 +14,27 @@ const EXAMPLE = {
   target: 'https://example.com/spring/catalogue',
   title: 'Spring catalogue',
   tags: ['print', 'spring'],
+  startsAt: '2026-03-01T00:00:00.000Z',
   expiresAt: '2027-01-01T00:00:00.000Z',
 }
+/** Most visits that a maximum can name. */
+const VISITS_MAX = 1_000_000_000
 
 const Id = Type.String({ format: 'uuid', description: 'UUIDv7.' })
 const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC.' })
+
+const Status = Type.Union(
+  [Type.Literal('active'), Type.Literal('archived'), Type.Literal('expired'), Type.Literal('scheduled')],
+  {
+    description:
+      'Only an active link redirects, unless its visits are used up. A link that is both archived and expired shows as archived.',
+  },
+)
+const RedirectStatus = Type.Union([Type.Literal(301), Type.Literal(302), Type.Literal(307), Type.Literal(308)], {
+  description:
+    'How it redirects (RFC 9110, section 15.4). No answer is kept by caches, so every visit is counted with each of them.',
+  examples: [302],
+})
 
 /** A link as the API shows it. */
 export const Link = Type.Object(
@@ -44,10 +60,12 @@ export const Link = Type.Object(
       maxItems: TAGS_MAX,
       examples: [EXAMPLE.tags],
     }),
-    status: Type.Union([Type.Literal('active'), Type.Literal('archived'), Type.Literal('expired')], {
-      description: 'Only an active link redirects. A link that is both archived and expired shows as archived.',
-    }),
+    status: Status,
+    startsAt: Type.Union([Time, Type.Null()], { examples: [EXAMPLE.startsAt] }),
     expiresAt: Type.Union([Time, Type.Null()], { examples: [EXAMPLE.expiresAt] }),
+    maxVisits: Type.Union([Type.Integer({ minimum: 1, maximum: VISITS_MAX }), Type.Null()], { examples: [null] }),
+    redirectStatus: RedirectStatus,
+    forwardQuery: Type.Boolean({ examples: [false] }),
     archivedAt: Type.Union([Time, Type.Null()], { examples: [null] }),
     version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag is made of it.' }),
     createdAt: Time,
@@ -80,6 +98,21 @@ const ExpiresAt = Type.Union([Time, Type.Null()], {
   examples: [EXAMPLE.expiresAt],
 })
 
+const StartsAt = Type.Union([Time, Type.Null()], {
+  description: 'When the link begins to redirect, before it ends; null for at once. Until then there is no such link.',
+  examples: [EXAMPLE.startsAt],
+})
+const MaxVisits = Type.Union([Type.Integer({ minimum: 1, maximum: VISITS_MAX }), Type.Null()], {
+  description:
+    'How often it redirects in all, never more; null for no limit. Every redirect counts, whoever asks. Programs that say they are programs are not redirected, nor are prefetches and HEAD, so that a preview uses none up.',
+  examples: [null],
+})
+const ForwardQuery = Type.Boolean({
+  description:
+    'Whether the query of a visit is added to the target. Parameters that the target has already stay as they are.',
+  examples: [false],
+})
+
 /** What a new link is made from. */
 export const NewLink = Type.Object(
   {
@@ -94,7 +127,11 @@ export const NewLink = Type.Object(
     ),
     title: Type.Optional(Title),
     tags: Type.Optional(Tags),
+    startsAt: Type.Optional(StartsAt),
     expiresAt: Type.Optional(ExpiresAt),
+    maxVisits: Type.Optional(MaxVisits),
+    redirectStatus: Type.Optional(RedirectStatus),
+    forwardQuery: Type.Optional(ForwardQuery),
   },
   { additionalProperties: false, title: 'NewLink' },
 )
@@ -105,7 +142,11 @@ export const LinkChange = Type.Object(
     target: Type.Optional(Target),
     title: Type.Optional(Title),
     tags: Type.Optional(Tags),
+    startsAt: Type.Optional(StartsAt),
     expiresAt: Type.Optional(ExpiresAt),
+    maxVisits: Type.Optional(MaxVisits),
+    redirectStatus: Type.Optional(RedirectStatus),
+    forwardQuery: Type.Optional(ForwardQuery),
   },
   { additionalProperties: false, minProperties: 1, title: 'LinkChange' },
 )
@@ -141,7 +182,7 @@ export const LinkQuery = Type.Object({
       description: 'Links with this tag; repeated, links with all of them.',
     }),
   ),
-  status: Type.Optional(Type.Union([Type.Literal('active'), Type.Literal('archived'), Type.Literal('expired')])),
+  status: Type.Optional(Status),
   q: Type.Optional(
     Type.String({
       minLength: 1,

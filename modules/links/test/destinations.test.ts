@@ -31,8 +31,12 @@ function destination(target: string): Destination {
     tenant: { id: 't', slug: 't', schema: 'stoa_pool' },
     link: Buffer.alloc(16),
     target,
-    expiresAt: null,
-    archived: false,
+    linkId: 'l',
+    status: 302,
+    startsAt: Number.NEGATIVE_INFINITY,
+    endsAt: Number.POSITIVE_INFINITY,
+    limited: false,
+    forwardsQuery: false,
   }
 }
 

@@ -1,8 +1,9 @@
 import { defineRoute, type RateLimit } from '@stoa/http'
 import { errors, StoaError } from '@stoa/kernel'
 import { Type } from 'typebox'
+import type { VisitQuery } from '../forwarded-query.ts'
 import { REDIRECT_HEADERS, type Redirects } from '../redirect.ts'
-import { pagePolicy, refusalPage, wantsPage } from '../redirect-page.ts'
+import { heldPage, pagePolicy, refusalPage, wantsPage } from '../redirect-page.ts'
 import { DEFAULT_HOST } from '../short-host.ts'
 
 const page = (description: string) => ({
@@ -10,18 +11,31 @@ const page = (description: string) => ({
   content: { 'text/html': { schema: Type.String() } },
 })
 
+const redirection = <S extends 301 | 307 | 308>(status: S) =>
+  ({
+    [status]: {
+      description: 'As 302, where the link says so.',
+      content: { 'text/html': { schema: Type.String() } },
+    },
+  }) as { readonly [K in S]: ReturnType<typeof page> }
+
 const shared = {
   method: 'GET',
   tags: ['Redirect'],
   summary: 'Follow a short link',
   description:
-    'Redirects to the target and counts a click. HEAD redirects too and counts nothing, and neither does a prefetch. The answer is stale at once, so a change of the link holds from the next click on.',
+    'Redirects to the target and counts a click. HEAD redirects too and counts nothing, and neither does a prefetch. The answer is stale at once, so a change of the link holds from the next click on. A link with a maximum of visits does not tell its target to HEAD, to a prefetch, or to a program that says so: they get 200.',
   permission: null,
   errors: ['link_not_found', 'link_gone'],
   schema: {
     params: Type.Object({ code: Type.String({ minLength: 1, maxLength: 256 }) }),
+    querystring: Type.Object({}, { additionalProperties: true, description: 'What the link may forward.' }),
     response: {
+      200: page('The link is there, and was not followed.'),
+      ...redirection(301),
       302: { description: 'The target, in `Location`.', content: { 'text/html': { schema: Type.String() } } },
+      ...redirection(307),
+      ...redirection(308),
       404: page('There is no such link.'),
       410: page('The link was taken down or has expired.'),
     },
@@ -58,6 +72,7 @@ export function followShortLink(redirects: Redirects, rateLimit: RateLimit, shor
 interface Request {
   readonly method: string
   readonly params: { readonly code: string }
+  readonly query: VisitQuery
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
 }
 
@@ -67,20 +82,30 @@ interface Reply {
   type(mediaType: string): unknown
 }
 
-async function answer(redirects: Redirects, { method, params, headers }: Request, reply: Reply): Promise<string> {
+async function answer(
+  redirects: Redirects,
+  { headers, method, params, query }: Request,
+  reply: Reply,
+): Promise<string> {
   reply.header('cache-control', REDIRECT_HEADERS['cache-control'])
   try {
-    const target = await redirects.follow({ host: DEFAULT_HOST, code: params.code, method, headers })
-    reply.header('location', target)
+    const followed = await redirects.follow({ host: DEFAULT_HOST, code: params.code, method, headers, query })
+    if (followed === null) return sendPage(reply, 200, heldPage())
+    reply.code(followed.status)
+    reply.header('location', followed.target)
     reply.header('referrer-policy', REDIRECT_HEADERS['referrer-policy'])
     return ''
   } catch (refusal) {
     reply.header('vary', 'accept')
     const isRefusal = refusal instanceof StoaError && (refusal.kind === 'not_found' || refusal.kind === 'gone')
     if (!isRefusal || !wantsPage(String(headers.accept ?? ''))) throw refusal
-    reply.code(refusal.kind === 'gone' ? 410 : 404)
-    reply.type('text/html; charset=utf-8')
-    reply.header('content-security-policy', pagePolicy)
-    return refusalPage(refusal)
+    return sendPage(reply, refusal.kind === 'gone' ? 410 : 404, refusalPage(refusal))
   }
+}
+
+function sendPage(reply: Reply, status: number, html: string): string {
+  reply.code(status)
+  reply.type('text/html; charset=utf-8')
+  reply.header('content-security-policy', pagePolicy)
+  return html
 }
