@@ -17,7 +17,6 @@ alter table links
 alter table links
   add constraint links_max_visits check (max_visits >= 1) not valid,
   add constraint links_redirect_status check (redirect_status in (301, 302, 307, 308)) not valid;
-create index links_by_start on links (tenant_id, starts_at) where starts_at is not null;
 create table link_visits (
   tenant_id uuid not null,
   link_id uuid not null,

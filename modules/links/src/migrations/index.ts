@@ -3,6 +3,10 @@ import { linkCodes } from './0001_link_codes.ts'
 import { links } from './0002_links.ts'
 import { linkClicks } from './0003_link_clicks.ts'
 import { linkLimits } from './0004_link_limits.ts'
+import { linksByStart } from './0005_links_by_start.ts'
 
 /** Every migration of the room, oldest first. */
-export const linkMigrations: MigrationSet = { owner: 'links', migrations: [linkCodes, links, linkClicks, linkLimits] }
+export const linkMigrations: MigrationSet = {
+  owner: 'links',
+  migrations: [linkCodes, links, linkClicks, linkLimits, linksByStart],
+}
