@@ -19,7 +19,7 @@ import type { AuthScheme } from './auth.ts'
 import { useCrossOrigin } from './cors.ts'
 import { createCursors } from './cursor.ts'
 import { serveDocs } from './docs-page.ts'
-import { drain } from './drain.ts'
+import { drain, SilentConnections } from './drain.ts'
 import { collectEndpoints, type Endpoint } from './endpoints.ts'
 import { Guard, type RouteMeter } from './guard.ts'
 import { type AnswerHeaders, answerHeaders, writeAnswerHeaders } from './headers.ts'
@@ -210,9 +210,10 @@ function running(app: FastifyInstance, endpoints: readonly Endpoint[], assembly:
   const { config, deps, idempotency, limiter, load, state } = assembly
   let address: string | null = null
   let draining: Promise<void> | null = null
+  const silent = new SilentConnections(app.server)
   const drainOnce = (): Promise<void> => {
     state.draining = true
-    draining ??= drain(app, config, deps)
+    draining ??= drain(app, silent, config, deps)
     return draining
   }
   return {

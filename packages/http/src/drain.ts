@@ -1,3 +1,5 @@
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Clock, Logger } from '@stoa/kernel'
 import type { Health } from '@stoa/telemetry'
 import type { FastifyInstance } from 'fastify'
@@ -12,12 +14,39 @@ export interface DrainDeps {
 }
 
 /**
+ * Connections on which the client has said nothing yet: browsers open some ahead, and so do pools of clients. Node takes
+ * them for busy, and would wait for their first request until the drain's time is over.
+ */
+export class SilentConnections {
+  readonly #open = new Set<Socket>()
+  #closing = false
+
+  constructor(server: Server) {
+    server.on('connection', (socket: Socket) => {
+      if (this.#closing) {
+        socket.destroy()
+        return
+      }
+      this.#open.add(socket)
+      socket.once('close', () => this.#open.delete(socket))
+    })
+  }
+
+  /** Closes them, and whoever still comes. */
+  close(): void {
+    this.#closing = true
+    for (const socket of this.#open) if (socket.bytesRead === 0) socket.destroy()
+  }
+}
+
+/**
  * Stops an application in order: not ready from now on, and answers close their connections; after `drainDelayMs` no
  * new connections; requests that are running may finish within `drainTimeoutMs`, then their connections are cut. Never
  * throws.
  */
 export async function drain(
   app: FastifyInstance,
+  silent: SilentConnections,
   limits: { readonly drainDelayMs: number; readonly drainTimeoutMs: number },
   deps: DrainDeps,
 ): Promise<void> {
@@ -40,6 +69,7 @@ export async function drain(
     () => undefined,
   )
   try {
+    silent.close()
     await app.close()
   } catch (err) {
     deps.log.error({ err }, 'the HTTP server did not close cleanly')

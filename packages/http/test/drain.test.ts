@@ -71,6 +71,13 @@ test('nobody new is let in, and connections that do nothing are closed', async (
   await drained
 })
 
+test('connections on which nothing was said yet are closed too', async () => {
+  const { http, url } = await setup()
+  using silent = await openWire(url)
+  await http.drain()
+  assert.equal(await silent.closed, '')
+})
+
 test('the delay gives balancers time: not ready, still serving, and connections end after their answer', async () => {
   const { http, url, clock } = await setup({ drainDelayMs: 5_000 })
   assert.equal((await fetch(`${url}/health/ready`)).status, 200)
