@@ -1,3 +1,4 @@
+import { fitsJsonb } from '@stoa/db'
 import { StoaError } from '@stoa/kernel'
 import { Compile, type Validator } from 'typebox/compile'
 import { journalErrors } from './errors.ts'
@@ -30,12 +31,6 @@ const MAX_SUBJECTS = 4
 const MAX_SUBJECT_LENGTH = 200
 const MAX_DATA_BYTES = 65_536
 const SUBJECT = /^[a-z][A-Za-z0-9_]*:[^\s\p{C}]+$/u
-/**
- * JSON text keeps NUL and lone surrogates as escapes, and PostgreSQL's jsonb takes neither. An even run of backslashes
- * before is no escape.
- */
-const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/
-
 /**
  * The registry of the given definitions. Each schema is compiled once.
  *
@@ -72,7 +67,7 @@ function encode(entries: ReadonlyMap<string, ReadonlyMap<number, Entry>>, event:
   if (text.length > MAX_DATA_BYTES / 3 && Buffer.byteLength(text) > MAX_DATA_BYTES) {
     throw invalid(event, `data is larger than ${MAX_DATA_BYTES} bytes`)
   }
-  if (text.includes('\\u') && UNSTORABLE.test(text)) throw invalid(event, 'data holds NUL or a lone surrogate')
+  if (!fitsJsonb(text)) throw invalid(event, 'data holds NUL or a lone surrogate')
   return text
 }
 

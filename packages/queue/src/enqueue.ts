@@ -1,4 +1,5 @@
 /* From what a caller wants to a row: the input is checked and encoded once, before anything is sent. */
+import { fitsJsonb } from '@stoa/db'
 import { type BaseCtx, type Ctx, newId, StoaError } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
@@ -50,8 +51,6 @@ export interface NewJob {
 
 const MAX_DELAY_MS = 366 * 86_400_000
 const MAX_KEY_LENGTH = 200
-/** JSON text keeps NUL and lone surrogates as escapes, and jsonb takes neither. */
-const UNSTORABLE = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/
 const validators = new WeakMap<TSchema, Validator>()
 const origins = new WeakMap<BaseCtx, string>()
 
@@ -191,7 +190,7 @@ function encodedInput(definition: Asked, input: unknown): string {
       message: `The input of '${name}' may have ${maxInputBytes} bytes as JSON.`,
     })
   }
-  if (text.includes('\\u') && UNSTORABLE.test(text)) {
+  if (!fitsJsonb(text)) {
     throw new StoaError(queueErrors.job_input_invalid, { message: 'The input holds NUL or half of a character.' })
   }
   return text
