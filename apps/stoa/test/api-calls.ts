@@ -55,9 +55,9 @@ function suppressionBody() {
   return { address: `${randomUUID()}@example.org`, note: `Note ${randomUUID()}` }
 }
 
-async function newSuppression(client: TestClient): Promise<{ readonly params: { readonly address: string } }> {
+async function newSuppression(client: TestClient): Promise<{ readonly body: { readonly address: string } }> {
   const { body } = await client.created<{ readonly address: string }>('/api/v1/mail/suppressions', suppressionBody())
-  return { params: { address: body.address } }
+  return { body: { address: body.address } }
 }
 
 function senderBody() {
@@ -131,7 +131,6 @@ export const apiCalls: ApiCalls = {
     await newSuppression(client)
     return {}
   },
-  getMailSuppression: newSuppression,
   removeMailSuppression: newSuppression,
   getMailSender: newSender,
   updateMailSender: async (client) => ({ ...(await newSender(client)), ...firstVersion, body: senderBody() }),

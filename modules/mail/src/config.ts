@@ -1,3 +1,4 @@
+import type { Agent } from 'node:https'
 import {
   type OptionsInput,
   objectOption,
@@ -29,6 +30,12 @@ const spec = {
   senderProof: { type: 'enum', values: ['dns', 'none'], default: 'dns' },
   /** The texts (TXT) at a name of DNS. Default: the resolver of the machine. */
   txtRecords: optionalFunction<(name: string) => Promise<readonly (readonly string[])[]>>(),
+  /**
+   * The topics of SNS that bounces and complaints of SES come by: up to 20 ARNs. Default: none, and nothing is taken in.
+   */
+  sesTopics: optionalObject<readonly string[]>(),
+  /** Connects to Amazon. Default: Node's own. */
+  sesAgent: optionalObject<Agent>(),
   /** How many days messages are kept that have had their outcome. From 1 to 36,500; default 90. */
   keepDays: { type: 'integer', min: 1, max: 36_500, default: 90 },
 } as const

@@ -47,6 +47,7 @@ export const messageEvents: readonly EventDefinition[] = Object.values(BY_STATE)
 const listed = Type.Object({
   address: Type.String(),
   reason: Type.String({ description: '`bounce`, `complaint`, `unsubscribe` or `manual`.' }),
+  note: Type.Union([Type.String(), Type.Null()], { description: 'What whoever did it said.' }),
 })
 
 /**

@@ -1,5 +1,12 @@
-import { Resources, systemCtx } from '@stoa/kernel'
-import { createFolderTransport, createMail, type MailTransport, transportOf } from '@stoa/mail'
+import { type BaseCtx, Resources, systemCtx } from '@stoa/kernel'
+import {
+  createFolderTransport,
+  createMail,
+  createSesIntake,
+  type Mail,
+  type MailTransport,
+  transportOf,
+} from '@stoa/mail'
 import type { Columns, Room } from '@stoa/module'
 import { abandonEnded } from './abandonment.ts'
 import { type MailConfig, mailConfig } from './config.ts'
@@ -9,6 +16,7 @@ import { retainMail } from './retention.ts'
 import { mailRoutes } from './routes/index.ts'
 import { dnsProof } from './sender-proof.ts'
 import { Senders } from './senders.ts'
+import { SesFeedback } from './ses-feedback.ts'
 import { Suppressions } from './suppressions.ts'
 
 /** Opens the room on its columns. */
@@ -31,10 +39,15 @@ export function openRoom({ clock, config: given, db, journal, log, queue, secret
     proof: config.senderProof === 'none' ? null : dnsProof(secret('mail.proof'), config.txtRecords),
   })
   return {
-    routes: mailRoutes({ mail, suppressions, senders }),
+    routes: mailRoutes({ mail, suppressions, senders, feedback: feedbackOf(config, mail, ctx) }),
     jobs: [sendMail(mail, transport)],
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
+}
+
+/** null when no topic is expected to bring any. */
+function feedbackOf({ sesAgent: agent, sesTopics: topicArns = [] }: MailConfig, mail: Mail, ctx: BaseCtx) {
+  return topicArns.length === 0 ? null : new SesFeedback(createSesIntake({ topicArns }, { mail, agent }), ctx)
 }
 
 function carrierOf({ folder, sesCredentials, url }: MailConfig): MailTransport {

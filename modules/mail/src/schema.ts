@@ -157,8 +157,18 @@ export const NewMailSuppression = Type.Object(
   { ...closed, title: 'NewMailSuppression' },
 )
 
-/** The address in a path. */
-export const SuppressionParams = Type.Object({ address: Address })
+/** An address to take off. */
+export const MailSuppressionRemoval = Type.Object(
+  { address: Address, note: Type.Optional(Type.String({ ...Note, description: 'Why; for the audit trail.' })) },
+  { ...closed, title: 'MailSuppressionRemoval' },
+)
+
+/** A filter of the list. */
+export const MailSuppressionQuery = Type.Object({
+  address: Type.Optional(
+    Type.String({ minLength: 1, maxLength: MAX_ADDRESS_LENGTH, description: 'Whether this one is on it.' }),
+  ),
+})
 
 const Domain = Type.String({ minLength: 1, maxLength: 253, examples: ['example.org'] })
 const Selector = Type.String({

@@ -1,7 +1,7 @@
 import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
-import { type Ctx, StoaError } from '@stoa/kernel'
-import { type Mail, mailErrors, type Suppression, type SuppressionInput } from '@stoa/mail'
+import type { Ctx } from '@stoa/kernel'
+import type { Mail, Suppression, SuppressionInput } from '@stoa/mail'
 import { inBody } from './body-faults.ts'
 import { suppressionAdded, suppressionRemoved } from './events.ts'
 
@@ -9,7 +9,7 @@ import { suppressionAdded, suppressionRemoved } from './events.ts'
 export interface SuppressionsDeps {
   readonly db: Database
   readonly journal: Pick<Journal, 'append'>
-  readonly mail: Pick<Mail, 'suppress' | 'unsuppress' | 'suppression'>
+  readonly mail: Pick<Mail, 'suppress' | 'unsuppress'>
 }
 
 /** Whom nothing is sent to, and that somebody has changed it. */
@@ -20,32 +20,25 @@ export class Suppressions {
     this.#deps = deps
   }
 
-  /** Needs `mail:read`. @throws StoaError `mail_suppression_not_found` */
-  async suppression(ctx: Ctx, address: string): Promise<Suppression> {
-    const found = await this.#deps.mail.suppression(ctx, address)
-    if (found === null) throw new StoaError(mailErrors.mail_suppression_not_found)
-    return found
-  }
-
   /** Needs `mail:configure`. @throws StoaError `mail_invalid`, `mail_suppression_exists` */
   addSuppression(ctx: Ctx, input: SuppressionInput): Promise<Suppression> {
     const { db, journal, mail } = this.#deps
     return db.transaction(ctx, async (tx) => {
       const added = await inBody(mail.suppress(ctx, { ...input, isNew: true }))
-      const { address, reason } = added
-      journal.append(ctx, tx, suppressionAdded.of({ address, reason }, [`tenant:${ctx.tenant.id}`]))
+      const { address, note, reason } = added
+      journal.append(ctx, tx, suppressionAdded.of({ address, reason, note }, [`tenant:${ctx.tenant.id}`]))
       return added
     })
   }
 
-  /** Needs `mail:configure`. @throws StoaError `mail_suppression_not_found` */
-  async removeSuppression(ctx: Ctx, address: string): Promise<void> {
+  /** Of an address that is not on the list, nothing is changed. Needs `mail:configure`. */
+  async removeSuppression(ctx: Ctx, { address, note = null }: { readonly address: string; readonly note?: string }) {
     const { db, journal, mail } = this.#deps
     await db.transaction(ctx, async (tx) => {
       const removed = await mail.unsuppress(ctx, address)
-      if (removed === null) throw new StoaError(mailErrors.mail_suppression_not_found)
-      const { reason } = removed
-      journal.append(ctx, tx, suppressionRemoved.of({ address: removed.address, reason }, [`tenant:${ctx.tenant.id}`]))
+      if (removed === null) return
+      const data = { address: removed.address, reason: removed.reason, note }
+      journal.append(ctx, tx, suppressionRemoved.of(data, [`tenant:${ctx.tenant.id}`]))
     })
   }
 }

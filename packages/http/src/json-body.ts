@@ -73,7 +73,9 @@ export function checkUrlText(url: string): StoaError | null {
   return new StoaError(errors.validation_failed, { fields: [fieldError(pointer)] })
 }
 
-/** Replaces Fastify's parsers: JSON alone is read, and an empty body counts as none. */
+/**
+ * Replaces Fastify's parsers: JSON alone is read, and an empty body counts as none; text where a route takes text.
+ */
 export function useJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
@@ -82,6 +84,12 @@ export function useJsonBodies(app: FastifyInstance): void {
     const flaw = flawOf(bytes)
     if (flaw) return done(flaw)
     readText(parse, request, bytes.toString('utf8'), done)
+    return undefined
+  })
+  app.addContentTypeParser<Buffer>('text/plain', { parseAs: 'buffer' }, (request, bytes, done) => {
+    if (!request.routeOptions.config.textBody) return done(new StoaError(errors.unsupported_media_type))
+    if (!isUtf8(bytes)) return done(new StoaError(errors.invalid_request, { message: 'The body is not valid UTF-8.' }))
+    done(null, bytes.toString('utf8'))
     return undefined
   })
 }

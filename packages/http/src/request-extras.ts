@@ -13,6 +13,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     operationId?: string
     permission?: string | null
+    textBody?: boolean
   }
   interface FastifyRequest {
     /** The context of the request; inside a tenant once the guard has let it pass. */

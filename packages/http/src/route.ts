@@ -107,6 +107,11 @@ export interface RouteSpec<
   readonly rateLimit?: RateLimit
   /** Body limit in bytes. Default: the assembly's (1 MiB). */
   readonly bodyLimitBytes?: number
+  /**
+   * The body is text and called so (`text/plain`), as services send it that sign what they send; its schema is a string.
+   * Default false: JSON.
+   */
+  readonly textBody?: boolean
   /** `if-match`: the caller must say which version is meant; 428 when it does not. */
   readonly updates?: U
   /** Adds `limit`, `cursor` and `sort` to the query, and gives the handler a `page`. */
@@ -152,6 +157,7 @@ export interface Route {
   readonly permission: string | null
   readonly rateLimit?: RateLimit
   readonly bodyLimitBytes?: number
+  readonly textBody?: boolean
   readonly updates?: 'if-match' | undefined
   readonly list?: ListSpec | undefined
   readonly cached?: boolean
@@ -189,6 +195,10 @@ const OPERATION_ID = /^[a-z][a-zA-Z0-9]{2,63}$/
 const PERMISSION = /^[a-z][a-zA-Z0-9-]*(:[a-z][a-zA-Z0-9]*)+$/
 const URL_PATH = /^\/([a-zA-Z0-9._~-]+|:[a-z][a-zA-Z0-9]*)(\/([a-zA-Z0-9._~-]+|:[a-z][a-zA-Z0-9]*))*$/
 
+function isText(schema: TSchema | undefined): boolean {
+  return (schema as { readonly type?: unknown } | undefined)?.type === 'string'
+}
+
 function flawOf(route: Route): string | null {
   if (!OPERATION_ID.test(route.operationId)) return 'operationId is not a camelCase name of 3–64 letters and digits'
   if (!URL_PATH.test(route.url)) return 'url is not a path of plain segments and :parameters'
@@ -197,6 +207,7 @@ function flawOf(route: Route): string | null {
   }
   if (route.tags.length === 0) return 'tags are missing'
   if (route.method === 'GET' && route.schema.body !== undefined) return 'a GET has no body'
+  if (route.textBody && !isText(route.schema.body)) return 'a text body has a schema of a string'
   if (route.method === 'GET' && route.updates !== undefined) return 'a GET updates nothing'
   if (route.cached && route.method !== 'GET') return 'only a GET is cached'
   if (route.upgrade && route.method !== 'GET') return 'only a GET is upgraded'

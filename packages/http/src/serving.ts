@@ -46,6 +46,7 @@ export function fastifySchema(route: Route): FastifySchema {
     ...(query && { querystring: closed(query) }),
     ...(headers && { headers }),
     ...(body && { body: closed(body) }),
+    ...(route.textBody && { consumes: ['text/plain'] }),
     response,
   }
 }
@@ -214,7 +215,11 @@ export function serve(app: FastifyInstance, route: Route, deps: ServingDeps, gua
     url: route.url,
     schema: fastifySchema(route),
     ...(route.bodyLimitBytes !== undefined && { bodyLimit: route.bodyLimitBytes }),
-    config: { operationId: route.operationId, permission: route.permission },
+    config: {
+      operationId: route.operationId,
+      permission: route.permission,
+      ...(route.textBody && { textBody: true }),
+    },
     onRequest: guard,
     handler: handlerOf(route, deps),
   })

@@ -1,17 +1,25 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { errors, isError } from '@stoa/kernel'
-import { engines, TestClock, testCtx } from '@stoa/testkit'
+import {
+  CERTIFICATE_URL,
+  engines,
+  makeCertificate,
+  SNS_REGION,
+  SNS_TOPIC,
+  startSns,
+  TestClock,
+  type TestSns,
+  testCtx,
+} from '@stoa/testkit'
 import { createSesIntake } from '../src/index.ts'
-import { makeCertificate } from './certificates.ts'
 import { type Bench, setup } from './setup.ts'
-import { CERTIFICATE_URL, REGION, startSns, type TestSns, TOPIC } from './sns-server.ts'
 
 const nobody = { recordFeedback: () => Promise.reject(new Error('nothing was to be recorded')) }
-const CONFIRMS = `GET /?Action=ConfirmSubscription&TopicArn=${TOPIC}&Token=2336412f37`
+const CONFIRMS = `GET /?Action=ConfirmSubscription&TopicArn=${SNS_TOPIC}&Token=2336412f37`
 
 describe('messages of SNS', () => {
-  const open = (sns: TestSns) => createSesIntake({ topicArns: [TOPIC] }, { mail: nobody, agent: sns.agent })
+  const open = (sns: TestSns) => createSesIntake({ topicArns: [SNS_TOPIC] }, { mail: nobody, agent: sns.agent })
 
   for (const version of ['1', '2']) {
     it(`are believed with a signature of version ${version}, with and without a subject, in any script`, async () => {
@@ -48,7 +56,7 @@ describe('messages of SNS', () => {
 
   it('of another topic are refused before anything is fetched', async () => {
     await using sns = await startSns()
-    for (const arn of [`${TOPIC}2`, TOPIC.replace('123456789012', '999999999999'), '', undefined]) {
+    for (const arn of [`${SNS_TOPIC}2`, SNS_TOPIC.replace('123456789012', '999999999999'), '', undefined]) {
       await assert.rejects(open(sns).receive(testCtx(), sns.message({ TopicArn: arn })), {
         code: 'mail_feedback_refused',
       })
@@ -58,7 +66,7 @@ describe('messages of SNS', () => {
 
   it('have their certificate from Amazon, in the region of the topic, and from nowhere else', async () => {
     await using sns = await startSns()
-    const host = `sns.${REGION}.amazonaws.com`
+    const host = `sns.${SNS_REGION}.amazonaws.com`
     const file = '/SimpleNotificationService-0123abcd.pem'
     for (const url of [
       `http://${host}${file}`,
@@ -69,9 +77,9 @@ describe('messages of SNS', () => {
       `https://user@${host}${file}`,
       `https://${host}:8443${file}`,
       `https://sns.us-east-1.amazonaws.com${file}`,
-      `https://sns.${REGION}.amazonaws.com.cn${file}`,
-      `https://snsx${REGION}.amazonaws.com${file}`,
-      `https://bucket.s3.${REGION}.amazonaws.com${file}`,
+      `https://sns.${SNS_REGION}.amazonaws.com.cn${file}`,
+      `https://snsx${SNS_REGION}.amazonaws.com${file}`,
+      `https://bucket.s3.${SNS_REGION}.amazonaws.com${file}`,
       `https://${host}/bucket${file}`,
       `https://${host}${file}?x=1`,
       `https://${host}/SimpleNotificationService-..%2f.pem`,
@@ -111,7 +119,7 @@ describe('messages of SNS', () => {
     await using sns = await startSns()
     await using other = await startSns()
     const agent = Object.assign(sns.agent, { createConnection: other.agent.createConnection.bind(other.agent) })
-    const intake = createSesIntake({ topicArns: [TOPIC] }, { mail: nobody, agent })
+    const intake = createSesIntake({ topicArns: [SNS_TOPIC] }, { mail: nobody, agent })
     await assert.rejects(intake.receive(testCtx(), sns.message()), { code: 'unavailable' })
     assert.deepEqual(other.asked, [])
   })
@@ -124,8 +132,8 @@ describe('messages of SNS', () => {
     assert.equal(sns.asked.at(-1), CONFIRMS)
     for (const SubscribeURL of [
       'https://evil.example/?Action=ConfirmSubscription',
-      `https://sns.${REGION}.amazonaws.com/?Action=DeleteTopic&TopicArn=${TOPIC}`,
-      `https://sns.${REGION}.amazonaws.com/?Action=ConfirmSubscription&TopicArn=${TOPIC}2`,
+      `https://sns.${SNS_REGION}.amazonaws.com/?Action=DeleteTopic&TopicArn=${SNS_TOPIC}`,
+      `https://sns.${SNS_REGION}.amazonaws.com/?Action=ConfirmSubscription&TopicArn=${SNS_TOPIC}2`,
     ]) {
       const body = sns.message({ Type, SubscribeURL })
       await assert.rejects(open(sns).receive(testCtx(), body), { code: 'mail_feedback_refused' })
@@ -156,7 +164,13 @@ describe('messages of SNS', () => {
   })
 
   it('come from topics that are named in full', () => {
-    for (const topicArns of [[], ['*'], ['arn:aws:sns:eu-central-1:123:x'], [`${TOPIC}*`], Array(21).fill(TOPIC)]) {
+    for (const topicArns of [
+      [],
+      ['*'],
+      ['arn:aws:sns:eu-central-1:123:x'],
+      [`${SNS_TOPIC}*`],
+      Array(21).fill(SNS_TOPIC),
+    ]) {
       assert.throws(
         () => createSesIntake({ topicArns }, { mail: nobody }),
         (error) => isError(error, errors.invalid_options),
@@ -178,7 +192,7 @@ for (const engine of engines) {
       await bench[Symbol.asyncDispose]()
     })
     const told = async (notification: object) => {
-      const intake = createSesIntake({ topicArns: [TOPIC] }, { mail: bench.mail, agent: sns.agent })
+      const intake = createSesIntake({ topicArns: [SNS_TOPIC] }, { mail: bench.mail, agent: sns.agent })
       return intake.receive(testCtx(), sns.message({ Message: JSON.stringify(notification) }))
     }
     async function sent() {

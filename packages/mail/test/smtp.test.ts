@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { describe, it } from 'node:test'
-import { eventually, inTime, startSmtpServer } from '@stoa/testkit'
+import { eventually, inTime, makeCertificate, startSmtpServer } from '@stoa/testkit'
 import { createSmtpTransport, MailDeliveryError, type SmtpTransportOptions } from '../src/index.ts'
-import { makeCertificate } from './certificates.ts'
 import { outgoing } from './outgoing.ts'
 import { startRawServer } from './raw-server.ts'
 

@@ -8,12 +8,14 @@ export {
   callOperation,
   type JsonSchema,
 } from './api-operations.ts'
+export { makeCertificate } from './certificates.ts'
 export { type Engine, engines, testRedisUrl, testServerUrl } from './engines.ts'
 export { type IsolationReport, tryIsolation } from './isolation.ts'
 export { eventually, inTime } from './patience.ts'
 export { emptyPglite } from './pglite-template.ts'
 export { type RouteIsolationOptions, type RouteIsolationReport, tryRouteIsolation } from './route-isolation.ts'
 export { startSmtpServer, type Taken, type TestSmtpServer } from './smtp-server.ts'
+export { CERTIFICATE_URL, SNS_REGION, SNS_TOPIC, startSns, type TestSns } from './sns-server.ts'
 export {
   type Suite,
   type SuiteOptions,

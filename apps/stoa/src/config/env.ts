@@ -326,6 +326,12 @@ export const VARIABLES = {
     default: 90,
     doc: 'How many days messages stay in the outbox that have been sent or given up.',
   },
+  STOA_MAIL_SES_TOPICS: {
+    type: 'string',
+    default: '',
+    doc: 'ARNs of the topics of SNS that tell of bounces and complaints of SES, separated by commas. They are subscribed to `https://…/api/v1/mail/feedback/ses`, which is there with this variable alone.',
+    defaultDoc: 'none: nothing is taken in',
+  },
   AWS_ACCESS_KEY_ID: {
     type: 'string',
     optional: true,

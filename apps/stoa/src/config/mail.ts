@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { type SesCredentials, transportOf, writtenAddress } from '@stoa/mail'
-import type { Environment } from './env.ts'
+import { createSesIntake, type SesCredentials, transportOf, writtenAddress } from '@stoa/mail'
+import { commaList, type Environment } from './env.ts'
 
 type MailEnvironment = Pick<
   Environment,
@@ -9,6 +9,7 @@ type MailEnvironment = Pick<
   | 'STOA_MAIL_RETURN_PATH'
   | 'STOA_MAIL_SENDER_PROOF'
   | 'STOA_MAIL_DAYS'
+  | 'STOA_MAIL_SES_TOPICS'
   | 'AWS_ACCESS_KEY_ID'
   | 'AWS_SECRET_ACCESS_KEY'
   | 'AWS_SESSION_TOKEN'
@@ -27,6 +28,7 @@ export function mailOf(env: MailEnvironment, dataDir: string): Readonly<Record<s
     from: fromOf(env.STOA_MAIL_FROM ?? FROM_NOBODY),
     returnPath: env.STOA_MAIL_RETURN_PATH === undefined ? null : writtenAddress(env.STOA_MAIL_RETURN_PATH).address,
     senderProof: env.STOA_MAIL_SENDER_PROOF,
+    sesTopics: commaList(env.STOA_MAIL_SES_TOPICS),
     keepDays: env.STOA_MAIL_DAYS,
   }
 }
@@ -34,6 +36,7 @@ export function mailOf(env: MailEnvironment, dataDir: string): Readonly<Record<s
 /** What is wrong with the variables of mail; null when nothing is. */
 export function mailFlaw(env: MailEnvironment): string | null {
   const { STOA_MAIL_FROM: from, STOA_MAIL_RETURN_PATH: returnPath, STOA_MAIL_URL: url } = env
+  const topicArns = commaList(env.STOA_MAIL_SES_TOPICS)
   if (url !== undefined && from === undefined) return 'STOA_MAIL_URL is set and STOA_MAIL_FROM is not'
   if (url?.startsWith('ses:') && credentialsOf(env) === null) {
     return 'STOA_MAIL_URL is that of SES, and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set'
@@ -41,9 +44,12 @@ export function mailFlaw(env: MailEnvironment): string | null {
   return (
     flawOf('STOA_MAIL_FROM', () => from !== undefined && writtenAddress(from)) ??
     flawOf('STOA_MAIL_RETURN_PATH', () => returnPath !== undefined && writtenAddress(returnPath)) ??
+    flawOf('STOA_MAIL_SES_TOPICS', () => topicArns.length > 0 && createSesIntake({ topicArns }, { mail: nobody })) ??
     flawOf('STOA_MAIL_URL', () => url !== undefined && transportOf(url, { sesCredentials: credentialsOf(env) }))
   )
 }
+
+const nobody = { recordFeedback: () => Promise.reject(new Error('no feedback is taken in here')) }
 
 function flawOf(name: string, read: () => unknown): string | null {
   try {

@@ -14,10 +14,6 @@ export function addMailSuppression(suppressions: Suppressions) {
     permission: 'mail:configure',
     errors: ['mail_invalid', 'mail_suppression_exists'],
     schema: { body: NewMailSuppression, response: { 201: MailSuppression } },
-    async handler(ctx, { body }, reply) {
-      const added = await suppressions.addSuppression(ctx, body)
-      reply.header('location', `/api/v1/mail/suppressions/${encodeURIComponent(added.address)}`)
-      return added
-    },
+    handler: (ctx, { body }) => suppressions.addSuppression(ctx, body),
   })
 }

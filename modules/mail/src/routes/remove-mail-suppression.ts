@@ -1,22 +1,22 @@
 import { defineRoute } from '@stoa/http'
 import { Type } from 'typebox'
-import { SuppressionParams } from '../schema.ts'
+import { MailSuppressionRemoval } from '../schema.ts'
 import type { Suppressions } from '../suppressions.ts'
 
-/** `DELETE /api/v1/mail/suppressions/{address}` */
+/** `POST /api/v1/mail/suppressions/removal` */
 export function removeMailSuppression(suppressions: Suppressions) {
   return defineRoute({
-    method: 'DELETE',
-    url: '/api/v1/mail/suppressions/:address',
+    method: 'POST',
+    url: '/api/v1/mail/suppressions/removal',
     operationId: 'removeMailSuppression',
     tags: ['Mail'],
     summary: 'Send mail to an address again',
-    description: 'Who has complained will do so again, and providers count that.',
+    description:
+      'Of one that is not on the list, nothing is changed. Who has complained will do so again, and providers count that.',
     permission: 'mail:configure',
-    errors: ['mail_suppression_not_found'],
-    schema: { params: SuppressionParams, response: { 204: Type.Null() } },
-    async handler(ctx, { params }) {
-      await suppressions.removeSuppression(ctx, params.address)
+    schema: { body: MailSuppressionRemoval, response: { 204: Type.Null() } },
+    async handler(ctx, { body }) {
+      await suppressions.removeSuppression(ctx, body)
       return null
     },
   })

@@ -6,9 +6,9 @@ import { connect } from 'node:tls'
 import { newId } from '@stoa/kernel'
 import { type Certificate, makeCertificate } from './certificates.ts'
 
-export const REGION = 'eu-central-1'
-export const TOPIC = `arn:aws:sns:${REGION}:123456789012:mail-feedback`
-const HOST = `sns.${REGION}.amazonaws.com`
+export const SNS_REGION = 'eu-central-1'
+export const SNS_TOPIC = `arn:aws:sns:${SNS_REGION}:123456789012:mail-feedback`
+const HOST = `sns.${SNS_REGION}.amazonaws.com`
 
 /** SNS in this process: an authority of its own, its HTTPS server, and messages that it signs. */
 export interface TestSns extends AsyncDisposable {
@@ -75,7 +75,7 @@ function sign(signer: Certificate, over: Fields): Fields {
   const fields: Record<string, unknown> = {
     Type: 'Notification',
     MessageId: newId(),
-    TopicArn: TOPIC,
+    TopicArn: SNS_TOPIC,
     Message: '{}',
     Timestamp: '2026-01-02T03:04:05.678Z',
     SignatureVersion: '2',

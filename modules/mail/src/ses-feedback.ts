@@ -1,0 +1,24 @@
+import type { BaseCtx } from '@stoa/kernel'
+import type { SesIntake } from '@stoa/mail'
+
+/** Bounces and complaints, as SES tells them by SNS. */
+export class SesFeedback {
+  readonly #intake: SesIntake
+  readonly #ctx: BaseCtx
+
+  /** @param ctx the system's: whoever sends is not asked who it is, but for a signature of Amazon's */
+  constructor(intake: SesIntake, ctx: BaseCtx) {
+    this.#intake = intake
+    this.#ctx = ctx
+  }
+
+  /**
+   * Takes one message of SNS in; the same one again changes nothing.
+   *
+   * @throws StoaError `invalid_request`, `mail_feedback_refused`, `unavailable`
+   */
+  async receive({ log, requestId, signal, traceId }: BaseCtx, body: string): Promise<void> {
+    const { actor, clock, permissions } = this.#ctx
+    await this.#intake.receive({ actor, clock, permissions, log, requestId, signal, traceId }, body)
+  }
+}
