@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { describe, it } from 'node:test'
 import { StoaError } from '@stoa/kernel'
+import { commaList } from '../src/config/comma-list.ts'
 import { configOf } from '../src/config/config.ts'
-import { commaList, type Env, readEnvironment, tracingEnvironment } from '../src/config/env.ts'
+import { type Env, readEnvironment, tracingEnvironment } from '../src/config/env.ts'
 
 const config = (env: Env, terminal = false) => configOf(readEnvironment(env), tracingEnvironment(env), terminal)
 

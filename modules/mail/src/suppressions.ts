@@ -32,12 +32,12 @@ export class Suppressions {
   }
 
   /** Of an address that is not on the list, nothing is changed. Needs `mail:configure`. */
-  async removeSuppression(ctx: Ctx, { address, note = null }: { readonly address: string; readonly note?: string }) {
+  async removeSuppression(ctx: Ctx, { address, note }: { readonly address: string; readonly note?: string }) {
     const { db, journal, mail } = this.#deps
     await db.transaction(ctx, async (tx) => {
       const removed = await mail.unsuppress(ctx, address)
       if (removed === null) return
-      const data = { address: removed.address, reason: removed.reason, note }
+      const data = { address: removed.address, reason: removed.reason, note: note ?? null }
       journal.append(ctx, tx, suppressionRemoved.of(data, [`tenant:${ctx.tenant.id}`]))
     })
   }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
-import { commaList, type Env, type Environment } from './env.ts'
+import { commaList } from './comma-list.ts'
+import type { Env, Environment } from './env.ts'
 import { mailOf } from './mail.ts'
 
 const MIB = 1024 * 1024

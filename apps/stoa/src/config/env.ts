@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net'
 import { type EnvSpec, type Relation, type Resolved, readEnv } from '@stoa/kernel'
+import { commaList } from './comma-list.ts'
 import { mailFlaw } from './mail.ts'
 import { withoutServiceLinks } from './service-links.ts'
 
@@ -412,14 +413,6 @@ export function tracingEnvironment(env: Env = process.env): Env {
 /** Whether npm (or npx, or another program that runs package scripts) started this process. */
 export function startedByNpm(env: Env = process.env): boolean {
   return env.npm_lifecycle_event !== undefined
-}
-
-/** `a, b,` → `['a', 'b']`. */
-export function commaList(text: string): string[] {
-  return text
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter((entry) => entry !== '')
 }
 
 function notAUrl(name: string): string {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { createSesIntake, type SesCredentials, transportOf, writtenAddress } from '@stoa/mail'
-import { commaList, type Environment } from './env.ts'
+import { commaList } from './comma-list.ts'
+import type { Environment } from './env.ts'
 
 type MailEnvironment = Pick<
   Environment,
