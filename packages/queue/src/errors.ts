@@ -10,6 +10,7 @@ export const queueErrors = defineErrors({
     kind: 'conflict',
     message: 'This attempt of the job is over: it was cancelled, finished, or given to another worker.',
   },
+  job_result_too_large: { kind: 'too_large', message: 'The result is larger than 262144 bytes as JSON.' },
   job_finished: { kind: 'conflict', message: 'The job is finished.' },
   job_not_finished: { kind: 'conflict', message: 'The job is not finished.' },
   job_schedule_invalid: { kind: 'invalid', message: 'The schedule cannot be read, or never comes.' },

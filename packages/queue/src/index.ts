@@ -12,7 +12,8 @@ export {
   type Turn,
   type Unique,
 } from './job.ts'
-export { DEFAULT_LANES, type Lane, type LaneOptions } from './lanes.ts'
+export { DEFAULT_LANES, EXTERNAL_LANE, type Lane, type LaneOptions } from './lanes.ts'
+export type { Held, LeaseClaim, LeasedJob, LeaseFailure, LeaseKind, LeaseState, Leases } from './leases.ts'
 export { queueMigrations } from './migrations/index.ts'
 export type { JobFilter, LaneDepth, Operations } from './operations.ts'
 export type { JobRow, JobState } from './operations-store.ts'

@@ -34,16 +34,24 @@ export const DEFAULT_LANES: Readonly<Record<string, LaneOptions>> = Object.freez
   bulk: { reserved: 0, share: 0.5, keepDays: 1 },
 })
 
+/**
+ * Where jobs wait that programs outside run: see {@link Leases}. Every queue has this lane, and no worker claims from
+ * it.
+ */
+export const EXTERNAL_LANE = 'external'
+
 const NAME = /^[a-z][a-z0-9-]{0,30}$/
 
 /**
- * The lanes by name, in the order in which they are given, which is also who starts first.
+ * The lanes by name, in the order in which they are given, which is also who starts first. {@link EXTERNAL_LANE} is one
+ * of them, the last unless it is given.
  *
  * @throws TypeError for a name that is none; StoaError `invalid_options`
  */
 export function lanesOf(input: Readonly<Record<string, LaneOptions>>): ReadonlyMap<string, Lane> {
   const lanes = new Map<string, Lane>()
-  for (const [name, options] of Object.entries(input)) {
+  const all = EXTERNAL_LANE in input ? input : { ...input, [EXTERNAL_LANE]: { reserved: 0 } }
+  for (const [name, options] of Object.entries(all)) {
     if (!NAME.test(name)) throw new TypeError(`'${name}' is not a lane: small letters, digits and dashes, up to 31`)
     lanes.set(name, { name, ...resolveOptions(LANE_OPTIONS, options, { name: `lane ${name}` }) })
   }

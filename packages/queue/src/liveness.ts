@@ -15,7 +15,8 @@ import {
   jobsBuried,
   jobsRescued,
   pauses,
-  silentWorkers,
+  type RescuedRow,
+  whoIsGone,
   workerAdded,
   workerRemoved,
   workerSeen,
@@ -37,6 +38,8 @@ export interface LivenessDeps {
   resumed(): void
   /** Jobs of workers that died are dead letters: what follows from that, in the same transaction. */
   buried(tx: Tx, rows: readonly BuriedRow[]): Promise<void>
+  /** Leases that ran out are ended. @returns jobs that run again */
+  leasesOver(tx: Tx, maxRescues: number): Promise<readonly RescuedRow[]>
 }
 
 /** A job that took so many workers down with it is a dead letter. */
@@ -133,13 +136,14 @@ export class Liveness {
   }
 
   async #rescue(): Promise<void> {
-    const { ctx, db, deadAfterMs } = this.#deps
-    const { found } = await db.systemRead(ctx, (tx) => tx.one(silentWorkers(deadAfterMs)))
-    if (found) await this.#giveBackOfOthers()
+    const { ctx, db, deadAfterMs, leasesOver } = this.#deps
+    const { leases, workers } = await db.systemRead(ctx, (tx) => tx.one(whoIsGone(deadAfterMs)))
+    if (workers) await this.#giveBackOfOthers()
+    if (leases) this.#rescued(await db.system(ctx, (tx) => leasesOver(tx, MAX_RESCUES)))
   }
 
   async #giveBackOfOthers(): Promise<void> {
-    const { buried: bury, ctx, db, deadAfterMs, observe, wake } = this.#deps
+    const { buried: bury, ctx, db, deadAfterMs } = this.#deps
     const rescued = await db.system(ctx, async (tx) => {
       const now = ctx.clock.now()
       const dropOn = dropDayOf(now, BURIED_KEEP_DAYS) as string
@@ -148,6 +152,11 @@ export class Liveness {
       if (buried.length > 0) await bury(tx, buried)
       return [...buried, ...(await tx.many(jobsRescued()))]
     })
+    this.#rescued(rescued)
+  }
+
+  #rescued(rescued: readonly RescuedRow[]): void {
+    const { observe, wake } = this.#deps
     if (rescued.length === 0) return
     observe({ kind: 'rescued', jobs: rescued })
     wake(new Set(rescued.map(({ lane }) => lane)))

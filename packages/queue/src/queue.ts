@@ -12,7 +12,9 @@ import { checkAsked, type EnqueueOptions, enqueued, enqueuedOnce, type NewJob, n
 import { queueErrors } from './errors.ts'
 import type { Promised } from './handover.ts'
 import type { JobDefinition } from './job.ts'
-import { DEFAULT_LANES, type Lane, type LaneOptions, laneNamed, lanesOf } from './lanes.ts'
+import { DEFAULT_LANES, EXTERNAL_LANE, type Lane, type LaneOptions, laneNamed, lanesOf } from './lanes.ts'
+import { LeaseWaits } from './lease-waits.ts'
+import { createLeases, type Leases } from './leases.ts'
 import { createOperations, type Operations } from './operations.ts'
 import { createSchedules, type Schedules } from './schedules.ts'
 import type { QueueSignal } from './signals.ts'
@@ -68,6 +70,8 @@ export interface Queue extends AsyncDisposable {
   readonly lanes: ReadonlyMap<string, Lane>
   readonly schedules: Schedules
   readonly operations: Operations
+  /** Jobs that programs outside run. */
+  readonly leases: Leases
   /** Adds kinds of jobs. @throws TypeError for a name that is there, and for a lane that is not */
   define(...jobs: readonly JobDefinition[]): void
   /** Every kind of job that this program knows, by name. */
@@ -163,11 +167,13 @@ class StoaQueue implements Queue {
   readonly lanes: ReadonlyMap<string, Lane>
   readonly schedules: Schedules
   readonly operations: Operations
+  readonly leases: Leases
   readonly #definitions = new Map<string, JobDefinition>()
   readonly #deps: QueueDeps
   readonly #ctx: BaseCtx
   readonly #workers = new Set<Worker>()
   readonly #coalescer: Coalescer
+  readonly #waits: LeaseWaits
   readonly #held: (AsyncDisposable | Disposable)[] = []
 
   constructor({ jobs = [], lanes = DEFAULT_LANES }: QueueOptions, deps: QueueDeps) {
@@ -184,15 +190,19 @@ class StoaQueue implements Queue {
       stored: (stored, isBegun) => this.#stored(stored, isBegun),
     })
     this.schedules = createSchedules(db)
-    this.operations = createOperations({
+    const shared = {
       db,
       ctx: this.#ctx,
       lanes: this.lanes,
       announce: deps.announce ?? null,
-      wake: (woken) => this.#wake(woken),
+      observe: (signal: QueueSignal) => this.#observe(signal),
+      wake: (woken: Iterable<string>) => this.#wake(woken),
       wakeGate: () => this.#wakeGate(),
       wakeControl: () => this.#wakeControl(),
-    })
+    }
+    this.#waits = new LeaseWaits(shared)
+    this.operations = createOperations(shared)
+    this.leases = createLeases({ ...shared, waits: this.#waits })
     this.#listen()
   }
 
@@ -307,17 +317,20 @@ class StoaQueue implements Queue {
   async work(options: WorkerOptions = {}): Promise<Worker> {
     const resolved = resolveWorkerOptions(options, this.lanes)
     const { announce = null, db, instrument = null } = this.#deps
-    const lanes = new Map([...this.lanes].filter(([name]) => resolved.lanes === null || resolved.lanes.includes(name)))
+    const isServed = (name: string) => name !== EXTERNAL_LANE && (resolved.lanes?.includes(name) ?? true)
+    const lanes = new Map([...this.lanes].filter(([name]) => isServed(name)))
     const worker = new Worker(
       {
         db,
         ctx: this.#ctx,
         lanes,
+        allLanes: this.lanes,
         announce,
         instrument,
         definition: (kind) => this.#definitions.get(kind),
         observe: (signal) => this.#observe(signal),
         wake: (woken) => this.#wake(woken),
+        wakeGate: () => this.#wakeGate(),
         enqueue: (...asked) => this.enqueue(...asked),
       },
       resolved,
@@ -331,6 +344,7 @@ class StoaQueue implements Queue {
   /** Waits for what is being enqueued, and stops the workers. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#coalescer[Symbol.asyncDispose]()
+    await this.#waits[Symbol.asyncDispose]()
     for (const worker of [...this.#workers]) await worker[Symbol.asyncDispose]()
     for (const held of this.#held.splice(0).reverse()) {
       if (Symbol.asyncDispose in held) await held[Symbol.asyncDispose]()
@@ -384,7 +398,10 @@ class StoaQueue implements Queue {
 
   #wake(lanes: Iterable<string>): void {
     for (const worker of this.#workers) worker.hint(lanes)
-    for (const lane of lanes) this.#deps.hints?.publish(`${LANE_TOPIC}${lane}`)
+    for (const lane of lanes) {
+      if (lane === EXTERNAL_LANE) this.#waits.hint()
+      this.#deps.hints?.publish(`${LANE_TOPIC}${lane}`)
+    }
   }
 
   #wakeGate(): void {
@@ -394,35 +411,27 @@ class StoaQueue implements Queue {
 
   #wakeControl(): void {
     for (const worker of this.#workers) worker.hintControl()
+    this.#waits.hint()
     this.#deps.hints?.publish(CONTROL_TOPIC)
   }
 
   #listen(): void {
     const { hints } = this.#deps
     if (!hints) return
-    const each = (fn: (worker: Worker) => void) => () => {
-      for (const worker of this.#workers) fn(worker)
-    }
+    const hear = (topic: string, fn: () => void) => this.#held.push(hints.subscribe(topic, fn))
     for (const lane of this.lanes.keys()) {
-      this.#held.push(
-        hints.subscribe(
-          `${LANE_TOPIC}${lane}`,
-          each((worker) => worker.hint([lane])),
-        ),
-      )
+      hear(`${LANE_TOPIC}${lane}`, () => {
+        if (lane === EXTERNAL_LANE) this.#waits.hint()
+        else for (const worker of this.#workers) worker.hint([lane])
+      })
     }
-    this.#held.push(
-      hints.subscribe(
-        GATE_TOPIC,
-        each((worker) => worker.hintGate()),
-      ),
-    )
-    this.#held.push(
-      hints.subscribe(
-        CONTROL_TOPIC,
-        each((worker) => worker.hintControl()),
-      ),
-    )
+    hear(GATE_TOPIC, () => {
+      for (const worker of this.#workers) worker.hintGate()
+    })
+    hear(CONTROL_TOPIC, () => {
+      this.#waits.hint()
+      for (const worker of this.#workers) worker.hintControl()
+    })
   }
 
   #observe(signal: QueueSignal): void {

@@ -303,7 +303,11 @@ function progressStatement(reports: readonly Report[], worker: string) {
 function transitionOf(report: Report): Transition | null {
   if (report.kind === 'started') return { kind: 'started' }
   if (report.kind === 'progress') return report.attempt.unwritten && { kind: 'progress', ...report.attempt.unwritten }
-  const { verdict } = report
+  return transitionTo(report.verdict)
+}
+
+/** What is announced of a job's verdict. */
+export function transitionTo(verdict: Verdict): Transition {
   switch (verdict.kind) {
     case 'done':
       return { kind: 'done', result: verdict.result === null ? null : JSON.parse(verdict.result) }

@@ -7,7 +7,10 @@ import type { JobDefinition } from './job.ts'
 
 /** Why a job failed, as it is kept: for whoever looks at dead letters. */
 export interface JobFailure {
-  /** `error`, `timeout`, `input_invalid`, `worker_lost`, `child_failed`, `cancelled`, `result_invalid`. */
+  /**
+   * `error`, `timeout`, `input_invalid`, `worker_lost`, `child_failed`, `cancelled`, `result_invalid`, `reported` (by a
+   * program outside).
+   */
   readonly reason: string
   readonly message: string
   readonly code?: string
@@ -103,9 +106,25 @@ export function verdictOf(
   if (error instanceof Cancel) return { kind: 'cancelled', failure: { reason: 'cancelled', message: error.message } }
   if (error instanceof Snooze) return { kind: 'snooze', at: now + error.ms }
   const failure = failureOf(error)
-  if (error instanceof GiveUp || failures >= definition.retries) return { kind: 'dead', failure }
-  const ms = error instanceof RetryAfter ? error.ms : fullJitterMs(failures, definition)
-  return { kind: 'retry', at: now + ms, failure }
+  if (error instanceof GiveUp) return { kind: 'dead', failure }
+  return verdictAfter(failure, error instanceof RetryAfter ? error.ms : null, definition, failures, now)
+}
+
+/**
+ * What becomes of a job that has failed: it is tried again, unless it was often enough.
+ *
+ * @param afterMs when, in milliseconds from now; null: after the usual wait
+ * @param failures how often it failed before
+ */
+export function verdictAfter(
+  failure: JobFailure,
+  afterMs: number | null,
+  definition: Pick<JobDefinition, 'retries' | 'retryMinMs' | 'retryMaxMs'>,
+  failures: number,
+  now: number,
+): Verdict {
+  if (failures >= definition.retries) return { kind: 'dead', failure }
+  return { kind: 'retry', at: now + (afterMs ?? fullJitterMs(failures, definition)), failure }
 }
 
 /** Between nothing and a bound that doubles: those who failed together spread as far as they can. */

@@ -1,5 +1,5 @@
 import { type OptionsInput, type OptionsSpec, objectOption, type Resolved, resolveOptions } from '@stoa/kernel'
-import type { Lane } from './lanes.ts'
+import { EXTERNAL_LANE, type Lane } from './lanes.ts'
 
 const WORKER_OPTIONS = {
   lanes: { ...objectOption<readonly string[]>(), default: null },
@@ -44,10 +44,11 @@ export function resolveWorkerOptions(input: WorkerOptions, lanes: ReadonlyMap<st
       (o) => (o.maxSlots === null || o.maxSlots >= o.slots ? null : 'maxSlots must not be below slots'),
       (o) => {
         const unknown = o.lanes?.find((lane) => !lanes.has(lane))
+        if (o.lanes?.includes(EXTERNAL_LANE)) return `the lane '${EXTERNAL_LANE}' is for programs outside`
         return unknown === undefined ? null : `there is no lane '${unknown}'`
       },
       (o) => {
-        const served = [...lanes.values()].filter(({ name }) => o.lanes === null || o.lanes.includes(name))
+        const served = [...lanes.values()].filter(({ name }) => o.lanes?.includes(name) ?? name !== EXTERNAL_LANE)
         const reserved = served.reduce((sum, lane) => sum + lane.reserved, 0)
         return reserved <= o.slots ? null : `the lanes reserve ${reserved} slots, and slots is ${o.slots}`
       },

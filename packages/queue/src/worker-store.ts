@@ -25,9 +25,13 @@ join unnest($1::uuid[], $2::uuid[]) as held (tenant_id, id) on j.tenant_id = hel
 where j.worker = $3`,
 )
 
-/** Whether a worker was silent for so long that it has to be given up. Asked first: the rescue looks through the table. */
-export const silentWorkers = statement<[silentMs: number], { found: boolean }>(
-  "select exists (select 1 from stoa.job_workers where seen_at < clock_timestamp() - $1 * interval '1 ms') as found",
+/**
+ * Whether a worker was silent for so long that it has to be given up, and whether a lease has run out. Asked first: the
+ * rescue of workers looks through the table.
+ */
+export const whoIsGone = statement<[silentMs: number], { workers: boolean; leases: boolean }>(
+  `select exists (select 1 from stoa.job_workers where seen_at < clock_timestamp() - $1 * interval '1 ms') as workers,
+  exists (select 1 from stoa.job_leases where until < clock_timestamp()) as leases`,
 )
 
 /** A job that was taken from a worker which is gone. */

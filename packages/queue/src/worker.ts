@@ -20,6 +20,8 @@ import { Gatekeeper } from './gatekeeper.ts'
 import type { Promised } from './handover.ts'
 import { JobTenants } from './job-ctx.ts'
 import { jobsReturned } from './job-store.ts'
+import type { Lane } from './lanes.ts'
+import { endLeases } from './lease-rescue.ts'
 import { Liveness } from './liveness.ts'
 import { oldestReady } from './operations-store.ts'
 import type { Queue } from './queue.ts'
@@ -32,6 +34,9 @@ import type { ResolvedWorkerOptions } from './worker-options.ts'
 export interface WorkerDeps
   extends Omit<DispatcherDeps, 'slots' | 'pollMs' | 'maxPrefetch' | 'worker' | 'paused' | 'tenants'> {
   readonly enqueue: Queue['enqueue']
+  /** Also those that it does not serve. */
+  readonly allLanes: ReadonlyMap<string, Lane>
+  wakeGate(): void
 }
 
 /** After its signal aborted, an attempt has so long to end before the worker leaves. */
@@ -65,6 +70,8 @@ export class Worker implements AsyncDisposable {
       lost: () => this.#dispatcher.lost(),
       resumed: () => this.hint(deps.lanes.keys()),
       buried: (tx, rows) => this.#dispatcher.buried(tx, rows),
+      leasesOver: (tx, maxRescues) =>
+        endLeases({ ...deps, lanes: deps.allLanes, tenants: this.#tenants }, tx, maxRescues),
     })
     this.#dispatcher = new Dispatcher({
       ...deps,
@@ -79,10 +86,10 @@ export class Worker implements AsyncDisposable {
 
   /** Begins to work, once the worker is known to the others. @throws StoaError `unavailable` */
   async start(): Promise<this> {
-    const { ctx, db, lanes, observe } = this.#deps
+    const { allLanes, ctx, db, observe } = this.#deps
     const { maxSlots } = this.#options
     const onError = (error: unknown) => observe({ kind: 'failed', what: 'schedules', error })
-    const keeping = keepFinished(db, ctx, lanes)
+    const keeping = keepFinished(db, ctx, allLanes)
     this.#repeating.push(keeping)
     // A partition that is attached while jobs end could refuse one of them for a moment.
     await keeping.first

@@ -2,6 +2,10 @@ import type { MigrationSet } from '@stoa/db'
 import { jobs } from './0001_jobs.ts'
 import { finishedJobs } from './0002_finished_jobs.ts'
 import { jobSchedules } from './0003_job_schedules.ts'
+import { jobLeases } from './0004_job_leases.ts'
 
 /** The queue's schema. */
-export const queueMigrations: MigrationSet = { owner: 'queue', migrations: [jobs, finishedJobs, jobSchedules] }
+export const queueMigrations: MigrationSet = {
+  owner: 'queue',
+  migrations: [jobs, finishedJobs, jobSchedules, jobLeases],
+}
