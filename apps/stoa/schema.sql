@@ -114,6 +114,23 @@ alter table stoa.installation_secret add constraint installation_secret_pkey PRI
 alter table stoa.installation_secret add constraint installation_secret_only_row_check CHECK (only_row);
 grant insert, select on stoa.installation_secret to stoa_system;
 
+create table stoa.job_leases (
+  tenant_id uuid not null,
+  job_id uuid not null,
+  attempt integer not null,
+  until timestamp with time zone not null,
+  ends_at timestamp with time zone not null,
+  policy json not null
+);
+alter table stoa.job_leases add constraint job_leases_pkey PRIMARY KEY (tenant_id, job_id);
+CREATE INDEX job_leases_until ON stoa.job_leases USING btree (until);
+alter table stoa.job_leases enable row level security;
+alter table stoa.job_leases force row level security;
+create policy system_rows on stoa.job_leases to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.job_leases to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.job_leases to stoa_app;
+grant delete, insert, select, update on stoa.job_leases to stoa_system;
+
 create table stoa.job_pauses (
   what text not null,
   paused_at timestamp with time zone not null
@@ -193,6 +210,7 @@ create table stoa.jobs (
 alter table stoa.jobs add constraint jobs_pkey PRIMARY KEY (tenant_id, id);
 alter table stoa.jobs add constraint jobs_state_check CHECK ((state = ANY (ARRAY['ready'::text, 'scheduled'::text, 'held'::text, 'waiting'::text, 'running'::text])));
 CREATE INDEX jobs_due ON stoa.jobs USING btree (run_at) WHERE (state = 'scheduled'::text);
+CREATE INDEX jobs_external ON stoa.jobs USING btree (tenant_id, kind, run_at, id) WHERE ((lane = 'external'::text) AND (state = 'ready'::text));
 CREATE INDEX jobs_keyed ON stoa.jobs USING btree (tenant_id, kind, concurrency_key, state, id) WHERE (concurrency_key IS NOT NULL);
 CREATE INDEX jobs_of_parent ON stoa.jobs USING btree (tenant_id, parent_id) WHERE (parent_id IS NOT NULL);
 CREATE INDEX jobs_ready ON stoa.jobs USING btree (lane, rank, tenant_id, run_at, id) WHERE (state = 'ready'::text);
@@ -517,3 +535,25 @@ create policy system_rows on stoa_pool.links to stoa_system using (true) with ch
 create policy tenant_rows on stoa_pool.links to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
 grant insert, select, update on stoa_pool.links to stoa_app;
 grant delete, insert, select, update on stoa_pool.links to stoa_system;
+
+create table stoa_pool.task_kinds (
+  tenant_id uuid not null,
+  kind text collate "C" not null,
+  description text not null,
+  input_schema json not null,
+  timeout_ms integer not null,
+  lease_ms integer not null,
+  retries integer not null,
+  max_input_bytes integer not null,
+  version integer not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null
+);
+alter table stoa_pool.task_kinds add constraint task_kinds_pkey PRIMARY KEY (tenant_id, kind);
+alter table stoa_pool.task_kinds add constraint task_kinds_version_check CHECK ((version >= 1));
+alter table stoa_pool.task_kinds enable row level security;
+alter table stoa_pool.task_kinds force row level security;
+create policy system_rows on stoa_pool.task_kinds to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa_pool.task_kinds to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa_pool.task_kinds to stoa_app;
+grant delete, insert, select, update on stoa_pool.task_kinds to stoa_system;

@@ -7,6 +7,8 @@ export {
   taskDone,
   taskEvents,
   taskFailed,
+  taskKindDeclared,
+  taskKindRemoved,
   taskProgressed,
   taskQueued,
   taskSnoozed,
@@ -17,6 +19,10 @@ export {
 export type Task = Static<typeof schema.Task>
 /** What a new task is made from. */
 export type NewTask = Static<typeof schema.NewTask>
+/** What a worker outside has claimed. */
+export type ClaimedTask = Static<typeof schema.ClaimedTask>
+/** A kind of task for workers outside, as it is declared. */
+export type NewTaskKind = Static<typeof schema.NewTaskKind>
 /** Why a task failed. */
 export type TaskFailure = Static<typeof schema.Failure>
 /** A kind of task that can be asked for. */

@@ -80,7 +80,7 @@ export const taskCancelled = defineEvent({
   data: Type.Object({ ...ofTask, failure: Failure }),
 })
 
-/** All events of the room. */
+/** All events of tasks. */
 export const taskEvents = [
   taskQueued,
   taskStarted,
@@ -91,3 +91,19 @@ export const taskEvents = [
   taskDead,
   taskCancelled,
 ]
+
+/** A kind of task was declared, or changed. Subject of this and the next: `task_kind:<kind>`. */
+export const taskKindDeclared = defineEvent({
+  type: 'task_kind.declared',
+  version: 1,
+  description: 'A kind of task for workers outside was declared, or changed.',
+  data: Type.Object({ version: Type.Integer({ minimum: 1, description: '1: it is new.' }) }),
+})
+
+/** A kind of task was removed. */
+export const taskKindRemoved = defineEvent({
+  type: 'task_kind.removed',
+  version: 1,
+  description: 'A kind of task for workers outside was removed.',
+  data: Type.Object({}),
+})

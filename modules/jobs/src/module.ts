@@ -1,6 +1,8 @@
 import { defineModule } from '@stoa/module'
 import { taskChannels } from './channels.ts'
-import { taskEvents } from './events.ts'
+import { jobsErrors } from './errors.ts'
+import { taskEvents, taskKindDeclared, taskKindRemoved } from './events.ts'
+import { jobsMigrations } from './migrations/index.ts'
 import { openRoom } from './room.ts'
 
 export { announceTasks } from './announce.ts'
@@ -9,14 +11,15 @@ export { announceTasks } from './announce.ts'
 export const jobsModule = defineModule({
   name: 'jobs',
   description: 'Tasks: work that takes long, asked for over HTTP, followed as it happens.',
-  migrations: { owner: 'jobs', migrations: [] },
+  migrations: jobsMigrations,
   permissions: {
     'jobs:read': 'See tasks and follow them.',
     'jobs:write': 'Ask for tasks, cancel, retry and redrive them. What a kind of task does may need more.',
+    'jobs:work': 'Declare kinds of tasks, claim their tasks from outside and say how they ended.',
   },
-  events: taskEvents,
+  events: [...taskEvents, taskKindDeclared, taskKindRemoved],
   channels: taskChannels,
-  errors: {},
-  tables: {},
+  errors: jobsErrors,
+  tables: { task_kinds: 'A kind of task that workers outside run.' },
   create: openRoom,
 })

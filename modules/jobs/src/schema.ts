@@ -4,9 +4,12 @@ import { Type } from 'typebox'
 /** Where a task stands. */
 const TASK_STATES = ['queued', 'scheduled', 'running', 'done', 'dead', 'cancelled'] as const
 
+/** The longest name of a kind. */
+const KIND_MAX = 100
+
 const Kind = Type.String({
   minLength: 3,
-  maxLength: 100,
+  maxLength: KIND_MAX,
   description: 'What kind of task: `GET /api/v1/task-kinds` lists them.',
   examples: ['links.import'],
 })
@@ -100,9 +103,171 @@ export const TaskKind = Type.Object(
     allowed: Type.Boolean({ description: 'Whether this key has that permission.' }),
     external: Type.Boolean({ description: 'Run by workers outside, who claim tasks over this API.' }),
     timeoutSeconds: Type.Number({ description: 'How long one attempt may take.', examples: [60] }),
+    leaseSeconds: Nullable(
+      Type.Number({
+        description: 'For so long a worker outside holds a task without a heartbeat; null: the program runs them.',
+      }),
+    ),
     retries: Type.Integer({ description: 'How often it is tried again.', examples: [8] }),
     maxInputBytes: Type.Integer({ description: 'The largest input, as JSON.', examples: [262144] }),
     inputSchema: Type.Unknown({ description: 'JSON Schema of the input.', examples: [{ type: 'object' }] }),
   },
   { additionalProperties: false, title: 'TaskKind' },
+)
+
+/** A kind as it is declared. */
+const DeclaredKind = Type.String({
+  maxLength: KIND_MAX,
+  pattern: '^[a-z][a-z0-9_]*(\\.[a-z][a-z0-9_]*)+$',
+  description: 'Two or more words of small letters, digits and `_`, joined by dots.',
+  examples: ['image.resize'],
+})
+
+/** The params of a route of one kind. */
+export const KindParams = Type.Object({ kind: Kind })
+
+/** A kind of task for workers outside, as it is declared. */
+export const NewTaskKind = Type.Object(
+  {
+    kind: DeclaredKind,
+    description: Type.Optional(Type.String({ maxLength: 500, examples: ['Makes an image smaller.'] })),
+    inputSchema: Type.Unknown({
+      description:
+        'JSON Schema of the input, up to 16 KiB: the keywords for types, ranges, lengths, `enum`, `format`, `properties`, `items`, `anyOf`, `oneOf`, `allOf`, `not`. No `$ref` and no `pattern`.',
+      examples: [{ type: 'object', required: ['url'], properties: { url: { type: 'string', format: 'uri' } } }],
+    }),
+    timeoutSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 86_400,
+        description: 'How long one attempt may take, whatever its worker says. Default one hour.',
+        examples: [600],
+      }),
+    ),
+    leaseSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 5,
+        maximum: 3_600,
+        description: 'For so long a task is held without a heartbeat; then somebody else gets it. Default 60.',
+        examples: [60],
+      }),
+    ),
+    retries: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 100,
+        description: 'How often it is tried again. Default 8.',
+        examples: [3],
+      }),
+    ),
+    maxInputBytes: Type.Optional(
+      Type.Integer({ minimum: 2, maximum: 262_144, description: 'The largest input, as JSON. Default 262144.' }),
+    ),
+  },
+  { additionalProperties: false, title: 'NewTaskKind' },
+)
+
+/** What a worker outside asks for. */
+export const TaskClaim = Type.Object(
+  {
+    kinds: Type.Optional(
+      Type.Array(Kind, { minItems: 1, maxItems: 100, description: 'Which kinds. Default: all that are declared.' }),
+    ),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 50, description: 'At most so many tasks. Default 1.', examples: [1] }),
+    ),
+    waitSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 30,
+        description: 'When there is none, how long to wait for one. Default 0.',
+        examples: [25],
+      }),
+    ),
+  },
+  { additionalProperties: false, title: 'TaskClaim' },
+)
+
+const Lease = {
+  leaseUntil: {
+    ...Timestamp,
+    description: 'Send a heartbeat before this time, or somebody else gets the task.',
+  } as typeof Timestamp,
+  endsAt: { ...Timestamp, description: 'The attempt fails when it takes longer.' } as typeof Timestamp,
+}
+
+/** A task that a worker outside has claimed. */
+export const ClaimedTask = Type.Object(
+  {
+    id: Id,
+    kind: Kind,
+    attempt: Type.Integer({ minimum: 1, description: 'Names this attempt: whatever is said of it has to say it.' }),
+    input: Type.Unknown({ examples: [{ url: 'https://example.com/photo.jpg' }] }),
+    createdAt: Timestamp,
+    ...Lease,
+  },
+  { additionalProperties: false, title: 'ClaimedTask' },
+)
+
+/** What a heartbeat answers. */
+export const TaskLease = Type.Object(
+  {
+    ...Lease,
+    cancelRequested: Type.Boolean({
+      description: 'Somebody wants the task to be cancelled: stop, and say that it failed.',
+    }),
+  },
+  { additionalProperties: false, title: 'TaskLease' },
+)
+
+const Attempt = Type.Integer({
+  minimum: 1,
+  maximum: 2_147_483_647,
+  description: 'As the claim has said.',
+  examples: [1],
+})
+
+/** What a heartbeat says. */
+export const TaskHeartbeat = Type.Object(
+  {
+    attempt: Attempt,
+    progress: Type.Optional(
+      Type.Object(
+        {
+          fraction: Type.Number({ minimum: 0, maximum: 1, examples: [0.5] }),
+          note: Type.Optional(Type.String({ maxLength: 200, description: 'For people.', examples: ['3 of 6'] })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+  },
+  { additionalProperties: false, title: 'TaskHeartbeat' },
+)
+
+/** What a worker says at the end. */
+export const TaskCompletion = Type.Object(
+  {
+    attempt: Attempt,
+    result: Type.Optional(Type.Unknown({ description: 'JSON, up to 256 KiB.', examples: [{ bytes: 18_231 }] })),
+  },
+  { additionalProperties: false, title: 'TaskCompletion' },
+)
+
+/** What a worker says when it could not do it. */
+export const FailedAttempt = Type.Object(
+  {
+    attempt: Attempt,
+    message: Type.String({ minLength: 1, maxLength: 1_000, examples: ['the image is broken'] }),
+    code: Type.Optional(Type.String({ minLength: 1, maxLength: 100, examples: ['image_broken'] })),
+    retry: Type.Optional(Type.Boolean({ description: 'false: it is given up. Default true: as its kind says.' })),
+    retryAfterSeconds: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 604_800,
+        description: 'When to try again. Default: after a while that grows with each failure.',
+        examples: [60],
+      }),
+    ),
+  },
+  { additionalProperties: false, title: 'FailedAttempt' },
 )

@@ -7,12 +7,14 @@ import { type Ctx, errors, type FieldError, hasPermission, idTime, requirePermis
 import type { Columns } from '@stoa/module'
 import { type JobDefinition, type JobRow, type OpenTo, queueErrors } from '@stoa/queue'
 import type { NewTask, Task, TaskKind } from './contract.ts'
+import { type ExternalKind, type ExternalKinds, shownTo } from './external-kinds.ts'
 import { STATES_OF, taskOf } from './task.ts'
 
 /** What the verbs stand on. */
 export interface TasksDeps {
   readonly db: Database
   readonly queue: Columns['queue']
+  readonly kinds: ExternalKinds
 }
 
 /** Which tasks to list, the newest first. */
@@ -35,11 +37,20 @@ export class Tasks {
   }
 
   /** The kinds that callers may ask for, by name. */
-  kinds(ctx: Ctx): TaskKind[] {
+  async kinds(ctx: Ctx): Promise<TaskKind[]> {
     requirePermission(ctx, 'jobs:read')
-    return [...this.#deps.queue.definitions.values()]
-      .flatMap((job) => (job.api ? [kindOf(ctx, job, job.api)] : []))
-      .sort((a, b) => (a.kind < b.kind ? -1 : 1))
+    const own = this.#ownKinds().map((job) => kindOf(ctx, job, job.api))
+    const names = new Set(own.map(({ kind }) => kind))
+    const declared = (await this.#deps.kinds.list(ctx)).map((kind) => shownTo(ctx, kind))
+    return [...own, ...declared.filter(({ kind }) => !names.has(kind))].sort((a, b) => (a.kind < b.kind ? -1 : 1))
+  }
+
+  /** @throws StoaError `job_kind_unknown` */
+  async kind(ctx: Ctx, name: string): Promise<TaskKind> {
+    requirePermission(ctx, 'jobs:read')
+    const own = this.#ownKinds().find((job) => job.name === name)
+    if (own) return kindOf(ctx, own, own.api)
+    return shownTo(ctx, await this.#declared(ctx, name))
   }
 
   /**
@@ -49,8 +60,7 @@ export class Tasks {
    */
   async createTask(ctx: Ctx, { input, kind, runAt }: NewTask): Promise<Task> {
     requirePermission(ctx, 'jobs:write')
-    const job = this.#openKind(kind)
-    requirePermission(ctx, job.api.permission)
+    const job = await this.#kindFor(ctx, kind, input)
     const at = timeOf(ctx, runAt)
     return await this.#deps.db.transaction(ctx, async (tx) => {
       const { queue } = this.#deps
@@ -129,14 +139,38 @@ export class Tasks {
     if (api) requirePermission(ctx, api.permission)
   }
 
-  #openKind(kind: string): JobDefinition & { readonly api: NonNullable<JobDefinition['api']> } {
-    const job = this.#deps.queue.definition(kind)
-    const { api } = job
-    // As if it did not exist: what the program does for itself is not for callers.
-    if (!api) throw new StoaError(queueErrors.job_kind_unknown)
-    return { ...job, api }
+  /** The kind that somebody asks for, whether he may, and whether the input fits when the queue cannot tell. */
+  async #kindFor(ctx: Ctx, name: string, input: unknown): Promise<JobDefinition> {
+    const own = this.#deps.queue.definitions.get(name)
+    if (own?.api) {
+      requirePermission(ctx, own.api.permission)
+      return own
+    }
+    const { job, schema } = await this.#declared(ctx, name)
+    const fields = schema.errorsOf(input, '/body/input')
+    if (fields.length > 0) throw new StoaError(queueErrors.job_input_invalid, { fields })
+    return job
+  }
+
+  /** What the program does for itself is not for callers: as if it did not exist. @throws StoaError `job_kind_unknown` */
+  async #declared(ctx: Ctx, name: string): Promise<ExternalKind> {
+    const { kinds, queue } = this.#deps
+    const found = queue.definitions.has(name) ? null : await kinds.find(ctx, name)
+    if (found) return found
+    throw await kinds.unknown(
+      ctx,
+      name,
+      this.#ownKinds().map((job) => job.name),
+    )
+  }
+
+  #ownKinds(): OpenKind[] {
+    return [...this.#deps.queue.definitions.values()].filter((job): job is OpenKind => job.api !== null)
   }
 }
+
+/** A kind that callers may ask for. */
+type OpenKind = JobDefinition & { readonly api: NonNullable<JobDefinition['api']> }
 
 function timeOf(ctx: Ctx, runAt: string | undefined): Date | null {
   if (runAt === undefined) return null
@@ -176,6 +210,7 @@ function kindOf(ctx: Ctx, job: JobDefinition, { acceptance, permission }: OpenTo
     allowed: hasPermission(ctx, permission),
     external: false,
     timeoutSeconds: job.timeoutMs / 1_000,
+    leaseSeconds: null,
     retries: job.retries,
     maxInputBytes: (acceptance ?? job).maxInputBytes,
     inputSchema: (acceptance ?? job).input,

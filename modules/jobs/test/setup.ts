@@ -113,7 +113,7 @@ export interface Suite extends AsyncDisposable {
   second(): Promise<Suite>
 }
 
-const sets = [journalMigrations, httpMigrations, queueMigrations]
+const sets = [journalMigrations, httpMigrations, queueMigrations, jobsModule.migrations]
 
 export async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
   const resources = new Resources()

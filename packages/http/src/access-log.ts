@@ -28,7 +28,8 @@ export function onResponse(options: AccessLogOptions, unknownRoute: RouteMeter) 
     const ms = reply.elapsedTime
     const meter = request.meter ?? unknownRoute
     meter.observe(reply.raw.statusCode, ms / 1000)
-    if (all || ms > slowMs) logRequest(request, reply, ms, ms > slowMs)
+    const slow = ms > slowMs && request.routeOptions.config.waits !== true
+    if (all || slow) logRequest(request, reply, ms, slow)
     done()
   }
 }

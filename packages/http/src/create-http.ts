@@ -35,7 +35,7 @@ import { Limits, openLimiter } from './rate-limit.ts'
 import { RequestCtx } from './request-ctx.ts'
 import { useRequestExtras } from './request-extras.ts'
 import { requestIds } from './request-id.ts'
-import { isMutating, type Route } from './route.ts'
+import { isTransactional, type Route } from './route.ts'
 import { checkUnique, type ServingDeps, serve } from './serving.ts'
 import { serveSystem } from './system-routes.ts'
 import { beginSpan, enterSpan, useSpans } from './tracing.ts'
@@ -271,7 +271,7 @@ function responseOf(state: Assembly['state']): typeof ServerResponse {
 }
 
 function idempotencyOf(deps: HttpDeps): Idempotency | null {
-  const writes = deps.routes.some((route) => isMutating(route) && route.permission !== null)
+  const writes = deps.routes.some(isTransactional)
   if (!writes || deps.db === undefined) return null
   const { db, clock, log } = deps
   return new Idempotency({ db, clock, log, secret: deps.secret('http/idempotency', 32) })

@@ -10,6 +10,7 @@ export {
 } from './api-keys.ts'
 export { type AuthScheme, authenticate, type Credentials, type Principal } from './auth.ts'
 export { type CacheOutcome, cameBy, wantsFresh } from './caching.ts'
+export { type CallerSchema, callerSchema } from './caller-schema.ts'
 export { createHttp, type Http, type HttpDeps } from './create-http.ts'
 export type { CursorValue } from './cursor.ts'
 export type { Endpoint } from './endpoints.ts'

@@ -4,7 +4,7 @@
 import { STATUS_CODES } from 'node:http'
 import { type ErrorSpec, StoaError } from '@stoa/kernel'
 import { titleOf } from './problem.ts'
-import type { Route } from './route.ts'
+import { isTransactional, type Route } from './route.ts'
 
 /** JSON. */
 export type JsonObject = Record<string, unknown>
@@ -136,7 +136,7 @@ export function successHeaders(route: Route, status: number): JsonObject {
   const names = [...ALWAYS, ...(route.cached ? CACHED : [])]
   if (status === 201 || status === 202 || (status >= 300 && status !== 304)) names.push(['Location', 'Location'])
   if (isVersioned(route.schema.response[status])) names.push(['ETag', 'ETag'])
-  if (route.method !== 'GET' && route.permission !== null) names.push(['Idempotent-Replayed', 'IdempotentReplayed'])
+  if (isTransactional(route)) names.push(['Idempotent-Replayed', 'IdempotentReplayed'])
   return references(names)
 }
 

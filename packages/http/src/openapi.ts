@@ -22,7 +22,7 @@ import { resolveHttpOptions } from './options.ts'
 import { statusOfError } from './problem.ts'
 import { protocolErrors } from './protocol-errors.ts'
 import { type StandardLimits, shownLimits } from './rate-limit.ts'
-import { isMutating, type Route, successStatuses } from './route.ts'
+import { isMutating, isTransactional, type Route, successStatuses } from './route.ts'
 import { fastifySchema } from './serving.ts'
 
 /** What a document is made of. */
@@ -131,7 +131,7 @@ function complete(
   if (route.permission !== null) operation['x-permission'] = route.permission
   operation['x-rate-limit'] = shownLimits(route, limits)
   const parameters = ((operation.parameters ?? []) as JsonObject[]).map(optionalWithDefault)
-  if (isMutating(route) && route.permission !== null) parameters.push(parameter('IdempotencyKey'))
+  if (isTransactional(route)) parameters.push(parameter('IdempotencyKey'))
   if (route.updates === 'if-match') parameters.push(parameter('IfMatch'))
   const conditional = route.method === 'GET' && isVersioned(route.schema.response[200])
   if (conditional) parameters.push(parameter('IfNoneMatch'))
@@ -194,7 +194,7 @@ function problemsOf(route: Route, codes: ReadonlyMap<string, ErrorSpec>): Map<nu
   const { permission, list, updates } = route
   const guarded = permission !== null
   const writes = isMutating(route)
-  const keyed = guarded && writes
+  const keyed = isTransactional(route)
   const given = [
     'invalid_request',
     ...(list === undefined ? [] : ['invalid_cursor']),

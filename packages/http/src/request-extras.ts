@@ -14,6 +14,8 @@ declare module 'fastify' {
     operationId?: string
     permission?: string | null
     textBody?: boolean
+    /** See {@link RouteSpec.waits}. */
+    waits?: boolean
   }
   interface FastifyRequest {
     /** The context of the request; inside a tenant once the guard has let it pass. */

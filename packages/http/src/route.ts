@@ -11,7 +11,10 @@ import type { Lane } from './lane.ts'
 import type { ListSpec, PageRequest, SortOf } from './pagination.ts'
 import type { UpgradedConnection } from './upgrade.ts'
 
-/** The methods that change something. They run inside one database transaction and take an `Idempotency-Key`. */
+/**
+ * The methods that change something. They run inside one database transaction and take an `Idempotency-Key`, unless the
+ * route waits.
+ */
 export const MUTATING_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'] as const
 
 /** The methods a route can have. HEAD and OPTIONS are answered by the assembly. */
@@ -120,6 +123,12 @@ export interface RouteSpec<
    * The handler reads through a cache, and says how its answer came: see {@link cameBy}. For GET alone. Default false.
    */
   readonly cached?: boolean
+  /**
+   * The handler may wait for something to happen before it answers. So no transaction is opened for it (it opens its own,
+   * and holds none while it waits), there is no idempotency key, and a request that waits counts neither as load nor as
+   * slow: the handler limits how many wait, and ends them when the server drains. Default false.
+   */
+  readonly waits?: boolean
   /** The answer holds a secret that is shown once: what is kept for a replay is encrypted. Default false. */
   readonly secretResponse?: boolean
   /** Codes of errors that this operation in particular gives, for the documentation. */
@@ -161,6 +170,7 @@ export interface Route {
   readonly updates?: 'if-match' | undefined
   readonly list?: ListSpec | undefined
   readonly cached?: boolean
+  readonly waits?: boolean
   readonly secretResponse?: boolean
   readonly errors?: readonly string[]
   readonly upgrade?: (ctx: BaseCtx, connection: UpgradedConnection) => void
@@ -191,6 +201,11 @@ export function isMutating(route: Pick<Route, 'method'>): boolean {
   return route.method !== 'GET'
 }
 
+/** Whether it runs in one transaction that is opened for it, and takes an `Idempotency-Key`. */
+export function isTransactional(route: Pick<Route, 'method' | 'permission' | 'waits'>): boolean {
+  return isMutating(route) && route.permission !== null && route.waits !== true
+}
+
 const OPERATION_ID = /^[a-z][a-zA-Z0-9]{2,63}$/
 const PERMISSION = /^[a-z][a-zA-Z0-9-]*(:[a-z][a-zA-Z0-9]*)+$/
 const URL_PATH = /^\/([a-zA-Z0-9._~-]+|:[a-z][a-zA-Z0-9]*)(\/([a-zA-Z0-9._~-]+|:[a-z][a-zA-Z0-9]*))*$/
@@ -212,6 +227,7 @@ function flawOf(route: Route): string | null {
   if (route.cached && route.method !== 'GET') return 'only a GET is cached'
   if (route.upgrade && route.method !== 'GET') return 'only a GET is upgraded'
   if (route.lane && (route.method !== 'GET' || route.permission !== null)) return 'only a GET for anyone has a lane'
+  if (route.waits && (route.updates || route.cached || route.secretResponse)) return 'who waits only waits'
   if (route.list !== undefined && route.method !== 'GET') return 'a list is a GET'
   if (successStatuses(route).length === 0) return 'no 2xx or 3xx response is declared'
   const limit = route.rateLimit

@@ -19,7 +19,7 @@ import { type Idempotency, idempotencyKeyOf } from './idempotency.ts'
 import type { LoadGuard } from './load.ts'
 import { listQuery } from './pagination.ts'
 import { inTenant } from './request-ctx.ts'
-import { isMutating, type Route, successStatuses } from './route.ts'
+import { isTransactional, type Route, successStatuses } from './route.ts'
 import { type Answer, StagedReply } from './staged-reply.ts'
 import type { Upgrades } from './upgrade.ts'
 import { closed } from './validation.ts'
@@ -34,6 +34,9 @@ export interface ServingDeps {
   readonly caughtUp: () => Promise<void>
   readonly upgrades: Upgrades
 }
+
+/** Counts the requests in their handlers. */
+type Running = Pick<LoadGuard, 'running'>
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
@@ -59,8 +62,7 @@ function withListQuery(querystring: TSchema | undefined, route: Route): TSchema 
 /** The handler of a route. */
 function handlerOf(route: Route, deps: ServingDeps): RouteHandlerMethod {
   if (route.upgrade !== undefined) return upgradingHandler(route, deps)
-  if (!isMutating(route)) return readingHandler(route, deps.load)
-  if (route.permission === null) return readingHandler(route, deps.load)
+  if (!isTransactional(route)) return readingHandler(route, route.waits ? { running: 0 } : deps.load)
   if (deps.db === null || deps.idempotency === null) {
     throw new TypeError(`route ${route.operationId} writes: createHttp needs a database for it`)
   }
@@ -76,7 +78,7 @@ function upgradingHandler(route: Route, { load, upgrades }: ServingDeps): RouteH
   }
 }
 
-function readingHandler(route: Route, load: LoadGuard): RouteHandlerMethod {
+function readingHandler(route: Route, load: Running): RouteHandlerMethod {
   const status = successStatuses(route)[0] ?? 200
   return function read(request, reply) {
     if (status !== 200) reply.code(status)
@@ -100,7 +102,7 @@ async function finishLate(
   value: Promise<unknown>,
   request: FastifyRequest,
   reply: FastifyReply,
-  load: LoadGuard,
+  load: Running,
 ): Promise<unknown> {
   try {
     const found = await value
@@ -219,6 +221,7 @@ export function serve(app: FastifyInstance, route: Route, deps: ServingDeps, gua
       operationId: route.operationId,
       permission: route.permission,
       ...(route.textBody && { textBody: true }),
+      ...(route.waits && { waits: true }),
     },
     onRequest: guard,
     handler: handlerOf(route, deps),

@@ -66,13 +66,18 @@ function compilers(allErrors: boolean): (part: HttpPart) => Ajv {
   const exact = new Ajv({ ...shared, coerceTypes: false })
   const textual = new Ajv({ ...shared, coerceTypes: 'array' })
   for (const ajv of [exact, textual]) {
-    addFormats.default(ajv, { formats: [...FORMATS], mode: 'fast' })
-    ajv.addFormat('date', isDate)
-    ajv.addFormat('date-time', isDateTime)
+    addFormatsOfApi(ajv)
     ajv.addKeyword('example')
     ajv.addKeyword('x-secret')
   }
   return (part) => (part === 'body' ? exact : textual)
+}
+
+/** Formats as everywhere in the API. */
+export function addFormatsOfApi(ajv: Ajv): void {
+  addFormats.default(ajv, { formats: [...FORMATS], mode: 'fast' })
+  ajv.addFormat('date', isDate)
+  ajv.addFormat('date-time', isDateTime)
 }
 
 function countValues(value: unknown, enough: number): number {
@@ -86,19 +91,24 @@ function countValues(value: unknown, enough: number): number {
 }
 
 function invalid(found: readonly ErrorObject[], part: HttpPart): StoaError {
+  return new StoaError(errors.validation_failed, { fields: fieldsOf(found, POINTER_OF[part]) })
+}
+
+/** What is wrong, as callers are told: at most 20. @param root where the value is, as a JSON pointer */
+export function fieldsOf(found: readonly ErrorObject[], root: string): FieldError[] {
   const fields: FieldError[] = []
   const seen = new Set<string>()
   const choices = found.filter((error) => isChoice(error)).map((error) => `${error.schemaPath}/`)
   for (const error of found) {
     if (choices.some((path) => error.schemaPath.startsWith(path))) continue
-    const field = fieldErrorOf(error, POINTER_OF[part])
+    const field = fieldErrorOf(error, root)
     const key = `${field.pointer} ${field.code}`
     if (seen.has(key)) continue
     seen.add(key)
     fields.push(field)
     if (fields.length === MAX_ERRORS) break
   }
-  return new StoaError(errors.validation_failed, { fields })
+  return fields
 }
 
 /** A failed choice has failed in each of its branches too; those say nothing to the caller. */

@@ -171,9 +171,9 @@ for (const engine of engines) {
       await assert.rejects(leases.complete(ctx, { id, attempt: 2 }, 1), stale(/no attempt 2/))
       const stranger = await bench.tenant('other')
       for (const wrong of [
-        leases.complete(stranger, held, 1),
-        leases.renew(stranger, held),
-        leases.fail(stranger, held, { message: '' }),
+        () => leases.complete(stranger, held, 1),
+        () => leases.renew(stranger, held),
+        () => leases.fail(stranger, held, { message: '' }),
       ]) {
         await assert.rejects(wrong, (error) => isError(error, queueErrors.job_not_found))
       }

@@ -102,7 +102,9 @@ class Story {
         )
     } else {
       await db.admin((session) =>
-        session.exec("update stoa.job_workers set seen_at = now() - interval '1 hour', id = gen_random_uuid()"),
+        session.exec(
+          "update stoa.job_workers set seen_at = now() - interval '1 hour', id = gen_random_uuid() where name <> 'external'",
+        ),
       )
     }
   }

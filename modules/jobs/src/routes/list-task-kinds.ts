@@ -14,6 +14,6 @@ export function listTaskKinds(tasks: Tasks) {
     description: 'All that can be asked for here, with the JSON Schema of what each takes.',
     permission: 'jobs:read',
     schema: { response: { 200: Type.Object({ data: Type.Array(TaskKind) }, { title: 'TaskKinds' }) } },
-    handler: (ctx) => ({ data: tasks.kinds(ctx) }),
+    handler: async (ctx) => ({ data: await tasks.kinds(ctx) }),
   })
 }
