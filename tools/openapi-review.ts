@@ -85,12 +85,13 @@ function parameterProblems(document: ApiDocument, path: string, { parameters = [
 }
 
 /** Statuses that an operation of this kind has to document. */
-function expectedProblems(method: string, { security, requestBody }: Operation): number[] {
+function expectedProblems(method: string, { security, requestBody, 'x-waits': waits }: Operation): number[] {
   const guarded = Array.isArray(security) && security.length > 0
   return [
     400,
     ...(guarded ? [401, 403] : []),
-    ...(guarded && method !== 'get' ? [409] : []),
+    // Of the key of a request that is carried out once. Who waits has none.
+    ...(guarded && method !== 'get' && waits !== true ? [409] : []),
     ...(requestBody === undefined ? [] : [413, 415, 422]),
     429,
     500,

@@ -129,6 +129,7 @@ function complete(
 ): void {
   operation.security = route.permission === null ? [] : schemes.map(({ name }) => ({ [name]: [] }))
   if (route.permission !== null) operation['x-permission'] = route.permission
+  if (route.waits) operation['x-waits'] = true
   operation['x-rate-limit'] = shownLimits(route, limits)
   const parameters = ((operation.parameters ?? []) as JsonObject[]).map(optionalWithDefault)
   if (isTransactional(route)) parameters.push(parameter('IdempotencyKey'))
