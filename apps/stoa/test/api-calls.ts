@@ -71,6 +71,35 @@ async function newSender(client: TestClient): Promise<ApiCall> {
   return {}
 }
 
+function kindBody() {
+  return { kind: `outside.k${randomUUID().replaceAll('-', '')}`, inputSchema: {} }
+}
+
+/** A kind of task that nobody else has. */
+async function newKind(client: TestClient): Promise<string> {
+  const body = kindBody()
+  const { status } = await client.send('POST', '/api/v1/task-kinds', { body })
+  if (status !== 200) throw new Error(`the kind was not declared: ${status}`)
+  return body.kind
+}
+
+/** A task that was claimed from outside. */
+async function claimedTask(client: TestClient) {
+  const kind = await newKind(client)
+  await client.send('POST', '/api/v1/tasks', { body: { kind, input: randomUUID() } })
+  const claim = { body: { kinds: [kind] } }
+  const { body } = await client.send<{ readonly data: readonly ClaimedTask[] }>('POST', '/api/v1/task-claims', claim)
+  const [task] = body.data
+  if (task === undefined) throw new Error('no task was claimed')
+  return { params: { id: task.id }, body: { attempt: task.attempt } }
+}
+
+interface ClaimedTask {
+  readonly id: string
+  readonly attempt: number
+}
+
+const ofKind = async (client: TestClient) => ({ params: { kind: await newKind(client) } })
 const ofLink = async (client: TestClient) => ({ params: { id: (await newLink(client)).id } })
 const ofKey = async (client: TestClient) => ({ params: { id: await newKey(client) } })
 const firstVersion = { headers: { 'if-match': '"1"' } }
@@ -118,6 +147,23 @@ export const apiCalls: ApiCalls = {
     return call
   },
   listTaskKinds: () => ({}),
+  getTaskKind: ofKind,
+  declareTaskKind: () => ({ body: kindBody() }),
+  removeTaskKind: ofKind,
+  // Of whatever kinds there are: so it succeeds where there are none, too.
+  claimTasks: () => ({ body: { limit: 1 } }),
+  heartbeatTask: async (client) => {
+    const { body, params } = await claimedTask(client)
+    return { params, body: { ...body, progress: { fraction: 0.5, note: randomUUID() } } }
+  },
+  completeTask: async (client) => {
+    const { body, params } = await claimedTask(client)
+    return { params, body: { ...body, result: { text: randomUUID() } } }
+  },
+  failTask: async (client) => {
+    const { body, params } = await claimedTask(client)
+    return { params, body: { ...body, message: `Failure ${randomUUID()}` } }
+  },
   listMail: async (client) => {
     await newMail(client)
     await newMail(client)

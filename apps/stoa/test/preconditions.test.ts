@@ -27,6 +27,8 @@ interface Body {
 /** A body that is as good, and another one. */
 function otherThan(body: object): Record<string, unknown> {
   if ('target' in body) return { ...body, title: 'other' }
+  if ('inputSchema' in body) return { ...body, description: 'other' }
+  if ('attempt' in body) return { ...body, attempt: 2 }
   if ('kind' in body) return { ...body, runAt: new Date(Date.now() + 7_200_000).toISOString() }
   if ('address' in body) return { ...body, note: 'other' }
   if ('from' in body) return { ...body, replyTo: 'other@example.org' }

@@ -103,11 +103,7 @@ describeOnEngines('a worker outside', true, (suite) => {
     await ask()
     const { attempt, id } = await claimed()
     const end = () =>
-      worker.post(
-        `/api/v1/tasks/${id}/completion`,
-        { attempt, result: 1 },
-        { 'idempotency-key': `${id}-${attempt}` },
-      )
+      worker.post(`/api/v1/tasks/${id}/completion`, { attempt, result: 1 }, { 'idempotency-key': `${id}-${attempt}` })
     assert.equal((await end()).status, 204)
     const again = await end()
     assert.deepEqual([again.status, again.headers.get('idempotent-replayed')], [204, 'true'])
@@ -140,7 +136,7 @@ describeOnEngines('a worker outside that claims', false, (suite) => {
   it('waits without holding anything, and is woken by the task', async () => {
     const { ask, claim } = await workshop(suite())
     // More than there are connections to the database.
-    const waiting = Array.from({ length: 30 }, () => claim({ waitSeconds: 30 }))
+    const waiting = Array.from({ length: 12 }, () => claim({ waitSeconds: 30 }))
     const ids = await Promise.all(waiting.map((_, n) => ask(n)))
     const tasks = (await inTime(Promise.all(waiting), 'the claims')).flat()
     assert.deepEqual(tasks.map(({ id }) => id).toSorted(), ids.toSorted())
@@ -175,7 +171,14 @@ describeOnEngines('a worker outside that claims', false, (suite) => {
     assert.deepEqual(typo.slice(0, 2), [404, 'job_kind_unknown'])
     assert.match(String(typo[2]), new RegExp(`did you mean '${kind}'`))
     assert.match(String((await refused({ kinds: ['test.echo'] }))[2]), /run by the program itself/)
-    for (const nonsense of [{ kinds: [] }, { limit: 0 }, { limit: 51 }, { waitSeconds: 31 }, { waitSeconds: 'x' }, { more: 1 }]) {
+    for (const nonsense of [
+      { kinds: [] },
+      { limit: 0 },
+      { limit: 51 },
+      { waitSeconds: 31 },
+      { waitSeconds: 'x' },
+      { more: 1 },
+    ]) {
       assert.deepEqual((await refused(nonsense)).slice(0, 2), [422, 'validation_failed'], JSON.stringify(nonsense))
     }
     await ask()
@@ -225,7 +228,7 @@ describeOnEngines('a worker outside that claims', false, (suite) => {
 
   it('sees, claims and ends nothing of another tenant', async () => {
     const { ask, claim, kind, owner, say } = await workshop(suite())
-    const waits = await ask(1)
+    await ask(1)
     await ask(2)
     const [task] = await claim()
     assert.ok(task)
@@ -239,12 +242,12 @@ describeOnEngines('a worker outside that claims', false, (suite) => {
       assert.equal(own.status, 200)
       assert.deepEqual((await client.post('/api/v1/task-claims', { kinds: [kind], limit: 9 })).body.data, [])
       for (const what of ['heartbeat', 'completion', 'failure']) {
-        const body = { attempt: task.attempt, ...(what === 'failure' && { message: 'x' }) }
-        assert.equal((await client.post(`/api/v1/tasks/${task.id}/${what}`, body)).status, 404)
+        const said: object = { attempt: task.attempt, ...(what === 'failure' && { message: 'x' }) }
+        assert.equal((await client.post(`/api/v1/tasks/${task.id}/${what}`, said)).status, 404)
       }
     }
     assert.equal((await say(task, 'completion')).status, 204)
-    assert.notEqual(task.id, waits === task.id ? '' : waits)
+    assert.equal((await claim()).length, 1)
     assert.equal((await owner.get(`/api/v1/task-kinds/${kind}`)).body.inputSchema.type, 'object')
   })
 
@@ -276,7 +279,10 @@ describeOnEngines('a kind that a tenant declares', false, (suite) => {
       all.filter((one: { external: boolean }) => !one.external).map((one: { kind: string }) => one.kind),
       ['test.echo', 'test.fail', 'test.single', 'test.wait'],
     )
-    assert.deepEqual(all.find((one: { kind: string }) => one.kind === kind), body)
+    assert.deepEqual(
+      all.find((one: { kind: string }) => one.kind === kind),
+      body,
+    )
     await declare()
     assert.equal((await declare({ leaseSeconds: 5, description: 'Counts.' })).body.leaseSeconds, 5)
     await ask()
@@ -350,7 +356,7 @@ describeOnEngines('a server that stops', false, (suite) => {
     const own = await startSuite(suite().db.engine)
     const { claim } = await workshop(own)
     const waiting = claim({ waitSeconds: 30 })
-    await eventually(() => own.waitingClaims() === 1)
+    await eventually(own.waitingClaims, (count) => count === 1)
     await own[Symbol.asyncDispose]()
     assert.deepEqual(await waiting, [])
   })
@@ -359,7 +365,7 @@ describeOnEngines('a server that stops', false, (suite) => {
     await using own = await startSuite(suite().db.engine, { maxWaitingClaimsPerTenant: 1 })
     const { ask, claim, worker } = await workshop(own)
     const waiting = claim({ waitSeconds: 30 })
-    await eventually(() => own.waitingClaims() === 1)
+    await eventually(own.waitingClaims, (count) => count === 1)
     const { body, status } = await worker.post('/api/v1/task-claims', { waitSeconds: 30 })
     assert.deepEqual([status, body.code], [429, 'too_many_connections'])
     await ask()

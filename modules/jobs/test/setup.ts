@@ -109,6 +109,8 @@ export interface Suite extends AsyncDisposable {
   readonly anyone: Client
   /** Starts to run jobs. */
   work(): Promise<Worker>
+  /** How many workers outside wait for a task. */
+  waitingClaims(): Promise<number>
   /** Another process on the same database. It does not run jobs. */
   second(): Promise<Suite>
 }
@@ -187,6 +189,10 @@ async function openProcess(
     anyone: new Client(url, null),
     as: (tenant, ...permissions) => new Client(url, `${tenant.slug} ${permissions.join(' ') || '*'}`),
     work: () => queue.work({ slots: 8, pollMs: 50, drainMs: 0 }),
+    async waitingClaims() {
+      const [, count] = /^stoa_jobs_waiting_claims (\d+)$/m.exec(await metrics.text()) ?? []
+      return Number(count)
+    },
     second: () => startProcess(db, tenants, config, new Resources()),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }

@@ -2,6 +2,7 @@
 import type { Tx } from '@stoa/db'
 import type { BaseCtx, Ctx } from '@stoa/kernel'
 import { JobCtx, type JobTenants } from './job-ctx.ts'
+import { plannedByIndex } from './job-store.ts'
 import { EXTERNAL_LANE } from './lanes.ts'
 import { leasedReturned, leasesExpired, type ReleasedRow } from './lease-store.ts'
 import { type VerdictDeps, writeVerdict } from './leases.ts'
@@ -24,6 +25,7 @@ const AT_ONCE = 500
  */
 export async function endLeases(deps: LeaseRescueDeps, tx: Tx, maxRescues: number): Promise<readonly RescuedRow[]> {
   const { ctx, tenants } = deps
+  tx.later(plannedByIndex('on'))
   const rows = await tx.many(leasesExpired(AT_ONCE))
   const returned: ReleasedRow[] = []
   for (const row of rows) {

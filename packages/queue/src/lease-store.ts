@@ -47,7 +47,7 @@ export interface LeasedRow extends Omit<ClaimedRow, 'rank' | 'uniqueKey' | 'conc
   readonly endsAt: Date
 }
 
-/** Claims jobs of one kind, the oldest first, for a lease of so long within the time that an attempt may take. */
+/** Claims the oldest jobs of one kind, in no order, for a lease of so long within the time that an attempt may take. */
 export const jobsLeased = statement<
   [tenantId: string, kind: string, count: number, leaseMs: number, timeoutMs: number, policy: string],
   LeasedRow
@@ -68,7 +68,7 @@ with picked as materialized (
   returning job_id, until, ends_at
 )
 select tenant_id, id, kind, attempt, failures, run_at, input, origin, tracked, until as lease_until, ends_at
-from claimed join leased on leased.job_id = claimed.id order by run_at, id`)
+from claimed join leased on leased.job_id = claimed.id`)
 
 /** A job whose lease was made longer. */
 export interface RenewedRow {
@@ -130,7 +130,7 @@ ${RELEASED}`)
 /** Ends leases that ran out, at most `limit`, those that did so first. */
 export const leasesExpired = statement<[limit: number], ReleasedRow>(`
 with over as materialized (
-  select ctid from stoa.job_leases where until < clock_timestamp() order by until limit $1 for update skip locked
+  select ctid from stoa.job_leases where until < statement_timestamp() order by until limit $1 for update skip locked
 ), gone as (
   delete from stoa.job_leases where ctid = any (array (select ctid from over)) returning *
 )

@@ -1,7 +1,8 @@
 /*
  * Who waits in this process for jobs to claim by a lease. All of them together ask the database once for each hint, and
  * once a second: waiting holds no connection and no transaction, and a thousand who wait cost what one does. As many are
- * woken as there are jobs, who came first first; each then claims for itself, and waits on when somebody was faster.
+ * woken as there are jobs, who came first first. What those claim who were just woken is not counted as there, until
+ * they have it: else a job that is being claimed would wake everybody else.
  */
 import type { Database } from '@stoa/db'
 import { Alarm, type BaseCtx, backoffMs, systemClock } from '@stoa/kernel'
@@ -26,13 +27,19 @@ export interface LeaseWait {
 }
 
 const POLL_MS = 1_000
-/** Somebody else was claiming what he was woken for: he looks again a moment later. */
+/** Somebody else was claiming what one was woken for: one looks again a moment later. */
 const AGAIN_MS = 50
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 5_000
 
 interface Waiter extends LeaseWait {
-  end(woken: boolean): void
+  end(woken: Woken | null): void
+}
+
+/** Jobs that a waiter may claim. */
+interface Woken {
+  readonly kind: string
+  readonly count: number
 }
 
 /** Those who wait. */
@@ -40,6 +47,8 @@ export class LeaseWaits implements AsyncDisposable {
   readonly #deps: LeaseWaitDeps
   readonly #alarm = new Alarm()
   readonly #waiters = new Set<Waiter>()
+  /** Jobs that are being claimed by those who were woken, by tenant and kind. */
+  readonly #claiming = new Map<string, number>()
   readonly #closing = new AbortController()
   #looking: Promise<void> | null = null
 
@@ -53,35 +62,59 @@ export class LeaseWaits implements AsyncDisposable {
   }
 
   /**
-   * Waits until there may be something to claim.
+   * Waits until there is something to claim, and claims it.
    *
-   * @param again whether it has been woken for nothing
-   * @returns false when the time is over, when the signal aborts, and when the queue closes
+   * @param claim claims jobs of a kind; when somebody else was faster, it is waited on
+   * @returns nothing when the time is over, when the signal aborts, and when the queue closes
    */
-  async wait(wanted: LeaseWait, ms: number, signal: AbortSignal | null, again: boolean): Promise<boolean> {
-    if (ms <= 0 || signal?.aborted || this.#closing.signal.aborted) return false
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    const waiter = { ...wanted, end: resolve }
-    const abort = () => resolve(false)
-    const timers = [setTimeout(abort, ms), setTimeout(() => this.#alarm.ring(), again ? AGAIN_MS : 0)]
-    signal?.addEventListener('abort', abort, { once: true })
-    this.#waiters.add(waiter)
-    this.#looking ??= this.#look()
-    try {
-      return await promise
-    } finally {
-      this.#waiters.delete(waiter)
-      for (const timer of timers) clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
+  async take<T>(
+    wanted: LeaseWait,
+    ms: number,
+    signal: AbortSignal | null,
+    claim: (kind: string) => Promise<readonly T[]>,
+  ): Promise<readonly T[]> {
+    const until = performance.now() + ms
+    for (;;) {
+      const woken = await this.#woken(wanted, until - performance.now(), signal)
+      if (woken === null) return []
+      const key = keyOf(wanted.tenantId, woken.kind)
+      this.#count(key, woken.count)
+      let taken: readonly T[] = []
+      try {
+        taken = await claim(woken.kind)
+        if (taken.length > 0) return taken
+      } finally {
+        this.#count(key, -woken.count)
+        setTimeout(() => this.#alarm.ring(), taken.length > 0 ? 0 : AGAIN_MS).unref()
+      }
     }
   }
 
   /** Everybody stops to wait. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort()
-    for (const waiter of this.#waiters) waiter.end(false)
+    for (const waiter of this.#waiters) waiter.end(null)
     this.#alarm.ring()
     await this.#looking
+  }
+
+  async #woken(wanted: LeaseWait, ms: number, signal: AbortSignal | null): Promise<Woken | null> {
+    if (ms <= 0 || signal?.aborted || this.#closing.signal.aborted) return null
+    const { promise, resolve } = Promise.withResolvers<Woken | null>()
+    const waiter = { ...wanted, end: resolve }
+    const leave = () => resolve(null)
+    const timer = setTimeout(leave, ms)
+    signal?.addEventListener('abort', leave, { once: true })
+    this.#waiters.add(waiter)
+    this.#alarm.ring()
+    this.#looking ??= this.#look()
+    try {
+      return await promise
+    } finally {
+      this.#waiters.delete(waiter)
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', leave)
+    }
   }
 
   async #look(): Promise<void> {
@@ -112,21 +145,35 @@ export class LeaseWaits implements AsyncDisposable {
     for (const { count, kinds, tenantId } of this.#waiters) {
       for (const kind of kinds) {
         const key = keyOf(tenantId, kind)
-        wanted.set(key, { tenantId, kind, count: (wanted.get(key)?.count ?? 0) + count })
+        const before = wanted.get(key)?.count ?? this.#claiming.get(key) ?? 0
+        wanted.set(key, { tenantId, kind, count: before + count })
       }
     }
     return [...wanted.values()]
   }
 
   #wake(ready: readonly WantedKind[]): void {
-    const left = new Map(ready.map(({ count, kind, tenantId }) => [keyOf(tenantId, kind), count]))
-    for (const waiter of this.#waiters) {
-      const found = waiter.kinds.map((kind) => keyOf(waiter.tenantId, kind)).find((key) => (left.get(key) ?? 0) > 0)
-      if (found === undefined) continue
-      left.set(found, (left.get(found) ?? 0) - waiter.count)
-      this.#waiters.delete(waiter)
-      waiter.end(true)
+    const left = new Map<string, number>()
+    for (const { count, kind, tenantId } of ready) {
+      const key = keyOf(tenantId, kind)
+      left.set(key, count - (this.#claiming.get(key) ?? 0))
     }
+    for (const waiter of this.#waiters) {
+      const kind = waiter.kinds.find((one) => (left.get(keyOf(waiter.tenantId, one)) ?? 0) > 0)
+      if (kind === undefined) continue
+      const key = keyOf(waiter.tenantId, kind)
+      const there = left.get(key) ?? 0
+      const count = Math.min(there, waiter.count)
+      left.set(key, there - count)
+      this.#waiters.delete(waiter)
+      waiter.end({ kind, count })
+    }
+  }
+
+  #count(key: string, change: number): void {
+    const count = (this.#claiming.get(key) ?? 0) + change
+    if (count > 0) this.#claiming.set(key, count)
+    else this.#claiming.delete(key)
   }
 }
 

@@ -145,30 +145,34 @@ export function createLeases(deps: LeaseDeps): Leases {
 
 async function claimOrWait(deps: LeaseDeps, ctx: Ctx, claim: LeaseClaim): Promise<readonly LeasedJob[]> {
   const { kinds, limit, signal = null, waitMs = 0 } = claim
-  const until = performance.now() + waitMs
-  const wanted = { tenantId: ctx.tenant.id, kinds: kinds.map(({ job }) => job.name), count: limit }
-  for (let again = false; ; again = true) {
-    if (signal?.aborted) return []
-    const rows = await claimNow(deps, ctx, claim)
-    if (rows.length > 0) return rows.map(leasedJob)
-    if (!(await deps.waits.wait(wanted, until - performance.now(), signal, again))) return []
-  }
-}
-
-async function claimNow(deps: LeaseDeps, ctx: Ctx, { kinds, limit }: LeaseClaim): Promise<LeasedRow[]> {
+  if (signal?.aborted) return []
   const names = kinds.map(({ job }) => job.name)
   const columns = [names.map(() => ctx.tenant.id), names, names.map(() => limit)] as const
   const ready = await deps.db.systemRead(deps.ctx, (tx) => tx.many(kindsReady(...columns)))
-  if (ready.length === 0) return []
-  return await deps.db.transaction(ctx, async (tx) => {
+  const found = ready.map(({ kind }) => kind)
+  const rows = ready.length === 0 ? [] : await claimNow(deps, ctx, claim, found)
+  if (rows.length > 0) return rows.map(leasedJob)
+  const wanted = { tenantId: ctx.tenant.id, kinds: names, count: limit }
+  const later = await deps.waits.take(wanted, waitMs, signal, (kind) => claimNow(deps, ctx, claim, [kind]))
+  return later.map(leasedJob)
+}
+
+/** @param names of those kinds that have jobs, in this order */
+function claimNow(
+  deps: LeaseDeps,
+  ctx: Ctx,
+  { kinds, limit }: LeaseClaim,
+  names: readonly string[],
+): Promise<readonly LeasedRow[]> {
+  return deps.db.transaction(ctx, async (tx) => {
     const rows: LeasedRow[] = []
     tx.later(plannedByIndex('on'))
-    for (const { kind } of ready) {
+    for (const kind of names) {
       const { job, leaseMs } = kinds.find((one) => one.job.name === kind) as LeaseKind
       const { retries, retryMaxMs, retryMinMs, timeoutMs } = job
       const policy: LeasePolicy = { leaseMs, retries, retryMinMs, retryMaxMs }
       const asked = [ctx.tenant.id, kind, limit - rows.length, leaseMs, timeoutMs, JSON.stringify(policy)] as const
-      rows.push(...(await tx.many(jobsLeased(...asked))))
+      rows.push(...(await tx.many(jobsLeased(...asked))).sort(byAge))
       if (rows.length === limit) break
     }
     for (const row of rows.filter(({ tracked }) => tracked)) {
@@ -184,6 +188,10 @@ async function claimNow(deps: LeaseDeps, ctx: Ctx, { kinds, limit }: LeaseClaim)
   })
 }
 
+function byAge(a: LeasedRow, b: LeasedRow): number {
+  return a.runAt.getTime() - b.runAt.getTime() || (a.id < b.id ? -1 : 1)
+}
+
 function leasedJob({ attempt, endsAt, id, input, kind, leaseUntil }: LeasedRow): LeasedJob {
   return { id, kind, attempt, input, enqueuedAt: idTime(id), leaseUntil, endsAt }
 }
@@ -192,6 +200,7 @@ async function renew(
   ...[{ announce }, ctx, tx, held, progress]: [LeaseDeps, Ctx, Tx, Held, Parameters<Leases['renew']>[2]]
 ): Promise<LeaseState> {
   const { attempt, id } = held
+  tx.later(plannedByIndex('on'))
   const row = await tx.maybe(leaseRenewed(ctx.tenant.id, id, attempt))
   if (!row) return await refuse(ctx, tx, held)
   if (progress) {
@@ -204,6 +213,7 @@ async function renew(
 
 function end(deps: LeaseDeps, ctx: Ctx, held: Held, verdictFor: (row: ReleasedRow) => Verdict): Promise<void> {
   return deps.db.transaction(ctx, async (tx) => {
+    tx.later(plannedByIndex('on'))
     const row = await tx.maybe(leaseReleased(ctx.tenant.id, held.id, held.attempt))
     if (!row) return await refuse(ctx, tx, held)
     writeVerdict(deps, jobCtx(ctx, row), tx, row, verdictFor(row))

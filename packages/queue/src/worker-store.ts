@@ -31,7 +31,7 @@ where j.worker = $3`,
  */
 export const whoIsGone = statement<[silentMs: number], { workers: boolean; leases: boolean }>(
   `select exists (select 1 from stoa.job_workers where seen_at < clock_timestamp() - $1 * interval '1 ms') as workers,
-  exists (select 1 from stoa.job_leases where until < clock_timestamp()) as leases`,
+  exists (select 1 from stoa.job_leases where until < statement_timestamp()) as leases`,
 )
 
 /** A job that was taken from a worker which is gone. */

@@ -100,9 +100,12 @@ for (const engine of engines) {
       // Nothing but a hint wakes them.
       await using waits = new LeaseWaits({ db: bench.db, ctx, pollMs: 3_600_000, observe: () => undefined })
       const woken: string[] = []
-      const waiting = ['first', 'second'].map(async (name) => {
+      const waiting = ['first', 'second'].map((name) => {
         const wanted = { tenantId, kinds: ['outside.work'], count: 1 }
-        if (await waits.wait(wanted, 600_000, null, false)) woken.push(name)
+        return waits.take(wanted, 600_000, null, () => {
+          woken.push(name)
+          return claim(bench)
+        })
       })
       await queue.add(ctx, work, { n: 1 })
       waits.hint()
