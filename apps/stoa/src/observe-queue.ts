@@ -1,6 +1,6 @@
 /* What the program tells of its queue: metrics, and what is to be known of it in `/health/ready`. */
 import type { Logger } from '@stoa/kernel'
-import type { LaneDepth, Operations, Queue, QueueSignal, Worker } from '@stoa/queue'
+import { EXTERNAL_LANE, type LaneDepth, type Operations, type Queue, type QueueSignal, type Worker } from '@stoa/queue'
 import { type CounterChild, type Health, type HistogramChild, type Metrics, SECONDS } from '@stoa/telemetry'
 
 /** Jobs may wait and run for longer than requests. */
@@ -8,7 +8,10 @@ const LONG_SECONDS: readonly number[] = [...SECONDS, 30, 60, 300, 1_800]
 /** What has waited for so long is worth telling. */
 const LONG_WAIT_MS = 60_000
 
-/** Counts what happens to jobs. The labels are lanes and kinds that the program knows, so there is an end of them. */
+/**
+ * Counts what happens to jobs. The labels are lanes and kinds that the program knows, so there is an end of them: the
+ * kinds that tenants declare are counted as one, `external`.
+ */
 export function queueObserver(metrics: Metrics): (signal: QueueSignal) => void {
   const ofJob = ['lane', 'job'] as const
   const enqueued = metrics.counter({
@@ -40,16 +43,20 @@ export function queueObserver(metrics: Metrics): (signal: QueueSignal) => void {
   return (signal) => {
     switch (signal.kind) {
       case 'enqueued':
-        return births(signal.lane, signal.job).inc(signal.count)
+        return births(signal.lane, labelOf(signal)).inc(signal.count)
       case 'started':
-        return waits(signal.lane, signal.job).observe(Math.max(0, signal.waitedMs) / 1000)
+        return waits(signal.lane, labelOf(signal)).observe(Math.max(0, signal.waitedMs) / 1000)
       case 'ended':
-        ended.labels(signal.lane, signal.job, signal.outcome).inc()
-        return runs(signal.lane, signal.job).observe(signal.ranMs / 1000)
+        ended.labels(signal.lane, labelOf(signal), signal.outcome).inc()
+        return runs(signal.lane, labelOf(signal)).observe(signal.ranMs / 1000)
       default:
         return trouble(signal)
     }
   }
+}
+
+function labelOf({ job, lane }: { readonly job: string; readonly lane: string }): string {
+  return lane === EXTERNAL_LANE ? EXTERNAL_LANE : job
 }
 
 function troubleObserver(metrics: Metrics) {
@@ -145,7 +152,8 @@ export function queueCheck(health: Health, operations: Pick<Operations, 'depths'
     try {
       const [depths, paused] = await Promise.all([operations.depths(), operations.paused()])
       const late = depths
-        .filter(({ oldestMs }) => oldestMs > LONG_WAIT_MS)
+        // Whether there are workers outside is up to the tenants.
+        .filter(({ lane, oldestMs }) => lane !== EXTERNAL_LANE && oldestMs > LONG_WAIT_MS)
         .map(({ lane, oldestMs, ready }) => `${lane}: ${ready} wait, the oldest for ${Math.round(oldestMs / 1000)} s`)
       const told = [...late, ...(paused.length > 0 ? [`paused: ${paused.join(', ')}`] : [])]
       return { ok: true, ...(told.length > 0 && { detail: told.join('; ') }) }

@@ -116,7 +116,7 @@ for (const engine of engines) {
     const queryOf = ({ parameters }: ApiOperation) => parameters.filter((parameter) => parameter.in === 'query')
 
     each('a body that is not JSON, not UTF-8 or not declared as JSON is refused', takesBody, async (operation) => {
-      for (const text of ['{', '', 'null', '[]', '{"a":1,}', "{'a':1}", '\ufeff{}']) {
+      for (const text of ['{', '', 'null', '[]', '{"a":1,}', "{'a':1}", '\ufeff{"a":1}']) {
         const { status } = await sendRaw(operation, text)
         assert.ok(status === 400 || status === 422, `${JSON.stringify(text)}: ${status}`)
       }
@@ -226,7 +226,8 @@ for (const engine of engines) {
             for (const [name, schema] of fieldsOf(operation)) {
               const value = schema.type === 'array' ? [text] : text
               const answer = await sendCall(operation, { body: { ...body, [name]: value } })
-              if (answer.status < 300) assert.ok(JSON.stringify(answer.body).includes(JSON.stringify(text)), text)
+              if (answer.status < 300 && answer.body)
+                assert.ok(JSON.stringify(answer.body).includes(JSON.stringify(text)), text)
             }
             for (const { name } of queryOf(operation)) await sendCall(operation, { query: { ...query, [name]: text } })
           }
@@ -257,6 +258,8 @@ const WRONG_TIMES = [
 function wrongValues(schema: JsonSchema): unknown[] {
   const branches = schema.anyOf ?? [schema]
   const types = branches.flatMap(({ type = [] }) => type)
+  // It takes everything; what it means is looked at by those who know.
+  if (types.length === 0) return []
   const values: unknown[] = [{}, { $ne: null }, [[]], 1e308]
   if (!types.includes('boolean')) values.push(true)
   if (!types.includes('null')) values.push(null)

@@ -23,13 +23,14 @@ export interface ExternalKindsDeps {
 
 /** A kind that was declared. */
 export interface ExternalKind extends LeaseKind {
-  readonly schema: CallerSchema
+  /** Compiled when it is asked for. */
+  readonly schema: () => CallerSchema
   readonly shown: Omit<TaskKind, 'allowed'>
 }
 
 /** Whoever asks for a task of such a kind needs no more than to ask for tasks. */
 const PERMISSION = 'jobs:write'
-const MAX_KINDS = 100
+const MAX_KINDS = 1_000
 const MAX_SCHEMAS = 500
 /** The queue takes whatever the schema of the kind has let pass. */
 const ANYTHING = Type.Unknown()
@@ -88,7 +89,8 @@ export class ExternalKinds {
       timeoutMs: timeoutSeconds * 1_000,
       leaseMs: leaseSeconds * 1_000,
     }
-    const shown = shownTo(ctx, this.#kindOf(row))
+    const declared = this.#kindOf(row)
+    declared.schema()
     await db.transaction(ctx, async (tx) => {
       const at = new Date(ctx.clock.now())
       const text = JSON.stringify(inputSchema)
@@ -100,7 +102,7 @@ export class ExternalKinds {
       }
       journal.append(ctx, tx, taskKindDeclared.of({ version: changed.version }, [`task_kind:${kind}`]))
     })
-    return shown
+    return shownTo(ctx, declared)
   }
 
   /** Removes a kind. Its tasks stay, and nobody can claim them until it is declared again. @throws StoaError `job_kind_unknown` */
@@ -127,7 +129,7 @@ export class ExternalKinds {
         tracked: true,
       }),
       leaseMs,
-      schema: this.#schemaOf(inputSchema),
+      schema: () => this.#schemaOf(inputSchema),
       shown: {
         ...{ kind, description, permission: PERMISSION, external: true, retries, maxInputBytes, inputSchema },
         timeoutSeconds: timeoutMs / 1_000,

@@ -123,8 +123,8 @@ const DeclaredKind = Type.String({
   examples: ['image.resize'],
 })
 
-/** The params of a route of one kind. */
-export const KindParams = Type.Object({ kind: Kind })
+/** The params of a route of one kind. What cannot be a kind is one that is not there. */
+export const KindParams = Type.Object({ kind: Type.String({ description: 'A kind of task.' }) })
 
 /** A kind of task for workers outside, as it is declared. */
 export const NewTaskKind = Type.Object(

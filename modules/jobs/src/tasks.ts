@@ -147,7 +147,7 @@ export class Tasks {
       return own
     }
     const { job, schema } = await this.#declared(ctx, name)
-    const fields = schema.errorsOf(input, '/body/input')
+    const fields = schema().errorsOf(input, '/body/input')
     if (fields.length > 0) throw new StoaError(queueErrors.job_input_invalid, { fields })
     return job
   }

@@ -35,9 +35,9 @@ export async function harvestOf(
   for (const operation of operations) {
     const caller = await client()
     const prepared = await callOf(calls, operation, caller)
-    const call = operation.method === 'GET' ? prepared : withHeader(prepared, 'idempotency-key', randomUUID())
+    const call = isKeyed(operation) ? withHeader(prepared, 'idempotency-key', randomUUID()) : prepared
     const { body, headers } = await succeeded(caller, operation, call)
-    if (operation.method !== 'GET') await mustReplay(caller, operation, call)
+    if (isKeyed(operation)) await mustReplay(caller, operation, call)
     basket.take('', call)
     basket.take('', body)
     basket.take('location', headers.get('location'))
@@ -75,6 +75,11 @@ export async function callOf(calls: ApiCalls, { id }: ApiOperation, caller: Test
 function idsOf(calls: readonly ApiCall[], samples: readonly string[]): string[] {
   const texts = [...calls.flatMap(({ params = {} }) => Object.values(params)), ...samples]
   return [...new Set(texts)].filter((text) => UUID.test(text))
+}
+
+/** Whether it is carried out once under a key. */
+function isKeyed({ parameters }: ApiOperation): boolean {
+  return parameters.some(({ in: place, name }) => place === 'header' && name === 'Idempotency-Key')
 }
 
 function isList({ parameters }: ApiOperation): boolean {
