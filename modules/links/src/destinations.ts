@@ -32,6 +32,7 @@ export interface Destination {
   readonly linkId: string
   /** The same, as bytes. */
   readonly link: Buffer
+  /** With its campaign parameters. */
   readonly target: string
   readonly status: RedirectStatus
   /** When it begins to redirect, in milliseconds since the epoch; minus infinity: at once. */

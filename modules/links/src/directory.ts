@@ -8,6 +8,7 @@ import { type BaseCtx, type Repeating, repeat, tenantCtx } from '@stoa/kernel'
 import { uuidBytes } from './click-encoding.ts'
 import type { CodeFilter } from './code-filter.ts'
 import { type Destination, keyOf } from './destinations.ts'
+import { withQuery } from './forwarded-query.ts'
 import { Gathering } from './gathering.ts'
 import {
   codeCount,
@@ -104,12 +105,12 @@ export class Directory {
 }
 
 function destinationOf(found: FoundCode, link: Omit<DestinationRow, 'id'>): Destination {
-  const { archivedAt, expiresAt, forwardQuery, maxVisits, redirectStatus, startsAt, target } = link
+  const { archivedAt, expiresAt, forwardQuery, maxVisits, redirectStatus, startsAt, target, utm } = link
   return {
     tenant: tenantOf(found),
     linkId: found.linkId,
     link: uuidBytes(found.linkId),
-    target,
+    target: utm === null ? target : withQuery(target, Object.fromEntries(new URLSearchParams(utm))),
     status: redirectStatus,
     startsAt: startsAt?.getTime() ?? Number.NEGATIVE_INFINITY,
     endsAt: archivedAt !== null ? Number.NEGATIVE_INFINITY : (expiresAt?.getTime() ?? Number.POSITIVE_INFINITY),

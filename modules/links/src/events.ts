@@ -16,6 +16,7 @@ const LinkState = {
   maxVisits: Type.Union([Type.Integer({ minimum: 1 }), Type.Null()]),
   redirectStatus: Type.Integer({ description: '301, 302, 307 or 308.' }),
   forwardQuery: Type.Boolean(),
+  utm: Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()]),
   archivedAt: nullable.time,
   version: Type.Integer({ minimum: 1 }),
 }

@@ -8,12 +8,13 @@
  */
 import type { Link } from './contract.ts'
 import type { LinkFilter, LinkRow } from './link-store.ts'
+import { shownUtm } from './utm.ts'
 
 /** A link without what depends on the time or on the configuration. Times are as they are shown. */
 export type KeptLink = Omit<Link, 'shortUrl' | 'status' | 'tags'> & { readonly tags: readonly string[] }
 
 /** The version of {@link KeptLink}: another one does not find what the one before has kept. */
-const KEPT_VERSION = 2
+const KEPT_VERSION = 3
 /** How long a link or a list is kept, in milliseconds. It is a safety net: events drop what changes. */
 const KEPT_MS = 10 * 60_000
 /** Carried by every list of a tenant: the kind of the events' subjects. */
@@ -22,7 +23,7 @@ const ANY_LINK = 'link'
 /** Of a row. */
 export function keptLink(row: LinkRow): KeptLink {
   const { archivedAt, code, createdAt, createdBy, expiresAt, id, tags, target, title, updatedAt, version } = row
-  const { forwardQuery, maxVisits, redirectStatus, startsAt } = row
+  const { forwardQuery, maxVisits, redirectStatus, startsAt, utm } = row
   return {
     id,
     code,
@@ -34,6 +35,7 @@ export function keptLink(row: LinkRow): KeptLink {
     maxVisits,
     redirectStatus,
     forwardQuery,
+    utm: shownUtm(utm),
     archivedAt: archivedAt?.toISOString() ?? null,
     version,
     createdAt: createdAt.toISOString(),

@@ -14,6 +14,8 @@ export interface LinkRow {
   readonly maxVisits: number | null
   readonly redirectStatus: RedirectStatus
   readonly forwardQuery: boolean
+  /** See utm.ts. */
+  readonly utm: string | null
   readonly archivedAt: Date | null
   readonly version: number
   readonly createdAt: Date
@@ -25,7 +27,7 @@ export interface LinkRow {
 export type RedirectStatus = 301 | 302 | 307 | 308
 
 const columns =
-  'id, host, code, target, title, tags, starts_at, expires_at, max_visits, redirect_status, forward_query, archived_at, version, created_at, updated_at, created_by'
+  'id, host, code, target, title, tags, starts_at, expires_at, max_visits, redirect_status, forward_query, utm, archived_at, version, created_at, updated_at, created_by'
 
 /** The beginning of a block of code numbers that nobody else gets, whether this transaction commits or not. */
 export async function nextCodeNumber(tx: Tx): Promise<number> {
@@ -72,17 +74,18 @@ type Insertion = [
   maxVisits: number | null,
   redirectStatus: RedirectStatus,
   forwardQuery: boolean,
+  utm: string | null,
 ]
 
 function insertionOf(tenantId: string, link: LinkRow): Insertion {
   const { code, createdAt, createdBy, expiresAt, host, id, tags, target, title, version } = link
-  const { forwardQuery, maxVisits, redirectStatus, startsAt } = link
-  const limits = [startsAt, maxVisits, redirectStatus, forwardQuery] as const
+  const { forwardQuery, maxVisits, redirectStatus, startsAt, utm } = link
+  const limits = [startsAt, maxVisits, redirectStatus, forwardQuery, utm] as const
   return [tenantId, id, host, code, target, title, tags, expiresAt, version, createdAt, createdBy, ...limits]
 }
 
 const inserted =
-  'tenant_id, id, host, code, target, title, tags, expires_at, version, created_at, updated_at, created_by, starts_at, max_visits, redirect_status, forward_query'
+  'tenant_id, id, host, code, target, title, tags, expires_at, version, created_at, updated_at, created_by, starts_at, max_visits, redirect_status, forward_query, utm'
 
 const linkClaim = statement<Insertion, never>(`
 with claimed as (
@@ -92,7 +95,7 @@ with claimed as (
   returning tenant_id, link_id, host, code
 )
 insert into links (${inserted})
-select tenant_id, link_id, host, code, $5::text, $6::text, $7::text[], $8::timestamptz, $9::integer, $10::timestamptz, $10::timestamptz, $11::text, $12::timestamptz, $13::integer, $14::smallint, $15::boolean
+select tenant_id, link_id, host, code, $5::text, $6::text, $7::text[], $8::timestamptz, $9::integer, $10::timestamptz, $10::timestamptz, $11::text, $12::timestamptz, $13::integer, $14::smallint, $15::boolean, $16::text
 from claimed`)
 
 const codeAddition = statement<[host: string, code: string, tenantId: string, linkId: string], never>(
@@ -100,7 +103,7 @@ const codeAddition = statement<[host: string, code: string, tenantId: string, li
 )
 
 const linkAddition = statement<Insertion, never>(
-  `insert into links (${inserted}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15)`,
+  `insert into links (${inserted}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16)`,
 )
 
 /** The link, or undefined. */
@@ -128,20 +131,20 @@ const lockedLinkById = statement<[string, string], LinkRow>(
 /** Writes what may change of a link. The row is locked and known by then, so the statement rides with the commit. */
 export function saveLink(tx: Tx, tenantId: string, link: LinkRow): void {
   const { id, target, title, tags, expiresAt, archivedAt, version, updatedAt } = link
-  const { forwardQuery, maxVisits, redirectStatus, startsAt } = link
-  const limits = [startsAt, maxVisits, redirectStatus, forwardQuery] as const
+  const { forwardQuery, maxVisits, redirectStatus, startsAt, utm } = link
+  const limits = [startsAt, maxVisits, redirectStatus, forwardQuery, utm] as const
   tx.later(linkSaving(tenantId, id, target, title, tags, expiresAt, archivedAt, version, updatedAt, ...limits))
 }
 const linkSaving = statement<
   [
     ...[string, string, string, string | null, readonly string[], Date | null, Date | null, number, Date],
-    ...[Date | null, number | null, RedirectStatus, boolean],
+    ...[Date | null, number | null, RedirectStatus, boolean, string | null],
   ],
   never
 >(`
 update links
 set target = $3, title = $4, tags = $5, expires_at = $6, archived_at = $7, version = $8, updated_at = $9,
-  starts_at = $10, max_visits = $11, redirect_status = $12, forward_query = $13
+  starts_at = $10, max_visits = $11, redirect_status = $12, forward_query = $13, utm = $14
 where tenant_id = $1 and id = $2`)
 
 /** Notes which tags a link has from now on. What differs rides with the commit; nothing does when nothing differs. */
@@ -214,6 +217,7 @@ export function linkPage(tenantId: string, filter: LinkFilter) {
       'maxVisits',
       'redirectStatus',
       'forwardQuery',
+      'utm',
       'archivedAt',
       'version',
       'createdAt',
@@ -272,7 +276,7 @@ const earliestStart = statement<[string, Date], { at: Date | null }>(
 export interface DestinationRow
   extends Pick<
     LinkRow,
-    'id' | 'target' | 'startsAt' | 'expiresAt' | 'archivedAt' | 'maxVisits' | 'redirectStatus' | 'forwardQuery'
+    'id' | 'target' | 'startsAt' | 'expiresAt' | 'archivedAt' | 'maxVisits' | 'redirectStatus' | 'forwardQuery' | 'utm'
   > {}
 
 /** A row of the directory with its tenant, and with its link when that is in the pool; else the target is null. */
@@ -290,7 +294,7 @@ export function destinationsByCode(tx: Tx, host: string, codes: readonly string[
   return tx.many(codeDestinations(host, codes))
 }
 const codeDestinations = statement<[string, readonly string[]], FoundCode>(`
-select c.code, c.link_id, t.id as tenant_id, t.slug as tenant_slug, t.schema as tenant_schema, l.target, l.starts_at, l.expires_at, l.archived_at, l.max_visits, l.redirect_status, l.forward_query
+select c.code, c.link_id, t.id as tenant_id, t.slug as tenant_slug, t.schema as tenant_schema, l.target, l.starts_at, l.expires_at, l.archived_at, l.max_visits, l.redirect_status, l.forward_query, l.utm
 from link_codes c
 join tenants t on t.id = c.tenant_id
 left join links l on l.tenant_id = c.tenant_id and l.id = c.link_id
@@ -301,7 +305,7 @@ export function destinationsById(tx: Tx, tenantId: string, ids: readonly string[
   return tx.many(linkDestinations(tenantId, ids))
 }
 const linkDestinations = statement<[string, readonly string[]], DestinationRow>(
-  'select id, target, starts_at, expires_at, archived_at, max_visits, redirect_status, forward_query from links where tenant_id = $1 and id = any ($2::uuid[])',
+  'select id, target, starts_at, expires_at, archived_at, max_visits, redirect_status, forward_query, utm from links where tenant_id = $1 and id = any ($2::uuid[])',
 )
 
 /** A page of all codes of a short host, in their order: asked across tenants, in the system role. */

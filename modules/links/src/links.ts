@@ -29,6 +29,7 @@ import {
 import { DEFAULT_HOST } from './short-host.ts'
 import { slugFault } from './slug.ts'
 import { type TargetRules, targetVerdict } from './target-url.ts'
+import { shownUtm, utmQuery } from './utm.ts'
 
 /** What the verbs stand on. */
 export interface LinksDeps {
@@ -169,6 +170,7 @@ export class Links {
       ...(change.maxVisits !== undefined && { maxVisits: change.maxVisits }),
       ...(change.redirectStatus !== undefined && { redirectStatus: change.redirectStatus }),
       ...(change.forwardQuery !== undefined && { forwardQuery: change.forwardQuery }),
+      ...(change.utm !== undefined && { utm: utmQuery(change.utm) }),
     }
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
@@ -242,7 +244,7 @@ export class Links {
 
   #shown(link: KeptLink, now: number): Link {
     const { archivedAt, code, createdAt, createdBy, expiresAt, id, tags, target, title, updatedAt, version } = link
-    const { forwardQuery, maxVisits, redirectStatus, startsAt } = link
+    const { forwardQuery, maxVisits, redirectStatus, startsAt, utm } = link
     return {
       id,
       code,
@@ -256,6 +258,7 @@ export class Links {
       maxVisits,
       redirectStatus,
       forwardQuery,
+      utm,
       archivedAt,
       version,
       createdAt,
@@ -283,6 +286,7 @@ function state(row: LinkRow) {
     maxVisits: row.maxVisits,
     redirectStatus: row.redirectStatus,
     forwardQuery: row.forwardQuery,
+    utm: shownUtm(row.utm),
     archivedAt: row.archivedAt?.toISOString() ?? null,
     version: row.version,
   }
@@ -307,7 +311,7 @@ function limitsOf(input: NewLink, now: Date) {
   const { forwardQuery = false, maxVisits = null, redirectStatus = 302 } = input
   const times = { startsAt: start(input.startsAt), expiresAt: expiry(input.expiresAt, now) }
   checkOrder(times)
-  return { ...times, maxVisits, redirectStatus, forwardQuery }
+  return { ...times, maxVisits, redirectStatus, forwardQuery, utm: utmQuery(input.utm) }
 }
 
 function checkOrder({ expiresAt, startsAt }: Pick<LinkRow, 'expiresAt' | 'startsAt'>): void {

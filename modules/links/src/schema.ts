@@ -36,6 +36,23 @@ const RedirectStatus = Type.Union([Type.Literal(301), Type.Literal(302), Type.Li
   examples: [302],
 })
 
+const UtmValue = Type.String({ minLength: 1, maxLength: 200, pattern: '\\S' })
+const Utm = Type.Object(
+  {
+    source: Type.Optional(UtmValue),
+    medium: Type.Optional(UtmValue),
+    campaign: Type.Optional(UtmValue),
+    term: Type.Optional(UtmValue),
+    content: Type.Optional(UtmValue),
+  },
+  {
+    additionalProperties: false,
+    description:
+      'Campaign parameters that are added to the target: `utm_source` and so on, but for those that it has already.',
+    examples: [{ source: 'newsletter', medium: 'email' }],
+  },
+)
+
 /** A link as the API shows it. */
 export const Link = Type.Object(
   {
@@ -66,6 +83,7 @@ export const Link = Type.Object(
     maxVisits: Type.Union([Type.Integer({ minimum: 1, maximum: VISITS_MAX }), Type.Null()], { examples: [null] }),
     redirectStatus: RedirectStatus,
     forwardQuery: Type.Boolean({ examples: [false] }),
+    utm: Type.Union([Utm, Type.Null()]),
     archivedAt: Type.Union([Time, Type.Null()], { examples: [null] }),
     version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag is made of it.' }),
     createdAt: Time,
@@ -132,6 +150,7 @@ export const NewLink = Type.Object(
     maxVisits: Type.Optional(MaxVisits),
     redirectStatus: Type.Optional(RedirectStatus),
     forwardQuery: Type.Optional(ForwardQuery),
+    utm: Type.Optional(Type.Union([Utm, Type.Null()])),
   },
   { additionalProperties: false, title: 'NewLink' },
 )
@@ -147,6 +166,7 @@ export const LinkChange = Type.Object(
     maxVisits: Type.Optional(MaxVisits),
     redirectStatus: Type.Optional(RedirectStatus),
     forwardQuery: Type.Optional(ForwardQuery),
+    utm: Type.Optional(Type.Union([Utm, Type.Null()])),
   },
   { additionalProperties: false, minProperties: 1, title: 'LinkChange' },
 )

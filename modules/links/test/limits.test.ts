@@ -122,6 +122,24 @@ describeEverywhere('limits on a link', (place) => {
     assert.equal(await to('?b=2'), 'https://example.com/p?a=1#part')
   })
 
+  it('adds its campaign parameters, but for those that the target has, before what a visit brings', async () => {
+    const utm = { campaign: 'spring & co', source: 'news', medium: ' email ' }
+    const { change, follow, link } = await setup({
+      target: 'https://example.com/?utm_medium=own#x',
+      utm,
+      forwardQuery: true,
+    })
+    assert.deepEqual(link.utm, { source: 'news', medium: 'email', campaign: 'spring & co' })
+    const to = async (query: string) => (await follow(browser, query)).headers.get('location')
+    const campaign = 'https://example.com/?utm_medium=own&utm_source=news&utm_campaign=spring+%26+co'
+    assert.equal(await to(''), `${campaign}#x`)
+    assert.equal(await to('?utm_source=other&a=1'), `${campaign}&a=1#x`)
+    const { version } = (await change({ utm: { medium: 'email', source: 'news', campaign: 'spring & co' } })).body
+    assert.equal(version, link.version)
+    assert.equal((await change({ utm: null })).body.utm, null)
+    assert.equal(await to(''), 'https://example.com/?utm_medium=own#x')
+  })
+
   const refused: [field: string, value: unknown][] = [
     ['maxVisits', 0],
     ['maxVisits', 1.5],
@@ -134,6 +152,10 @@ describeEverywhere('limits on a link', (place) => {
     ['forwardQuery', 'yes'],
     ['startsAt', '2026-02-30T00:00:00Z'],
     ['startsAt', 5],
+    ['utm', 'utm_source=x'],
+    ['utm', { source: '' }],
+    ['utm', { source: 'x'.repeat(201) }],
+    ['utm', { utm_source: 'x' }],
   ]
   for (const [field, value] of refused) {
     it(`refuses ${field} ${JSON.stringify(value)}`, async () => {

@@ -4,9 +4,10 @@ import { links } from './0002_links.ts'
 import { linkClicks } from './0003_link_clicks.ts'
 import { linkLimits } from './0004_link_limits.ts'
 import { linksByStart } from './0005_links_by_start.ts'
+import { linkUtm } from './0006_link_utm.ts'
 
 /** Every migration of the room, oldest first. */
 export const linkMigrations: MigrationSet = {
   owner: 'links',
-  migrations: [linkCodes, links, linkClicks, linkLimits, linksByStart],
+  migrations: [linkCodes, links, linkClicks, linkLimits, linksByStart, linkUtm],
 }
