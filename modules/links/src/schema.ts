@@ -47,6 +47,7 @@ const Utm = Type.Object(
   },
   {
     additionalProperties: false,
+    minProperties: 1,
     description:
       'Campaign parameters that are added to the target: `utm_source` and so on, but for those that it has already.',
     examples: [{ source: 'newsletter', medium: 'email' }],

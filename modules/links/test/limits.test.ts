@@ -153,6 +153,7 @@ describeEverywhere('limits on a link', (place) => {
     ['startsAt', '2026-02-30T00:00:00Z'],
     ['startsAt', 5],
     ['utm', 'utm_source=x'],
+    ['utm', {}],
     ['utm', { source: '' }],
     ['utm', { source: 'x'.repeat(201) }],
     ['utm', { utm_source: 'x' }],
