@@ -15,6 +15,8 @@ type Answer = string | undefined
 
 /** What the server says; each may be changed while it runs. */
 interface Manners {
+  /** Says nothing to those who connect, not even hello. */
+  hangs?: boolean | undefined
   onConnect?: (() => Answer) | undefined
   onSender?: ((address: string) => Answer) | undefined
   onReceiver?: ((address: string) => Answer) | undefined
@@ -46,6 +48,7 @@ export async function startSmtpServer(options: SMTPServerOptions = {}): Promise<
     closeTimeout: 100,
     onConnect(_session, done) {
       connections++
+      if (manners.hangs) return
       done(refusal(manners.onConnect?.()))
     },
     onMailFrom: ({ address }, _session, done) => done(refusal(manners.onSender?.(address))),
