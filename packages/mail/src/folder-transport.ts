@@ -46,6 +46,7 @@ export function createFolderTransport(options: FolderTransportOptions): MailTran
         }
         return { providerId: name, accepted: mail.to, rejected: [] }
       }),
+    check: () => Promise.resolve(),
     async [Symbol.asyncDispose]() {
       closing.abort(new Error('the transport is closed'))
     },

@@ -44,7 +44,11 @@ export function sesSettings(options: SesTransportOptions) {
   })
   const domain = given.region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
   const endpoint = given.endpoint ?? `https://email.${given.region}.${domain}`
-  return { ...given, url: new URL('/v2/email/outbound-emails', endpoint).href }
+  return {
+    ...given,
+    url: new URL('/v2/email/outbound-emails', endpoint).href,
+    accountUrl: new URL('/v2/email/account', endpoint).href,
+  }
 }
 
 /** The settings, complete. */

@@ -8,7 +8,7 @@
 import { attempt } from './attempt.ts'
 import { MailDeliveryError } from './delivery-error.ts'
 import { bodyText } from './http-body.ts'
-import { sesFailure } from './ses-answers.ts'
+import { type SesRefusal, sesFailure } from './ses-answers.ts'
 import { type SesCredentials, type SesSettings, type SesTransportOptions, sesSettings } from './ses-options.ts'
 import type { Delivery, MailTransport, OutgoingMail } from './transport.ts'
 
@@ -32,11 +32,27 @@ export function createSesTransport(options: SesTransportOptions): MailTransport 
     replacesHeaders: ['message-id', 'date'],
     send: (mail, options = {}) =>
       attempt(transport, mail, options, closing.signal, (signal) => hand(settings, mail, signal)),
+    check: () => checkAccount(settings),
     async [Symbol.asyncDispose]() {
       closing.abort(new Error('the transport is closed'))
     },
   }
   return Object.freeze(transport)
+}
+
+/** Keys that may send need not be allowed to see the account; that they are known is enough. */
+async function checkAccount(settings: SesSettings): Promise<void> {
+  const { url, headers } = await signedBy(settings, { method: 'GET', url: settings.accountUrl })
+  let answer: Response
+  let text: string
+  try {
+    answer = await fetch(url, { headers, signal: AbortSignal.timeout(settings.timeoutMs), redirect: 'error' })
+    text = await bodyText(answer, MAX_ANSWER_BYTES)
+  } catch (cause) {
+    throw new MailDeliveryError('unreachable', { cause, response: reasonOf(cause) })
+  }
+  const refusal = refusalOf(answer, text)
+  if (!answer.ok && refusal.type !== 'AccessDeniedException') throw sesFailure(refusal)
 }
 
 async function hand(settings: SesSettings, mail: OutgoingMail, signal: AbortSignal): Promise<Delivery> {
@@ -56,21 +72,24 @@ async function hand(settings: SesSettings, mail: OutgoingMail, signal: AbortSign
   }
   // Taken, as far as one can see, and yet nothing that tells which: asking again is the lesser harm.
   if (answer.ok) throw new MailDeliveryError('unreachable', { response: 'the answer names no message' })
-  const named = answer.headers.get('x-amzn-errortype') ?? content.__type ?? content.code
-  throw sesFailure({
-    status: answer.status,
+  throw sesFailure(refusalOf(answer, text))
+}
+
+function refusalOf({ headers, status }: Response, text: string): SesRefusal {
+  const content = parsed(text)
+  const named = headers.get('x-amzn-errortype') ?? content.__type ?? content.code
+  return {
+    status,
     type: (typeof named === 'string' ? named : '').replace(/^.*#/, '').replace(/:.*$/, ''),
     message: String(content.message ?? content.Message ?? text),
-    retryAfter: answer.headers.get('retry-after') ?? '',
-  })
+    retryAfter: headers.get('retry-after') ?? '',
+  }
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024
 
 async function signed(settings: SesSettings, mail: OutgoingMail) {
-  const { region, configurationSet, url } = settings
-  const { AwsV4Signer } = await import('aws4fetch')
-  const keys = await credentialsOf(settings)
+  const { configurationSet, url } = settings
   const body = JSON.stringify({
     FromEmailAddress: mail.from,
     Destination: { ToAddresses: mail.to },
@@ -78,12 +97,23 @@ async function signed(settings: SesSettings, mail: OutgoingMail) {
     EmailTags: [{ Name: SES_MESSAGE_TAG, Value: mail.id.replaceAll('.', '_') }],
     ...(configurationSet !== undefined && { ConfigurationSetName: configurationSet }),
   })
-  const { accessKeyId, secretAccessKey, sessionToken } = keys
+  return signedBy(settings, { method: 'POST', url, headers: { 'content-type': 'application/json' }, body })
+}
+
+/** What of a request is signed. */
+interface Unsigned {
+  readonly method: string
+  readonly url: string
+  readonly headers?: Record<string, string>
+  readonly body?: string
+}
+
+async function signedBy(settings: SesSettings, request: Unsigned) {
+  const { AwsV4Signer } = await import('aws4fetch')
+  const { accessKeyId, secretAccessKey, sessionToken } = await credentialsOf(settings)
+  const { region } = settings
   const signer = new AwsV4Signer({
-    method: 'POST',
-    url,
-    headers: { 'content-type': 'application/json' },
-    body,
+    ...request,
     service: 'ses',
     region,
     accessKeyId,

@@ -31,6 +31,22 @@ export function createSmtpTransport(options: SmtpTransportOptions): MailTranspor
     replacesHeaders: [],
     send: (mail, options = {}) =>
       attempt(transport, mail, options, closing.signal, async (signal) => hand(await open(), mail, signal)),
+    async check() {
+      const mailer = await open()
+      const late = Promise.withResolvers<never>()
+      const { connectTimeoutMs, timeoutMs } = settings
+      const timer = setTimeout(
+        () => late.reject(new MailDeliveryError('timeout', { response: 'no answer in time' })),
+        Math.min(timeoutMs, connectTimeoutMs),
+      )
+      try {
+        await Promise.race([mailer.verify(), late.promise])
+      } catch (error) {
+        throw error instanceof MailDeliveryError ? error : smtpFailure(error as SmtpError)
+      } finally {
+        clearTimeout(timer)
+      }
+    },
     async [Symbol.asyncDispose]() {
       closing.abort(new Error('the transport is closed'))
       const mailer = await opened?.catch(() => undefined)
@@ -42,6 +58,7 @@ export function createSmtpTransport(options: SmtpTransportOptions): MailTranspor
 
 interface Mailer {
   send(mail: OutgoingMail, signal: AbortSignal): Promise<SMTPPool.SentMessageInfo>
+  verify(): Promise<unknown>
   close(): void
 }
 
@@ -79,6 +96,7 @@ async function openMailer(settings: SmtpSettings): Promise<Mailer> {
   return {
     send: (mail, signal) =>
       mailer.sendMail({ raw: mail.content, envelope: { from: mail.from, to: [...mail.to] }, signal }),
+    verify: () => mailer.verify(),
     close: () => mailer.transporter.close?.({ force: true }),
   }
 }

@@ -59,4 +59,10 @@ export interface MailTransport extends AsyncDisposable {
    * @throws MailDeliveryError when nobody could be tried: its `fault` says why
    */
   send(mail: OutgoingMail, options?: SendOptions): Promise<Delivery>
+  /**
+   * Asks the provider whether it would take mail: connects, and shows the credentials. Nothing is sent.
+   *
+   * @throws MailDeliveryError
+   */
+  check(): Promise<void>
 }

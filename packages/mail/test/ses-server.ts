@@ -49,6 +49,7 @@ export async function startSesServer(): Promise<TestSesServer> {
     if (next !== null) return refuse(response, next)
     const fault = signatureFault(request, body)
     if (fault !== null) return refuse(response, { status: 403, type: 'InvalidSignatureException', message: fault })
+    if (request.method === 'GET') return response.end('{"SendingEnabled":true}')
     const { FromEmailAddress, Destination, Content, EmailTags, ConfigurationSetName } = JSON.parse(body.toString())
     taken.push({
       from: FromEmailAddress,
@@ -98,7 +99,8 @@ const hmac = (key: Buffer | string, data: string) => createHmac('sha256', key).u
 /** Why a request is not signed as AWS wants it (Signature Version 4), or null. */
 function signatureFault(request: IncomingMessage, body: Buffer): string | null {
   const { headers, method, url = '' } = request
-  if (method !== 'POST' || url !== '/v2/email/outbound-emails') return `no operation ${method} ${url}`
+  if (!['POST /v2/email/outbound-emails', 'GET /v2/email/account'].includes(`${method} ${url}`))
+    return `no operation ${method} ${url}`
   if (headers['x-amz-security-token'] !== SES_KEYS.sessionToken) return 'the session token is wrong'
   const date = String(headers['x-amz-date'])
   if (Math.abs(Date.parse(date.replace(/^(....)(..)(..T..)(..)/, '$1-$2-$3:$4:')) - Date.now()) > 300_000) return 'old'
@@ -110,7 +112,7 @@ function signatureFault(request: IncomingMessage, body: Buffer): string | null {
   if (!['host', 'x-amz-date', 'x-amz-security-token'].every((name) => names.includes(name)))
     return 'too little is signed'
   const lines = names.map((name) => `${name}:${String(headers[name]).trim()}\n`).join('')
-  const canonical = ['POST', url, '', lines, signedHeaders, sha256(body)].join('\n')
+  const canonical = [method, url, '', lines, signedHeaders, sha256(body)].join('\n')
   const key = ['aws4_request', 'ses', SES_REGION, date.slice(0, 8)].reduceRight<Buffer | string>(
     (from, part) => hmac(from, part),
     `AWS4${SES_KEYS.secretAccessKey}`,

@@ -30,6 +30,19 @@ describe('SES', () => {
     assert.equal(server.taken.length, 0)
   })
 
+  it('is asked whether it would take mail: keys that may not see the account are good enough, others are not', async () => {
+    await using server = await startSesServer()
+    await using transport = to(server)
+    await transport.check()
+    server.next = { status: 403, type: 'AccessDeniedException' }
+    await transport.check()
+    server.next = 'drop'
+    await assert.rejects(transport.check(), { fault: 'unreachable' })
+    server.next = null
+    await using wrong = to(server, { credentials: () => ({ ...SES_KEYS, secretAccessKey: 'wrong' }) })
+    await assert.rejects(wrong.check(), { fault: 'misconfigured' })
+  })
+
   it('asks for the keys before each message, so that temporary ones may change', async () => {
     await using server = await startSesServer()
     let asked = 0

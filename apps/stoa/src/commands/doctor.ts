@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import { databaseFindings } from '../doctor/database.ts'
 import { type Finding, findings, reasonOf } from '../doctor/finding.ts'
 import { folderFindings, nodeFindings, secretFindings } from '../doctor/machine.ts'
+import { mailFindings } from '../doctor/mail.ts'
 import { outsideFindings, portFindings, redisFindings } from '../doctor/network.ts'
 import type { Program } from '../program.ts'
 
@@ -37,6 +38,7 @@ async function examine(program: Program): Promise<Finding[]> {
     () => secretFindings(config),
     () => databaseFindings(config),
     () => redisFindings(config),
+    () => mailFindings(config),
     () => portFindings(config),
     () => outsideFindings(config),
   ]

@@ -29,7 +29,9 @@ export interface Config {
   /** Whole months of the journal to keep; null: all. */
   readonly journalMonths: number | null
   /** The settings of each room, by its name. */
-  readonly rooms: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+  readonly rooms: Readonly<Record<string, Readonly<Record<string, unknown>>>> & {
+    readonly mail: ReturnType<typeof mailOf>
+  }
   /** The variables of OpenTelemetry. */
   readonly tracing: Env
 }

@@ -20,7 +20,7 @@ type MailEnvironment = Pick<
 const FROM_NOBODY = 'stoa@stoa.invalid'
 
 /** What is said to the room of mail. */
-export function mailOf(env: MailEnvironment, dataDir: string): Readonly<Record<string, unknown>> {
+export function mailOf(env: MailEnvironment, dataDir: string) {
   const sesCredentials = credentialsOf(env)
   return {
     url: env.STOA_MAIL_URL ?? null,
