@@ -22,7 +22,6 @@ create table job_leases (
 );
 create index job_leases_until on job_leases (until);
 ${tenantTable('job_leases')}
-create index jobs_external on jobs (tenant_id, kind, run_at, id) where lane = 'external' and state = 'ready';
 insert into job_workers (id, name, started_at, seen_at) values ('00000000-0000-4000-8000-000000000001', 'external', now(), 'infinity');
 `,
 }

@@ -3,9 +3,10 @@ import { jobs } from './0001_jobs.ts'
 import { finishedJobs } from './0002_finished_jobs.ts'
 import { jobSchedules } from './0003_job_schedules.ts'
 import { jobLeases } from './0004_job_leases.ts'
+import { jobsExternal } from './0005_jobs_external.ts'
 
 /** The queue's schema. */
 export const queueMigrations: MigrationSet = {
   owner: 'queue',
-  migrations: [jobs, finishedJobs, jobSchedules, jobLeases],
+  migrations: [jobs, finishedJobs, jobSchedules, jobLeases, jobsExternal],
 }
