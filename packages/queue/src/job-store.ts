@@ -193,12 +193,14 @@ ${CLAIMED}`)
 /**
  * Before every claim and every report: plans go by the indexes. Statistics are always wrong about a table whose rows
  * live for milliseconds: they were taken when it was empty, or full, and a scan of the whole table or of another index
- * looks cheap then. Planned once: planning a claim takes longer than the claim of a few jobs. `synchronousCommit` off lets the commit be acknowledged before it is on the disk.
+ * looks cheap then. Planned once: planning a claim takes longer than the claim of a few jobs. Never compiled: what these
+ * settings forbid counts as so dear that PostgreSQL would compile every plan that cannot do without it.
+ * `synchronousCommit` off lets the commit be acknowledged before it is on the disk.
  */
 export const plannedByIndex = statement<[synchronousCommit: 'on' | 'off'], never>(
   `select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
   set_config('enable_incremental_sort', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true),
-  set_config('plan_cache_mode', 'force_generic_plan', true),
+  set_config('plan_cache_mode', 'force_generic_plan', true), set_config('jit', 'off', true),
   case when $1 = 'off' then set_config('synchronous_commit', 'off', true) end`,
 )
 
