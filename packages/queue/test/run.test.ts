@@ -33,7 +33,8 @@ for (const engine of engines) {
       await assert.rejects(failing, /no/)
       await queue.add(ctx, job, { n: 2 })
       await eventually(() => ran === 1)
-      assert.deepEqual(await bench.rows(), [])
+      await eventually(async () => (await bench.rows()).length === 0)
+      assert.equal(ran, 1)
     })
 
     it('keeps its result, and can be looked up', async () => {
