@@ -9,7 +9,15 @@
  * The log is its caller's: it outlives all of this.
  */
 import { assertCompatible, type Database, migrate } from '@stoa/db'
-import { type ApiKeys, createApiKeys, createHttp, type Endpoint, type Http, type Route } from '@stoa/http'
+import {
+  type ApiKeys,
+  type AuthScheme,
+  createApiKeys,
+  createHttp,
+  type Endpoint,
+  type Http,
+  type Route,
+} from '@stoa/http'
 import { assertOwnJournal, createJournal, type Hints, type Journal } from '@stoa/journal'
 import { type Clock, Resources, systemCtx } from '@stoa/kernel'
 import type { Columns, Module, Room } from '@stoa/module'
@@ -161,12 +169,16 @@ export async function compose(
   const own = { db, journal, clock, log, secret }
   const limits = await openLimits(config, ground, resources)
   const apiKeys = resources.use(createApiKeys({ ...own, ...limits, permissions: Object.keys(permissions) }), 'API keys')
-  const realtime = await openRealtime(config, { ...own, ...limits, apiKeys, metrics, health }, resources)
+  const schemes: AuthScheme[] = [apiKeys.scheme]
+  const realtime = await openRealtime(config, { ...own, ...limits, apiKeys, schemes, metrics, health }, resources)
   let url = config.publicUrl ?? ''
   const rooms = await openRooms(resources, (module) =>
     roomColumns(module, config, { ...own, cache, queue, realtime, metrics, health }, () => url),
   )
-  for (const { jobs = [] } of rooms) queue.define(...jobs)
+  for (const { jobs = [], schemes: brought = [] } of rooms) {
+    queue.define(...jobs)
+    schemes.push(...brought)
+  }
   const startWork = prepareWork(queue, config.work, metrics, resources)
   const maxConnections = config.http.maxConnections + config.realtime.maxConnections
   const http = await createHttp(
@@ -175,7 +187,8 @@ export async function compose(
       ...own,
       ...limits,
       routes: serves === 'health' ? [] : [...routesOf(journal, apiKeys, rooms), ...realtime.routes],
-      schemes: [apiKeys.scheme],
+      mounts: serves === 'health' ? [] : rooms.flatMap((room) => [...(room.mounts ?? [])]),
+      schemes,
       caughtUp,
       onDrain: () => drainAll(realtime, rooms),
       health,

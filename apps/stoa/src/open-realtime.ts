@@ -1,5 +1,5 @@
 import type { Database } from '@stoa/db'
-import { type ApiKeys, authenticate } from '@stoa/http'
+import { type ApiKeys, type AuthScheme, authenticate } from '@stoa/http'
 import { type HintTransport, type Journal, notifyTransport } from '@stoa/journal'
 import type { Clock, Logger, Resources } from '@stoa/kernel'
 import type { Store } from '@stoa/limiter'
@@ -16,6 +16,8 @@ interface RealtimeGround {
   readonly journal: Journal
   readonly secret: InstallationSecret['derive']
   readonly apiKeys: ApiKeys
+  /** How callers prove who they are; the rooms add theirs when they open. */
+  readonly schemes: readonly AuthScheme[]
   readonly metrics: Metrics
   readonly health: Health
   readonly log: Logger
@@ -23,9 +25,9 @@ interface RealtimeGround {
   readonly limitStore?: Store
 }
 
-/** Channels for those who hold an API key. A key that is changed or revoked is looked at again at once. */
+/** Channels for those who hold credentials. Whoever loses them is looked at again at once. */
 export async function openRealtime(config: Config, ground: RealtimeGround, resources: Resources): Promise<Realtime> {
-  const { apiKeys, clock, health, journal, limitStore, log, metrics } = ground
+  const { apiKeys, clock, health, journal, limitStore, log, metrics, schemes } = ground
   const presence = await presenceTransport(config, ground)
   const opened = resources.use(
     createRealtime(config.realtime, {
@@ -33,7 +35,7 @@ export async function openRealtime(config: Config, ground: RealtimeGround, resou
       ...(limitStore && { limitStore }),
       ...(presence && { presence }),
       channels,
-      authenticate: (credentials) => authenticate([apiKeys.scheme], credentials),
+      authenticate: (credentials) => authenticate(schemes, credentials),
     }),
     'realtime',
   )

@@ -222,7 +222,7 @@ for (const engine of engines) {
         })
       }
       for (const endpoint of (await publicOperations()).keys()) {
-        if (endpoint.includes('{')) continue
+        if (/[{*]/.test(endpoint)) continue
         await t.test(endpoint, async () => {
           const [method = '', path = ''] = endpoint.split(' ')
           const { status } = await suite.anonymous().send(method, path, { headers: newAddress() })

@@ -26,6 +26,12 @@ export interface Credentials {
   readonly headers: IncomingHttpHeaders
   /** The caller's address, for what must be counted by address. */
   readonly ip: string
+  /** Of the request, for proofs that hold for one request alone. Absent: a message on an open connection. */
+  readonly method?: string
+  /** The address of the request as it came: path and query. */
+  readonly url?: string
+  /** Who was let in is looked at again: the proof of then is not asked for once more. Default false. */
+  readonly again?: boolean
 }
 
 /** One way of proving who is asking. */

@@ -10,6 +10,7 @@ const REQUEST_HEADERS = [
   'authorization',
   'cache-control',
   'content-type',
+  'dpop',
   'idempotency-key',
   'if-match',
   'if-none-match',
@@ -26,6 +27,7 @@ const RESPONSE_HEADERS = [
   'ratelimit',
   'ratelimit-policy',
   'retry-after',
+  'www-authenticate',
   'x-cache',
   'x-request-id',
 ].join(', ')

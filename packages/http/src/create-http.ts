@@ -27,6 +27,7 @@ import { Idempotency } from './idempotency.ts'
 import { checkUrlText, useJsonBodies } from './json-body.ts'
 import { Lanes, type OpenLane } from './lane.ts'
 import { LoadGuard } from './load.ts'
+import { checkMounts, type Mount, serveMount } from './mount.ts'
 import { checkErrorCodes } from './openapi.ts'
 import { type HttpConfig, type HttpOptions, resolveHttpOptions } from './options.ts'
 import { protocolErrors } from './protocol-errors.ts'
@@ -48,6 +49,8 @@ export interface HttpDeps {
   readonly clock: Clock
   /** The routes, from {@link defineRoute}. */
   readonly routes: readonly Route[]
+  /** What answers below a path of its own. Default: nothing. */
+  readonly mounts?: readonly Mount[]
   /** How callers prove who they are; asked in this order. */
   readonly schemes: readonly AuthScheme[]
   /** A secret of this installation for a purpose; the same on every node and across restarts. */
@@ -104,6 +107,7 @@ export interface Http extends AsyncDisposable {
 export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<Http> {
   const config = resolveHttpOptions(options)
   checkUnique(deps.routes)
+  checkMounts(deps.mounts ?? [])
   checkErrorCodes(deps.routes, deps.errors)
   const assembly: Assembly = {
     ...{ config, deps, headers: answerHeaders(config.hstsSeconds), state: { draining: false } },
@@ -126,6 +130,7 @@ interface Parts {
   readonly limiter: Limiter
   readonly limits: Limits
   readonly guard: Guard
+  readonly failures: FailureLog
   readonly upgrades: Upgrades
   /** null: no route writes. */
   readonly idempotency: Idempotency | null
@@ -150,6 +155,7 @@ function openParts(config: HttpConfig, deps: HttpDeps): Parts {
     limits,
     upgrades,
     guard: new Guard({ schemes: deps.schemes, limits, load, upgrades }),
+    failures: new FailureLog(deps.log, deps.clock),
     idempotency: idempotencyOf(deps),
     meterOf: (method, url) => deps.metrics?.httpRoute(method, url) ?? noMeter,
   }
@@ -170,7 +176,7 @@ function openLanes({ server }: FastifyInstance, { config, deps, limits, load, me
 }
 
 /** What holds for every request, whatever it asks for. */
-function useHooks(app: FastifyInstance, { config, deps, guard, headers, meterOf }: Assembly): void {
+function useHooks(app: FastifyInstance, { config, deps, failures, guard, headers, meterOf }: Assembly): void {
   useJsonBodies(app)
   useValidation(app)
   useRequestExtras(app, createCursors(deps.secret('http/cursors', 32)))
@@ -178,9 +184,7 @@ function useHooks(app: FastifyInstance, { config, deps, guard, headers, meterOf 
   app.addHook('onRequest', rootHook(config, deps, headers))
   app.addHook('onResponse', onResponse(config, meterOf('*', 'unknown')))
   useCrossOrigin(app, config.corsOrigins)
-  useProblems(app, new FailureLog(deps.log, deps.clock), (request, reply, done) =>
-    guard.anonymous(request, reply, done),
-  )
+  useProblems(app, failures, (request, reply, done) => guard.anonymous(request, reply, done))
 }
 
 /** What is answered: health and metrics, the document and its page, the operations. */
@@ -204,6 +208,20 @@ function serveRoutes(app: FastifyInstance, assembly: Assembly): void {
   }
   const serving: ServingDeps = { db, idempotency, load, caughtUp, upgrades }
   for (const route of routes) serve(app, route, serving, guard.of(route, meterOf(route.method, route.url)))
+  serveMounts(app, assembly)
+}
+
+function serveMounts(app: FastifyInstance, { config, deps, failures, guard, limits, load, meterOf }: Assembly): void {
+  for (const mount of deps.mounts ?? []) {
+    const { prefix, rateLimit } = mount
+    const own = rateLimit ? limits.named(`mount:${prefix}`, rateLimit) : null
+    serveMount(app, mount, {
+      load,
+      bodyLimitBytes: config.bodyLimitBytes,
+      guard: guard.open(meterOf('*', `${prefix}*`), own),
+      failed: (error, request) => failures.note(error, request),
+    })
+  }
 }
 
 function running(app: FastifyInstance, endpoints: readonly Endpoint[], assembly: Assembly): Http {

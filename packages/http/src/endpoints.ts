@@ -6,8 +6,9 @@ import type { FastifyInstance, HTTPMethods } from 'fastify'
 
 /** A path that is answered. */
 export interface Endpoint {
+  /** `ANY` for a mount. */
   readonly method: string
-  /** As in the OpenAPI document: `/api/v1/links/{id}`. */
+  /** As in the OpenAPI document: `/api/v1/links/{id}`; for a mount `/t/*`. */
   readonly path: string
   /** null: no permission is asked for. */
   readonly permission: string | null
@@ -17,6 +18,12 @@ export interface Endpoint {
 export function collectEndpoints(app: FastifyInstance): readonly Endpoint[] {
   const endpoints: Endpoint[] = []
   app.addHook('onRoute', ({ method, url, config }) => {
+    if (config?.mount) {
+      const path = url
+      if (!endpoints.some((endpoint) => endpoint.path === path))
+        endpoints.push({ method: 'ANY', path, permission: null })
+      return
+    }
     const methods: readonly HTTPMethods[] = Array.isArray(method) ? method : [method as HTTPMethods]
     const path = url.replace(/:(\w+)/g, '{$1}')
     for (const one of methods) {

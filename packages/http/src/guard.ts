@@ -49,9 +49,11 @@ export class Guard {
   /**
    * The `onRequest` hook of what everybody may have and is no operation: shed under load, and from the bucket of the
    * address.
+   *
+   * @param own a bucket of its own for each address. Default: the one of all callers without credentials
    */
-  open(measured: RouteMeter): onRequestHookHandler {
-    return counted(measured, this.#public(null))
+  open(measured: RouteMeter, own: Policy | null = null): onRequestHookHandler {
+    return counted(measured, this.#public(own))
   }
 
   /** Takes from the bucket of the caller's address, as for a route that does not exist. */

@@ -19,6 +19,7 @@ export { callerOf, EVENT_STREAM, type EventStream, openEventStream } from './eve
 export { Id, IdParams, Nullable, OneOf, Timestamp, TimestampInput } from './fields.ts'
 export type { Lane } from './lane.ts'
 export { httpMigrations } from './migrations/index.ts'
+export type { Mount, MountCall } from './mount.ts'
 export { type OpenApiDocument, type OpenApiSpec, openapiDocument } from './openapi.ts'
 export type { HttpOptions } from './options.ts'
 export { type ListSpec, type Page, PageOf, type PageRequest, type SortOf } from './pagination.ts'

@@ -99,6 +99,11 @@ export class Limits {
     return policy
   }
 
+  /** A policy by its own name, for what is no operation. */
+  named(name: string, rateLimit: RateLimit): Policy {
+    return this.#limiter.policy(name, rateLimit)
+  }
+
   /** Takes for a caller with credentials, who has `own` for this operation. */
   takeKnown(principal: Principal, own: Policy | null): Answer | Promise<Answer> {
     const { limitKey, rateLimit, tenant } = principal

@@ -14,6 +14,8 @@ declare module 'fastify' {
     operationId?: string
     permission?: string | null
     textBody?: boolean
+    /** What answers is a {@link Mount}. */
+    mount?: boolean
     /** See {@link RouteSpec.waits}. */
     waits?: boolean
   }

@@ -105,5 +105,6 @@ export class Upgrades {
 /** What a caller showed: the headers that schemes look at, and nothing that would keep the request in memory. */
 export function credentialsOf({ headers, ip }: FastifyRequest): Credentials {
   const { authorization, 'x-api-key': key } = headers
-  return { ip, headers: { ...(authorization !== undefined && { authorization }), ...(key && { 'x-api-key': key }) } }
+  const shown = { ...(authorization !== undefined && { authorization }), ...(key && { 'x-api-key': key }) }
+  return { ip, headers: shown, again: true }
 }

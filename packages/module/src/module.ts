@@ -5,7 +5,7 @@
  */
 import type { Cache } from '@stoa/cache'
 import type { Database, MigrationSet } from '@stoa/db'
-import type { Route } from '@stoa/http'
+import type { AuthScheme, Mount, Route } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type Clock, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
 import type { JobDefinition, Queue } from '@stoa/queue'
@@ -46,8 +46,11 @@ export interface Columns {
    * `stoa doctor` warns of it.
    */
   readonly health: Pick<Health, 'add'>
-  /** For a route of the room's own that answers with the events of channels. */
-  readonly realtime: Pick<Realtime, 'stream'>
+  /**
+   * For a route of the room's own that answers with the events of channels; and to be told (`actorChanged`) of an actor
+   * who was changed or lost its credentials, by a room that brings schemes.
+   */
+  readonly realtime: Pick<Realtime, 'stream' | 'actorChanged'>
   /**
    * Where the world reaches this program, without a slash at the end: `https://stoa.example.org`. Known once the server
    * listens.
@@ -60,6 +63,10 @@ export interface Columns {
 /** A room that is open. */
 export interface Room extends AsyncDisposable {
   readonly routes: readonly Route[]
+  /** What answers below paths of its own, beside the routes and past the API's document. Default: nothing. */
+  readonly mounts?: readonly Mount[]
+  /** Ways of proving who is asking, for every route of the program; asked after those of the ground. Default: none. */
+  readonly schemes?: readonly AuthScheme[]
   /**
    * Its kinds of jobs. They are run while the room is open, in each process that works. Names begin with what the room
    * calls its things: `links.import`. Default: none.
