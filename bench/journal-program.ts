@@ -50,7 +50,7 @@ const dataOf = (n: number) => ({ n, code: 'q7Xk2Pd', target: `https://example.or
 
 function someone(): Ctx {
   const base = systemCtx(deps, 'bench')
-  return tenantCtx(base, { id: newId(), slug: 'acme', schema: 'stoa_pool' }, { actor: { type: 'user', id: newId() } })
+  return tenantCtx(base, { id: newId(), slug: 'acme', schema: 'stoa_pool' }, { actor: { type: 'person', id: newId() } })
 }
 
 async function journalContender(url: string): Promise<Contender> {

@@ -52,7 +52,7 @@ async function stoa({ databaseUrl, redisUrl, tenantId }: Opening): Promise<Conte
   const journal = createJournal({ events: [happened] }, { db, hints, ...deps })
   const tenant = { id: tenantId, slug: 'bench', schema: 'stoa_pool' }
   const principal: Principal = {
-    actor: { type: 'user', id: newId() },
+    actor: { type: 'person', id: newId() },
     tenant,
     permissions: new Set(['*']),
     limitKey: 'b',

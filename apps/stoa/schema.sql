@@ -269,6 +269,17 @@ create table stoa.journal_readers (
 alter table stoa.journal_readers add constraint journal_readers_pkey PRIMARY KEY (name);
 grant delete, insert, select, update on stoa.journal_readers to stoa_system;
 
+create table stoa.known_devices (
+  person_id uuid not null,
+  token_hash bytea not null,
+  seen_at timestamp with time zone not null,
+  created_at timestamp with time zone not null
+);
+alter table stoa.known_devices add constraint known_devices_pkey PRIMARY KEY (person_id, token_hash);
+alter table stoa.known_devices add constraint known_devices_person_id_fkey FOREIGN KEY (person_id) REFERENCES stoa.people(id) ON DELETE CASCADE;
+CREATE INDEX known_devices_by_use ON stoa.known_devices USING btree (seen_at);
+grant delete, insert, select, update on stoa.known_devices to stoa_system;
+
 create table stoa.link_codes (
   host text collate "C" not null,
   code text collate "C" not null,
@@ -391,6 +402,29 @@ create policy tenant_rows on stoa.mail_suppressions to stoa_app using ((tenant_i
 grant delete, insert, select, update on stoa.mail_suppressions to stoa_app;
 grant delete, insert, select, update on stoa.mail_suppressions to stoa_system;
 
+create table stoa.memberships (
+  tenant_id uuid not null,
+  person_id uuid not null,
+  role_names text[] not null,
+  status text not null,
+  version integer not null,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null
+);
+alter table stoa.memberships add constraint memberships_pkey PRIMARY KEY (tenant_id, person_id);
+alter table stoa.memberships add constraint memberships_role_names_check CHECK ((cardinality(role_names) <= 50));
+alter table stoa.memberships add constraint memberships_status_check CHECK ((status = ANY (ARRAY['active'::text, 'suspended'::text])));
+alter table stoa.memberships add constraint memberships_version_check CHECK ((version >= 1));
+alter table stoa.memberships add constraint memberships_person_id_fkey FOREIGN KEY (person_id) REFERENCES stoa.people(id) ON DELETE CASCADE;
+CREATE INDEX memberships_by_person ON stoa.memberships USING btree (person_id);
+alter table stoa.memberships enable row level security;
+alter table stoa.memberships force row level security;
+create policy system_rows on stoa.memberships to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.memberships to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.memberships to stoa_app;
+grant delete, insert, select, update on stoa.memberships to stoa_system;
+
 create table stoa.migrations (
   schema text not null,
   owner text not null,
@@ -403,6 +437,59 @@ create table stoa.migrations (
 alter table stoa.migrations add constraint migrations_pkey PRIMARY KEY (schema, owner, name);
 alter table stoa.migrations add constraint migrations_schema_fkey FOREIGN KEY (schema) REFERENCES stoa.placements(schema);
 
+create table stoa.one_time_tokens (
+  token_hash bytea not null,
+  purpose text not null,
+  person_id uuid,
+  email text collate "C",
+  data jsonb default '{}'::jsonb not null,
+  expires_at timestamp with time zone not null,
+  created_at timestamp with time zone not null
+);
+alter table stoa.one_time_tokens add constraint one_time_tokens_pkey PRIMARY KEY (token_hash);
+alter table stoa.one_time_tokens add constraint one_time_tokens_purpose_check CHECK ((char_length(purpose) <= 40));
+alter table stoa.one_time_tokens add constraint one_time_tokens_person_id_fkey FOREIGN KEY (person_id) REFERENCES stoa.people(id) ON DELETE CASCADE;
+CREATE INDEX one_time_tokens_by_email ON stoa.one_time_tokens USING btree (email, purpose);
+CREATE INDEX one_time_tokens_by_end ON stoa.one_time_tokens USING btree (expires_at);
+CREATE INDEX one_time_tokens_by_person ON stoa.one_time_tokens USING btree (person_id);
+grant delete, insert, select, update on stoa.one_time_tokens to stoa_system;
+
+create table stoa.passwords (
+  person_id uuid not null,
+  hash text not null,
+  set_at timestamp with time zone not null
+);
+alter table stoa.passwords add constraint passwords_pkey PRIMARY KEY (person_id);
+alter table stoa.passwords add constraint passwords_hash_check CHECK ((char_length(hash) <= 500));
+alter table stoa.passwords add constraint passwords_person_id_fkey FOREIGN KEY (person_id) REFERENCES stoa.people(id) ON DELETE CASCADE;
+grant delete, insert, select, update on stoa.passwords to stoa_system;
+
+create table stoa.people (
+  id uuid not null,
+  email text collate "C" not null,
+  email_verified_at timestamp with time zone,
+  name text not null,
+  locale text not null,
+  suspended_at timestamp with time zone,
+  version integer not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null
+);
+alter table stoa.people add constraint people_pkey PRIMARY KEY (id);
+alter table stoa.people add constraint people_email_key UNIQUE (email);
+alter table stoa.people add constraint people_email_check CHECK ((char_length(email) <= 254));
+alter table stoa.people add constraint people_locale_check CHECK ((char_length(locale) <= 35));
+alter table stoa.people add constraint people_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)));
+alter table stoa.people add constraint people_version_check CHECK ((version >= 1));
+alter table stoa.people enable row level security;
+alter table stoa.people force row level security;
+create policy members on stoa.people for select to stoa_app using ((id IN ( SELECT memberships.person_id
+   FROM stoa.memberships
+  WHERE (memberships.tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)))));
+create policy system_rows on stoa.people to stoa_system using (true) with check (true);
+grant select on stoa.people to stoa_app;
+grant delete, insert, select, update on stoa.people to stoa_system;
+
 create table stoa.placements (
   schema text not null,
   scope text not null,
@@ -410,6 +497,52 @@ create table stoa.placements (
 );
 alter table stoa.placements add constraint placements_pkey PRIMARY KEY (schema);
 alter table stoa.placements add constraint placements_scope_check CHECK ((scope = ANY (ARRAY['shared'::text, 'tenant'::text])));
+
+create table stoa.sessions (
+  id uuid not null,
+  token_hash bytea not null,
+  person_id uuid not null,
+  name text,
+  device text not null,
+  address_prefix text not null,
+  amr text[] not null,
+  acr text not null,
+  auth_time timestamp with time zone not null,
+  idle_seconds integer not null,
+  ends_at timestamp with time zone not null,
+  seen_at timestamp with time zone not null,
+  created_at timestamp with time zone not null
+);
+alter table stoa.sessions add constraint sessions_pkey PRIMARY KEY (id);
+alter table stoa.sessions add constraint sessions_token_hash_key UNIQUE (token_hash);
+alter table stoa.sessions add constraint sessions_idle_seconds_check CHECK ((idle_seconds >= 1));
+alter table stoa.sessions add constraint sessions_name_check CHECK ((char_length(name) <= 100));
+alter table stoa.sessions add constraint sessions_person_id_fkey FOREIGN KEY (person_id) REFERENCES stoa.people(id) ON DELETE CASCADE;
+CREATE INDEX sessions_by_end ON stoa.sessions USING btree (ends_at);
+CREATE INDEX sessions_by_person ON stoa.sessions USING btree (person_id);
+grant delete, insert, select, update on stoa.sessions to stoa_system;
+
+create table stoa.sign_in_settings (
+  tenant_id uuid not null,
+  registration text not null,
+  display_name text,
+  color text,
+  logo_url text,
+  version integer not null,
+  updated_at timestamp with time zone not null
+);
+alter table stoa.sign_in_settings add constraint sign_in_settings_pkey PRIMARY KEY (tenant_id);
+alter table stoa.sign_in_settings add constraint sign_in_settings_color_check CHECK ((color ~ '^#[0-9a-f]{6}$'::text));
+alter table stoa.sign_in_settings add constraint sign_in_settings_display_name_check CHECK (((char_length(display_name) >= 1) AND (char_length(display_name) <= 100)));
+alter table stoa.sign_in_settings add constraint sign_in_settings_logo_url_check CHECK ((char_length(logo_url) <= 1000));
+alter table stoa.sign_in_settings add constraint sign_in_settings_registration_check CHECK ((registration = ANY (ARRAY['closed'::text, 'open'::text])));
+alter table stoa.sign_in_settings add constraint sign_in_settings_version_check CHECK ((version >= 1));
+alter table stoa.sign_in_settings enable row level security;
+alter table stoa.sign_in_settings force row level security;
+create policy system_rows on stoa.sign_in_settings to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.sign_in_settings to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.sign_in_settings to stoa_app;
+grant select on stoa.sign_in_settings to stoa_system;
 
 create table stoa.tenants (
   id uuid not null,

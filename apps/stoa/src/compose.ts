@@ -173,7 +173,7 @@ export async function compose(
   const realtime = await openRealtime(config, { ...own, ...limits, apiKeys, schemes, metrics, health }, resources)
   let url = config.publicUrl ?? ''
   const rooms = await openRooms(resources, (module) =>
-    roomColumns(module, config, { ...own, cache, queue, realtime, metrics, health }, () => url),
+    roomColumns(module, config, { ...own, ...limits, cache, queue, realtime, metrics, health }, () => url),
   )
   for (const { jobs = [], schemes: brought = [] } of rooms) {
     queue.define(...jobs)

@@ -4,6 +4,7 @@
  */
 import { groundMigrations, type MigrationSet, migrationErrors, tenantErrors } from '@stoa/db'
 import { apiKeyErrors, httpEvents, httpMigrations, httpPermissions, protocolErrors } from '@stoa/http'
+import { identityModule } from '@stoa/identity'
 import { jobsModule } from '@stoa/jobs'
 import { type EventDefinition, journalErrors, journalMigrations, journalPermissions } from '@stoa/journal'
 import { type ErrorSpec, errors } from '@stoa/kernel'
@@ -16,7 +17,7 @@ import { secretErrors } from './config/secrets.ts'
 import { stoaMigrations } from './migrations/index.ts'
 
 /** The rooms. */
-export const modules: readonly Module[] = [linksModule, jobsModule, mailModule]
+export const modules: readonly Module[] = [identityModule, linksModule, jobsModule, mailModule]
 
 /** Every migration, in the order in which they run. */
 export const migrationSets: readonly MigrationSet[] = [

@@ -62,7 +62,7 @@ class Scheme implements AuthScheme {
     const [actor = '', list = ''] = token.split('|')
     if (this.revoked.has(actor)) throw new StoaError(errors.unauthenticated)
     return {
-      actor: { type: 'user', id: actor },
+      actor: { type: 'person', id: actor },
       tenant,
       permissions: new Set(list.split(',')),
       limitKey: `test:${actor}`,

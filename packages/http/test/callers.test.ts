@@ -50,7 +50,7 @@ const scheme: AuthScheme = {
     const name = headers.authorization?.slice(7)
     if (name === undefined) return null
     return {
-      ...{ actor: { type: 'user', id: name }, tenant, permissions: new Set(['*']), limitKey: name },
+      ...{ actor: { type: 'person', id: name }, tenant, permissions: new Set(['*']), limitKey: name },
       ...(name === 'big' && { rateLimit: BIG }),
     }
   },

@@ -110,13 +110,15 @@ function checkedFilter(filter: AuditFilter): number {
       reject(name, 'must be a time of the years 1 to 9999')
   }
   const { actorType, limit = 20 } = filter
-  if (actorType !== undefined && !['anonymous', 'apiKey', 'user', 'system'].includes(actorType)) {
-    reject('actorType', 'must be anonymous, apiKey, user or system')
+  if (actorType !== undefined && !ACTOR_TYPES.includes(actorType)) {
+    reject('actorType', `must be one of ${ACTOR_TYPES.join(', ')}`)
   }
   if (!Number.isInteger(limit) || limit < 1 || limit > 100) reject('limit', 'must be a whole number from 1 to 100')
   if (fields.length > 0) throw new StoaError(errors.validation_failed, { fields })
   return limit
 }
+
+const ACTOR_TYPES: readonly Actor['type'][] = ['anonymous', 'apiKey', 'person', 'client', 'serviceAccount', 'system']
 
 function isText(value: string, maxLength: number): boolean {
   return value.length >= 1 && value.length <= maxLength && value.isWellFormed() && !value.includes('\0')

@@ -26,7 +26,7 @@ update stoa.journal_readers set position_xid = (position_xid::text::bigint + ${F
 const restoredRows = (places: readonly string[]) => `
 insert into stoa.events_default (tenant_id, xid, id, at, version, type, subjects, data, actor_type, actor_id, request_id)
 select gen_random_uuid(), split_part(place, '.', 1)::xid8, split_part(place, '.', 2)::bigint, now(), 1, 'test.noted', '{note:1}',
-  jsonb_build_object('n', n), 'user', 'u', 'r'
+  jsonb_build_object('n', n), 'person', 'u', 'r'
 from unnest(array[${places.map((place) => `'${place}'`).join()}]) with ordinality as rows (place, n);
 select setval('stoa.events_id_seq', ${Math.max(...places.map((place) => Number(place.split('.')[1])))})`
 

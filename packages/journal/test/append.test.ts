@@ -12,7 +12,7 @@ for (const engine of engines) {
       await using bench = await setup(engine)
       const at = Date.parse('2026-11-20T10:00:00.123Z')
       const clock = { ...bench.ctx.clock, now: () => at }
-      const ctx = { ...bench.ctx, actor: { type: 'user', id: 'u-1' } as const, traceId: 'f'.repeat(32), clock }
+      const ctx = { ...bench.ctx, actor: { type: 'person', id: 'u-1' } as const, traceId: 'f'.repeat(32), clock }
       const data = { n: 1, text: `quote ' " \\ and ${'ü😀'} and \u0001` }
       await bench.db.transaction(ctx, async (tx) =>
         bench.journal.append(ctx, tx, noted.of(data, ['note:1', 'user:{"a,b"}'])),
@@ -27,7 +27,7 @@ for (const engine of engines) {
         version: 1,
         subjects: ['note:1', 'user:{"a,b"}'],
         data,
-        actor: { type: 'user', id: 'u-1' },
+        actor: { type: 'person', id: 'u-1' },
         requestId: ctx.requestId,
         traceId: 'f'.repeat(32),
         at: new Date(at),
@@ -107,7 +107,7 @@ for (const engine of engines) {
       assert.equal((await bench.db.read(other, (tx) => tx.one(count()))).n, 0)
       const foreign = statement<[tenant: string], never>(
         `insert into stoa.events (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id)
-         values ($1, now(), 1, 'test.noted', '{note:1}', '{}', 'user', 'u', 'r')`,
+         values ($1, now(), 1, 'test.noted', '{note:1}', '{}', 'person', 'u', 'r')`,
       )
       const forged = bench.db.transaction(other, (tx) => tx.run(foreign(bench.ctx.tenant.id)))
       await assert.rejects(forged, /row-level security/)
@@ -130,9 +130,9 @@ for (const engine of engines) {
         'truncate stoa.events',
         'select * from stoa.events_default',
         `insert into stoa.events (tenant_id, id, at, version, type, subjects, data, actor_type, actor_id, request_id)
-         values (current_setting('stoa.tenant')::uuid, 1, now(), 1, 'a.b', '{note:1}', '{}', 'user', 'u', 'r')`,
+         values (current_setting('stoa.tenant')::uuid, 1, now(), 1, 'a.b', '{note:1}', '{}', 'person', 'u', 'r')`,
         `insert into stoa.events (tenant_id, xid, at, version, type, subjects, data, actor_type, actor_id, request_id)
-         values (current_setting('stoa.tenant')::uuid, '3', now(), 1, 'a.b', '{note:1}', '{}', 'user', 'u', 'r')`,
+         values (current_setting('stoa.tenant')::uuid, '3', now(), 1, 'a.b', '{note:1}', '{}', 'person', 'u', 'r')`,
       ]
       for (const sql of attempts) {
         const query = statement<[], never>(sql)

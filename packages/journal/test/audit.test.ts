@@ -65,7 +65,7 @@ for (const engine of engines) {
 
     it('actor, type and time narrow it down, alone and together', async () => {
       await using bench = await setup(engine, { events })
-      const ann = { type: 'user', id: 'ann' } as const
+      const ann = { type: 'person', id: 'ann' } as const
       const key = { type: 'apiKey', id: 'ann' } as const
       await write(
         bench,
@@ -77,10 +77,10 @@ for (const engine of engines) {
       const cases: [AuditFilter, number[]][] = [
         [{}, [4, 3, 2, 1]],
         [{ actor: 'ann' }, [3, 2, 1]],
-        [{ actor: 'ann', actorType: 'user' }, [3, 1]],
+        [{ actor: 'ann', actorType: 'person' }, [3, 1]],
         [{ actorType: 'apiKey' }, [2]],
         [{ type: 'test.removed' }, [3]],
-        [{ subject: 'x:1', actor: 'ann', actorType: 'user', type: 'test.noted' }, [1]],
+        [{ subject: 'x:1', actor: 'ann', actorType: 'person', type: 'test.noted' }, [1]],
         [{ after: new Date('2026-11-02T00:00:00Z') }, [4, 3, 2]],
         [{ before: new Date('2026-11-03T00:00:00Z') }, [2, 1]],
         [{ after: new Date('2026-11-02T00:00:00Z'), before: new Date('2026-11-03T00:00:00Z') }, [2]],
@@ -113,7 +113,7 @@ for (const engine of engines) {
 
     it("a tenant's trail holds nothing of another tenant's, whatever it asks for", async () => {
       await using bench = await setup(engine, { events })
-      await write(bench, { n: 1, actor: { type: 'user', id: 'ann' }, subjects: ['x:1'] })
+      await write(bench, { n: 1, actor: { type: 'person', id: 'ann' }, subjects: ['x:1'] })
       const other = tenant('other')
       for (const filter of [{}, { subject: 'x:1' }, { actor: 'ann' }, { type: 'test.noted' }]) {
         assert.deepEqual(await trail(bench, filter, other), [])
@@ -141,7 +141,7 @@ for (const engine of engines) {
         [{ subject: 'x'.repeat(201) }, 'subject'],
         [{ actor: 'a\0b' }, 'actor'],
         [{ type: '\ud800' }, 'type'],
-        [{ actorType: 'admin' as 'user' }, 'actorType'],
+        [{ actorType: 'admin' as 'person' }, 'actorType'],
         [{ after: new Date(Number.NaN) }, 'after'],
         [{ before: new Date(8.64e15) }, 'before'],
       ]
@@ -198,7 +198,7 @@ describe('the plan of the audit trail (postgres)', () => {
       session.exec(`insert into stoa.${partition} (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id)
         select case when n % 2 = 0 then '${bench.ctx.tenant.id}'::uuid else md5((n % 20)::text)::uuid end,
           date_trunc('month', now(), 'UTC') + n * interval '1 s', 1, 'test.noted', array['x:' || n % 1000, 'y:' || n % 1000],
-          '{"n":1}', 'user', 'u' || n % 1000, 'r' from generate_series(1, 20000) n`),
+          '{"n":1}', 'person', 'u' || n % 1000, 'r' from generate_series(1, 20000) n`),
     )
     await bench.db.admin((session) => session.exec('analyze stoa.events'))
     const query = {

@@ -57,7 +57,7 @@ const system = systemCtx({ log: silentLogger, clock: systemClock }, 'example')
 const ctx = tenantCtx(
   system,
   { id: newId(), slug: 'acme', schema: 'stoa_pool' },
-  { permissions: new Set(['guestbook:*']), actor: { type: 'user', id: 'ada' } },
+  { permissions: new Set(['guestbook:*']), actor: { type: 'person', id: 'ada' } },
 )
 
 book.sign(ctx, 'Hello')

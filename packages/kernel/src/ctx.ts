@@ -13,9 +13,12 @@ export interface Tenant {
   readonly schema: string
 }
 
-/** Who is asking. `id` is the key's or the user's id; for `system` the reason; for `anonymous` the word `anonymous`. */
+/**
+ * Who is asking. `id` is that of the key, the person, the program that signed in, or the service account; for `system` the
+ * reason; for `anonymous` the word `anonymous`.
+ */
 export interface Actor {
-  readonly type: 'anonymous' | 'apiKey' | 'user' | 'system'
+  readonly type: 'anonymous' | 'apiKey' | 'person' | 'client' | 'serviceAccount' | 'system'
   readonly id: string
 }
 

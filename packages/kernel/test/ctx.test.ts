@@ -27,7 +27,7 @@ function bindingsOf(ctx: BaseCtx): object {
 
 function setup(...permissions: string[]) {
   const system = systemCtx({ log: boundLogger({}), clock: systemClock }, 'retention')
-  const ctx = tenantCtx(system, acme, { permissions: new Set(permissions), actor: { type: 'user', id: 'u1' } })
+  const ctx = tenantCtx(system, acme, { permissions: new Set(permissions), actor: { type: 'person', id: 'u1' } })
   return { system, ctx }
 }
 
@@ -46,7 +46,7 @@ describe('tenantCtx', () => {
     const { system, ctx } = setup('links:read')
     assert.equal(ctx.requestId, system.requestId)
     assert.equal(ctx.tenant, acme)
-    assert.deepEqual(ctx.actor, { type: 'user', id: 'u1' })
+    assert.deepEqual(ctx.actor, { type: 'person', id: 'u1' })
     assert.deepEqual(bindingsOf(ctx), { requestId: system.requestId, reason: 'retention', tenant: 'acme' })
   })
 

@@ -130,7 +130,7 @@ const ada: AuthScheme = {
   challenge: 'Bearer',
   authenticate: ({ headers }) =>
     headers.authorization === 'Bearer ada'
-      ? { actor: { type: 'user', id: 'ada' }, tenant, permissions: new Set(['greetings:*']), limitKey: 'ada' }
+      ? { actor: { type: 'person', id: 'ada' }, tenant, permissions: new Set(['greetings:*']), limitKey: 'ada' }
       : null,
 }
 const errors = modules.map((module) => module.errors)

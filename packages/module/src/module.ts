@@ -8,6 +8,7 @@ import type { Database, MigrationSet } from '@stoa/db'
 import type { AuthScheme, Mount, Route } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type Clock, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
+import type { Store } from '@stoa/limiter'
 import type { JobDefinition, Queue } from '@stoa/queue'
 import type { ChannelKind, Realtime } from '@stoa/realtime'
 import type { Health, Metrics } from '@stoa/telemetry'
@@ -27,6 +28,11 @@ export interface Columns {
    * asked for the work; the program runs it: see {@link Room.jobs}.
    */
   readonly queue: Omit<Queue, 'define' | 'work' | typeof Symbol.asyncDispose>
+  /**
+   * Where limits are counted, for a room with limits of its own: make a limiter of it, with policies whose names begin
+   * with what the room is called. Absent: in each process by itself.
+   */
+  readonly limitStore?: Store
   readonly clock: Clock
   /** Already bound to the room. */
   readonly log: Logger

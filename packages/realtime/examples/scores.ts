@@ -25,7 +25,7 @@ const score = (match: string, by: string) =>
   db.transaction(ctx, async (tx) => journal.append(ctx, tx, goalScored.of({ by }, [`match:${match}`])))
 
 // Everybody who says so is a fan. A program asks its API keys instead.
-const fan = { actor: { type: 'user', id: 'fan' }, tenant, permissions: new Set(['*']), limitKey: 'fan' } as const
+const fan = { actor: { type: 'person', id: 'fan' }, tenant, permissions: new Set(['*']), limitKey: 'fan' } as const
 const authenticate: AuthScheme['authenticate'] = ({ headers }) => (headers.authorization === 'Bearer fan' ? fan : null)
 const scheme: AuthScheme = {
   name: 'fan',

@@ -85,7 +85,7 @@ class TestScheme implements AuthScheme {
     if (tenant === undefined || this.revoked.has(actor)) throw new StoaError(errors.unauthenticated)
     const expiresAtMs = this.expiresAtMs.get(actor)
     return {
-      actor: { type: 'user', id: actor },
+      actor: { type: 'person', id: actor },
       tenant,
       permissions: new Set(this.permissions.get(actor) ?? list.split(',')),
       limitKey: `test:${actor}`,

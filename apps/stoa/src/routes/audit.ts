@@ -13,7 +13,7 @@ const AuditEvent = Type.Object(
     }),
     actor: Type.Object(
       {
-        type: OneOf(['anonymous', 'apiKey', 'user', 'system'], { examples: ['apiKey'] }),
+        type: OneOf(['anonymous', 'apiKey', 'person', 'client', 'serviceAccount', 'system'], { examples: ['apiKey'] }),
         id: Type.String({ examples: ['019b76da-a800-7000-8000-000000000002'] }),
       },
       { description: 'Who did it.' },

@@ -1,0 +1,14 @@
+import { defineErrors } from '@stoa/kernel'
+
+/** What identity can answer besides the errors of the ground. */
+export const identityErrors = defineErrors({
+  person_not_found: { kind: 'not_found', message: 'There is no such person.' },
+  person_exists: { kind: 'conflict', message: 'There is a person with this e-mail address already.' },
+  person_required: { kind: 'forbidden', message: 'This is for people who are signed in, and not for programs.' },
+  email_invalid: { kind: 'invalid', message: 'This is not an e-mail address that mail can be sent to.' },
+  password_refused: { kind: 'invalid', message: 'This password cannot be used.' },
+  link_spent: { kind: 'gone', message: 'This link has been used, or it is too old.' },
+  sign_in_refused: { kind: 'unauthenticated', message: 'The e-mail address or the password is wrong.' },
+  too_many_attempts: { kind: 'rate_limited', message: 'There were too many attempts. Wait a little.' },
+  session_not_found: { kind: 'not_found', message: 'There is no such session.' },
+})

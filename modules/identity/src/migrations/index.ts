@@ -1,0 +1,5 @@
+import type { MigrationSet } from '@stoa/db'
+import { people } from './0001_people.ts'
+
+/** Every migration of the room, oldest first. */
+export const identityMigrations: MigrationSet = { owner: 'identity', migrations: [people] }
