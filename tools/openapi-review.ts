@@ -100,7 +100,8 @@ function expectedProblems(method: string, { security, requestBody, 'x-waits': wa
 }
 
 function answerProblems(document: ApiDocument, method: string, operation: Operation): string[] {
-  const { responses = {} } = operation
+  const { responses = {}, 'x-media-type': dialect } = operation
+  const problem = typeof dialect === 'string' ? dialect : 'application/problem+json'
   const problems: string[] = []
   const statuses = Object.keys(responses).map(Number)
   if (!statuses.some((status) => status >= 200 && status < 400)) problems.push('no success is documented')
@@ -108,8 +109,8 @@ function answerProblems(document: ApiDocument, method: string, operation: Operat
   if (missing.length > 0) problems.push(`these problems are not documented: ${missing.join(', ')}`)
   for (const [status, answer] of Object.entries(responses)) {
     const { content } = resolved(document, answer)
-    if (Number(status) >= 400 && (content as Json | undefined)?.['application/problem+json'] === undefined)
-      problems.push(`${status} is not application/problem+json`)
+    if (Number(status) >= 400 && (content as Json | undefined)?.[problem] === undefined)
+      problems.push(`${status} is not ${problem}`)
   }
   return problems
 }

@@ -34,7 +34,9 @@ create table stoa.api_keys (
   created_by text not null,
   created_at timestamp with time zone not null,
   updated_at timestamp with time zone not null,
-  version integer not null
+  version integer not null,
+  owner_type text,
+  owner_id uuid
 );
 alter table stoa.api_keys add constraint api_keys_pkey PRIMARY KEY (tenant_id, id);
 alter table stoa.api_keys add constraint api_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES stoa.tenants(id) ON DELETE CASCADE;

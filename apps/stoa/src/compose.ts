@@ -35,7 +35,7 @@ import type { Config } from './config/config.ts'
 import type { InstallationSecret } from './config/secrets.ts'
 import { checkPort } from './free-port.ts'
 import { openSecret } from './installation.ts'
-import { errorTables, events, migrationSets, modules, permissions } from './manifest.ts'
+import { errorTables, events, leastRoles, migrationSets, modules, permissions } from './manifest.ts'
 import { databaseCheck, databaseMetrics, journalMetrics, logMetrics } from './observe.ts'
 import { openCache } from './open-cache.ts'
 import { openDatabase } from './open-database.ts'
@@ -172,12 +172,19 @@ export async function compose(
   const schemes: AuthScheme[] = [apiKeys.scheme]
   const realtime = await openRealtime(config, { ...own, ...limits, apiKeys, schemes, metrics, health }, resources)
   let url = config.publicUrl ?? ''
+  const roles = { permissions, leastRoles }
   const rooms = await openRooms(resources, (module) =>
-    roomColumns(module, config, { ...own, ...limits, cache, queue, realtime, metrics, health }, () => url),
+    roomColumns(
+      module,
+      config,
+      { ...own, ...limits, ...roles, apiKeys, cache, queue, realtime, metrics, health },
+      () => url,
+    ),
   )
-  for (const { jobs = [], schemes: brought = [] } of rooms) {
+  for (const { jobs = [], keyOwners, schemes: brought = [] } of rooms) {
     queue.define(...jobs)
     schemes.push(...brought)
+    if (keyOwners) apiKeys.boundBy(keyOwners)
   }
   const startWork = prepareWork(queue, config.work, metrics, resources)
   const maxConnections = config.http.maxConnections + config.realtime.maxConnections

@@ -10,7 +10,7 @@ import { type EventDefinition, journalErrors, journalMigrations, journalPermissi
 import { type ErrorSpec, errors } from '@stoa/kernel'
 import { linksModule } from '@stoa/links'
 import { mailModule } from '@stoa/mail-room'
-import type { Module } from '@stoa/module'
+import type { LeastRole, Module } from '@stoa/module'
 import { queueErrors, queueMigrations } from '@stoa/queue'
 import { type ChannelKind, realtimeErrors, realtimePermissions } from '@stoa/realtime'
 import { secretErrors } from './config/secrets.ts'
@@ -47,6 +47,12 @@ export const errorTables: Readonly<Record<string, Readonly<Record<string, ErrorS
 export const permissions: Readonly<Record<string, string>> = Object.assign(
   { ...httpPermissions, ...journalPermissions, ...realtimePermissions },
   ...modules.map((module) => module.permissions),
+)
+
+/** The least built-in role that has a permission, where it is another than its last word says. */
+export const leastRoles: Readonly<Record<string, LeastRole>> = Object.assign(
+  { 'apiKeys:read': 'admin', 'apiKeys:write': 'admin', 'audit:read': 'admin', 'realtime:connect': 'viewer' },
+  ...modules.map((module) => module.leastRoles ?? {}),
 )
 
 /** Every kind of channel that can be followed. */

@@ -190,6 +190,7 @@ export const apiCalls: ApiCalls = {
   },
   getApiKey: ofKey,
   updateApiKey: async (client) => ({ ...(await ofKey(client)), ...firstVersion, body: keyBody() }),
+  rotateApiKey: async (client) => ({ ...(await ofKey(client)), body: { overlapSeconds: 60 } }),
   revokeApiKey: ofKey,
   listChannels: () => ({}),
   streamEvents: async (client) => {

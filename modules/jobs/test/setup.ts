@@ -5,6 +5,7 @@ import { type AuthScheme, authenticate, createHttp, httpMigrations, type Route }
 import { createJournal, type Journal, journalMigrations, processHints } from '@stoa/journal'
 import { Resources, silentLogger, systemClock, systemCtx, type Tenant } from '@stoa/kernel'
 import { createMemoryStore } from '@stoa/limiter'
+import type { Columns } from '@stoa/module'
 import {
   cancelJob,
   createQueue,
@@ -161,7 +162,20 @@ async function openProcess(
     'realtime',
   )
   await realtime.ready
-  const columns = { db, journal, queue, realtime, ...deps, secret, metrics, health, publicUrl: () => url, config }
+  const none = { permissions: {}, leastRoles: {}, apiKeys: {} as Columns['apiKeys'] }
+  const columns = {
+    db,
+    journal,
+    queue,
+    realtime,
+    ...deps,
+    ...none,
+    secret,
+    metrics,
+    health,
+    publicUrl: () => url,
+    config,
+  }
   let url = 'http://127.0.0.1:1'
   const room = resources.use(await jobsModule.create({ ...columns, cache: {} as Cache }), 'room')
   queue.define(...(room.jobs ?? []))

@@ -6,6 +6,7 @@ import { type AuthScheme, createHttp, httpMigrations } from '@stoa/http'
 import { createJournal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
 import { type Clock, Resources, silentLogger, systemClock, systemCtx, type Tenant } from '@stoa/kernel'
 import { createMemoryStore } from '@stoa/limiter'
+import type { Columns } from '@stoa/module'
 import { createQueue, type JobDefinition, queueMigrations } from '@stoa/queue'
 import { createRealtime } from '@stoa/realtime'
 import { createHealth, createMetrics, type Health, type Metrics } from '@stoa/telemetry'
@@ -129,7 +130,7 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
     await linksModule.create({
       ...{ db, journal, cache, queue, realtime },
       ...deps,
-      ...{ secret, metrics, health, config },
+      ...{ secret, metrics, health, config, permissions: {}, leastRoles: {}, apiKeys: {} as Columns['apiKeys'] },
       publicUrl: () => url,
     }),
     'room',

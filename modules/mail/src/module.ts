@@ -10,6 +10,8 @@ export const mailModule = defineModule({
   description: 'Mail: sent by tasks, with an outbox that knows what became of it.',
   migrations: mailMigrations,
   permissions: { 'mail:send': 'Send mail.', ...mailPermissions },
+  // What was sent to others is in there, whole: links that let somebody in, too.
+  leastRoles: { 'mail:read': 'admin', 'mail:send': 'member' },
   events: mailEvents,
   channels: mailChannels,
   errors: mailErrors,

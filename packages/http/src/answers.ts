@@ -50,11 +50,15 @@ export function pathOf(url: string): string {
 
 /** Answers with a problem. */
 function sendProblem(error: StoaError, request: FastifyRequest, reply: FastifyReply): void {
-  reply.code(statusOfError(error)).header('content-type', PROBLEM_TYPE)
+  const dialect = request.routeOptions?.config?.dialect
+  reply
+    .code(statusOfError(error))
+    .header('content-type', dialect ? `${dialect.mediaType}; charset=utf-8` : PROBLEM_TYPE)
   reply.removeHeader('etag').removeHeader('location').removeHeader('x-cache')
   const retryAfter = retryAfterOf(error)
   if (retryAfter !== null) reply.header('retry-after', String(retryAfter))
-  reply.send(JSON.stringify(problemOf(error, request.id)))
+  const problem = problemOf(error, request.id)
+  reply.send(JSON.stringify(dialect ? dialect.problem(problem) : problem))
 }
 
 /** Gives the application its error handler and its handler of unknown routes. */

@@ -21,6 +21,7 @@ import { type ApiKeyLookup, apiKeysByPrefix } from './api-key-store.ts'
 import { digestOf, isToken, prefixOf, storedHash, TOKEN_START } from './api-key-token.ts'
 import { type ApiKeyUses, USE_RESOLUTION_MS } from './api-key-use.ts'
 import { type AuthScheme, bearerToken, type Credentials, type Principal } from './auth.ts'
+import { boundedBy, type KeyBounds, type KeyOwner, type KeyOwners } from './key-owners.ts'
 
 /** How long a key is believed without asking again, in milliseconds. */
 const TTL_MS = 10_000
@@ -44,6 +45,8 @@ export interface ApiKeySchemeDeps {
   /** Wrong keys by address, within {@link GUESSES}. */
   readonly guesses: Policy
   readonly uses: ApiKeyUses
+  /** null: nobody knows the owners of keys, and keys that have one are refused. */
+  readonly owners: () => KeyOwners | null
 }
 
 interface Known {
@@ -53,6 +56,8 @@ interface Known {
   readonly expiresAtMs: number
   readonly untilMs: number
   notedAtMs: number
+  /** What was left of it within the bounds of its owner, when it was last asked for. */
+  bounded: { readonly bounds: KeyBounds; readonly principal: Principal } | null
 }
 
 /** Knows callers by their API keys. */
@@ -93,7 +98,7 @@ export class ApiKeyScheme implements AuthScheme {
     }
   }
 
-  #judge(known: Known): Principal {
+  #judge(known: Known): Principal | Promise<Principal> {
     const { principal } = known
     if (principal === null) throw new StoaError(errors.unauthenticated, { message: known.refusal })
     const nowMs = this.#deps.clock.now()
@@ -102,7 +107,14 @@ export class ApiKeyScheme implements AuthScheme {
       known.notedAtMs = nowMs
       this.#deps.uses.note(principal.tenant.id, principal.actor.id, nowMs)
     }
-    return principal
+    return principal.owner === undefined ? principal : this.#bound(known, principal, principal.owner as KeyOwner)
+  }
+
+  #bound(known: Known, principal: Principal, owner: KeyOwner): Principal | Promise<Principal> {
+    const bounds = this.#deps.owners()?.boundsOf(principal.tenant, owner) ?? null
+    return bounds instanceof Promise
+      ? bounds.then((late) => within(known, principal, late))
+      : within(known, principal, bounds)
   }
 
   /**
@@ -150,13 +162,14 @@ export class ApiKeyScheme implements AuthScheme {
 function knownOf(row: ApiKeyLookup | undefined, nowMs: number): Known {
   if (row === undefined || row.revokedAt !== null) {
     const refusal = row === undefined ? undefined : 'This API key was revoked.'
-    return { principal: null, refusal, expiresAtMs: 0, untilMs: nowMs + NEGATIVE_TTL_MS, notedAtMs: 0 }
+    return { principal: null, refusal, expiresAtMs: 0, untilMs: nowMs + NEGATIVE_TTL_MS, notedAtMs: 0, bounded: null }
   }
   const principal: Principal = Object.freeze({
     actor: Object.freeze({ type: 'apiKey', id: row.id }),
     tenant: Object.freeze({ id: row.tenantId, slug: row.tenantSlug, schema: row.tenantSchema }),
     permissions: new Set(row.scopes),
     limitKey: `key:${row.id}`,
+    ...(row.ownerType !== null && row.ownerId !== null && { owner: { type: row.ownerType, id: row.ownerId } }),
     ...(row.expiresAt !== null && { expiresAtMs: row.expiresAt.getTime() }),
   })
   return {
@@ -165,7 +178,14 @@ function knownOf(row: ApiKeyLookup | undefined, nowMs: number): Known {
     expiresAtMs: row.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY,
     untilMs: nowMs + TTL_MS,
     notedAtMs: row.lastUsedAt?.getTime() ?? 0,
+    bounded: null,
   }
+}
+
+function within(known: Known, principal: Principal, bounds: KeyBounds | null): Principal {
+  if (bounds === null) throw new StoaError(errors.unauthenticated, { message: 'The owner of this API key is gone.' })
+  if (known.bounded?.bounds !== bounds) known.bounded = { bounds, principal: boundedBy(principal, bounds) }
+  return known.bounded.principal
 }
 
 function expired(): StoaError {

@@ -1,4 +1,5 @@
 import { type PreparedQuery, statement } from '@stoa/db'
+import type { KeyOwner } from './key-owners.ts'
 
 /** A key as it is stored. The hash is read by the look-up alone. */
 export interface ApiKeyRow {
@@ -9,6 +10,8 @@ export interface ApiKeyRow {
   readonly expiresAt: Date | null
   readonly revokedAt: Date | null
   readonly lastUsedAt: Date | null
+  readonly ownerType: KeyOwner['type'] | null
+  readonly ownerId: string | null
   readonly createdBy: string
   readonly createdAt: Date
   readonly updatedAt: Date
@@ -23,17 +26,19 @@ export interface ApiKeyLookup {
   readonly expiresAt: Date | null
   readonly revokedAt: Date | null
   readonly lastUsedAt: Date | null
+  readonly ownerType: KeyOwner['type'] | null
+  readonly ownerId: string | null
   readonly tenantId: string
   readonly tenantSlug: string
   readonly tenantSchema: string
 }
 
 const COLUMNS =
-  'id, prefix, name, scopes, expires_at, revoked_at, last_used_at, created_by, created_at, updated_at, version'
+  'id, prefix, name, scopes, expires_at, revoked_at, last_used_at, owner_type, owner_id, created_by, created_at, updated_at, version'
 
 /** Every key whose token begins with `prefix`, over all tenants: one, or none. Run it as the system role. */
 export const apiKeysByPrefix = statement<[prefix: string], ApiKeyLookup>(
-  `select k.id, k.hash, k.scopes, k.expires_at, k.revoked_at, k.last_used_at,
+  `select k.id, k.hash, k.scopes, k.expires_at, k.revoked_at, k.last_used_at, k.owner_type, k.owner_id,
           t.id as tenant_id, t.slug as tenant_slug, t.schema as tenant_schema
      from stoa.api_keys k join stoa.tenants t on t.id = k.tenant_id
     where k.prefix = $1 limit 2`,
@@ -51,11 +56,13 @@ export const apiKeyAdded = statement<
     expiresAt: Date | null,
     createdBy: string,
     now: Date,
+    ownerType: KeyOwner['type'] | null,
+    ownerId: string | null,
   ],
   ApiKeyRow
 >(
-  `insert into stoa.api_keys (tenant_id, id, prefix, name, hash, scopes, expires_at, created_by, created_at, updated_at, version)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, 1) returning ${COLUMNS}`,
+  `insert into stoa.api_keys (tenant_id, id, prefix, name, hash, scopes, expires_at, created_by, created_at, updated_at, version, owner_type, owner_id)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, 1, $10, $11) returning ${COLUMNS}`,
 )
 
 /** One key. */
@@ -83,18 +90,32 @@ export const apiKeyRevoked = statement<[tenantId: string, id: string, now: Date]
     where tenant_id = $1 and id = $2 and revoked_at is null returning ${COLUMNS}`,
 )
 
-type ListParameters = [tenantId: string, after: string | null, revoked: boolean | null, limit: number]
+/** Revokes all keys of an owner. */
+export const apiKeysOfOwnerRevoked = statement<[tenantId: string, ownerId: string, now: Date], ApiKeyRow>(
+  `update stoa.api_keys set revoked_at = $3, updated_at = $3, version = version + 1
+    where tenant_id = $1 and owner_id = $2 and revoked_at is null returning ${COLUMNS}`,
+)
+
+type ListParameters = [
+  tenantId: string,
+  after: string | null,
+  revoked: boolean | null,
+  ownerId: string | null,
+  limit: number,
+]
 
 // Ids are UUIDv7, so their order is the order of creation; the primary key serves both directions.
 const oldestFirst = statement<ListParameters, ApiKeyRow>(
   `select ${COLUMNS} from stoa.api_keys
     where tenant_id = $1 and ($2::uuid is null or id > $2) and ($3::boolean is null or (revoked_at is not null) = $3)
-    order by id limit $4`,
+      and ($4::uuid is null or owner_id = $4)
+    order by id limit $5`,
 )
 const newestFirst = statement<ListParameters, ApiKeyRow>(
   `select ${COLUMNS} from stoa.api_keys
     where tenant_id = $1 and ($2::uuid is null or id < $2) and ($3::boolean is null or (revoked_at is not null) = $3)
-    order by id desc limit $4`,
+      and ($4::uuid is null or owner_id = $4)
+    order by id desc limit $5`,
 )
 
 /** Keys in the order of their creation. */

@@ -17,11 +17,13 @@ import {
   apiKeyForUpdate,
   apiKeyList,
   apiKeyRevoked,
+  apiKeysOfOwnerRevoked,
 } from './api-key-store.ts'
 import { mintToken, prefixOf, storedHash } from './api-key-token.ts'
 import { ApiKeyUses } from './api-key-use.ts'
 import type { AuthScheme } from './auth.ts'
 import type { IfMatch } from './etag.ts'
+import type { KeyOwner, KeyOwners } from './key-owners.ts'
 import type { Page, PageRequest } from './pagination.ts'
 import { openLimiter } from './rate-limit.ts'
 import type { Route } from './route.ts'
@@ -54,6 +56,16 @@ export interface NewApiKey {
   readonly scopes: readonly string[]
   /** null: it does not expire. */
   readonly expiresAt: Date | null
+  /** To whom it belongs: what they may do bounds it. Default: the person who makes it, or the owner of the key that does. */
+  readonly owner?: KeyOwner
+}
+
+/** How a key is followed by another one. */
+export interface ApiKeyRotation {
+  /** For how long the old one is good beside the new one, in milliseconds; 0: it ends now. */
+  readonly overlapMs: number
+  /** When the new one ends. Default: after as long a life as the old one was given. */
+  readonly expiresAt?: Date | null | undefined
 }
 
 /** What may be changed of a key. What is absent stays. */
@@ -75,6 +87,7 @@ export class ApiKeys implements AsyncDisposable {
   readonly #uses: ApiKeyUses
   readonly #watch: AsyncDisposable
   readonly #listeners = new Set<(id: string) => void>()
+  #owners: KeyOwners | null = null
 
   constructor(deps: ApiKeysDeps) {
     this.#deps = deps
@@ -85,6 +98,7 @@ export class ApiKeys implements AsyncDisposable {
       guesses: openLimiter(deps).policy('guesses', GUESSES),
       secret: this.#secret,
       uses: this.#uses,
+      owners: () => this.#owners,
       ctx: systemCtx(deps, 'api key look-up'),
     })
     this.#watch = deps.journal.watch({ name: 'api-keys' }, (events) => {
@@ -108,6 +122,7 @@ export class ApiKeys implements AsyncDisposable {
   async create(ctx: Ctx, input: NewApiKey): Promise<{ readonly apiKey: ApiKeyRow; readonly token: string }> {
     requirePermission(ctx, 'apiKeys:write')
     const { name, scopes, expiresAt } = input
+    const owner = input.owner ?? ownerOf(ctx)
     checkScopesExist(scopes, this.#deps.permissions)
     checkScopesHeld(ctx, scopes)
     const now = ctx.clock.now()
@@ -118,7 +133,10 @@ export class ApiKeys implements AsyncDisposable {
       const by = `${ctx.actor.type}:${ctx.actor.id}`
       const hash = storedHash(this.#secret, token)
       const row = await tx.one(
-        apiKeyAdded(ctx.tenant.id, id, prefixOf(token), name, hash, scopes, expiresAt, by, new Date(now)),
+        apiKeyAdded(
+          ...([ctx.tenant.id, id, prefixOf(token), name, hash, scopes, expiresAt, by, new Date(now)] as const),
+          ...([owner?.type ?? null, owner?.id ?? null] as const),
+        ),
       )
       this.#deps.journal.append(ctx, tx, apiKeyCreated.of(eventData(row), [apiKeySubject(id)]))
       return row
@@ -137,12 +155,19 @@ export class ApiKeys implements AsyncDisposable {
   /** Keys in the order of their creation. */
   async list(
     ctx: Ctx,
-    filter: { readonly revoked?: boolean | undefined },
+    filter: { readonly revoked?: boolean | undefined; readonly ownerId?: string | undefined },
     page: PageRequest<'createdAt' | '-createdAt'>,
   ): Promise<Page<ApiKeyRow>> {
     requirePermission(ctx, 'apiKeys:read')
     const after = (page.after?.[0] ?? null) as string | null
-    const query = apiKeyList(page.sort, ctx.tenant.id, after, filter.revoked ?? null, page.limit + 1)
+    const query = apiKeyList(
+      page.sort,
+      ctx.tenant.id,
+      after,
+      filter.revoked ?? null,
+      filter.ownerId ?? null,
+      page.limit + 1,
+    )
     const rows = await this.#deps.db.read(ctx, (tx) => tx.many(query))
     return page.of(rows, (row) => [row.id])
   }
@@ -171,6 +196,36 @@ export class ApiKeys implements AsyncDisposable {
     })
   }
 
+  /**
+   * Makes a key that takes the place of another one: the same name, scopes and owner. For a while both are good. Whoever
+   * does it must hold all of its scopes.
+   *
+   * @throws StoaError `not_found`, `api_key_revoked`, `forbidden`, `validation_failed`
+   */
+  async rotate(
+    ctx: Ctx,
+    id: string,
+    { expiresAt, overlapMs }: ApiKeyRotation,
+  ): Promise<{ readonly apiKey: ApiKeyRow; readonly token: string }> {
+    requirePermission(ctx, 'apiKeys:write')
+    return this.#deps.db.transaction(ctx, async (tx) => {
+      const row = await tx.maybe(apiKeyForUpdate(ctx.tenant.id, id))
+      if (row === undefined) throw new StoaError(errors.not_found)
+      if (row.revokedAt !== null) throw new StoaError(apiKeyErrors.api_key_revoked)
+      const { name, ownerId, ownerType, scopes } = row
+      const now = ctx.clock.now()
+      const end = expiresAt === undefined ? asLongAfter(now, row) : expiresAt
+      const owner = ownerType !== null && ownerId !== null && { owner: { type: ownerType, id: ownerId } }
+      const made = await this.create(ctx, { name, scopes, expiresAt: end, ...owner })
+      const over = new Date(now + overlapMs)
+      const last = row.expiresAt !== null && row.expiresAt < over ? row.expiresAt : over
+      const changed = await tx.one(apiKeyChanged(ctx.tenant.id, id, name, scopes, last, new Date(now)))
+      this.#deps.journal.append(ctx, tx, apiKeyUpdated.of(eventData(changed), [apiKeySubject(id)]))
+      tx.afterCommit(() => this.#scheme.forget(id))
+      return made
+    })
+  }
+
   /** Revokes a key for ever; one that is revoked already stays so. @throws StoaError `not_found` */
   async revoke(ctx: Ctx, id: string): Promise<void> {
     requirePermission(ctx, 'apiKeys:write')
@@ -185,6 +240,27 @@ export class ApiKeys implements AsyncDisposable {
       this.#deps.journal.append(ctx, tx, apiKeyRevokedEvent.of({ name, prefix }, [apiKeySubject(id)]))
       tx.afterCommit(() => this.#scheme.forget(id))
     })
+  }
+
+  /**
+   * Revokes all keys of somebody who is gone. Whether the caller may is for the caller to know.
+   *
+   * @param ownerId of the person, or of the service account
+   */
+  async revokeOwned(ctx: Ctx, ownerId: string): Promise<void> {
+    await this.#deps.db.transaction(ctx, async (tx) => {
+      for (const { id, name, prefix } of await tx.many(
+        apiKeysOfOwnerRevoked(ctx.tenant.id, ownerId, new Date(ctx.clock.now())),
+      )) {
+        this.#deps.journal.append(ctx, tx, apiKeyRevokedEvent.of({ name, prefix }, [apiKeySubject(id)]))
+        tx.afterCommit(() => this.#scheme.forget(id))
+      }
+    })
+  }
+
+  /** Keys that belong to somebody are bounded by what these say. Until then they are refused. */
+  boundBy(owners: KeyOwners): void {
+    this.#owners = owners
   }
 
   /**
@@ -206,6 +282,17 @@ export class ApiKeys implements AsyncDisposable {
  */
 export function createApiKeys(deps: ApiKeysDeps): ApiKeys {
   return new ApiKeys(deps)
+}
+
+/** The end of a life as long as this key was given. */
+function asLongAfter(now: number, { createdAt, expiresAt }: ApiKeyRow): Date | null {
+  return expiresAt && new Date(now + expiresAt.getTime() - createdAt.getTime())
+}
+
+/** Whom a key belongs to that nobody is named for. */
+function ownerOf({ actor, owner = actor }: Ctx): KeyOwner | null {
+  const { id, type } = owner
+  return type === 'person' || type === 'serviceAccount' ? { type, id } : null
 }
 
 function checkEnd(expiresAt: Date | null, nowMs: number): void {

@@ -7,14 +7,14 @@
  * network, so guessing keys is as limited as anything else. It runs on callbacks: with a cached key and buckets in
  * memory, a request passes without one promise.
  */
-import { errors, requirePermission, StoaError } from '@stoa/kernel'
+import { errors, type Resource, requirePermission, StoaError } from '@stoa/kernel'
 import type { Answer, Policy } from '@stoa/limiter'
 import type { RouteMetrics } from '@stoa/telemetry'
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { type AuthScheme, authenticate, type Principal, unknownCaller } from './auth.ts'
 import { type LoadGuard, overloadedError } from './load.ts'
 import { judge, type Limits } from './rate-limit.ts'
-import type { Route } from './route.ts'
+import type { Route, RouteResource } from './route.ts'
 import type { Upgrades } from './upgrade.ts'
 
 /** What the guards of all routes share. */
@@ -69,11 +69,11 @@ export class Guard {
   }
 
   #private(route: Route, permission: string, own: Policy | null): Pass {
-    const needsMatch = route.updates === 'if-match'
+    const refused = refusalOf(route, permission)
     const admit = (principal: Principal, request: FastifyRequest, reply: FastifyReply, done: Done): void => {
       request.ctx.identify(principal)
       const answer = this.#deps.limits.takeKnown(principal, own)
-      settle(answer, reply, (refused) => done(refused ?? refusal(request, permission, needsMatch)))
+      settle(answer, reply, (limited) => done(limited ?? refused(request)))
     }
     const decide = (principal: Principal | null, request: FastifyRequest, reply: FastifyReply, done: Done): void => {
       if (principal) admit(principal, request, reply, done)
@@ -140,12 +140,19 @@ function settle(answer: Answer | Promise<Answer>, reply: FastifyReply, done: Don
   else done()
 }
 
-function refusal(request: FastifyRequest, permission: string, needsMatch: boolean): Error | undefined {
-  try {
-    requirePermission(request.ctx, permission)
-  } catch (error) {
-    return error as Error
+function refusalOf({ resource, updates }: Route, permission: string): (request: FastifyRequest) => Error | undefined {
+  const needsMatch = updates === 'if-match'
+  return (request) => {
+    try {
+      requirePermission(request.ctx, permission, resource && resourceOf(request, resource))
+    } catch (error) {
+      return error as Error
+    }
+    if (needsMatch && request.headers['if-match'] === undefined) return new StoaError(errors.precondition_required)
+    return undefined
   }
-  if (needsMatch && request.headers['if-match'] === undefined) return new StoaError(errors.precondition_required)
-  return undefined
+}
+
+function resourceOf({ params }: FastifyRequest, { kind, param }: RouteResource): Resource {
+  return { kind, id: (params as Readonly<Record<string, string>>)[param] ?? '' }
 }

@@ -2,6 +2,7 @@ export { apiKeyErrors } from './api-key-errors.ts'
 export { httpEvents } from './api-key-events.ts'
 export {
   type ApiKeyChange,
+  type ApiKeyRotation,
   ApiKeys,
   type ApiKeysDeps,
   createApiKeys,
@@ -17,6 +18,7 @@ export type { Endpoint } from './endpoints.ts'
 export { etag, type IfMatch } from './etag.ts'
 export { callerOf, EVENT_STREAM, type EventStream, openEventStream } from './event-stream.ts'
 export { Id, IdParams, Nullable, OneOf, Timestamp, TimestampInput } from './fields.ts'
+export type { KeyBounds, KeyOwner, KeyOwners } from './key-owners.ts'
 export type { Lane } from './lane.ts'
 export { httpMigrations } from './migrations/index.ts'
 export type { Mount, MountCall } from './mount.ts'
@@ -29,6 +31,7 @@ export type { UnreadForwarding } from './proxy-watch.ts'
 export type { StandardLimits } from './rate-limit.ts'
 export {
   type ContentSchema,
+  type Dialect,
   defineRoute,
   type RateLimit,
   type ResponseBody,
@@ -36,7 +39,9 @@ export {
   type RouteMethod,
   type RouteReply,
   type RouteRequest,
+  type RouteResource,
   type RouteSchemas,
   type RouteSpec,
 } from './route.ts'
+export { checkScopesExist, SCOPE_PATTERN } from './scopes.ts'
 export type { Caller, UpgradedConnection } from './upgrade.ts'

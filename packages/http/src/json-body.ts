@@ -80,10 +80,17 @@ export function useJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
-    if (bytes.length === 0) return done(null, undefined)
-    const flaw = flawOf(bytes)
-    if (flaw) return done(flaw)
-    readText(parse, request, bytes.toString('utf8'), done)
+    readJson(parse, request, bytes, done)
+    return undefined
+  })
+  // Of another standard, where a route speaks as it does.
+  app.addContentTypeParser<Buffer>(/^application\/[a-z.]+\+json\b/, { parseAs: 'buffer' }, (request, bytes, done) => {
+    const { dialect } = request.routeOptions.config
+    const [mediaType = ''] = (request.headers['content-type'] ?? '').split(';')
+    if (mediaType.trim().toLowerCase() !== dialect?.mediaType) {
+      return done(new StoaError(errors.unsupported_media_type))
+    }
+    readJson(parse, request, bytes, done)
     return undefined
   })
   app.addContentTypeParser<Buffer>('text/plain', { parseAs: 'buffer' }, (request, bytes, done) => {
@@ -105,13 +112,15 @@ function flawOf(bytes: Buffer): StoaError | null {
 }
 
 type Done = (error: Error | null, body?: unknown) => void
+type Parse = ReturnType<FastifyInstance['getDefaultJsonParser']>
 
-function readText(
-  parse: ReturnType<FastifyInstance['getDefaultJsonParser']>,
-  request: FastifyRequest,
-  text: string,
-  done: Done,
-): void {
+function readJson(parse: Parse, request: FastifyRequest, bytes: Buffer, done: Done): void {
+  const flaw = bytes.length === 0 ? null : flawOf(bytes)
+  if (flaw || bytes.length === 0) done(flaw, undefined)
+  else readText(parse, request, bytes.toString('utf8'), done)
+}
+
+function readText(parse: Parse, request: FastifyRequest, text: string, done: Done): void {
   if (!text.includes('\\u')) {
     parse(request, text, done)
     return

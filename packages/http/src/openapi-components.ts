@@ -3,8 +3,8 @@
  */
 import { STATUS_CODES } from 'node:http'
 import { type ErrorSpec, StoaError } from '@stoa/kernel'
-import { titleOf } from './problem.ts'
-import { isTransactional, type Route } from './route.ts'
+import { type Problem, titleOf } from './problem.ts'
+import { type Dialect, isTransactional, type Route } from './route.ts'
 
 /** JSON. */
 export type JsonObject = Record<string, unknown>
@@ -141,7 +141,7 @@ export function successHeaders(route: Route, status: number): JsonObject {
 }
 
 /** The response for these errors of one status. */
-export function problemResponse(status: number, specs: readonly ErrorSpec[]) {
+export function problemResponse(status: number, specs: readonly ErrorSpec[], dialect?: Dialect) {
   const names: HeaderName[] = [['X-Request-Id', 'RequestId']]
   if (specs.some((spec) => new StoaError(spec).retryable)) names.push(['Retry-After', 'RetryAfter'])
   if (status === 429) names.push(['RateLimit', 'RateLimit'], ['RateLimit-Policy', 'RateLimitPolicy'])
@@ -151,20 +151,28 @@ export function problemResponse(status: number, specs: readonly ErrorSpec[]) {
       specs.map(({ code, message }) => `\`${code}\`: ${message}`).join('\n\n') ||
       (STATUS_CODES[status] ?? 'A problem.'),
     headers: references(names),
-    content: {
-      'application/problem+json': {
-        schema: { allOf: [{ $ref: '#/components/schemas/Problem' }, enumerated] },
-        examples: Object.fromEntries(specs.map((spec) => [spec.code, { value: example(spec, status) }])),
-      },
-    },
+    content: dialect
+      ? problemIn(dialect, specs, status)
+      : {
+          'application/problem+json': {
+            schema: { allOf: [{ $ref: '#/components/schemas/Problem' }, enumerated] },
+            examples: Object.fromEntries(specs.map((spec) => [spec.code, { value: example(spec, status) }])),
+          },
+        },
   }
+}
+
+/** As another standard says it. */
+function problemIn({ mediaType, problem, problemSchema }: Dialect, specs: readonly ErrorSpec[], status: number) {
+  const examples = Object.fromEntries(specs.map((spec) => [spec.code, { value: problem(example(spec, status)) }]))
+  return { [mediaType]: { schema: JSON.parse(JSON.stringify(problemSchema)) as JsonObject, examples } }
 }
 
 function references(names: readonly HeaderName[]): JsonObject {
   return Object.fromEntries(names.map(([header, name]) => [header, { $ref: `#/components/headers/${name}` }]))
 }
 
-function example({ code, message }: ErrorSpec, status: number): JsonObject {
+function example({ code, message }: ErrorSpec, status: number): Problem {
   return {
     type: `urn:stoa:error:${code}`,
     title: titleOf(code),

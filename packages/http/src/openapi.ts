@@ -22,7 +22,7 @@ import { resolveHttpOptions } from './options.ts'
 import { statusOfError } from './problem.ts'
 import { protocolErrors } from './protocol-errors.ts'
 import { type StandardLimits, shownLimits } from './rate-limit.ts'
-import { isMutating, isTransactional, type Route, successStatuses } from './route.ts'
+import { type Dialect, isMutating, isTransactional, type Route, successStatuses } from './route.ts'
 import { fastifySchema } from './serving.ts'
 
 /** What a document is made of. */
@@ -130,6 +130,8 @@ function complete(
   operation.security = route.permission === null ? [] : schemes.map(({ name }) => ({ [name]: [] }))
   if (route.permission !== null) operation['x-permission'] = route.permission
   if (route.waits) operation['x-waits'] = true
+  if (route.resource) operation['x-resource'] = { kind: route.resource.kind, parameter: route.resource.param }
+  if (route.dialect) operation['x-media-type'] = route.dialect.mediaType
   operation['x-rate-limit'] = shownLimits(route, limits)
   const parameters = ((operation.parameters ?? []) as JsonObject[]).map(optionalWithDefault)
   if (isTransactional(route)) parameters.push(parameter('IdempotencyKey'))
@@ -145,13 +147,23 @@ function complete(
   }
   if (conditional) responses[304] ??= notModified(route)
   for (const [status, specs] of problemsOf(route, codes)) {
-    const { headers, content, description } = problemResponse(status, specs)
+    const { headers, content, description } = problemResponse(status, specs, route.dialect)
     const own = responses[status]
     const both = { ...(own?.content as JsonObject | undefined), ...content }
     responses[status] = { description: own?.description ?? description, headers, content: both }
   }
   exemplify(operation.requestBody as JsonObject | undefined, route.schema.body)
   for (const status of successStatuses(route)) exemplify(responses[status], route.schema.response[status])
+  if (route.dialect === undefined) return
+  for (const holder of [operation.requestBody as JsonObject | undefined, ...Object.values(responses)]) {
+    speak(holder, route.dialect)
+  }
+}
+
+/** What is JSON elsewhere has the media type of the other standard. */
+function speak(holder: JsonObject | undefined, { mediaType }: Dialect): void {
+  const { 'application/json': json, ...others } = (holder?.content ?? {}) as Record<string, JsonObject>
+  if (holder && json) holder.content = { [mediaType]: json, ...others }
 }
 
 /** Gives a JSON body its example. */

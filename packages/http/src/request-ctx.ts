@@ -4,7 +4,7 @@
  * copy of the context keeps it.
  */
 import type { ServerResponse } from 'node:http'
-import type { Actor, BaseCtx, Clock, Ctx, Logger, Tenant } from '@stoa/kernel'
+import type { Actor, BaseCtx, Clock, Ctx, Logger, ResourceGrants, Tenant } from '@stoa/kernel'
 import type { Principal } from './auth.ts'
 
 const ANONYMOUS: Actor = Object.freeze({ type: 'anonymous', id: 'anonymous' })
@@ -55,7 +55,9 @@ class LazyLogger implements Logger {
 /** The context of a request; inside a tenant once the guard has let it pass. */
 export class RequestCtx implements BaseCtx {
   actor: Actor = ANONYMOUS
+  owner: Actor | undefined = undefined
   permissions: ReadonlySet<string> = NO_PERMISSIONS
+  grants: ResourceGrants | undefined = undefined
   tenant: Tenant | undefined = undefined
   /** Who is asking, as a scheme knows them; null for nobody known. */
   principal: Principal | null = null
@@ -85,6 +87,8 @@ export class RequestCtx implements BaseCtx {
     this.actor = principal.actor
     this.tenant = principal.tenant
     this.permissions = principal.permissions
+    this.grants = principal.grants
+    this.owner = principal.owner
     this.principal = principal
   }
 }

@@ -8,6 +8,7 @@ import { IfMatch } from './etag.ts'
 import type { RouteMeter } from './guard.ts'
 import { type PageRequest, pageRequest } from './pagination.ts'
 import type { RequestCtx } from './request-ctx.ts'
+import type { Dialect } from './route.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -16,6 +17,7 @@ declare module 'fastify' {
     textBody?: boolean
     /** What answers is a {@link Mount}. */
     mount?: boolean
+    dialect?: Dialect
     /** See {@link RouteSpec.waits}. */
     waits?: boolean
   }

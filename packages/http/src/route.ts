@@ -9,6 +9,7 @@ import type { Static, TSchema } from 'typebox'
 import type { IfMatch } from './etag.ts'
 import type { Lane } from './lane.ts'
 import type { ListSpec, PageRequest, SortOf } from './pagination.ts'
+import type { Problem } from './problem.ts'
 import type { UpgradedConnection } from './upgrade.ts'
 
 /**
@@ -81,6 +82,26 @@ export interface RouteReply {
   type(mediaType: string): unknown
 }
 
+/** The one thing that a route is about. */
+export interface RouteResource {
+  /** What kind of thing, as the subjects of events name it: `link`. */
+  readonly kind: string
+  /** The parameter of the path that has its id. */
+  readonly param: string
+}
+
+/**
+ * How another standard speaks: its media type both ways, and its refusals. What it takes comes as plain JSON too.
+ */
+export interface Dialect {
+  /** Such as `application/scim+json`. */
+  readonly mediaType: string
+  /** The schema of a refusal, for the document. Its title names it there. */
+  readonly problemSchema: TSchema
+  /** The body of a refusal. @param problem as it would leave by RFC 9457 */
+  problem(problem: Problem): object
+}
+
 /** The declaration of a route, as {@link defineRoute} takes it. */
 export interface RouteSpec<
   S extends RouteSchemas,
@@ -103,6 +124,13 @@ export interface RouteSpec<
    * mutating handler gets neither a transaction nor an idempotency key.
    */
   readonly permission: P
+  /**
+   * What the route is about: whoever was granted the permission on this one thing passes too. The verb then asks for
+   * both: `requirePermission(ctx, 'links:read', { kind: 'link', id })`. Default: the permission is needed for all.
+   */
+  readonly resource?: RouteResource
+  /** Speaks as another standard does. Default: JSON, and problem+json. */
+  readonly dialect?: Dialect
   /**
    * A bucket of its own for each caller of this operation, beside the tenant's. Default: the bucket that all operations
    * share.
@@ -164,6 +192,8 @@ export interface Route {
   readonly summary: string
   readonly description?: string
   readonly permission: string | null
+  readonly resource?: RouteResource
+  readonly dialect?: Dialect
   readonly rateLimit?: RateLimit
   readonly bodyLimitBytes?: number
   readonly textBody?: boolean
@@ -219,6 +249,10 @@ function flawOf(route: Route): string | null {
   if (!URL_PATH.test(route.url)) return 'url is not a path of plain segments and :parameters'
   if (route.permission !== null && !PERMISSION.test(route.permission)) {
     return `permission '${route.permission}' is not of the form 'links:write'`
+  }
+  if (route.resource && route.permission === null) return 'who needs no permission needs none on a resource'
+  if (route.resource && !route.url.split('/').includes(`:${route.resource.param}`)) {
+    return `its path has no ':${route.resource.param}' for the resource`
   }
   if (route.tags.length === 0) return 'tags are missing'
   if (route.method === 'GET' && route.schema.body !== undefined) return 'a GET has no body'

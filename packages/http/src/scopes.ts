@@ -10,13 +10,18 @@ export const SCOPE_PATTERN = '^(\\*|[a-z][a-zA-Z0-9-]*(:[a-z][a-zA-Z0-9]*)*:(\\*
 /**
  * Passes when every scope names a permission that exists.
  *
+ * @param pointer where they stand in the request
  * @throws StoaError `validation_failed`, with a pointer to each scope that does not
  */
-export function checkScopesExist(scopes: readonly string[], permissions: readonly string[]): void {
+export function checkScopesExist(
+  scopes: readonly string[],
+  permissions: readonly string[],
+  pointer = '/body/scopes',
+): void {
   const fields = scopes.flatMap((scope, index): FieldError[] => {
     if (exists(scope, permissions)) return []
     const message = `is not a permission of this installation${didYouMean(scope, permissions)}`
-    return [{ pointer: `/body/scopes/${index}`, code: 'unknown_permission', message }]
+    return [{ pointer: `${pointer}/${index}`, code: 'unknown_permission', message }]
   })
   if (fields.length > 0) throw new StoaError(errors.validation_failed, { fields })
 }

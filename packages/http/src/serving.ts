@@ -80,8 +80,10 @@ function upgradingHandler(route: Route, { load, upgrades }: ServingDeps): RouteH
 
 function readingHandler(route: Route, load: Running): RouteHandlerMethod {
   const status = successStatuses(route)[0] ?? 200
+  const type = route.dialect && typeOf(route)
   return function read(request, reply) {
     if (status !== 200) reply.code(status)
+    if (type !== undefined) reply.type(type)
     if (route.schema.body === undefined) refuseBody(request)
     load.running += 1
     let value: unknown
@@ -135,10 +137,11 @@ function mutatingHandler(
   { caughtUp, load }: Pick<ServingDeps, 'caughtUp' | 'load'>,
 ): RouteHandlerMethod {
   const status = successStatuses(route)[0] ?? 200
+  const type = typeOf(route)
   const carryOut = async (ctx: BaseCtx, request: FastifyRequest, reply: FastifyReply): Promise<Answer> => {
     const staged = new StagedReply(status)
     const value = await route.handler(ctx, request, staged)
-    return answerOf(staged, value, reply)
+    return answerOf(staged, value, reply, type)
   }
   return async function mutate(request, reply) {
     if (route.schema.body === undefined) refuseBody(request)
@@ -173,14 +176,18 @@ function mutatingHandler(
   }
 }
 
-function answerOf({ status, headers }: StagedReply, value: unknown, reply: FastifyReply): Answer {
+function typeOf({ dialect }: Route): string {
+  return dialect ? `${dialect.mediaType}; charset=utf-8` : JSON_TYPE
+}
+
+function answerOf({ status, headers }: StagedReply, value: unknown, reply: FastifyReply, type: string): Answer {
   if (value === null || value === undefined || status === 204) return { status, headers, body: null, replayed: false }
   if (headers['content-type'] !== undefined && (typeof value === 'string' || value instanceof Uint8Array)) {
     return { status, headers, body: typeof value === 'string' ? value : Buffer.from(value), replayed: false }
   }
   const serialise: unknown = reply.getSerializationFunction(String(status))
   const body: string = typeof serialise === 'function' ? serialise(value) : JSON.stringify(value)
-  return { status, headers: { ...headers, 'content-type': JSON_TYPE }, body, replayed: false }
+  return { status, headers: { ...headers, 'content-type': type }, body, replayed: false }
 }
 
 function sendAnswer(answer: Answer, reply: FastifyReply): FastifyReply {
@@ -221,6 +228,7 @@ export function serve(app: FastifyInstance, route: Route, deps: ServingDeps, gua
       operationId: route.operationId,
       permission: route.permission,
       ...(route.textBody && { textBody: true }),
+      ...(route.dialect && { dialect: route.dialect }),
       ...(route.waits && { waits: true }),
     },
     onRequest: guard,

@@ -1,5 +1,5 @@
 import type { Database } from '@stoa/db'
-import { type Actor, type Ctx, errors, type FieldError, requirePermission, StoaError } from '@stoa/kernel'
+import { type Actor, actorTypes, type Ctx, errors, type FieldError, requirePermission, StoaError } from '@stoa/kernel'
 import type { JournalEvent } from './event.ts'
 import { type AuditQuery, auditPage, type EventRow } from './event-store.ts'
 import { eventOf } from './feed.ts'
@@ -110,15 +110,13 @@ function checkedFilter(filter: AuditFilter): number {
       reject(name, 'must be a time of the years 1 to 9999')
   }
   const { actorType, limit = 20 } = filter
-  if (actorType !== undefined && !ACTOR_TYPES.includes(actorType)) {
-    reject('actorType', `must be one of ${ACTOR_TYPES.join(', ')}`)
+  if (actorType !== undefined && !actorTypes.includes(actorType)) {
+    reject('actorType', `must be one of ${actorTypes.join(', ')}`)
   }
   if (!Number.isInteger(limit) || limit < 1 || limit > 100) reject('limit', 'must be a whole number from 1 to 100')
   if (fields.length > 0) throw new StoaError(errors.validation_failed, { fields })
   return limit
 }
-
-const ACTOR_TYPES: readonly Actor['type'][] = ['anonymous', 'apiKey', 'person', 'client', 'serviceAccount', 'system']
 
 function isText(value: string, maxLength: number): boolean {
   return value.length >= 1 && value.length <= maxLength && value.isWellFormed() && !value.includes('\0')

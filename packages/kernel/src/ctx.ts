@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts'
 import { errors, StoaError } from './errors.ts'
 import { newId } from './ids.ts'
 import type { Logger } from './logger.ts'
+import { permits } from './permissions.ts'
 
 /** An organisation. */
 export interface Tenant {
@@ -13,20 +14,40 @@ export interface Tenant {
   readonly schema: string
 }
 
+/** The kinds of actors. */
+export const actorTypes = ['anonymous', 'apiKey', 'person', 'client', 'serviceAccount', 'system'] as const
+
 /**
  * Who is asking. `id` is that of the key, the person, the program that signed in, or the service account; for `system` the
  * reason; for `anonymous` the word `anonymous`.
  */
 export interface Actor {
-  readonly type: 'anonymous' | 'apiKey' | 'person' | 'client' | 'serviceAccount' | 'system'
+  readonly type: (typeof actorTypes)[number]
   readonly id: string
 }
+
+/** One thing that somebody can have permissions on without having them everywhere: a link, a project, an inbox. */
+export interface Resource {
+  /** What kind of thing, as the subjects of events name it: `link`. */
+  readonly kind: string
+  readonly id: string
+}
+
+/** Permissions on single resources, by `kind:id`. */
+export type ResourceGrants = ReadonlyMap<string, ReadonlySet<string>>
 
 /** A context outside of any tenant: readers, tenant administration, start-up. */
 export interface BaseCtx {
   readonly actor: Actor
   /** Granted permissions: `links:read`; `links:*` grants all that begin with `links:`; `*` grants all. */
   readonly permissions: ReadonlySet<string>
+  /** What is granted besides on single resources. Default: nothing. */
+  readonly grants?: ResourceGrants | undefined
+  /**
+   * Whom the credentials of the actor belong to: the person, or the service account, that an API key acts for. Default:
+   * nobody but the actor.
+   */
+  readonly owner?: Actor | undefined
   /** Already bound to the request (and the tenant). */
   readonly log: Logger
   /** W3C trace id (32 hex digits), or null when the request is not traced. */
@@ -67,30 +88,36 @@ export function systemCtx(deps: { readonly log: Logger; readonly clock: Clock },
  */
 export function tenantCtx(base: BaseCtx, tenant: Tenant, over: Partial<BaseCtx> = {}): Ctx {
   // Field by field: a context may have getters, which a spread of the object would leave behind.
-  const { actor, permissions, traceId, requestId, clock, signal } = base
+  const { actor, grants, owner, permissions, traceId, requestId, clock, signal } = base
   const log = over.log ?? base.log.child({ tenant: tenant.slug })
-  return { actor, permissions, traceId, requestId, clock, signal, ...over, log, tenant }
+  return { actor, owner, permissions, grants, traceId, requestId, clock, signal, ...over, log, tenant }
 }
 
-/** Whether the context has the permission, by name or by a wildcard (`links:*`, `*`). */
-export function hasPermission(ctx: Pick<BaseCtx, 'permissions'>, permission: string): boolean {
-  const granted = ctx.permissions
-  if (granted.has(permission) || granted.has('*')) return true
-  for (let colon = permission.lastIndexOf(':'); colon > 0; colon = permission.lastIndexOf(':', colon - 1)) {
-    if (granted.has(`${permission.slice(0, colon)}:*`)) return true
-  }
-  return false
+/**
+ * Whether the context has the permission, by name or by a wildcard (`links:*`, `*`).
+ *
+ * @param resource what it is needed on: then a permission that was granted on this one thing is enough
+ */
+export function hasPermission(
+  ctx: Pick<BaseCtx, 'permissions' | 'grants'>,
+  permission: string,
+  resource?: Resource,
+): boolean {
+  if (permits(ctx.permissions, permission)) return true
+  const granted = resource && ctx.grants?.get(`${resource.kind}:${resource.id}`)
+  return granted !== undefined && permits(granted, permission)
 }
 
 /**
  * Passes when the context has the permission.
  *
+ * @param resource as for {@link hasPermission}
  * @throws StoaError `forbidden`, naming the permission that is missing
  */
-export function requirePermission(ctx: BaseCtx, permission: string): void {
-  if (hasPermission(ctx, permission)) return
+export function requirePermission(ctx: BaseCtx, permission: string, resource?: Resource): void {
+  if (hasPermission(ctx, permission, resource)) return
   throw new StoaError(errors.forbidden, {
     message: `This needs the permission '${permission}'.`,
-    context: { permission, actor: ctx.actor },
+    context: { permission, actor: ctx.actor, ...(resource && { resource }) },
   })
 }

@@ -3,9 +3,12 @@ export { backoffMs } from './backoff.ts'
 export { type Clock, systemClock } from './clock.ts'
 export {
   type Actor,
+  actorTypes,
   type BaseCtx,
   type Ctx,
   hasPermission,
+  type Resource,
+  type ResourceGrants,
   requirePermission,
   systemCtx,
   type Tenant,
@@ -42,5 +45,6 @@ export {
   type ResolveSettings,
   resolveOptions,
 } from './options.ts'
+export { permissionsInCommon, permits } from './permissions.ts'
 export { type Repeating, type RepeatOptions, repeat } from './repeat.ts'
 export { closest, didYouMean } from './text.ts'

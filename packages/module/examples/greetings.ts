@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { createCache, dropFromJournal } from '@stoa/cache'
 import { createTenant, migrate, openPglite, statement, tenantTable } from '@stoa/db'
-import { type AuthScheme, createHttp, defineRoute, httpMigrations } from '@stoa/http'
+import { type AuthScheme, createApiKeys, createHttp, defineRoute, httpMigrations } from '@stoa/http'
 import { createJournal, defineEvent, journalMigrations, processHints } from '@stoa/journal'
 import { defineErrors, newId, Resources, StoaError, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
 import { type Columns, defineModule, type Module } from '@stoa/module'
@@ -100,6 +100,9 @@ const realtime = resources.use(createRealtime({}, { ...deps, journal, channels, 
 const health = createHealth()
 const secret = (purpose: string, bytes = 32) => createHash('sha512').update(purpose).digest().subarray(0, bytes)
 
+const permissions = modules.flatMap((module) => Object.keys(module.permissions))
+const apiKeys = resources.use(createApiKeys({ ...deps, db, journal, secret, permissions }), 'API keys')
+
 const routes = []
 for (const module of modules) {
   const columns = {
@@ -112,6 +115,9 @@ for (const module of modules) {
     metrics,
     health,
     secret,
+    apiKeys,
+    permissions: {},
+    leastRoles: {},
     publicUrl: () => 'http://127.0.0.1',
     config: {},
   }

@@ -1,1 +1,1 @@
-export { type Columns, defineModule, type Module, type Room } from './module.ts'
+export { type Columns, defineModule, LEAST_ROLES, type LeastRole, type Module, type Room } from './module.ts'

@@ -5,7 +5,7 @@
  */
 import type { Cache } from '@stoa/cache'
 import type { Database, MigrationSet } from '@stoa/db'
-import type { AuthScheme, Mount, Route } from '@stoa/http'
+import type { ApiKeys, AuthScheme, KeyOwners, Mount, Route } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type Clock, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
 import type { Store } from '@stoa/limiter'
@@ -53,10 +53,16 @@ export interface Columns {
    */
   readonly health: Pick<Health, 'add'>
   /**
-   * For a route of the room's own that answers with the events of channels; and to be told (`actorChanged`) of an actor
-   * who was changed or lost its credentials, by a room that brings schemes.
+   * For a route of the room's own that answers with the events of channels; and to be told (`actorChanged`,
+   * `tenantChanged`) who was changed, lost their credentials, or may do something else than before.
    */
-  readonly realtime: Pick<Realtime, 'stream' | 'actorChanged'>
+  readonly realtime: Pick<Realtime, 'stream' | 'actorChanged' | 'tenantChanged'>
+  /** Every permission of the installation, with what it allows. */
+  readonly permissions: Readonly<Record<string, string>>
+  /** The least of the built-in roles that has a permission, by permission: see {@link Module.leastRoles}. */
+  readonly leastRoles: Readonly<Record<string, LeastRole>>
+  /** The API keys of the installation. */
+  readonly apiKeys: Pick<ApiKeys, 'create' | 'revokeOwned'>
   /**
    * Where the world reaches this program, without a slash at the end: `https://stoa.example.org`. Known once the server
    * listens.
@@ -65,6 +71,12 @@ export interface Columns {
   /** The room's part of the configuration; the room resolves it with its own spec. */
   readonly config: Readonly<Record<string, unknown>>
 }
+
+/** The built-in roles, the one that may least first. Each may what those before it may. */
+export const LEAST_ROLES = ['viewer', 'member', 'admin', 'owner'] as const
+
+/** A built-in role. */
+export type LeastRole = (typeof LEAST_ROLES)[number]
 
 /** A room that is open. */
 export interface Room extends AsyncDisposable {
@@ -78,6 +90,8 @@ export interface Room extends AsyncDisposable {
    * calls its things: `links.import`. Default: none.
    */
   readonly jobs?: readonly JobDefinition[]
+  /** Says what the owners of API keys may do, when the room knows them. At most one room does. Default: it does not. */
+  readonly keyOwners?: KeyOwners
   /**
    * Called when HTTP stops listening, before requests in flight are waited for: answers that stay open by themselves
    * have to be ended now. It must not throw. Default: there are none.
@@ -96,6 +110,11 @@ export interface Module {
   readonly migrations: MigrationSet
   /** Permission → what it allows, in a sentence. Each begins with the module's name: `links:write`. */
   readonly permissions: Readonly<Record<string, string>>
+  /**
+   * Permission → the least built-in role that has it, where it is another than its last word says: `read` is for
+   * viewers, `write` for members, every other one for admins.
+   */
+  readonly leastRoles?: Readonly<Record<string, LeastRole>>
   /** The events it appends. */
   readonly events: readonly EventDefinition[]
   /** The channels where its events can be followed. Default: none. */
@@ -137,7 +156,12 @@ function flawOf(spec: Module): string | null {
   if (spec.description.trim() === '') return 'it has no description'
   if (spec.migrations.owner !== spec.name) return `its migrations are owned by '${spec.migrations.owner}'`
   return (
-    flawOfPermissions(spec) ?? flawOfEvents(spec) ?? flawOfChannels(spec) ?? flawOfTables(spec) ?? flawOfErrors(spec)
+    flawOfPermissions(spec) ??
+    flawOfLeastRoles(spec) ??
+    flawOfEvents(spec) ??
+    flawOfChannels(spec) ??
+    flawOfTables(spec) ??
+    flawOfErrors(spec)
   )
 }
 
@@ -149,6 +173,12 @@ function flawOfPermissions({ name, permissions }: Module): string | null {
     if (meaning.trim() === '') return `the permission '${permission}' does not say what it allows`
   }
   return null
+}
+
+function flawOfLeastRoles({ leastRoles = {}, permissions }: Module): string | null {
+  const bad = Object.keys(leastRoles).find((permission) => !Object.hasOwn(permissions, permission))
+  if (bad === undefined) return null
+  return `the least role of '${bad}' is said, which is not declared${didYouMean(bad, Object.keys(permissions))}`
 }
 
 function flawOfEvents({ events }: Module): string | null {

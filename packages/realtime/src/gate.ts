@@ -39,11 +39,11 @@ export class Gate {
   }
 
   /** The context of somebody who is connected. */
-  ctxOf({ actor, permissions, tenant }: Principal): Ctx {
+  ctxOf({ actor, grants, owner, permissions, tenant }: Principal): Ctx {
     const { clock, log } = this.#deps
     const requestId = newId(clock)
     const own = log.child({ requestId, tenant: tenant.slug, actor: `${actor.type}:${actor.id}` })
-    return { actor, permissions, tenant, requestId, clock, log: own, traceId: null, signal: null }
+    return { actor, owner, permissions, grants, tenant, requestId, clock, log: own, traceId: null, signal: null }
   }
 
   /** The channel of a name, for somebody who may follow it. @throws StoaError `channel_unknown`, `forbidden` */

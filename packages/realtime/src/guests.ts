@@ -164,9 +164,17 @@ export class Guests implements AsyncDisposable {
     else this.#byTenant.delete(id)
   }
 
-  /** Looks at once at those who are this actor: it was changed. */
+  /** Looks at once at those who are this actor, or act for it: it was changed. */
   actorChanged(actorId: string): void {
-    for (const guest of this.#all) if (guest.principal?.actor.id === actorId) this.#recheck(guest)
+    for (const guest of this.#all) {
+      const { actor, owner } = guest.principal ?? {}
+      if (actor?.id === actorId || owner?.id === actorId) this.#recheck(guest)
+    }
+  }
+
+  /** Looks at once at everybody of a tenant: what somebody may there was changed. */
+  tenantChanged(tenantId: string): void {
+    for (const guest of this.#all) if (guest.principal?.tenant.id === tenantId) this.#recheck(guest)
   }
 
   /** Sends everybody away, each to come back at another moment, and lets nobody in any more. */

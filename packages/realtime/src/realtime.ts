@@ -173,9 +173,14 @@ export class Realtime implements AsyncDisposable {
     return ''
   }
 
-  /** An actor was changed or lost its credentials: its connections are looked at now. */
+  /** An actor was changed or lost its credentials: its connections are looked at now, and those that act for it. */
   actorChanged(id: string): void {
     this.#guests.actorChanged(id)
+  }
+
+  /** What somebody may was changed in a tenant, and it is not known whose: all of its connections are looked at now. */
+  tenantChanged(tenantId: string): void {
+    this.#guests.tenantChanged(tenantId)
   }
 
   /** Sends everybody away, each told to come back at another moment. Nobody is let in any more. */

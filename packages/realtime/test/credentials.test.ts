@@ -62,6 +62,21 @@ describe('credentials while a connection is open', () => {
     assert.equal((await two.closed).code, 4401)
   })
 
+  it('who acts for somebody is looked at when that one is changed, and everybody of a tenant with the tenant', async () => {
+    await using bench = await setup('pglite')
+    bench.scheme.owners.set('key', 'ann')
+    using key = await connect(bench.node, token('key'))
+    using one = await connect(bench.node, token('one'))
+    using far = await connect(bench.node, 'rival|far|*')
+    bench.scheme.revoked.add('key').add('one').add('far')
+    bench.node.realtime.actorChanged('ann')
+    assert.equal((await key.closed).code, 4401)
+    assert.equal(one.ws.readyState, one.ws.OPEN)
+    bench.node.realtime.tenantChanged(bench.tenantId('acme'))
+    assert.equal((await one.closed).code, 4401)
+    assert.equal(far.ws.readyState, far.ws.OPEN)
+  })
+
   it('a lost permission ends the subscription that needs it, and no other', async () => {
     await using bench = await setup('pglite')
     using ada = await connect(bench.node)

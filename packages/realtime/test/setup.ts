@@ -71,6 +71,8 @@ class TestScheme implements AuthScheme {
   readonly revoked = new Set<string>()
   readonly expiresAtMs = new Map<string, number>()
   readonly permissions = new Map<string, string[]>()
+  /** Actor → the person that it acts for. */
+  readonly owners = new Map<string, string>()
   readonly #tenants: Readonly<Record<string, Ctx['tenant']>>
 
   constructor(tenants: Readonly<Record<string, Ctx['tenant']>>) {
@@ -84,12 +86,14 @@ class TestScheme implements AuthScheme {
     const tenant = this.#tenants[slug]
     if (tenant === undefined || this.revoked.has(actor)) throw new StoaError(errors.unauthenticated)
     const expiresAtMs = this.expiresAtMs.get(actor)
+    const owner = this.owners.get(actor)
     return {
       actor: { type: 'person', id: actor },
       tenant,
       permissions: new Set(this.permissions.get(actor) ?? list.split(',')),
       limitKey: `test:${actor}`,
       ...(expiresAtMs !== undefined && { expiresAtMs }),
+      ...(owner !== undefined && { owner: { type: 'person', id: owner } as const }),
     }
   }
 }
@@ -113,6 +117,7 @@ interface Node extends AsyncDisposable {
 export interface Bench extends AsyncDisposable {
   readonly node: Node
   readonly scheme: TestScheme
+  tenantId(name: keyof typeof tenants): string
   /** Another process on the same database. */
   another(options?: RealtimeOptions): Promise<Node>
   /** Commits one event per number. */
@@ -160,6 +165,7 @@ export async function setup(engine: Engine, made: BenchOptions = {}): Promise<Be
   return {
     node,
     scheme,
+    tenantId: (name) => tenants[name].id,
     another: async (options) => open(await database.open(), options),
     async write(...numbers) {
       for (const n of numbers) await writeFor('acme', n)

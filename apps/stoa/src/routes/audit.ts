@@ -1,5 +1,6 @@
 import { defineRoute, Nullable, OneOf, PageOf, Timestamp, TimestampInput } from '@stoa/http'
 import type { Journal } from '@stoa/journal'
+import { actorTypes } from '@stoa/kernel'
 import { Type } from 'typebox'
 
 const AuditEvent = Type.Object(
@@ -13,7 +14,7 @@ const AuditEvent = Type.Object(
     }),
     actor: Type.Object(
       {
-        type: OneOf(['anonymous', 'apiKey', 'person', 'client', 'serviceAccount', 'system'], { examples: ['apiKey'] }),
+        type: OneOf(actorTypes, { examples: ['apiKey'] }),
         id: Type.String({ examples: ['019b76da-a800-7000-8000-000000000002'] }),
       },
       { description: 'Who did it.' },

@@ -35,8 +35,19 @@ export const ApiKey = Type.Object(
     expiresAt: Type.Unsafe<Date | null>({ ...Nullable(Timestamp), examples: ['2027-01-01T00:00:00.000Z'] }),
     revokedAt: Type.Unsafe<Date | null>({ ...Nullable(Timestamp), examples: [null] }),
     lastUsedAt: Type.Unsafe<Date | null>({ ...Nullable(Timestamp), description: 'To the minute.' }),
+    ownerType: Type.Unsafe<'person' | 'serviceAccount' | null>({
+      type: ['string', 'null'],
+      enum: ['person', 'serviceAccount', null],
+      description: 'Whose key it is: it does no more than its owner may at this moment. null: nobody’s.',
+      examples: ['serviceAccount'],
+    }),
+    ownerId: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      format: 'uuid',
+      examples: ['019b76da-a800-7000-8000-000000000004'],
+    }),
     createdBy: Type.String({
-      description: 'Who made it: `apiKey:<id>`, `user:<id>` or `system:<reason>`.',
+      description: 'Who made it: `apiKey:<id>`, `person:<id>` or `system:<reason>`.',
       examples: ['system:first start'],
     }),
     createdAt: Timestamp,
@@ -44,6 +55,18 @@ export const ApiKey = Type.Object(
     version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag is made of it.' }),
   },
   { title: 'ApiKey' },
+)
+
+/** A key with its secret, which is shown this once. */
+export const CreatedApiKey = Type.Object(
+  {
+    apiKey: ApiKey,
+    key: Type.String({
+      description: 'The secret. It is not shown again.',
+      examples: ['stoa_0123456789ABCDEF_0123456789ABCDEF0123456789ABCDEF'],
+    }),
+  },
+  { title: 'CreatedApiKey' },
 )
 
 /** A time of a request. */

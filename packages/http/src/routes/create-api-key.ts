@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import type { ApiKeys } from '../api-keys.ts'
 import { etag } from '../etag.ts'
 import { defineRoute } from '../route.ts'
-import { ApiKey, dateOf, ExpiresAt, Name, Scopes } from './api-key-schema.ts'
+import { CreatedApiKey, dateOf, ExpiresAt, Name, Scopes } from './api-key-schema.ts'
 
 export const createApiKey = (keys: ApiKeys) =>
   defineRoute({
@@ -17,18 +17,7 @@ export const createApiKey = (keys: ApiKeys) =>
     secretResponse: true,
     schema: {
       body: Type.Object({ name: Name, scopes: Scopes, expiresAt: Type.Optional(ExpiresAt) }, { title: 'NewApiKey' }),
-      response: {
-        201: Type.Object(
-          {
-            apiKey: ApiKey,
-            key: Type.String({
-              description: 'The secret. It is not shown again.',
-              examples: ['stoa_0123456789ABCDEF_0123456789ABCDEF0123456789ABCDEF'],
-            }),
-          },
-          { title: 'CreatedApiKey' },
-        ),
-      },
+      response: { 201: CreatedApiKey },
     },
     async handler(ctx, { body }, reply) {
       const { name, scopes, expiresAt = null } = body

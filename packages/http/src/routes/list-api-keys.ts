@@ -16,6 +16,9 @@ export const listApiKeys = (keys: ApiKeys) =>
     schema: {
       querystring: Type.Object({
         revoked: Type.Optional(Type.Boolean({ description: 'Only those that are revoked, or that are not.' })),
+        ownerId: Type.Optional(
+          Type.String({ format: 'uuid', description: 'Only those of this person or service account.' }),
+        ),
       }),
       response: { 200: PageOf(ApiKey) },
     },
