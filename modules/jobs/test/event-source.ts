@@ -1,12 +1,11 @@
 import { once } from 'node:events'
 import { get, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
-import { inTime } from '@stoa/testkit'
+import { type AnyJson, inTime } from '@stoa/testkit'
 
 /** A message of a stream. */
 interface Message {
   readonly id: string | null
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects.
-  readonly data: any
+  readonly data: AnyJson
 }
 
 /** A stream of a test: what came, and waiting for it. */

@@ -16,25 +16,6 @@ import { linksModule } from '../src/module.ts'
 /** The tenants that every story is told for: one in the pool, one with a schema of its own. */
 const told = ['pooled', 'placed'] as const
 
-// biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects.
-type Body = any
-type HeaderValues = Record<string, string>
-
-class Client extends TestClient {
-  get(path: string, headers: HeaderValues = {}) {
-    return this.send<Body>('GET', path, { headers })
-  }
-  post(path: string, body?: unknown, headers: HeaderValues = {}) {
-    return this.send<Body>('POST', path, { body, headers })
-  }
-  patch(path: string, body?: unknown, headers: HeaderValues = {}) {
-    return this.send<Body>('PATCH', path, { body, headers })
-  }
-  delete(path: string, headers: HeaderValues = {}) {
-    return this.send<Body>('DELETE', path, { headers })
-  }
-}
-
 /** The machine's clock, which a test can put forward. */
 interface TestClock extends Clock {
   advance(ms: number): void
@@ -59,9 +40,9 @@ interface Suite extends AsyncDisposable {
   readonly metrics: Metrics
   readonly health: Health
   /** A caller of this tenant with these permissions (default: all of links). */
-  as(tenant: Tenant, ...permissions: string[]): Client
+  as(tenant: Tenant, ...permissions: string[]): TestClient
   /** A caller without credentials. */
-  readonly anyone: Client
+  readonly anyone: TestClient
   /** Events so far, and waiting for those to come. */
   events(matches: (event: JournalEvent) => boolean, count: number): Promise<JournalEvent[]>
   /** A kind of job of the room. */
@@ -153,9 +134,9 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
   url = await http.listen()
   return {
     ...{ db, clock, tenants, url, metrics, health },
-    anyone: new Client(url, null),
+    anyone: new TestClient(url, null),
     as: (tenant, ...permissions) =>
-      new Client(url, `${tenant.slug} ${permissions.join(' ') || 'links:read links:write'}`),
+      new TestClient(url, `${tenant.slug} ${permissions.join(' ') || 'links:read links:write'}`),
     async events(matches, count) {
       const deadline = AbortSignal.timeout(60_000)
       for (;;) {
@@ -196,7 +177,7 @@ export interface Place {
   readonly suite: Suite
   readonly tenant: Tenant
   /** A caller with all permissions of the room. */
-  readonly client: Client
+  readonly client: TestClient
 }
 
 /** Tells a story on both engines, for a tenant in the pool and for one with a schema of its own. */

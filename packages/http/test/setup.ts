@@ -3,6 +3,7 @@ import { type Database, type MigrationSet, type TenantRecord, tenantTable } from
 import { createJournal, defineEvent, type Journal, journalMigrations, processHints } from '@stoa/journal'
 import { type Clock, type Ctx, type Logger, silentLogger, systemClock } from '@stoa/kernel'
 import {
+  type AnyJson,
   createTestTenants,
   type Engine,
   openTestDatabase,
@@ -90,8 +91,7 @@ export interface Answer {
   readonly status: number
   readonly headers: Record<string, string>
   readonly text: string
-  // biome-ignore lint/suspicious/noExplicitAny: what comes back is what the test is about
-  readonly body: any
+  readonly body: AnyJson
 }
 
 /** What one node of a test is made with. */

@@ -48,7 +48,7 @@ create trigger count_change before update on stoa.jobs for each row execute func
       )
     })
 
-    it('waits as any other when the worker has been given up meanwhile, and runs once', async () => {
+    it('waits like any other once its worker was given up, and runs once', async () => {
       await using set = await collecting(engine)
       const { bench, job, ran } = set
       await bench.queue.add(bench.ctx, job, { n: 1 })

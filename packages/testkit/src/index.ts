@@ -25,7 +25,7 @@ export {
   testPlace,
 } from './start-suite.ts'
 export { rowDifferences, type TenantRows, type TenantRowsOptions, tenantRows } from './tenant-rows.ts'
-export { type TestAnswer, TestClient, type TestRequest } from './test-client.ts'
+export { type AnyJson, type TestAnswer, TestClient, type TestRequest } from './test-client.ts'
 export { TestClock } from './test-clock.ts'
 export { openTestDatabase, type TestDatabase, type TestDatabaseOptions } from './test-database.ts'
 export { TestSignal } from './test-signal.ts'
