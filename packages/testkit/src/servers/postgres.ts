@@ -8,7 +8,7 @@ import { type ServerUser, temporaryFolder } from './temporary-folder.ts'
 /** The superuser of the clusters made here; connections from 127.0.0.1 need no password. */
 export const POSTGRES_USER = 'stoa'
 
-/** What tests run with: durable commits (crash tests need them) and room for many pools. */
+/** What a server runs with: durable commits (crash tests need them) and room for many pools. */
 export const POSTGRES_SETTINGS: Readonly<Record<string, string>> = {
   fsync: 'on',
   synchronous_commit: 'on',

@@ -46,7 +46,7 @@ export async function provideEngines(
 ): Promise<Engines> {
   const [postgres, redis] = await bothOrNeither(
     postgresFor(machine, say),
-    given(machine, 'TEST_REDIS_URL', 6379) ?? started('redis', machine, say, startRedisFrom),
+    given(machine, 'TEST_REDIS_URL', 6379) ?? started('redis', machine, say, startRedisFrom, {}),
   )
   return {
     databaseUrl: postgres.url,
@@ -57,6 +57,12 @@ export async function provideEngines(
     },
   }
 }
+
+/**
+ * Of the server that all test files share, which nobody ends before the last of them: nothing can be lost by what is not
+ * on the disk yet. The tests that kill a server start one of their own, which flushes ({@link startPostgres}).
+ */
+const SHARED_POSTGRES: PostgresOptions = { extraConfig: { fsync: 'off', full_page_writes: 'off' } }
 
 /** One PostgreSQL server, for as long as it is not disposed of. */
 export interface ProvidedPostgres extends AsyncDisposable {
@@ -74,7 +80,9 @@ export async function providePostgres(
 }
 
 function postgresFor(machine: Machine, say: (line: string) => void): Promise<Provided> {
-  return given(machine, 'TEST_DATABASE_URL', 5432) ?? started('postgres', machine, say, startPostgresFrom)
+  return (
+    given(machine, 'TEST_DATABASE_URL', 5432) ?? started('postgres', machine, say, startPostgresFrom, SHARED_POSTGRES)
+  )
 }
 
 interface Provided {
@@ -89,14 +97,15 @@ function given(machine: Machine, variable: string, defaultPort: number): Promise
   return reachable(variable, url, defaultPort).then(() => ({ url, origin: variable, stop: async () => undefined }))
 }
 
-async function started<Server extends { readonly url: string; stop(): Promise<void> }>(
+async function started<Server extends { readonly url: string; stop(): Promise<void> }, Options>(
   engine: Engine,
   machine: Machine,
   say: (line: string) => void,
-  start: (source: EngineSource, options: object, machine: Machine) => Promise<Server>,
+  start: (source: EngineSource, options: Options, machine: Machine) => Promise<Server>,
+  options: Options,
 ): Promise<Provided> {
   const source = await findSource(engine, machine, say)
-  const server = await start(source, {}, machine)
+  const server = await start(source, options, machine)
   return {
     url: server.url,
     origin: source.kind === 'programs' ? source.path : 'docker compose',
