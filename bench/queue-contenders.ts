@@ -3,13 +3,13 @@
  * graphile-worker with its local queue and batched completion, pg-boss in batches of 2 000 that fetch on while they come
  * full, BullMQ with a hundred jobs at a time. They are installed in `peers/` by the benchmark that needs them.
  */
-import { createRequire } from 'node:module'
 import { createTenant, migrate, openPostgres } from '@stoa/db'
 import { notifyTransport, relayedHints } from '@stoa/journal'
 import { type Ctx, silentLogger, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
 import { createQueue, defineJob, queueMigrations, type Worker } from '@stoa/queue'
 import { Pool } from 'pg'
 import { Type } from 'typebox'
+import { peer } from './peers.ts'
 
 /** Called with the input of every job that runs. */
 export type Ran = (input: Input) => void
@@ -33,7 +33,6 @@ export type Lane = 'critical' | 'default' | 'bulk'
 export type ContenderName = 'stoa' | 'stoaKept' | 'graphile' | 'graphilePlain' | 'pgBoss' | 'bullmq'
 
 const deps = { log: silentLogger, clock: systemClock }
-const peers = createRequire(new URL('./peers/package.json', import.meta.url))
 const NAME = 'noop'
 /** It fetches when its local queue is empty, one fetch at a time: with 500 it makes a sixth of what it makes with this. */
 const GRAPHILE_LOCAL = 5_000
@@ -118,7 +117,7 @@ interface GraphileWorker {
 }
 
 async function graphile(url: string, settings: object): Promise<Contender> {
-  const { Logger, makeWorkerUtils, run } = peers('graphile-worker') as GraphileWorker
+  const { Logger, makeWorkerUtils, run } = peer<GraphileWorker>('graphile-worker')
   const logger = new Logger(() => () => undefined)
   const pgPool = new Pool({ connectionString: url, max: 50 })
   const utils = await makeWorkerUtils({ pgPool, logger })
@@ -155,7 +154,7 @@ interface Boss {
 }
 
 async function pgBoss(url: string): Promise<Contender> {
-  const { PgBoss } = peers('pg-boss') as { PgBoss: new (options: object) => Boss }
+  const { PgBoss } = peer<{ PgBoss: new (options: object) => Boss }>('pg-boss')
   const boss = new PgBoss({ connectionString: url, max: 20, schedule: false, useListenNotify: true })
   boss.on('error', () => undefined)
   await boss.start()
@@ -198,7 +197,7 @@ interface Bull {
 }
 
 async function bullmq(url: string): Promise<Contender> {
-  const { Queue, Worker } = peers('bullmq') as Bull
+  const { Queue, Worker } = peer<Bull>('bullmq')
   const { hostname, port } = new URL(url)
   const connection = { host: hostname, port: Number(port), maxRetriesPerRequest: null }
   const queue = new Queue(NAME, { connection, defaultJobOptions: { removeOnComplete: true } })

@@ -5,12 +5,10 @@
  * graphile-worker deletes a job that is done; so does ours when its lane keeps none, and that is what is compared. What
  * keeping costs is a row of its own.
  */
-import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { Pool } from 'pg'
 import { checkpoint, newDatabase } from './database.ts'
 import { type Bench, type BenchContext, paired, quantile, type Row, row } from './harness.ts'
+import { installPeers } from './peers.ts'
 import { cpuMs, type Program, startProgram } from './process.ts'
 import type { ContenderName } from './queue-contenders.ts'
 import type { Timed } from './queue-program.ts'
@@ -51,13 +49,6 @@ async function run(context: BenchContext): Promise<readonly Row[]> {
     ...(await millions(context)),
     ...(await underSnapshot(context)),
   ]
-}
-
-function installPeers({ say }: BenchContext): void {
-  const folder = fileURLToPath(new URL('./peers/', import.meta.url))
-  if (existsSync(`${folder}node_modules/bullmq`)) return
-  say('installing the peers')
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: folder, stdio: 'inherit' })
 }
 
 async function drains(context: BenchContext): Promise<Row[]> {

@@ -1,6 +1,6 @@
 // The server of the realtime benchmark: Stoa's channels on the journal, or socket.io at its best documented settings.
 
-import { createServer } from 'node:http'
+import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -10,8 +10,8 @@ import { createJournal, defineEvent, notifyTransport, relayedHints } from '@stoa
 import { redisTransport } from '@stoa/journal/redis'
 import { newId, silentLogger, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
 import { createRealtime, defineChannel, realtimeErrors } from '@stoa/realtime'
-import { Server } from 'socket.io'
 import { Type } from 'typebox'
+import { peer } from './peers.ts'
 import { answer } from './process.ts'
 import type { Kind } from './realtime-clients.ts'
 
@@ -45,6 +45,24 @@ const happened = defineEvent({
   data: Type.Object({ n: Type.Integer(), sentUs: Type.Integer(), text: Type.String() }),
 })
 
+/** What is used of socket.io. */
+interface SocketIo {
+  readonly Server: new (server: HttpServer, options: object) => SocketIoServer
+}
+
+interface SocketIoServer {
+  readonly engine: { on(event: 'connection', listener: (socket: { request: unknown }) => void): void }
+  on(event: 'connection', listener: (socket: SocketIoClient) => void): void
+  to(room: string): { emit(event: string, data: unknown): void }
+  close(): Promise<void>
+}
+
+interface SocketIoClient {
+  on(event: string, listener: () => void): void
+  join(room: string): void
+  emit(event: string, data: unknown): void
+}
+
 async function stoa({ databaseUrl, redisUrl, tenantId }: Opening): Promise<Contender> {
   const db = await openPostgres({ url: databaseUrl, poolSize: 5 }, deps)
   const transport = redisUrl === null ? notifyTransport(db) : redisTransport({ url: redisUrl }, deps)
@@ -69,7 +87,7 @@ async function stoa({ databaseUrl, redisUrl, tenantId }: Opening): Promise<Conte
     { maxConnections: MANY, maxConnectionsPerTenant: MANY, admitBurst: MANY, admitPerSecond: MANY },
     { ...deps, journal, channels: [channel], authenticate: () => principal },
   )
-  await realtime.ready
+  await realtime.open()
   const http = await createHttp(
     {
       ...{ port: 0, maxConnections: MANY, maxEventLoopDelayMs: 0, drainTimeoutMs: 1_000 },
@@ -100,7 +118,8 @@ async function stoa({ databaseUrl, redisUrl, tenantId }: Opening): Promise<Conte
   }
 }
 
-async function peer(): Promise<Contender> {
+async function socketIo(): Promise<Contender> {
+  const { Server } = peer<SocketIo>('socket.io')
   const server = createServer()
   const io = new Server(server, {
     transports: ['websocket'],
@@ -109,7 +128,7 @@ async function peer(): Promise<Contender> {
     serveClient: false,
   })
   // Its own advice for saving memory.
-  io.engine.on('connection', (socket: { request: unknown }) => {
+  io.engine.on('connection', (socket) => {
     socket.request = null
   })
   io.on('connection', (socket) => {
@@ -135,7 +154,7 @@ let contender: Contender | null = null
 answer(
   {
     async open(opening: Opening) {
-      contender = opening.kind === 'stoa' ? await stoa(opening) : await peer()
+      contender = opening.kind === 'stoa' ? await stoa(opening) : await socketIo()
       return contender.url
     },
     /** Sends events, evenly. */

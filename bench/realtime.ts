@@ -12,6 +12,7 @@ import { createJournal, journalMigrations, processHints } from '@stoa/journal'
 import { newId, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
 import { newDatabase } from './database.ts'
 import { type Bench, type BenchContext, paired, type Row, row } from './harness.ts'
+import { installPeers } from './peers.ts'
 import { cpuMs, type Program, residentMb, startProgram } from './process.ts'
 import type { Crowd, Kind, Received } from './realtime-clients.ts'
 import type { Opening } from './realtime-program.ts'
@@ -45,6 +46,7 @@ async function run(context: BenchContext): Promise<readonly Row[]> {
   const idle = Math.round(IDLE * scale)
   const active = Math.round(ACTIVE * scale)
   checkFiles(idle + active)
+  installPeers(context)
   const server = await context.postgres()
   const opening = async (kind: Kind): Promise<Opening> => ({
     kind,
