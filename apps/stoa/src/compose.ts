@@ -112,7 +112,8 @@ async function start(config: Config, deps: StartDeps, options: StartOptions, res
   const ground = { ...deps, db, secret, tracing }
   const composed = await compose(config, ground, resources, options.serves)
   const { http, apiKeys, realtime, rooms, reachedAt, startWork } = composed
-  await Promise.all([realtime.ready, ...rooms.map((room) => room.ready?.())])
+  // A process that only works shows nobody anything.
+  await Promise.all([options.serves !== 'health' && realtime.open(), ...rooms.map((room) => room.ready?.())])
   const [address] = await Promise.all([http.listen(), (options.works ?? config.work.enabled) && startWork()])
   const { endpoints } = http
   return {

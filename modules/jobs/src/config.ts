@@ -1,10 +1,6 @@
 import { type OptionsInput, type Resolved, resolveOptions } from '@stoa/kernel'
 
 const spec = {
-  /** Callers that follow single tasks, in a process. From 1 to 100,000; default 2,000. */
-  maxStreams: { type: 'integer', min: 1, max: 100_000, default: 2_000 },
-  /** Of one tenant among them. From 1 to 100,000; default 500. */
-  maxStreamsPerTenant: { type: 'integer', min: 1, max: 100_000, default: 500 },
   /** Workers outside that wait for tasks, in a process. From 1 to 100,000; default 1,000. */
   maxWaitingClaims: { type: 'integer', min: 1, max: 100_000, default: 1_000 },
   /** Of one tenant among them. From 1 to 100,000; default 200. */

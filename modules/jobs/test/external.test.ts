@@ -366,7 +366,7 @@ describeOnEngines('a server that stops', false, (suite) => {
   })
 
   it('lets no more wait than it may', async () => {
-    await using own = await startSuite(suite().db.engine, { maxWaitingClaimsPerTenant: 1 })
+    await using own = await startSuite(suite().db.engine, { room: { maxWaitingClaimsPerTenant: 1 } })
     const { ask, claim, worker } = await workshop(own)
     const waiting = claim({ waitSeconds: 30 })
     await eventually(own.waitingClaims, (count) => count === 1)

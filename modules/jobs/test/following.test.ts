@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { RealtimeOptions } from '@stoa/realtime'
 import { engines } from '@stoa/testkit'
 import { follow, type TestStream } from './event-source.ts'
 import { type Suite, startSuite } from './setup.ts'
@@ -8,8 +9,8 @@ const LIFE = ['task.queued', 'task.started', 'task.done']
 
 for (const engine of engines) {
   describe(`following a task on ${engine}`, () => {
-    async function setup(config: Record<string, unknown> = {}) {
-      const suite = await startSuite(engine, config)
+    async function setup(realtime: RealtimeOptions = {}) {
+      const suite = await startSuite(engine, { realtime })
       const client = suite.as(suite.tenants.pooled)
       const ask = async (kind = 'test.echo', input: object = { text: 'hi' }) =>
         (await client.post('/api/v1/tasks', { kind, input })).body.id as string
@@ -124,7 +125,7 @@ for (const engine of engines) {
     })
 
     it('is refused to strangers, without the permission, and beyond the limit', async () => {
-      await using bench = await setup({ maxStreamsPerTenant: 1 })
+      await using bench = await setup({ maxConnectionsPerTenant: 1 })
       const { ask, at } = bench
       const id = await ask()
       const problemOf = async (stream: TestStream) => {

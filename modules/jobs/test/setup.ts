@@ -16,7 +16,7 @@ import {
   queueMigrations,
   type Worker,
 } from '@stoa/queue'
-import { createRealtime, realtimeErrors } from '@stoa/realtime'
+import { createRealtime, type RealtimeOptions, realtimeErrors } from '@stoa/realtime'
 import { createHealth, createMetrics } from '@stoa/telemetry'
 import {
   createTestTenants,
@@ -31,18 +31,8 @@ import { Type } from 'typebox'
 import type { Task } from '../src/contract.ts'
 import { announceTasks, jobsModule } from '../src/module.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects.
-type Body = any
-type HeaderValues = Record<string, string>
-
 /** A caller of the API. */
 class Client extends TestClient {
-  get(path: string, headers: HeaderValues = {}) {
-    return this.send<Body>('GET', path, { headers })
-  }
-  post(path: string, body?: unknown, headers: HeaderValues = {}) {
-    return this.send<Body>('POST', path, { body, headers })
-  }
   /** The task when it is in this state. */
   async task(id: string, state: Task['state']): Promise<Task> {
     const { body } = await eventually(
@@ -118,17 +108,23 @@ export interface Suite extends AsyncDisposable {
 
 const sets = [journalMigrations, httpMigrations, queueMigrations, jobsModule.migrations]
 
-export async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
+/** Settings of the room and of realtime. Default: none. */
+interface Settings {
+  readonly room?: Record<string, unknown>
+  readonly realtime?: RealtimeOptions
+}
+
+export async function startSuite(engine: Engine, settings: Settings = {}): Promise<Suite> {
   const resources = new Resources()
   const database = resources.use(await openTestDatabase(engine, { sets, name: 'jobs' }), 'database')
-  return startProcess(database.db, await createTestTenants(database), config, resources)
+  return startProcess(database.db, await createTestTenants(database), settings, resources)
 }
 
 async function startProcess(
-  ...[db, tenants, config, resources]: Parameters<typeof openProcess>
+  ...[db, tenants, settings, resources]: Parameters<typeof openProcess>
 ): ReturnType<typeof openProcess> {
   try {
-    return await openProcess(db, tenants, config, resources)
+    return await openProcess(db, tenants, settings, resources)
   } catch (error) {
     await resources[Symbol.asyncDispose]()
     throw error
@@ -138,10 +134,11 @@ async function startProcess(
 async function openProcess(
   db: Database,
   tenants: TestTenants,
-  config: Record<string, unknown>,
+  settings: Settings,
   resources: Resources,
 ): Promise<Suite> {
   const deps = { log: silentLogger, clock: systemClock }
+  const { room: config = {} } = settings
   const hints = resources.use(processHints(), 'hints')
   const journal = createJournal({ events: jobsModule.events }, { ...deps, db, hints })
   await journal.ensurePartitions(systemCtx(deps, 'test'))
@@ -155,13 +152,15 @@ async function openProcess(
   const health = createHealth({ cacheMs: 0 }, deps)
   const { channels = [] } = jobsModule
   const realtime = resources.use(
-    createRealtime(
-      {},
-      { ...deps, journal, channels, authenticate: (credentials) => authenticate([known], credentials) },
-    ),
+    createRealtime(settings.realtime, {
+      ...deps,
+      journal,
+      channels,
+      authenticate: (credentials) => authenticate([known], credentials),
+    }),
     'realtime',
   )
-  await realtime.ready
+  await realtime.open()
   const none = { permissions: {}, leastRoles: {}, apiKeys: {} as Columns['apiKeys'] }
   const columns = {
     db,
@@ -207,7 +206,7 @@ async function openProcess(
       const [, count] = /^stoa_jobs_waiting_claims (\d+)$/m.exec(await metrics.text()) ?? []
       return Number(count)
     },
-    second: () => startProcess(db, tenants, config, new Resources()),
+    second: () => startProcess(db, tenants, settings, new Resources()),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
 }

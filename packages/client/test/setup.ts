@@ -81,7 +81,7 @@ export async function setup(options: RealtimeOptions = {}) {
       { spreadMs: 20, ...options },
       { ...deps, journal, channels, authenticate: (credentials) => scheme.authenticate(credentials) },
     )
-    await realtime.ready
+    await realtime.open()
     const http = await createHttp(
       { port, maxEventLoopDelayMs: 0 },
       {

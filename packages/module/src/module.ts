@@ -56,7 +56,7 @@ export interface Columns {
    * For a route of the room's own that answers with the events of channels; and to be told (`actorChanged`,
    * `tenantChanged`) who was changed, lost their credentials, or may do something else than before.
    */
-  readonly realtime: Pick<Realtime, 'stream' | 'actorChanged' | 'tenantChanged'>
+  readonly realtime: Pick<Realtime, 'stream' | 'story' | 'actorChanged' | 'tenantChanged'>
   /** Every permission of the installation, with what it allows. */
   readonly permissions: Readonly<Record<string, string>>
   /** The least of the built-in roles that has a permission, by permission: see {@link Module.leastRoles}. */

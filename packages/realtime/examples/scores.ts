@@ -47,7 +47,7 @@ const http = await createHttp(
   { port: 0 },
   { routes: realtime.routes, onDrain: () => realtime.drain(), schemes: [scheme], secret, errors, log, clock },
 )
-await realtime.ready
+await realtime.open()
 const url = `${await http.listen()}/api/v1/events?channels=match:7&follow=false`
 
 /** What has happened since a position. */

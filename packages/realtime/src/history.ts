@@ -18,6 +18,7 @@ export interface Delivery {
 /** An event in all of its channels. */
 export interface Entry {
   readonly position: Position
+  readonly type: string
   readonly deliveries: readonly Delivery[]
 }
 
@@ -150,7 +151,7 @@ export class History {
   }
 }
 
-const GONE: Entry = { position: '0.0' as Position, deliveries: [] }
+const GONE: Entry = { position: '0.0' as Position, type: '', deliveries: [] }
 
 function bytesOf({ deliveries }: Entry): number {
   return deliveries.reduce((sum, { text }) => sum + text.length, ENTRY_BYTES)

@@ -17,7 +17,7 @@ import type { Channels } from './channel.ts'
 import { textFrame } from './frame.ts'
 import { type Chunk, type Delivery, type Entry, History, type HistoryLimits } from './history.ts'
 import { eventsMessage } from './protocol.ts'
-import { Resume } from './resume.ts'
+import { type Place, Resume, type Standing } from './resume.ts'
 
 /** One frame for all subscriptions of a channel. */
 export interface SharedFrame {
@@ -66,17 +66,21 @@ export interface HubDeps {
   readonly clock: Clock
 }
 
+/** How far back somebody may go. */
+type HubLimits = HistoryLimits & { readonly resumeEvents: number }
+
 /** Events of one frame, in bytes: a burst goes out in several. */
 const FRAME_BYTES = 64 * 1024
 
 /** The tail, its memory, and who follows. */
 export class Hub implements AsyncDisposable {
   readonly counts: HubCounts = { deliveries: 0, resyncs: 0, lagged: 0 }
-  /** Resolves when events come: from then on there is a history. */
-  readonly ready: Promise<void>
   readonly #deps: HubDeps
+  readonly #limits: HubLimits
   readonly #ctx: BaseCtx
-  readonly #tail: Tail
+  /** Resolves when there is a history. */
+  readonly #ready = Promise.withResolvers<void>()
+  #tail: Tail | null = null
   readonly #subscribers = new Map<string, Set<ChannelFollower>>()
   readonly #streams = new Map<string, Set<StreamFollower>>()
   readonly #waiting = new Set<Waiting>()
@@ -86,24 +90,30 @@ export class Hub implements AsyncDisposable {
   /** What several who come back are given alike. Forgotten at each tick. */
   readonly #chunks = new Map<string, Chunk & { readonly frame: Buffer | null }>()
 
-  constructor(deps: HubDeps, limits: HistoryLimits & { readonly resumeEvents: number }) {
+  constructor(deps: HubDeps, limits: HubLimits) {
     this.#deps = deps
+    this.#limits = limits
     this.#ctx = systemCtx(deps, 'realtime')
-    this.#tail = deps.journal.tail({ name: 'realtime' }, async (events) => {
-      await this.ready
-      this.#dispatch(events)
-    })
-    this.ready = this.#begin(limits)
   }
 
-  async #begin(limits: HistoryLimits & { readonly resumeEvents: number }): Promise<void> {
-    const place = await this.#tail.ready
-    if (place === null) return
-    const history = new History(place, limits)
-    this.#history = history
+  /** Begins to follow the journal. Resolves when events come: from then on there is a history. */
+  async open(): Promise<void> {
     const { journal } = this.#deps
-    const entryOf = (event: JournalEvent) => this.#entryOf(event)
-    const { resumeEvents } = limits
+    this.#tail = journal.tail({ name: 'realtime' }, async (events) => {
+      await this.#ready.promise
+      this.#dispatch(events)
+    })
+    const place = await this.#tail.ready
+    if (place !== null) this.#remember(place)
+    this.#ready.resolve()
+  }
+
+  #remember(place: Position): void {
+    const { journal } = this.#deps
+    const history = new History(place, this.#limits)
+    this.#history = history
+    const entryOf = (event: JournalEvent) => this.entryOf(event)
+    const { resumeEvents } = this.#limits
     this.#resume = new Resume({ journal, ctx: this.#ctx, history, entryOf, resumeEvents })
   }
 
@@ -111,17 +121,26 @@ export class Hub implements AsyncDisposable {
     return this.#history !== null
   }
 
-  /** The events in memory. Wait for `ready` first. */
+  /** The events in memory. Wait for `open` first. */
   get history(): History {
     if (this.#history === null) throw new Error('the hub is not ready')
     return this.#history
   }
 
   /** Where somebody goes on who stood at a position. */
-  async place(position: string | undefined): ReturnType<Resume['place']> {
-    await this.ready
+  async place(position: string | undefined): Promise<Place> {
+    return await (await this.#resuming()).place(position)
+  }
+
+  /** Where somebody stands who is told the past of a thing. */
+  async standing(position: string | undefined): Promise<Standing> {
+    return await (await this.#resuming()).standing(position)
+  }
+
+  async #resuming(): Promise<Resume> {
+    await this.#ready.promise
     if (this.#resume === null) throw new Error('the hub is closed')
-    return await this.#resume.place(position)
+    return this.#resume
   }
 
   /** How far everything has come, for those who have had nothing for a while: the same frame for all. */
@@ -186,7 +205,8 @@ export class Hub implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#tail[Symbol.asyncDispose]()
+    await this.#tail?.[Symbol.asyncDispose]()
+    this.#ready.resolve()
   }
 
   #dispatch(events: readonly JournalEvent[]): void {
@@ -194,7 +214,7 @@ export class Hub implements AsyncDisposable {
     if (last === undefined || this.#history === null) return
     const history = this.#history
     const before = history.end
-    const entries = events.map((event) => this.#entryOf(event)).filter(({ deliveries }) => deliveries.length > 0)
+    const entries = events.map((event) => this.entryOf(event)).filter(({ deliveries }) => deliveries.length > 0)
     history.append(entries, last.position)
     this.#chunks.clear()
     this.#broadcast(entries, before)
@@ -229,7 +249,7 @@ export class Hub implements AsyncDisposable {
   }
 
   /** An event in its channels. What a module gets wrong costs its event there, and nobody else. */
-  #entryOf(event: JournalEvent): Entry {
+  entryOf(event: JournalEvent): Entry {
     const { position, tenantId, type, version, subjects, at } = event
     try {
       const deliveries = this.#deps.channels.of(event).map(({ channel, kind }) => {
@@ -237,10 +257,10 @@ export class Hub implements AsyncDisposable {
         const text = JSON.stringify({ position, type, version, subjects, at, data })
         return { key: keyOf(tenantId, channel), channel, text }
       })
-      return { position, deliveries }
+      return { position, type, deliveries }
     } catch (err) {
       this.#deps.log.error({ err, type, position }, 'an event could not be shown in its channels')
-      return { position, deliveries: [] }
+      return { position, type, deliveries: [] }
     }
   }
 }

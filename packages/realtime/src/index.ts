@@ -13,10 +13,12 @@ export type { RealtimeOptions } from './options.ts'
 export { CLOSES, type CloseCode } from './protocol.ts'
 export {
   createRealtime,
+  type Past,
   type Realtime,
   type RealtimeDeps,
   type RealtimeStatus,
   realtimePermissions,
+  type StoryOptions,
   type StreamOptions,
 } from './realtime.ts'
 export type { ResyncReason } from './resume.ts'

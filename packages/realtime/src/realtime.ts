@@ -8,7 +8,7 @@
  */
 import type { Credentials, Principal, Route, UpgradedConnection } from '@stoa/http'
 import { callerOf, openEventStream, type RouteReply } from '@stoa/http'
-import type { HintTransport, Journal } from '@stoa/journal'
+import { comparePositions, type HintTransport, type Journal, type JournalEvent, type Position } from '@stoa/journal'
 import { type Clock, type Ctx, errors, type Logger, StoaError } from '@stoa/kernel'
 import { createLimiter, createMemoryStore, type Store } from '@stoa/limiter'
 import { WebSocketServer } from 'ws'
@@ -23,7 +23,7 @@ import { type RealtimeConfig, type RealtimeOptions, resolveRealtimeOptions } fro
 import { Presence } from './presence.ts'
 import { CLOSES, closeReason, presenceMessage } from './protocol.ts'
 import { realtimeRoutes } from './routes/index.ts'
-import { Stream } from './stream.ts'
+import { Stream, type StreamRequest } from './stream.ts'
 
 /** The permissions of this package. */
 export const realtimePermissions = {
@@ -60,6 +60,22 @@ export interface StreamOptions {
   readonly follow?: boolean
 }
 
+/** What a stream is asked for that tells the life of one thing. */
+export interface StoryOptions extends StreamOptions {
+  /** Reads what has happened, out of the journal. */
+  readonly past: () => Promise<Past>
+  /** Types of events after which nothing follows: the answer ends with the first one. */
+  readonly until: ReadonlySet<string>
+}
+
+/** What happened to a thing. */
+export interface Past {
+  /** Oldest first: all that can be read by now, and that can be followed in one of the stream's channels. */
+  readonly events: readonly JournalEvent[]
+  /** Whether nothing will follow. */
+  readonly isOver: boolean
+}
+
 /** What happens here now, and happened since the start. */
 export interface RealtimeStatus {
   readonly connections: { readonly open: number; readonly unknown: number }
@@ -72,6 +88,10 @@ export interface RealtimeStatus {
   readonly hub: Readonly<HubCounts>
 }
 
+type Answering = Pick<StreamRequest, 'channels' | 'past' | 'place' | 'until'> &
+  Partial<Pick<StreamRequest, 'follow' | 'permission'>>
+
+const NOTHING: ReadonlySet<string> = new Set()
 /** After a close frame the other side may take so long to close. */
 const CLOSE_TIMEOUT_MS = 2_000
 
@@ -79,8 +99,6 @@ const CLOSE_TIMEOUT_MS = 2_000
 export class Realtime implements AsyncDisposable {
   /** `GET /api/v1/realtime`, which becomes a WebSocket, and `GET /api/v1/events`. */
   readonly routes: readonly Route[]
-  /** Resolves when events come. */
-  readonly ready: Promise<void>
   readonly #config: RealtimeConfig
   readonly #deps: RealtimeDeps
   readonly #channels: Channels
@@ -111,8 +129,12 @@ export class Realtime implements AsyncDisposable {
       ...{ transport: deps.presence ?? null, clock: deps.clock, log: deps.log },
       onChange: ({ joined, key, left }) => this.#hub.notice(key, presenceMessage(channelOf(key), joined, left)),
     })
-    this.ready = Promise.all([this.#hub.ready, this.#presence.open()]).then(() => undefined)
     this.routes = realtimeRoutes(this)
+  }
+
+  /** Begins to follow the journal. Resolves when events come; who asks for them before waits until then. */
+  async open(): Promise<void> {
+    await Promise.all([this.#hub.open(), this.#presence.open()])
   }
 
   /** The kinds of channels that there are. */
@@ -162,15 +184,29 @@ export class Realtime implements AsyncDisposable {
     const principal = principalOf(reply)
     const channels = await this.#enter(principal, options.channels)
     const place = await this.#hub.place(options.lastEventId)
-    const refusal = this.#guests.refusal(principal)
-    if (refusal) throw refused(refusal)
-    const answer = openEventStream(reply)
-    const { clock } = this.#deps
-    const shared = { hub: this.#hub, gate: this.#gate, guests: this.#guests, config: this.#config, clock }
-    ctx.log.debug({ channels: options.channels }, 'a stream was opened')
-    const { follow = true, permission = null } = options
-    new Stream(shared, answer, principal, { channels, place, follow, permission })
-    return ''
+    return this.#answer(ctx, reply, principal, { ...options, channels, place, past: null, until: NOTHING })
+  }
+
+  /**
+   * The same, but it begins with what has happened and the caller has not seen, whether or not the caller says where it
+   * stood, and ends with the thing.
+   *
+   * @returns null, and nothing is answered, when the caller has seen the end
+   * @throws StoaError as `stream`, and what `past` throws
+   */
+  async story(ctx: Ctx, reply: RouteReply, options: StoryOptions): Promise<string | null> {
+    const principal = principalOf(reply)
+    const channels = await this.#enter(principal, options.channels)
+    const { position, resync } = await this.#hub.standing(options.lastEventId)
+    // Noted before the past is read: whatever comes after it, and is not in the past, is still in memory then.
+    const { end } = this.#hub.history
+    const { events, isOver } = await options.past()
+    const unseen = events.filter((event) => position === null || comparePositions(event.position, position) > 0)
+    if (isOver && unseen.length === 0) return null
+    const place = { position: latest(end, position, events.at(-1)?.position ?? null), resync }
+    const past = unseen.map((event) => this.#hub.entryOf(event))
+    const follow = options.follow !== false && !isOver
+    return this.#answer(ctx, reply, principal, { ...options, channels, place, past, follow })
   }
 
   /** An actor was changed or lost its credentials: its connections are looked at now, and those that act for it. */
@@ -196,6 +232,22 @@ export class Realtime implements AsyncDisposable {
     await this.#hub[Symbol.asyncDispose]()
   }
 
+  #answer(
+    ctx: Ctx,
+    reply: RouteReply,
+    principal: Principal,
+    { channels, follow = true, past, permission = null, place, until }: Answering,
+  ): string {
+    const refusal = this.#guests.refusal(principal)
+    if (refusal) throw refused(refusal)
+    const answer = openEventStream(reply)
+    const { clock } = this.#deps
+    const shared = { hub: this.#hub, gate: this.#gate, guests: this.#guests, config: this.#config, clock }
+    ctx.log.debug({ channels: channels.map(({ name }) => name) }, 'a stream was opened')
+    new Stream(shared, answer, principal, { channels, place, past, until, follow, permission })
+    return ''
+  }
+
   async #enter(principal: Principal, names: readonly string[]): Promise<Channel[]> {
     const different = [...new Set(names)]
     if (different.length > this.#config.maxChannels) throw new StoaError(realtimeErrors.too_many_channels)
@@ -212,6 +264,10 @@ export class Realtime implements AsyncDisposable {
  */
 export function createRealtime(options: RealtimeOptions | undefined, deps: RealtimeDeps): Realtime {
   return new Realtime(options, deps)
+}
+
+function latest(first: Position, ...others: readonly (Position | null)[]): Position {
+  return others.reduce<Position>((last, one) => (one !== null && comparePositions(one, last) > 0 ? one : last), first)
 }
 
 function serverOf({ maxMessageBytes }: RealtimeConfig): WebSocketServer {

@@ -31,6 +31,12 @@ export interface Place {
   readonly resync: ResyncReason | null
 }
 
+/** Where somebody stands. */
+export interface Standing {
+  readonly position: Position | null
+  readonly resync: ResyncReason | null
+}
+
 /** What resuming stands on. */
 export interface ResumeDeps {
   readonly journal: Pick<Journal, 'hasReached' | 'readBack'>
@@ -65,6 +71,18 @@ export class Resume {
     }
     if (history.covers(position) || (await this.#growBackTo(position))) return { position, resync: null }
     return this.#now('too_old')
+  }
+
+  /**
+   * Where somebody stands who is told the past of a thing from the journal: null for before all of it.
+   *
+   * @throws StoaError when the journal cannot be asked
+   */
+  async standing(text: string | undefined): Promise<Standing> {
+    if (text === undefined || text === '') return { position: null, resync: null }
+    const position = positionOf(text)
+    const isKnown = position !== null && (await this.#deps.journal.hasReached(this.#deps.ctx, position))
+    return isKnown ? { position, resync: null } : { position: null, resync: 'unknown' }
   }
 
   #now(resync: ResyncReason | null): Place {

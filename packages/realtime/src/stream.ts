@@ -2,8 +2,9 @@
  * One answer of server-sent events. It follows several channels in the order of the journal, so that one number says
  * where it stands in all of them: the `id` of the last event. An event that appears in two of its channels is two
  * messages, and only the second one has the id: who is cut off between them gets both again, and none is lost.
+ *
+ * A stream may begin with the past of the thing that it tells of, out of the journal, and end with the thing.
  */
-
 import type { EventStream, Principal } from '@stoa/http'
 import { comparePositions, type Position } from '@stoa/journal'
 import { type Clock, errors, hasPermission, isError } from '@stoa/kernel'
@@ -29,6 +30,10 @@ export interface StreamDeps {
 export interface StreamRequest {
   readonly channels: readonly Channel[]
   readonly place: Place
+  /** What is told before all else: all that the caller has not seen, up to its place. null: where it stands. */
+  readonly past: readonly Entry[] | null
+  /** Types of events after which nothing follows. */
+  readonly until: ReadonlySet<string>
   /** False: what is there, and then the end. */
   readonly follow: boolean
   /** What it needs beside the permissions of its channels. */
@@ -46,6 +51,7 @@ export class Stream implements Guest, StreamFollower, Waiting {
   readonly #answer: EventStream
   readonly #channels: ReadonlyMap<string, Channel>
   readonly #follow: boolean
+  readonly #until: ReadonlySet<string>
   readonly #permission: string | null
   #principal: Principal
   #position: Position
@@ -53,11 +59,12 @@ export class Stream implements Guest, StreamFollower, Waiting {
   #pending: { readonly entry: Entry; readonly delivery: Delivery } | null = null
 
   constructor(deps: StreamDeps, answer: EventStream, principal: Principal, request: StreamRequest) {
-    const { channels, follow, permission, place } = request
+    const { channels, follow, past, permission, place, until } = request
     this.#deps = deps
     this.#answer = answer
     this.#principal = principal
     this.#follow = follow
+    this.#until = until
     this.#permission = permission
     this.#channels = new Map(channels.map((channel) => [keyOf(principal.tenant.id, channel.name), channel]))
     this.#position = place.position
@@ -67,9 +74,8 @@ export class Stream implements Guest, StreamFollower, Waiting {
     answer.onDrain(() => this.pump())
     answer.onClose(() => this.#ended())
     answer.write(`retry: ${Math.round(deps.guests.jitterMs(1_000))}\n\n`)
-    this.#say({ type: 'open', position: place.position, channels: this.#names() }, place.position)
-    if (place.resync === null) this.pump()
-    else this.#resync(place.resync)
+    if (past === null) this.#begin(place)
+    else this.#tell(past, place)
   }
 
   get principal(): Principal {
@@ -122,8 +128,7 @@ export class Stream implements Guest, StreamFollower, Waiting {
     }
     let full = false
     history.walk(this.#position, (entry) => {
-      for (const delivery of entry.deliveries) if (this.#channels.has(delivery.key)) this.offer(entry, delivery)
-      this.#flush('last')
+      this.#show(entry)
       this.#position = entry.position
       full = this.#answer.bufferedBytes >= config.maxBufferBytes / 2
       return !full
@@ -166,6 +171,20 @@ export class Stream implements Guest, StreamFollower, Waiting {
     this.#ended()
   }
 
+  #begin({ position, resync }: Place): void {
+    this.#say({ type: 'open', position, channels: this.#names() }, position)
+    if (resync === null) this.pump()
+    else this.#resync(resync)
+  }
+
+  /** The place is behind all of the past, so whoever is cut off in it must not come back from there. */
+  #tell(past: readonly Entry[], { position, resync }: Place): void {
+    if (resync !== null) this.#say({ type: 'resync', channels: this.#names(), reason: resync })
+    for (const entry of past) this.#show(entry)
+    this.#position = position
+    this.pump()
+  }
+
   #names(): string[] {
     return [...this.#channels.values()].map(({ name }) => name)
   }
@@ -173,6 +192,11 @@ export class Stream implements Guest, StreamFollower, Waiting {
   #goLive(): void {
     this.#live = true
     if (!this.#follow) this.#answer.end()
+  }
+
+  #show(entry: Entry): void {
+    for (const delivery of entry.deliveries) if (this.#channels.has(delivery.key)) this.offer(entry, delivery)
+    this.#flush('last')
   }
 
   #resync(reason: ResyncReason): void {
@@ -189,11 +213,13 @@ export class Stream implements Guest, StreamFollower, Waiting {
     this.#pending = null
     this.#answer.write(blockOf(pending.entry, pending.delivery)[place])
     this.#deps.hub.counts.deliveries += 1
-    if (place === 'last') this.#position = pending.entry.position
+    if (place !== 'last') return
+    this.#position = pending.entry.position
+    if (this.#until.has(pending.entry.type)) this.#answer.end()
   }
 
-  #say(message: object, id: Position): void {
-    this.#answer.write(`id: ${id}\ndata: ${JSON.stringify(message)}\n\n`)
+  #say(message: object, id?: Position): void {
+    this.#answer.write(`${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(message)}\n\n`)
   }
 
   #ended(): void {

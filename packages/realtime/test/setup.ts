@@ -11,7 +11,15 @@ import {
   processHints,
 } from '@stoa/journal'
 import { type Clock, type Ctx, errors, newId, StoaError, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
-import { type Engine, eventually, inTime, openTestDatabase, type TestDatabase, testCtx } from '@stoa/testkit'
+import {
+  type AnyJson,
+  type Engine,
+  eventually,
+  inTime,
+  openTestDatabase,
+  type TestDatabase,
+  testCtx,
+} from '@stoa/testkit'
 import { Type } from 'typebox'
 import { WebSocket } from 'ws'
 import { createRealtime, defineChannel, type Realtime, type RealtimeOptions, realtimeErrors } from '../src/index.ts'
@@ -192,7 +200,7 @@ async function openNode(db: Database, scheme: TestScheme, made: BenchOptions): P
     { spreadMs: 1_000, ...made.options },
     { ...deps, journal, channels, authenticate, ...(presence && { presence }) },
   )
-  await realtime.ready
+  await realtime.open()
   const http = await createHttp(
     { port: 0, maxEventLoopDelayMs: 0, corsOrigins },
     {
@@ -237,8 +245,7 @@ async function emptyDatabase(engine: Engine): Promise<TestDatabase> {
 }
 
 /** A message of the server. */
-// biome-ignore lint/suspicious/noExplicitAny: what comes is what the test is about
-export type Message = any
+export type Message = AnyJson
 
 /** A WebSocket of a test: what came, and waiting for it. */
 export class TestSocket implements Disposable {

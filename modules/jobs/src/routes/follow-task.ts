@@ -1,6 +1,9 @@
 import { defineRoute, EVENT_STREAM, IdParams } from '@stoa/http'
+import type { Ctx } from '@stoa/kernel'
+import type { Columns } from '@stoa/module'
 import { Type } from 'typebox'
-import type { TaskStreams } from '../task-streams.ts'
+import { FINAL_EVENTS, pastOf } from '../task-past.ts'
+import type { Tasks } from '../tasks.ts'
 import { FollowQuery, LastEventId } from './follow-query.ts'
 
 const DESCRIPTION = `Server-sent events: what has happened to the task, then what comes, as it happens. After the last event (\`task.done\`, \`task.dead\`, \`task.cancelled\`) the answer ends.
@@ -13,10 +16,11 @@ Each message is a JSON object with a \`type\`:
 | \`close\` | why the answer ends, when it is not the task's end |
 
 The \`id\` of a message is a position: send the last one as \`Last-Event-ID\` to go on from there without a gap and without a repeat, on any node; of progress that was missed, the newest is told.
-Whoever has seen the end gets 204, and need not come back. A comment comes every 15 seconds. After ten minutes the answer ends; come back then.`
+Whoever has seen the end gets 204, and need not come back. A comment comes every 15 seconds.`
 
 /** `GET /api/v1/tasks/{id}/events` */
-export function followTask(streams: TaskStreams) {
+export function followTask(tasks: Tasks, journal: Columns['journal'], realtime: Columns['realtime']) {
+  const deps = { journal, taskById: (ctx: Ctx, id: string) => tasks.taskById(ctx, id) }
   return defineRoute({
     method: 'GET',
     url: '/api/v1/tasks/:id/events',
@@ -39,11 +43,17 @@ export function followTask(streams: TaskStreams) {
       },
     },
     async handler(ctx, { headers, params, query }, reply) {
-      const lastEventId = headers['last-event-id'] ?? query.position
-      const request = { id: params.id, lastEventId, follow: query.follow }
-      if (await streams.open(ctx, reply, request)) return ''
-      reply.code(204)
-      return null
+      const task = await tasks.taskById(ctx, params.id)
+      const answer = await realtime.story(ctx, reply, {
+        channels: [`task:${task.id}`],
+        lastEventId: headers['last-event-id'] ?? query.position,
+        permission: 'jobs:read',
+        past: () => pastOf(deps, ctx, task),
+        until: FINAL_EVENTS,
+        follow: query.follow,
+      })
+      if (answer === null) reply.code(204)
+      return answer
     },
   })
 }

@@ -1,7 +1,6 @@
 import type { Route } from '@stoa/http'
 import type { Columns } from '@stoa/module'
 import type { ExternalKinds } from '../external-kinds.ts'
-import type { TaskStreams } from '../task-streams.ts'
 import type { TaskWork } from '../task-work.ts'
 import type { Tasks } from '../tasks.ts'
 import { cancelTask } from './cancel-task.ts'
@@ -26,18 +25,18 @@ export interface TaskRoutesDeps {
   readonly tasks: Tasks
   readonly kinds: ExternalKinds
   readonly work: TaskWork
-  readonly streams: TaskStreams
+  readonly journal: Columns['journal']
   readonly realtime: Columns['realtime']
 }
 
 /** Every route of the room. */
-export function taskRoutes({ kinds, realtime, streams, tasks, work }: TaskRoutesDeps): Route[] {
+export function taskRoutes({ journal, kinds, realtime, tasks, work }: TaskRoutesDeps): Route[] {
   return [
     createTask(tasks),
     listTasks(tasks),
     followTasks(realtime),
     getTask(tasks),
-    followTask(streams),
+    followTask(tasks, journal, realtime),
     cancelTask(tasks),
     retryTask(tasks),
     redriveTask(tasks),
