@@ -242,7 +242,7 @@ function running(app: FastifyInstance, endpoints: readonly Endpoint[], assembly:
     },
     async listen() {
       app.server.maxConnections = config.maxConnections
-      address = await app.listen({ host: config.host, port: config.port })
+      address = await app.listen({ host: config.host, port: config.port, backlog: BACKLOG })
       return address
     },
     drain: drainOnce,
@@ -254,6 +254,13 @@ function running(app: FastifyInstance, endpoints: readonly Endpoint[], assembly:
     },
   }
 }
+
+/**
+ * Connections that may wait until they are accepted. When another node dies, all who were connected there come at once;
+ * who finds no room is silent until its TCP tries again, after 1, 3 and 7 s. The kernel takes the lesser of this and its own
+ * limit (`net.core.somaxconn`, 4,096 by default).
+ */
+const BACKLOG = 16_384
 
 const noMeter: RouteMeter = { observe: () => undefined }
 
