@@ -652,7 +652,9 @@ create table stoa_pool.links (
   max_visits integer,
   redirect_status smallint default 302 not null,
   forward_query boolean default false not null,
-  utm text
+  utm text,
+  rules jsonb,
+  split jsonb
 );
 alter table stoa_pool.links add constraint links_pkey PRIMARY KEY (tenant_id, id);
 alter table stoa_pool.links add constraint links_tenant_id_host_code_key UNIQUE (tenant_id, host, code);

@@ -123,6 +123,7 @@ export const apiCalls: ApiCalls = {
     return call
   },
   getLinkClicks: ofLink,
+  simulateVisit: async (client) => ({ ...(await ofLink(client)), body: { userAgent: 'Mozilla/5.0' } }),
   followLink: async (client) => ({ params: { code: (await newLink(client)).code } }),
   followShortLink: async (client) => ({
     params: { code: (await newLink(client)).code },

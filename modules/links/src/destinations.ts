@@ -24,6 +24,7 @@
 import type { Clock, Tenant } from '@stoa/kernel'
 import { LRUCache } from 'lru-cache'
 import type { RedirectStatus } from './link-store.ts'
+import type { Routing } from './routing.ts'
 import { SLUG_MAX } from './slug.ts'
 
 /** What a redirect needs to know of a link. */
@@ -43,6 +44,8 @@ export interface Destination {
   readonly limited: boolean
   /** Whether the query of a visit goes along. */
   readonly forwardsQuery: boolean
+  /** Who is led elsewhere; null: nobody. */
+  readonly routing: Routing | null
 }
 
 /** What {@link Destinations} works with. */

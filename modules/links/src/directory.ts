@@ -8,7 +8,6 @@ import { type BaseCtx, type Repeating, repeat, tenantCtx } from '@stoa/kernel'
 import { uuidBytes } from './click-encoding.ts'
 import type { CodeFilter } from './code-filter.ts'
 import { type Destination, keyOf } from './destinations.ts'
-import { withQuery } from './forwarded-query.ts'
 import { Gathering } from './gathering.ts'
 import {
   codeCount,
@@ -18,7 +17,9 @@ import {
   destinationsById,
   type FoundCode,
 } from './link-store.ts'
+import { routingOf } from './routing.ts'
 import { DEFAULT_HOST } from './short-host.ts'
+import { withUtm } from './utm.ts'
 
 const CODES_AT_ONCE = 500
 const QUESTIONS_AT_ONCE = 2
@@ -30,11 +31,14 @@ const FILTER_LOOK_MS = 30_000
 export class Directory {
   readonly #db: Database
   readonly #ctx: BaseCtx
+  readonly #splitKey: Buffer
   readonly #hosts = new Map<string, Gathering<Destination>>()
 
-  constructor(db: Database, ctx: BaseCtx) {
+  /** @param splitKey see {@link RoutingSpec} */
+  constructor(db: Database, ctx: BaseCtx, splitKey: Buffer) {
     this.#db = db
     this.#ctx = ctx
+    this.#splitKey = splitKey
   }
 
   /** How many questions the database was asked, each for all codes that were wanted at the time. */
@@ -81,7 +85,7 @@ export class Directory {
     const all = new Map<string, Destination>()
     const placed = new Map<string, [FoundCode, ...FoundCode[]]>()
     for (const row of found) {
-      if (row.target !== null) all.set(row.code, destinationOf(row, { ...row, target: row.target }))
+      if (row.target !== null) all.set(row.code, this.#destinationOf(row, { ...row, target: row.target }))
       else {
         const others = placed.get(row.tenantId)
         if (others) others.push(row)
@@ -99,18 +103,22 @@ export class Directory {
     const byId = new Map(links.map((link) => [link.id, link]))
     for (const row of rows) {
       const link = byId.get(row.linkId)
-      if (link) all.set(row.code, destinationOf(row, link))
+      if (link) all.set(row.code, this.#destinationOf(row, link))
     }
+  }
+
+  #destinationOf(found: FoundCode, link: Omit<DestinationRow, 'id'>): Destination {
+    const { linkId } = found
+    const hasNone = link.rules === null && link.split === null
+    const routing = hasNone ? null : routingOf(linkId, link, this.#splitKey)
+    return { ...limitsOf(link), routing, linkId, link: uuidBytes(linkId), tenant: tenantOf(found) }
   }
 }
 
-function destinationOf(found: FoundCode, link: Omit<DestinationRow, 'id'>): Destination {
+function limitsOf(link: Omit<DestinationRow, 'id'>) {
   const { archivedAt, expiresAt, forwardQuery, maxVisits, redirectStatus, startsAt, target, utm } = link
   return {
-    tenant: tenantOf(found),
-    linkId: found.linkId,
-    link: uuidBytes(found.linkId),
-    target: utm === null ? target : withQuery(target, Object.fromEntries(new URLSearchParams(utm))),
+    target: withUtm(target, utm),
     status: redirectStatus,
     startsAt: startsAt?.getTime() ?? Number.NEGATIVE_INFINITY,
     endsAt: archivedAt !== null ? Number.NEGATIVE_INFINITY : (expiresAt?.getTime() ?? Number.POSITIVE_INFINITY),

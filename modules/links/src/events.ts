@@ -17,6 +17,8 @@ const LinkState = {
   redirectStatus: Type.Integer({ description: '301, 302, 307 or 308.' }),
   forwardQuery: Type.Boolean(),
   utm: Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()]),
+  rules: Type.Array(Type.Unknown(), { description: 'As the API shows them.' }),
+  split: Type.Array(Type.Unknown(), { description: 'As the API shows it.' }),
   archivedAt: nullable.time,
   version: Type.Integer({ minimum: 1 }),
 }

@@ -4,6 +4,15 @@ const FORWARDED_MAX = 8_000
 /** The query of a visit, as it was parsed. */
 export type VisitQuery = object
 
+/** The same, as it is searched. */
+export function searchOf(query: VisitQuery): URLSearchParams {
+  const search = new URLSearchParams()
+  for (const [name, given] of Object.entries(query) as [string, unknown][]) {
+    for (const value of Array.isArray(given) ? given : [given]) search.append(name, String(value))
+  }
+  return search
+}
+
 /**
  * The target with the parameters of the visit, before its fragment. Those that the target has already stay as its owner
  * wrote them. A target that would become too long is left as it is.
@@ -13,11 +22,7 @@ export function withQuery(target: string, query: VisitQuery): string {
   const [address, fragment] = hash < 0 ? [target, ''] : [target.slice(0, hash), target.slice(hash)]
   const question = address.indexOf('?')
   const own = new URLSearchParams(question < 0 ? '' : address.slice(question + 1))
-  const added = new URLSearchParams()
-  for (const [name, given] of Object.entries(query) as [string, unknown][]) {
-    if (own.has(name)) continue
-    for (const value of Array.isArray(given) ? given : [given]) added.append(name, String(value))
-  }
+  const added = new URLSearchParams([...searchOf(query)].filter(([name]) => !own.has(name)))
   if (added.size === 0) return target
   const glue = question < 0 ? '?' : own.size === 0 ? '' : '&'
   const whole = `${address}${glue}${added}${fragment}`

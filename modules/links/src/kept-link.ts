@@ -8,13 +8,18 @@
  */
 import type { Link } from './contract.ts'
 import type { LinkFilter, LinkRow } from './link-store.ts'
+import type { Rule, SplitTarget } from './routing.ts'
 import { shownUtm } from './utm.ts'
 
 /** A link without what depends on the time or on the configuration. Times are as they are shown. */
-export type KeptLink = Omit<Link, 'shortUrl' | 'status' | 'tags'> & { readonly tags: readonly string[] }
+export type KeptLink = Omit<Link, 'shortUrl' | 'status' | 'tags' | 'rules' | 'split'> & {
+  readonly tags: readonly string[]
+  readonly rules: readonly Rule[]
+  readonly split: readonly SplitTarget[]
+}
 
 /** The version of {@link KeptLink}: another one does not find what the one before has kept. */
-const KEPT_VERSION = 3
+const KEPT_VERSION = 4
 /** How long a link or a list is kept, in milliseconds. It is a safety net: events drop what changes. */
 const KEPT_MS = 10 * 60_000
 /** Carried by every list of a tenant: the kind of the events' subjects. */
@@ -23,7 +28,7 @@ const ANY_LINK = 'link'
 /** Of a row. */
 export function keptLink(row: LinkRow): KeptLink {
   const { archivedAt, code, createdAt, createdBy, expiresAt, id, tags, target, title, updatedAt, version } = row
-  const { forwardQuery, maxVisits, redirectStatus, startsAt, utm } = row
+  const { forwardQuery, maxVisits, redirectStatus, rules, split, startsAt, utm } = row
   return {
     id,
     code,
@@ -36,6 +41,8 @@ export function keptLink(row: LinkRow): KeptLink {
     redirectStatus,
     forwardQuery,
     utm: shownUtm(utm),
+    rules: rules ?? [],
+    split: split ?? [],
     archivedAt: archivedAt?.toISOString() ?? null,
     version,
     createdAt: createdAt.toISOString(),

@@ -1,5 +1,6 @@
-import { isUniqueViolation, queryBuilder, statement, type Tx } from '@stoa/db'
+import { isUniqueViolation, json, queryBuilder, statement, type Tx } from '@stoa/db'
 import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
+import type { Rule, SplitTarget } from './routing.ts'
 
 /** A row of `links`. */
 export interface LinkRow {
@@ -16,6 +17,9 @@ export interface LinkRow {
   readonly forwardQuery: boolean
   /** See utm.ts. */
   readonly utm: string | null
+  /** See routing.ts; null for none. */
+  readonly rules: readonly Rule[] | null
+  readonly split: readonly SplitTarget[] | null
   readonly archivedAt: Date | null
   readonly version: number
   readonly createdAt: Date
@@ -26,8 +30,48 @@ export interface LinkRow {
 /** How a link redirects (RFC 9110, section 15.4). */
 export type RedirectStatus = 301 | 302 | 307 | 308
 
-const columns =
-  'id, host, code, target, title, tags, starts_at, expires_at, max_visits, redirect_status, forward_query, utm, archived_at, version, created_at, updated_at, created_by'
+/** What may change of a link, and as what PostgreSQL takes it. */
+const changing = {
+  target: 'text',
+  title: 'text',
+  tags: 'text[]',
+  startsAt: 'timestamptz',
+  expiresAt: 'timestamptz',
+  maxVisits: 'integer',
+  redirectStatus: 'smallint',
+  forwardQuery: 'boolean',
+  utm: 'text',
+  rules: 'jsonb',
+  split: 'jsonb',
+  archivedAt: 'timestamptz',
+  version: 'integer',
+  updatedAt: 'timestamptz',
+} as const satisfies Partial<Record<keyof LinkRow, string>>
+
+/** What never changes of it. */
+const lasting = {
+  id: 'uuid',
+  host: 'text',
+  code: 'text',
+  createdAt: 'timestamptz',
+  createdBy: 'text',
+} as const satisfies Partial<Record<keyof LinkRow, string>>
+
+const lastingFields = Object.keys(lasting) as (keyof typeof lasting)[]
+const changingFields = Object.keys(changing) as (keyof typeof changing)[]
+const fields = [...lastingFields, ...changingFields]
+const types: Readonly<Record<keyof LinkRow, string>> = { ...lasting, ...changing }
+const columns = fields.map(columnOf).join(', ')
+
+/** `startsAt` → `starts_at` */
+function columnOf(field: string): string {
+  return field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+function parameterOf(link: LinkRow, field: keyof LinkRow): unknown {
+  const value = link[field]
+  return types[field] === 'jsonb' && value !== null ? json(value) : value
+}
 
 /** The beginning of a block of code numbers that nobody else gets, whether this transaction commits or not. */
 export async function nextCodeNumber(tx: Tx): Promise<number> {
@@ -58,53 +102,30 @@ export function addLink(tx: Tx, tenantId: string, link: LinkRow, taken: () => vo
   tx.later(linkAddition(...insertionOf(tenantId, link)))
 }
 
-type Insertion = [
-  tenantId: string,
-  id: string,
-  host: string,
-  code: string,
-  target: string,
-  title: string | null,
-  tags: readonly string[],
-  expiresAt: Date | null,
-  version: number,
-  at: Date,
-  createdBy: string,
-  startsAt: Date | null,
-  maxVisits: number | null,
-  redirectStatus: RedirectStatus,
-  forwardQuery: boolean,
-  utm: string | null,
-]
+type Insertion = [tenantId: string, id: string, host: string, code: string, ...rest: unknown[]]
 
 function insertionOf(tenantId: string, link: LinkRow): Insertion {
-  const { code, createdAt, createdBy, expiresAt, host, id, tags, target, title, version } = link
-  const { forwardQuery, maxVisits, redirectStatus, startsAt, utm } = link
-  const limits = [startsAt, maxVisits, redirectStatus, forwardQuery, utm] as const
-  return [tenantId, id, host, code, target, title, tags, expiresAt, version, createdAt, createdBy, ...limits]
+  return [tenantId, ...fields.map((field) => parameterOf(link, field))] as Insertion
 }
 
-const inserted =
-  'tenant_id, id, host, code, target, title, tags, expires_at, version, created_at, updated_at, created_by, starts_at, max_visits, redirect_status, forward_query, utm'
+/** The parameters of {@link insertionOf}, from `$2` on. */
+const inserted = fields.map((field, index) => `$${index + 2}::${types[field]}`).join(', ')
 
 const linkClaim = statement<Insertion, never>(`
 with claimed as (
   insert into link_codes (host, code, tenant_id, link_id)
   values ($3, $4, $1, $2)
   on conflict (host, code) do nothing
-  returning tenant_id, link_id, host, code
+  returning tenant_id
 )
-insert into links (${inserted})
-select tenant_id, link_id, host, code, $5::text, $6::text, $7::text[], $8::timestamptz, $9::integer, $10::timestamptz, $10::timestamptz, $11::text, $12::timestamptz, $13::integer, $14::smallint, $15::boolean, $16::text
-from claimed`)
+insert into links (tenant_id, ${columns})
+select tenant_id, ${inserted} from claimed`)
 
 const codeAddition = statement<[host: string, code: string, tenantId: string, linkId: string], never>(
   'insert into link_codes (host, code, tenant_id, link_id) values ($1, $2, $3, $4)',
 )
 
-const linkAddition = statement<Insertion, never>(
-  `insert into links (${inserted}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11, $12, $13, $14, $15, $16)`,
-)
+const linkAddition = statement<Insertion, never>(`insert into links (tenant_id, ${columns}) values ($1, ${inserted})`)
 
 /** The link, or undefined. */
 export function linkRow(tx: Tx, tenantId: string, id: string): Promise<LinkRow | undefined> {
@@ -130,21 +151,11 @@ const lockedLinkById = statement<[string, string], LinkRow>(
 
 /** Writes what may change of a link. The row is locked and known by then, so the statement rides with the commit. */
 export function saveLink(tx: Tx, tenantId: string, link: LinkRow): void {
-  const { id, target, title, tags, expiresAt, archivedAt, version, updatedAt } = link
-  const { forwardQuery, maxVisits, redirectStatus, startsAt, utm } = link
-  const limits = [startsAt, maxVisits, redirectStatus, forwardQuery, utm] as const
-  tx.later(linkSaving(tenantId, id, target, title, tags, expiresAt, archivedAt, version, updatedAt, ...limits))
+  tx.later(linkSaving(tenantId, link.id, ...changingFields.map((field) => parameterOf(link, field))))
 }
-const linkSaving = statement<
-  [
-    ...[string, string, string, string | null, readonly string[], Date | null, Date | null, number, Date],
-    ...[Date | null, number | null, RedirectStatus, boolean, string | null],
-  ],
-  never
->(`
+const linkSaving = statement<[tenantId: string, id: string, ...rest: unknown[]], never>(`
 update links
-set target = $3, title = $4, tags = $5, expires_at = $6, archived_at = $7, version = $8, updated_at = $9,
-  starts_at = $10, max_visits = $11, redirect_status = $12, forward_query = $13, utm = $14
+set ${changingFields.map((field, index) => `${columnOf(field)} = $${index + 3}::${types[field]}`).join(', ')}
 where tenant_id = $1 and id = $2`)
 
 /** Notes which tags a link has from now on. What differs rides with the commit; nothing does when nothing differs. */
@@ -205,25 +216,7 @@ export function linkPage(tenantId: string, filter: LinkFilter) {
   const direction = filter.descending ? 'desc' : 'asc'
   return builder
     .selectFrom('links')
-    .select([
-      'id',
-      'host',
-      'code',
-      'target',
-      'title',
-      'tags',
-      'startsAt',
-      'expiresAt',
-      'maxVisits',
-      'redirectStatus',
-      'forwardQuery',
-      'utm',
-      'archivedAt',
-      'version',
-      'createdAt',
-      'updatedAt',
-      'createdBy',
-    ])
+    .select(fields)
     .where('tenantId', '=', tenantId)
     .where((e) => e.and(conditions(e, tenantId, filter)))
     .orderBy(filter.sort, direction)
@@ -272,12 +265,21 @@ const earliestStart = statement<[string, Date], { at: Date | null }>(
   'select min(starts_at) as at from links where tenant_id = $1 and starts_at > $2',
 )
 
+/** What a redirect needs of a link, beside its target. */
+const followed = [
+  'startsAt',
+  'expiresAt',
+  'archivedAt',
+  'maxVisits',
+  'redirectStatus',
+  'forwardQuery',
+  'utm',
+  'rules',
+  'split',
+] as const satisfies readonly (keyof LinkRow)[]
+
 /** What a redirect needs of a link. */
-export interface DestinationRow
-  extends Pick<
-    LinkRow,
-    'id' | 'target' | 'startsAt' | 'expiresAt' | 'archivedAt' | 'maxVisits' | 'redirectStatus' | 'forwardQuery' | 'utm'
-  > {}
+export interface DestinationRow extends Pick<LinkRow, 'id' | 'target' | (typeof followed)[number]> {}
 
 /** A row of the directory with its tenant, and with its link when that is in the pool; else the target is null. */
 export interface FoundCode extends Omit<DestinationRow, 'id' | 'target'> {
@@ -294,7 +296,7 @@ export function destinationsByCode(tx: Tx, host: string, codes: readonly string[
   return tx.many(codeDestinations(host, codes))
 }
 const codeDestinations = statement<[string, readonly string[]], FoundCode>(`
-select c.code, c.link_id, t.id as tenant_id, t.slug as tenant_slug, t.schema as tenant_schema, l.target, l.starts_at, l.expires_at, l.archived_at, l.max_visits, l.redirect_status, l.forward_query, l.utm
+select c.code, c.link_id, t.id as tenant_id, t.slug as tenant_slug, t.schema as tenant_schema, l.target, ${followed.map((field) => `l.${columnOf(field)}`).join(', ')}
 from link_codes c
 join tenants t on t.id = c.tenant_id
 left join links l on l.tenant_id = c.tenant_id and l.id = c.link_id
@@ -305,7 +307,7 @@ export function destinationsById(tx: Tx, tenantId: string, ids: readonly string[
   return tx.many(linkDestinations(tenantId, ids))
 }
 const linkDestinations = statement<[string, readonly string[]], DestinationRow>(
-  'select id, target, starts_at, expires_at, archived_at, max_visits, redirect_status, forward_query, utm from links where tenant_id = $1 and id = any ($2::uuid[])',
+  `select id, target, ${followed.map(columnOf).join(', ')} from links where tenant_id = $1 and id = any ($2::uuid[])`,
 )
 
 /** A page of all codes of a short host, in their order: asked across tenants, in the system role. */

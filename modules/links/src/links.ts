@@ -2,6 +2,7 @@
  * The verbs of short links. Each is one transaction: the row, the directory entry and the event commit together or not
  * at all. Ids and times are made here from the clock of the context, so an answer needs no second query.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { Cache, Found } from '@stoa/cache'
 import type { Database, Tx } from '@stoa/db'
 import type { EventDefinition, Journal } from '@stoa/journal'
@@ -11,6 +12,7 @@ import type { CodeSupply } from './code-supply.ts'
 import type { Link, LinkChange, LinkClicks, NewLink } from './contract.ts'
 import { linkErrors } from './errors.ts'
 import { linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
+import type { Geo } from './geo.ts'
 import { type KeptLink, keptAs, keptLink, listKeptAs, statusAt } from './kept-link.ts'
 import {
   addLink,
@@ -26,7 +28,9 @@ import {
   saveLink,
   saveLinkTags,
 } from './link-store.ts'
+import { acceptedRules, acceptedSplit } from './routing-input.ts'
 import { DEFAULT_HOST } from './short-host.ts'
+import { type SimulatedVisit, simulation } from './simulation.ts'
 import { slugFault } from './slug.ts'
 import { type TargetRules, targetVerdict } from './target-url.ts'
 import { shownUtm, utmQuery } from './utm.ts'
@@ -42,6 +46,9 @@ export interface LinksDeps {
   readonly shortUrl: (code: string) => string
   /** Called after the commit of each change, in this process. */
   readonly changed: (host: string, code: string) => void
+  /** See {@link RoutingSpec}. */
+  readonly splitKey: Buffer
+  readonly geo: Geo
 }
 
 /** What to list; see {@link LinkFilter}. */
@@ -86,6 +93,8 @@ export class Links {
       id,
       host: DEFAULT_HOST,
       target: this.#acceptedTarget(input.target),
+      rules: acceptedRules(input.rules ?? [], this.#judge),
+      split: acceptedSplit(input.split ?? [], this.#judge),
       title: input.title ?? null,
       tags: tidyTags(input.tags ?? []),
       ...limitsOf(input, now),
@@ -153,6 +162,13 @@ export class Links {
     return clickReport(this.#deps.db, ctx, input)
   }
 
+  /** What would become of a visit; refuses as {@link linkById}. Nothing is counted. */
+  async simulateVisit(ctx: Ctx, { id, visit }: { readonly id: string; readonly visit: SimulatedVisit }) {
+    requirePermission(ctx, 'links:read')
+    const row = found(await this.#deps.db.read(ctx, (tx) => linkRow(tx, ctx.tenant.id, id)))
+    return simulation(row, visit, { ...this.#deps, now: ctx.clock.now() })
+  }
+
   /**
    * Changes a link if it still is what the caller saw; else `precondition_failed`. A change to what it is already
    * changes nothing.
@@ -171,6 +187,8 @@ export class Links {
       ...(change.redirectStatus !== undefined && { redirectStatus: change.redirectStatus }),
       ...(change.forwardQuery !== undefined && { forwardQuery: change.forwardQuery }),
       ...(change.utm !== undefined && { utm: utmQuery(change.utm) }),
+      ...(change.rules !== undefined && { rules: acceptedRules(change.rules, this.#judge) }),
+      ...(change.split !== undefined && { split: acceptedSplit(change.split, this.#judge) }),
     }
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
@@ -209,8 +227,10 @@ export class Links {
     if (fault !== null) throw refusal(linkErrors.slug_invalid, '/body/slug', fault.reason, fault.message)
   }
 
+  readonly #judge = (target: string) => targetVerdict(target, this.#deps.targetRules())
+
   #acceptedTarget(target: string): string {
-    const verdict = targetVerdict(target, this.#deps.targetRules())
+    const verdict = this.#judge(target)
     if (verdict.ok) return verdict.url
     throw refusal(linkErrors.target_refused, '/body/target', verdict.reason, verdict.message)
   }
@@ -244,7 +264,7 @@ export class Links {
 
   #shown(link: KeptLink, now: number): Link {
     const { archivedAt, code, createdAt, createdBy, expiresAt, id, tags, target, title, updatedAt, version } = link
-    const { forwardQuery, maxVisits, redirectStatus, startsAt, utm } = link
+    const { forwardQuery, maxVisits, redirectStatus, rules, split, startsAt, utm } = link
     return {
       id,
       code,
@@ -259,6 +279,8 @@ export class Links {
       redirectStatus,
       forwardQuery,
       utm,
+      rules: [...rules],
+      split: [...split],
       archivedAt,
       version,
       createdAt,
@@ -287,6 +309,8 @@ function state(row: LinkRow) {
     redirectStatus: row.redirectStatus,
     forwardQuery: row.forwardQuery,
     utm: shownUtm(row.utm),
+    rules: [...(row.rules ?? [])],
+    split: [...(row.split ?? [])],
     archivedAt: row.archivedAt?.toISOString() ?? null,
     version: row.version,
   }
@@ -338,5 +362,5 @@ function expiry(text: string | null | undefined, now: Date): Date | null {
 /** Names of the asked fields whose value is another than now. */
 function differing(row: LinkRow, asked: Partial<LinkRow>): string[] {
   const names = Object.keys(asked) as (keyof LinkRow)[]
-  return names.filter((name) => JSON.stringify(row[name]) !== JSON.stringify(asked[name]))
+  return names.filter((name) => !isDeepStrictEqual(row[name], asked[name]))
 }

@@ -21,10 +21,13 @@ import { type Clock, StoaError } from '@stoa/kernel'
 import type { Clicks } from './clicks.ts'
 import type { Destination, Destinations } from './destinations.ts'
 import { linkErrors } from './errors.ts'
-import { type VisitQuery, withQuery } from './forwarded-query.ts'
+import { searchOf, type VisitQuery, withQuery } from './forwarded-query.ts'
+import type { Geo } from './geo.ts'
 import type { RedirectStatus } from './link-store.ts'
+import type { Routing } from './routing.ts'
 import { DEFAULT_HOST } from './short-host.ts'
 import type { VisitLimit } from './visit-limit.ts'
+import { type VisitFacts, Visitor } from './visitor.ts'
 import { isPrefetch, type VisitHeaders, type Visitors } from './visitors.ts'
 
 /** A request for a short address. */
@@ -34,6 +37,8 @@ export interface Visit {
   readonly method: string
   readonly headers: VisitHeaders
   readonly query: VisitQuery
+  /** The visitor's. */
+  readonly address: string
 }
 
 /** Where a visit goes; null: nowhere, because it would use up a visit that nobody makes. */
@@ -46,6 +51,7 @@ export interface RedirectsDeps {
   readonly clicks: Clicks
   readonly limit: VisitLimit
   readonly clock: Clock
+  readonly geo: Geo
 }
 
 /** What every redirect says beside its target: it is stale at once, so a change holds from the next click on. */
@@ -66,7 +72,7 @@ export class Redirects {
   }
 
   /** Where the link leads, the visit being noted; refuses with `link_not_found` or `link_gone`. */
-  async follow({ code, headers, host, method, query }: Visit): Promise<Followed> {
+  async follow({ address, code, headers, host, method, query }: Visit): Promise<Followed> {
     const { clock, destinations, limit, visitors } = this.#deps
     const destination = await destinations.find(host, code)
     const now = clock.now()
@@ -78,7 +84,9 @@ export class Redirects {
       if (!passes) throw new StoaError(linkErrors.link_gone)
     }
     if (method !== 'HEAD') this.#note(destination, headers, now)
-    const { forwardsQuery, status, target } = destination
+    const { forwardsQuery, routing, status } = destination
+    const facts = () => ({ at: now, address, ...textsOf(headers), query: searchOf(query) })
+    const target = routing === null ? destination.target : this.#routed(routing, facts)
     return { status, target: forwardsQuery ? withQuery(target, query) : target }
   }
 
@@ -97,13 +105,21 @@ export class Redirects {
         const found = destinations.find(DEFAULT_HOST, code)
         return found instanceof Promise ? found.then((late) => usual(late, request)) : usual(found, request)
       },
-      answer: (destination: Destination, request: IncomingMessage, response: ServerResponse, given) => {
+      answer: (destination: Destination, request: IncomingMessage, response: ServerResponse, given, address) => {
         headers ??= [...given, ...always, 'location']
-        response.writeHead(destination.status, [...headers, destination.target])
+        const { routing, status } = destination
+        const now = clock.now()
+        const facts = () => ({ at: now, address, ...textsOf(request.headers), query: queryOf(request) })
+        const target = routing === null ? destination.target : this.#routed(routing, facts)
+        response.writeHead(status, [...headers, target])
         response.end()
-        this.#note(destination, request.headers, clock.now())
+        this.#note(destination, request.headers, now)
       },
     }
+  }
+
+  #routed(routing: Routing, facts: () => VisitFacts): string {
+    return routing.choose(new Visitor(facts, this.#deps.geo)).target
   }
 
   #note({ link, tenant }: Destination, headers: VisitHeaders, at: number): void {
@@ -113,6 +129,16 @@ export class Redirects {
     const bot = visitors.isBot(headers['user-agent'])
     clicks.record({ number: this.#clicks, tenant, link, at, bot, referrerHost: visitors.referrerHost(headers.referer) })
   }
+}
+
+function textsOf(headers: VisitHeaders) {
+  const text = (value: string | string[] | undefined) => (typeof value === 'object' ? value.join(',') : value) ?? ''
+  return { userAgent: text(headers['user-agent']), acceptLanguage: text(headers['accept-language']) }
+}
+
+function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
+  const question = url.indexOf('?')
+  return new URLSearchParams(question < 0 ? '' : url.slice(question + 1))
 }
 
 function leads({ endsAt, startsAt }: Destination, now: number): boolean {

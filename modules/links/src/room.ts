@@ -15,6 +15,7 @@ import { type LinksConfig, linksConfig } from './config.ts'
 import { Destinations } from './destinations.ts'
 import { Directory } from './directory.ts'
 import { clicksRecorded } from './events.ts'
+import { unknownPlaces } from './geo.ts'
 import { importLinks } from './jobs/import-links.ts'
 import { Links } from './links.ts'
 import { watchLookups } from './lookup-watch.ts'
@@ -31,7 +32,9 @@ export async function openRoom(columns: Columns): Promise<Room> {
   const config = linksConfig(columns.config)
   const ctx = systemCtx({ log, clock }, 'links')
   const resources = new Resources({ clock })
-  const directory = new Directory(db, ctx)
+  const splitKey = columns.secret('links.split')
+  const geo = unknownPlaces
+  const directory = new Directory(db, ctx, splitKey)
   const filter = new CodeFilter()
   const destinations = new Destinations({
     entries: config.cacheEntries,
@@ -54,6 +57,8 @@ export async function openRoom(columns: Columns): Promise<Room> {
     targetRules: () => ({ ...config, publicUrl: columns.publicUrl() }),
     shortUrl: shortUrls(columns.publicUrl, config.shortHost),
     changed: (host, code) => destinations.forget(host, code),
+    splitKey,
+    geo,
   })
   const redirects = new Redirects({
     destinations,
@@ -61,6 +66,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
     clicks,
     limit: visitLimitOf(columns, ctx),
     clock,
+    geo,
   })
   const visitLimit = { capacity: config.visitBurst, refillPerSecond: config.visitsPerSecond }
   return {

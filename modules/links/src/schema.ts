@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { Rules, Split } from './routing-schema.ts'
 import { SLUG_MAX, SLUG_MIN } from './slug.ts'
 import { TARGET_MAX } from './target-url.ts'
 
@@ -85,6 +86,8 @@ export const Link = Type.Object(
     redirectStatus: RedirectStatus,
     forwardQuery: Type.Boolean({ examples: [false] }),
     utm: Type.Union([Utm, Type.Null()]),
+    rules: Rules,
+    split: Split,
     archivedAt: Type.Union([Time, Type.Null()], { examples: [null] }),
     version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag is made of it.' }),
     createdAt: Time,
@@ -152,6 +155,8 @@ export const NewLink = Type.Object(
     redirectStatus: Type.Optional(RedirectStatus),
     forwardQuery: Type.Optional(ForwardQuery),
     utm: Type.Optional(Type.Union([Utm, Type.Null()])),
+    rules: Type.Optional(Rules),
+    split: Type.Optional(Split),
   },
   { additionalProperties: false, title: 'NewLink' },
 )
@@ -168,6 +173,8 @@ export const LinkChange = Type.Object(
     redirectStatus: Type.Optional(RedirectStatus),
     forwardQuery: Type.Optional(ForwardQuery),
     utm: Type.Optional(Type.Union([Utm, Type.Null()])),
+    rules: Type.Optional(Rules),
+    split: Type.Optional(Split),
   },
   { additionalProperties: false, minProperties: 1, title: 'LinkChange' },
 )

@@ -3,6 +3,7 @@
  * two that say the same are the same text.
  */
 import type { NewLink } from './contract.ts'
+import { withQuery } from './forwarded-query.ts'
 
 /** In the order in which they are added. */
 const names = ['source', 'medium', 'campaign', 'term', 'content'] as const
@@ -18,6 +19,11 @@ export function utmQuery(utm: Utm | null | undefined): string | null {
     if (value) query.set(`utm_${name}`, value)
   }
   return query.size === 0 ? null : query.toString()
+}
+
+/** The target with the parameters, as they are kept, but for those that it has. */
+export function withUtm(target: string, query: string | null): string {
+  return query === null ? target : withQuery(target, Object.fromEntries(new URLSearchParams(query)))
 }
 
 /** As the API shows them. */

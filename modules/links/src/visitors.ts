@@ -2,11 +2,10 @@
  * What is known of a visitor, from the headers of the visit: anybody may have written them, of any length, with any bytes
  * that HTTP lets through. Nothing here waits or throws.
  *
- * The same few user agents and referrers come again and again, so what was found of them is remembered: in two halves of a
- * bounded size, of which the older one is forgotten when the younger one is full. Whoever sends another text each time pays
- * for it once more than without.
+ * The same few user agents and referrers come again and again, so what was found of them is remembered.
  */
 import { isbot } from 'isbot'
+import { TextMemory } from './text-memory.ts'
 
 /** Names in lower case. */
 export type VisitHeaders = Readonly<Record<string, string | string[] | undefined>>
@@ -16,14 +15,11 @@ const USER_AGENT_MAX = 512
 /** Longest referrer that is parsed, in characters. */
 const REFERRER_MAX = 2048
 const HOST_NAME_MAX = 253
-/** Longest text that is remembered, in characters, and how many of them in each half. */
-const REMEMBERED_MAX = 256
-const REMEMBERED = 2_000
 
 /** Tells visitors apart. */
 export class Visitors {
-  readonly #bots = new Memory((agent) => isbot(agent))
-  readonly #hosts = new Memory(referrerHost)
+  readonly #bots = new TextMemory((agent) => isbot(agent))
+  readonly #hosts = new TextMemory(referrerHost)
 
   /** Whether a program says by its user agent that it is one, or there is none. */
   isBot(agent: string | string[] | undefined): boolean {
@@ -59,27 +55,4 @@ export function referrerHost(referrer: string): string | null {
 
 function single(value: string | string[] | undefined): string {
   return (typeof value === 'object' ? value[0] : value) ?? ''
-}
-
-class Memory<T> {
-  readonly #find: (text: string) => T
-  #young = new Map<string, T>()
-  #old = new Map<string, T>()
-
-  constructor(find: (text: string) => T) {
-    this.#find = find
-  }
-
-  of(text: string): T {
-    const known = this.#young.get(text)
-    if (known !== undefined) return known
-    if (text.length > REMEMBERED_MAX) return this.#find(text)
-    const found = this.#old.get(text) ?? this.#find(text)
-    if (this.#young.size >= REMEMBERED) {
-      this.#old = this.#young
-      this.#young = new Map()
-    }
-    this.#young.set(text, found)
-    return found
-  }
 }

@@ -37,6 +37,7 @@ function destination(target: string): Destination {
     endsAt: Number.POSITIVE_INFINITY,
     limited: false,
     forwardsQuery: false,
+    routing: null,
   }
 }
 

@@ -18,7 +18,7 @@ for (const engine of engines) {
         ),
       )
       const ctx = systemCtx({ log: silentLogger, clock: systemClock }, 'test')
-      const directory = new Directory(suite.db, ctx)
+      const directory = new Directory(suite.db, ctx, Buffer.alloc(32))
       const filter = new CodeFilter()
       await using _filling = directory.keep(filter, Promise.resolve())
       await eventually(async () => filter.isFilled)

@@ -32,8 +32,15 @@ export interface Lane {
    *
    * @param found as {@link Lane.find} gave it
    * @param headers that every answer of a lane carries: names and values in turn, to be added to
+   * @param address the caller's; behind a trusted proxy the one that the proxy names
    */
-  answer(found: never, request: IncomingMessage, response: ServerResponse, headers: readonly string[]): void
+  answer(
+    found: never,
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: readonly string[],
+    address: string,
+  ): void
 }
 
 /** A lane, ready to be served. */
@@ -122,22 +129,23 @@ export class Lanes {
       longWay(request, response)
       return
     }
-    const taken = open.policy?.take(callerOf(this.#addressOf(request))) ?? ALLOWED
+    const address = this.#addressOf(request)
+    const taken = open.policy?.take(callerOf(address)) ?? ALLOWED
     if (taken instanceof Promise) {
       taken.then(
-        ({ allowed }) => this.#end(visit, found, allowed),
+        ({ allowed }) => this.#end(visit, found, address, allowed),
         () => longWay(request, response),
       )
-    } else this.#end(visit, found, taken.allowed)
+    } else this.#end(visit, found, address, taken.allowed)
   }
 
-  #end({ begun, longWay, open, request, response }: Visit, found: object, allowed: boolean): void {
+  #end({ begun, longWay, open, request, response }: Visit, found: object, address: string, allowed: boolean): void {
     if (!allowed) {
       longWay(request, response)
       return
     }
     try {
-      open.lane.answer(found as never, request, response, this.#headers)
+      open.lane.answer(found as never, request, response, this.#headers, address)
     } catch {
       // What cannot be said in a header, for instance: the long way says what is wrong with it.
       if (response.headersSent) response.destroy()

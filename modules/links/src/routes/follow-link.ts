@@ -74,6 +74,7 @@ interface Request {
   readonly params: { readonly code: string }
   readonly query: VisitQuery
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly ip: string
 }
 
 interface Reply {
@@ -84,12 +85,19 @@ interface Reply {
 
 async function answer(
   redirects: Redirects,
-  { headers, method, params, query }: Request,
+  { headers, ip, method, params, query }: Request,
   reply: Reply,
 ): Promise<string> {
   reply.header('cache-control', REDIRECT_HEADERS['cache-control'])
   try {
-    const followed = await redirects.follow({ host: DEFAULT_HOST, code: params.code, method, headers, query })
+    const followed = await redirects.follow({
+      host: DEFAULT_HOST,
+      code: params.code,
+      method,
+      headers,
+      query,
+      address: ip,
+    })
     if (followed === null) return sendPage(reply, 200, heldPage())
     reply.code(followed.status)
     reply.header('location', followed.target)

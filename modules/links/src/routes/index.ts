@@ -8,6 +8,7 @@ import { getLink } from './get-link.ts'
 import { getLinkClicks } from './get-link-clicks.ts'
 import { listLinks } from './list-links.ts'
 import { restoreLink } from './restore-link.ts'
+import { simulateVisit } from './simulate-visit.ts'
 import { updateLink } from './update-link.ts'
 
 /** What the routes call. */
@@ -29,6 +30,7 @@ export function linkRoutes({ links, redirects, shortHost, visitLimit }: LinkRout
     archiveLink(links),
     restoreLink(links),
     getLinkClicks(links),
+    simulateVisit(links),
     followLink(redirects, visitLimit),
     ...(shortHost === null ? [] : [followShortLink(redirects, visitLimit, shortHost)]),
   ]
