@@ -307,7 +307,7 @@ async function clicksIn({ pool }: Ground): Promise<number> {
 
 const CLICKS = `
 select (select coalesce(sum(clicks + bots), 0) from stoa_pool.link_click_hours) as summed,
-  (select count(*) from stoa_pool.link_clicks) as single`
+  (select count(*) from stoa_pool.link_click_log) as single`
 
 /** How many clicks there are, and how codes were found so far. */
 async function state(ground: Ground, url: string) {

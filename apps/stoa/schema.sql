@@ -296,6 +296,13 @@ create policy tenant_rows on stoa.link_codes to stoa_app using ((tenant_id = ( S
 grant insert, select on stoa.link_codes to stoa_app;
 grant delete, insert, select, update on stoa.link_codes to stoa_system;
 
+create unlogged table stoa.link_visitor_salts (
+  day date not null,
+  salt bytea not null
+);
+alter table stoa.link_visitor_salts add constraint link_visitor_salts_pkey PRIMARY KEY (day);
+grant delete, insert, select on stoa.link_visitor_salts to stoa_system;
+
 create table stoa.mail_contents (
   tenant_id uuid not null,
   message_id uuid not null,
@@ -570,6 +577,46 @@ create schema stoa_pool;
 grant usage on schema stoa_pool to stoa_app;
 grant usage on schema stoa_pool to stoa_system;
 
+create table stoa_pool.link_click_batches (
+  tenant_id uuid not null,
+  id bigint not null,
+  first_at timestamp with time zone not null,
+  last_at timestamp with time zone not null,
+  clicks integer not null
+);
+alter table stoa_pool.link_click_batches add constraint link_click_batches_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa_pool.link_click_batches add constraint link_click_batches_clicks_check CHECK ((clicks >= 1));
+alter table stoa_pool.link_click_batches enable row level security;
+alter table stoa_pool.link_click_batches force row level security;
+create policy system_rows on stoa_pool.link_click_batches to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa_pool.link_click_batches to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa_pool.link_click_batches to stoa_app;
+grant delete, insert, select, update on stoa_pool.link_click_batches to stoa_system;
+
+create table stoa_pool.link_click_facets (
+  tenant_id uuid not null,
+  link_id uuid not null,
+  dimension text collate "C" not null,
+  slot timestamp with time zone not null,
+  value text collate "C" not null,
+  clicks bigint not null,
+  bots bigint not null,
+  visitors bigint not null
+);
+alter table stoa_pool.link_click_facets add constraint link_click_facets_pkey PRIMARY KEY (tenant_id, link_id, dimension, slot, value);
+alter table stoa_pool.link_click_facets add constraint link_click_facets_bots_check CHECK ((bots >= 0));
+alter table stoa_pool.link_click_facets add constraint link_click_facets_clicks_check CHECK ((clicks >= 0));
+alter table stoa_pool.link_click_facets add constraint link_click_facets_value_check CHECK ((char_length(value) <= 253));
+alter table stoa_pool.link_click_facets add constraint link_click_facets_visitors_check CHECK ((visitors >= 0));
+alter table stoa_pool.link_click_facets add constraint link_click_facets_tenant_id_link_id_fkey FOREIGN KEY (tenant_id, link_id) REFERENCES stoa_pool.links(tenant_id, id);
+CREATE INDEX link_click_facets_by_slot ON stoa_pool.link_click_facets USING btree (tenant_id, dimension, slot);
+alter table stoa_pool.link_click_facets enable row level security;
+alter table stoa_pool.link_click_facets force row level security;
+create policy system_rows on stoa_pool.link_click_facets to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa_pool.link_click_facets to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant insert, select, update on stoa_pool.link_click_facets to stoa_app;
+grant delete, insert, select, update on stoa_pool.link_click_facets to stoa_system;
+
 create table stoa_pool.link_click_hours (
   tenant_id uuid not null,
   link_id uuid not null,
@@ -581,12 +628,48 @@ alter table stoa_pool.link_click_hours add constraint link_click_hours_pkey PRIM
 alter table stoa_pool.link_click_hours add constraint link_click_hours_bots_check CHECK ((bots >= 0));
 alter table stoa_pool.link_click_hours add constraint link_click_hours_clicks_check CHECK ((clicks >= 0));
 alter table stoa_pool.link_click_hours add constraint link_click_hours_tenant_id_link_id_fkey FOREIGN KEY (tenant_id, link_id) REFERENCES stoa_pool.links(tenant_id, id);
+CREATE INDEX link_click_hours_by_hour ON stoa_pool.link_click_hours USING btree (tenant_id, hour);
 alter table stoa_pool.link_click_hours enable row level security;
 alter table stoa_pool.link_click_hours force row level security;
 create policy system_rows on stoa_pool.link_click_hours to stoa_system using (true) with check (true);
 create policy tenant_rows on stoa_pool.link_click_hours to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
 grant insert, select, update on stoa_pool.link_click_hours to stoa_app;
 grant delete, insert, select, update on stoa_pool.link_click_hours to stoa_system;
+
+create table stoa_pool.link_click_log (
+  tenant_id uuid not null,
+  at timestamp with time zone not null,
+  id uuid not null,
+  link_id uuid not null,
+  bot boolean not null,
+  batch bigint not null,
+  visitor bigint,
+  referrer_host text,
+  profile text
+) partition by range (at);
+alter table stoa_pool.link_click_log add constraint link_click_log_pkey PRIMARY KEY (tenant_id, at, id);
+alter table stoa_pool.link_click_log add constraint link_click_log_profile_check CHECK ((char_length(profile) <= 500));
+alter table stoa_pool.link_click_log add constraint link_click_log_referrer_host_check CHECK ((char_length(referrer_host) <= 253));
+alter table stoa_pool.link_click_log enable row level security;
+alter table stoa_pool.link_click_log force row level security;
+create policy system_rows on stoa_pool.link_click_log to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa_pool.link_click_log to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant insert, select on stoa_pool.link_click_log to stoa_app;
+grant delete, insert, select, update on stoa_pool.link_click_log to stoa_system;
+
+create table stoa_pool.link_click_visitors (
+  tenant_id uuid not null,
+  day date not null,
+  link_id uuid not null,
+  visitor bigint not null
+);
+alter table stoa_pool.link_click_visitors add constraint link_click_visitors_pkey PRIMARY KEY (tenant_id, day, link_id, visitor);
+alter table stoa_pool.link_click_visitors enable row level security;
+alter table stoa_pool.link_click_visitors force row level security;
+create policy system_rows on stoa_pool.link_click_visitors to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa_pool.link_click_visitors to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select on stoa_pool.link_click_visitors to stoa_app;
+grant delete, insert, select, update on stoa_pool.link_click_visitors to stoa_system;
 
 create table stoa_pool.link_clicks (
   tenant_id uuid not null,

@@ -1,5 +1,6 @@
+import type { JournalEvent } from '@stoa/journal'
 import { defineChannel } from '@stoa/realtime'
-import { linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
+import { clicksRecorded, linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
 
 const events = [linkCreated, linkUpdated, linkArchived, linkRestored].map(({ type }) => type)
 
@@ -17,4 +18,22 @@ export const linkChannels = [
     permission: 'links:read',
     events,
   }),
+  defineChannel({
+    pattern: 'link-clicks',
+    description: 'Clicks as they are counted: how many at a time, and on which links most.',
+    permission: 'links:read',
+    events: [clicksRecorded.type],
+  }),
+  defineChannel({
+    pattern: 'link-clicks:{id}',
+    description:
+      'Clicks on one link as they are counted. Where clicks on more than 50 links are counted at a time, those on the 50 most followed are told.',
+    permission: 'links:read',
+    events: [clicksRecorded.type],
+    channels: (event) => byLink(event).map(({ id }) => `link-clicks:${id}`),
+  }),
 ]
+
+function byLink({ data }: JournalEvent): readonly { readonly id: string }[] {
+  return (data as { byLink?: { id: string }[] }).byLink ?? []
+}

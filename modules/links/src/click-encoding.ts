@@ -6,9 +6,10 @@
  *   element   int32 bytes (-1: NULL) · the bytes
  */
 import { randomBytes } from 'node:crypto'
+import type { ClickDetails } from './click-details.ts'
 import type { Click } from './clicks.ts'
 
-const OID = { bool: 16, text: 25, timestamptz: 1184, uuid: 2950 }
+const OID = { bool: 16, int8: 20, text: 25, timestamptz: 1184, uuid: 2950 }
 const HEAD = 20
 /** Between 1970 and 2000, where PostgreSQL's time begins, in milliseconds. */
 const EPOCH_MS = 946_684_800_000
@@ -22,10 +23,12 @@ export interface EncodedClicks {
   readonly times: Buffer
   readonly bots: Buffer
   readonly referrerHosts: Buffer
+  readonly profiles: Buffer
+  readonly visitors: Buffer
 }
 
 /** Encodes clicks. The same ones become the same bytes again, ids too. */
-export function encodeClicks(clicks: readonly Click[]): EncodedClicks {
+export function encodeClicks(clicks: readonly Click[], details: ClickDetails): EncodedClicks {
   const ids = fixed(OID.uuid, clicks.length, 16)
   const links = fixed(OID.uuid, clicks.length, 16)
   const times = fixed(OID.timestamptz, clicks.length, 8)
@@ -42,9 +45,11 @@ export function encodeClicks(clicks: readonly Click[]): EncodedClicks {
     writeTime(times, time + 4, click.at)
     const bot = HEAD + index * 5
     bots.writeInt32BE(1, bot)
-    bots[bot + 4] = click.bot ? 1 : 0
+    bots[bot + 4] = click.agent.isBot ? 1 : 0
   }
-  return { ids, links, times, bots, referrerHosts: texts(clicks) }
+  const profiles = values(OID.text, details.profiles)
+  const visitors = values(OID.int8, details.visitors)
+  return { ids, links, times, bots, referrerHosts: texts(clicks), profiles, visitors }
 }
 
 /** The 16 bytes of a UUID. */
@@ -79,6 +84,22 @@ function texts(clicks: readonly Click[]): Buffer {
       // The host of a parsed address is ASCII.
       at += array.write(referrerHost, at, 'latin1')
     }
+  }
+  return array
+}
+
+/** Values that are bytes already, or not there. */
+function values(oid: number, given: readonly (Buffer | null)[]): Buffer {
+  let bytes = HEAD + 4 * given.length
+  for (const value of given) if (value !== null) bytes += value.length
+  const array = Buffer.allocUnsafe(bytes)
+  writeHead(array, oid, given.length, true)
+  let at = HEAD
+  for (const value of given) {
+    at = array.writeInt32BE(value === null ? -1 : value.length, at)
+    if (value === null) continue
+    array.set(value, at)
+    at += value.length
   }
   return array
 }

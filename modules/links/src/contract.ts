@@ -1,5 +1,6 @@
 import type { ErrorSpec } from '@stoa/kernel'
 import type { Static } from 'typebox'
+import type * as analytics from './analytics-schema.ts'
 import type { linkErrors } from './errors.ts'
 import type * as schema from './schema.ts'
 
@@ -14,5 +15,9 @@ export type NewLink = Static<typeof schema.NewLink>
 export type LinkChange = Static<typeof schema.LinkChange>
 /** Clicks of a link: totals and a time series. */
 export type LinkClicks = Static<typeof schema.LinkClicks>
+/** What the clicks of a link come to. */
+export type LinkAnalytics = Static<typeof analytics.LinkAnalytics>
+/** What the clicks of all links come to. */
+export type LinkAnalyticsOverview = Static<typeof analytics.LinkAnalyticsOverview>
 /** A code with which links refuse. */
 export type LinkErrorCode = (typeof linkErrors)[keyof typeof linkErrors] extends ErrorSpec<infer Code> ? Code : never

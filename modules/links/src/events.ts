@@ -67,6 +67,16 @@ export const clicksRecorded = defineEvent({
     clicks: Type.Integer({ minimum: 0, description: 'Visits by people.' }),
     bots: Type.Integer({ minimum: 0, description: 'Visits by programs.' }),
     links: Type.Integer({ minimum: 1, description: 'How many links were visited.' }),
+    byLink: Type.Optional(
+      Type.Array(
+        Type.Object({
+          id: Type.String({ format: 'uuid' }),
+          clicks: Type.Integer({ minimum: 0 }),
+          bots: Type.Integer({ minimum: 0 }),
+        }),
+        { description: 'The links that were visited most, up to 50.' },
+      ),
+    ),
   }),
 })
 

@@ -28,7 +28,7 @@ import type { Routing } from './routing.ts'
 import { DEFAULT_HOST } from './short-host.ts'
 import type { VisitLimit } from './visit-limit.ts'
 import { type VisitFacts, Visitor } from './visitor.ts'
-import { isPrefetch, type VisitHeaders, type Visitors } from './visitors.ts'
+import { isPrefetch, isPrivate, type VisitHeaders, type Visitors } from './visitors.ts'
 
 /** A request for a short address. */
 export interface Visit {
@@ -79,11 +79,11 @@ export class Redirects {
     if (destination === null || now < destination.startsAt) throw new StoaError(linkErrors.link_not_found)
     if (!leads(destination, now)) throw new StoaError(linkErrors.link_gone)
     if (destination.limited) {
-      if (method === 'HEAD' || isPrefetch(headers) || visitors.isBot(headers['user-agent'])) return null
+      if (method === 'HEAD' || isPrefetch(headers) || visitors.agent(headers['user-agent']).isBot) return null
       const passes = await limit.pass(destination.tenant, destination.linkId)
       if (!passes) throw new StoaError(linkErrors.link_gone)
     }
-    if (method !== 'HEAD') this.#note(destination, headers, now)
+    if (method !== 'HEAD') this.#note(destination, headers, address, now)
     const { forwardsQuery, routing, status } = destination
     const facts = () => ({ at: now, address, ...textsOf(headers), query: searchOf(query) })
     const target = routing === null ? destination.target : this.#routed(routing, facts)
@@ -113,7 +113,7 @@ export class Redirects {
         const target = routing === null ? destination.target : this.#routed(routing, facts)
         response.writeHead(status, [...headers, target])
         response.end()
-        this.#note(destination, request.headers, now)
+        this.#note(destination, request.headers, address, now)
       },
     }
   }
@@ -122,12 +122,18 @@ export class Redirects {
     return routing.choose(new Visitor(facts, this.#deps.geo)).target
   }
 
-  #note({ link, tenant }: Destination, headers: VisitHeaders, at: number): void {
+  /** The click holds what is remembered anyway, and the address until it is written: nothing is taken apart here. */
+  #note({ link, tenant }: Destination, headers: VisitHeaders, address: string, at: number): void {
     if (isPrefetch(headers)) return
     const { clicks, visitors } = this.#deps
     this.#clicks = (this.#clicks + 1) >>> 0
-    const bot = visitors.isBot(headers['user-agent'])
-    clicks.record({ number: this.#clicks, tenant, link, at, bot, referrerHost: visitors.referrerHost(headers.referer) })
+    const agent = visitors.agent(headers['user-agent'])
+    const own = { number: this.#clicks, tenant, link, at, agent }
+    if (isPrivate(headers)) clicks.record({ ...own, referrerHost: null, language: null, address: null })
+    else {
+      const language = visitors.language(headers['accept-language'])
+      clicks.record({ ...own, referrerHost: visitors.referrerHost(headers.referer), language, address })
+    }
   }
 }
 

@@ -4,18 +4,19 @@
 import type { Journal, JournalEvent } from '@stoa/journal'
 import { type BaseCtx, Resources, systemCtx, tenantCtx } from '@stoa/kernel'
 import type { Columns, Room } from '@stoa/module'
-import { withSpan } from '@stoa/telemetry'
-import { retainClicks } from './click-retention.ts'
-import { insertClicks } from './click-store.ts'
+import { Analytics } from './analytics.ts'
+import { keepClickDays } from './click-days.ts'
+import { ClickDetailsFinder } from './click-details.ts'
 import { watchClicks } from './click-watch.ts'
-import { Clicks, type ClicksOptions } from './clicks.ts'
+import { clickWriting } from './click-writing.ts'
+import { Clicks } from './clicks.ts'
 import { CodeFilter } from './code-filter.ts'
 import { CodeSupply } from './code-supply.ts'
-import { type LinksConfig, linksConfig } from './config.ts'
+import { linksConfig } from './config.ts'
 import { Destinations } from './destinations.ts'
 import { Directory } from './directory.ts'
-import { clicksRecorded } from './events.ts'
-import { unknownPlaces } from './geo.ts'
+import { openPlaces } from './geo.ts'
+import { foldClicks } from './jobs/fold-clicks.ts'
 import { importLinks } from './jobs/import-links.ts'
 import { Links } from './links.ts'
 import { watchLookups } from './lookup-watch.ts'
@@ -24,16 +25,17 @@ import { linkRoutes } from './routes/index.ts'
 import { codePermutation } from './short-code.ts'
 import { VisitLimit } from './visit-limit.ts'
 import { takeVisits } from './visit-store.ts'
+import { VisitorSalts } from './visitor-salts.ts'
 import { Visitors } from './visitors.ts'
 
 /** Opens the room on its columns. */
 export async function openRoom(columns: Columns): Promise<Room> {
-  const { cache, db, journal, clock, log } = columns
+  const { cache, db, journal, clock, log, queue } = columns
   const config = linksConfig(columns.config)
   const ctx = systemCtx({ log, clock }, 'links')
   const resources = new Resources({ clock })
   const splitKey = columns.secret('links.split')
-  const geo = unknownPlaces
+  const geo = await openPlaces(config.geo, log)
   const directory = new Directory(db, ctx, splitKey)
   const filter = new CodeFilter()
   const destinations = new Destinations({
@@ -44,9 +46,13 @@ export async function openRoom(columns: Columns): Promise<Room> {
     filter,
   })
   watchLookups(columns, destinations, directory)
-  const clicks = resources.use(new Clicks(clicksOptions(columns, config, ctx)), 'clicks')
-  watchClicks(columns, clicks, config.clickBuffer)
-  resources.use(retainClicks(db, ctx, config.clickDays), 'click retention')
+  const fold = foldClicks(db)
+  const details = new ClickDetailsFinder(geo, new VisitorSalts(db, ctx))
+  const { clickBatch: batch, clickBuffer: buffer, clickFlushMs: flushMs } = config
+  const write = clickWriting({ db, journal, queue, ctx, details, fold })
+  const clicks = resources.use(new Clicks({ buffer, flushMs, batch, clock, log, write }), 'clicks')
+  watchClicks(columns, clicks, buffer)
+  resources.use(keepClickDays(db, ctx, config.clickDays), 'days of clicks')
   const watch = resources.use(watchChanges(journal, destinations), 'link changes')
   resources.use(directory.keep(filter, watch.ready), 'filter of codes')
   const links = new Links({
@@ -70,8 +76,14 @@ export async function openRoom(columns: Columns): Promise<Room> {
   })
   const visitLimit = { capacity: config.visitBurst, refillPerSecond: config.visitsPerSecond }
   return {
-    routes: linkRoutes({ links, redirects, shortHost: config.shortHost, visitLimit }),
-    jobs: [importLinks(links)],
+    routes: linkRoutes({
+      analytics: new Analytics(db, geo),
+      links,
+      redirects,
+      shortHost: config.shortHost,
+      visitLimit,
+    }),
+    jobs: [importLinks(links), fold],
     async ready() {
       await watch.ready
       // What was found before then may have changed unheard.
@@ -104,25 +116,6 @@ function visitLimitOf({ db }: Columns, ctx: BaseCtx): VisitLimit {
   return new VisitLimit((tenant, linkId, wanted) =>
     db.transaction(tenantCtx(ctx, tenant), (tx) => takeVisits(tx, tenant.id, linkId, wanted)),
   )
-}
-
-function clicksOptions({ db, journal, clock, log }: Columns, config: LinksConfig, ctx: BaseCtx): ClicksOptions {
-  return {
-    buffer: config.clickBuffer,
-    flushMs: config.clickFlushMs,
-    batch: config.clickBatch,
-    clock,
-    log,
-    async write(tenant, clicks) {
-      const own = tenantCtx(ctx, tenant)
-      await withSpan('links.clicks', { 'stoa.clicks': clicks.length }, () =>
-        db.transaction(own, async (tx) => {
-          const recorded = await insertClicks(tx, tenant.id, clicks)
-          if (recorded.links > 0) journal.append(own, tx, clicksRecorded.of({ ...recorded }, [`tenant:${tenant.id}`]))
-        }),
-      )
-    },
-  }
 }
 
 /**

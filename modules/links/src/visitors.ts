@@ -4,8 +4,9 @@
  *
  * The same few user agents and referrers come again and again, so what was found of them is remembered.
  */
-import { isbot } from 'isbot'
 import { TextMemory } from './text-memory.ts'
+import { wantedLanguage } from './visitor.ts'
+import { Agent, NO_AGENT } from './visitor-agent.ts'
 
 /** Names in lower case. */
 export type VisitHeaders = Readonly<Record<string, string | string[] | undefined>>
@@ -18,13 +19,21 @@ const HOST_NAME_MAX = 253
 
 /** Tells visitors apart. */
 export class Visitors {
-  readonly #bots = new TextMemory((agent) => isbot(agent))
+  readonly #agents = new TextMemory((text) => new Agent(text))
   readonly #hosts = new TextMemory(referrerHost)
+  readonly #languages = new TextMemory((accepted) => wantedLanguage(accepted)?.split('-', 1)[0] ?? null)
 
-  /** Whether a program says by its user agent that it is one, or there is none. */
-  isBot(agent: string | string[] | undefined): boolean {
+  /** What followed the link. */
+  agent(agent: string | string[] | undefined): Agent {
     const text = single(agent)
-    return text === '' || this.#bots.of(text.length > USER_AGENT_MAX ? text.slice(0, USER_AGENT_MAX) : text)
+    if (text === '') return NO_AGENT
+    return this.#agents.of(text.length > USER_AGENT_MAX ? copied(text.slice(0, USER_AGENT_MAX)) : text)
+  }
+
+  /** The language that is wanted most, without its region: `pt` of `pt-BR,en;q=0.8`. */
+  language(accepted: string | string[] | undefined): string | null {
+    const text = single(accepted)
+    return text === '' ? null : this.#languages.of(text)
   }
 
   /** See {@link referrerHost}. */
@@ -32,6 +41,11 @@ export class Visitors {
     const text = single(referrer)
     return text === '' ? null : this.#hosts.of(text)
   }
+}
+
+/** Whoever asks not to be followed (Global Privacy Control, Do Not Track) is counted, and nothing is kept of him. */
+export function isPrivate(headers: VisitHeaders): boolean {
+  return headers['sec-gpc'] === '1' || headers.dnt === '1'
 }
 
 /** A browser that loads a page before anybody asked for it says so in one of three ways. */
@@ -51,6 +65,11 @@ export function referrerHost(referrer: string): string | null {
   const url = URL.parse(referrer)
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return null
   return url.hostname.length > HOST_NAME_MAX ? null : url.hostname
+}
+
+/** A part of a text keeps the whole of it in memory; this does not. */
+function copied(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1')
 }
 
 function single(value: string | string[] | undefined): string {

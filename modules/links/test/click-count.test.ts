@@ -107,12 +107,18 @@ describeEverywhere('counting clicks', (place) => {
     await written(5)
     const { schema } = place().tenant
     const rows = await suite.db.admin((session) =>
-      session.query(`select * from ${schema}.link_clicks where link_id = $1`, [link.id]),
+      session.query(
+        `select tenant_id, at, id, link_id, bot, batch, visitor::text as visitor, referrer_host, profile from ${schema}.link_click_log where link_id = $1`,
+        [link.id],
+      ),
     )
     assert.equal(rows.length, (await clicks()).total.clicks)
     for (const row of rows) {
-      assert.deepEqual(Object.keys(row).sort(), ['at', 'bot', 'id', 'linkId', 'referrerHost', 'tenantId'])
-      assert.equal(row.referrerHost, 'news.example')
+      const { at, batch, bot, id, linkId, profile, referrerHost, tenantId, visitor, ...others } = row
+      assert.deepEqual(others, {})
+      assert.equal(referrerHost, 'news.example')
+      assert.equal(profile, '\n\n\ndesktop\nfirefox\nlinux\n\n')
+      assert.equal(visitor, rows[0]?.visitor)
     }
   })
 

@@ -3,12 +3,22 @@ import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { errors, StoaError, silentLogger, type Tenant } from '@stoa/kernel'
 import { type Click, Clicks } from '../src/clicks.ts'
+import { NO_AGENT } from '../src/visitor-agent.ts'
 
 const acme: Tenant = { id: 'a', slug: 'acme', schema: 'stoa_pool' }
 const other: Tenant = { id: 'b', slug: 'other', schema: 'stoa_t_other' }
 
 function click(tenant: Tenant = acme): Click {
-  return { number: 1, tenant, link: Buffer.alloc(16), at: 0, bot: false, referrerHost: null }
+  return {
+    number: 1,
+    tenant,
+    link: Buffer.alloc(16),
+    at: 0,
+    agent: NO_AGENT,
+    referrerHost: null,
+    language: null,
+    address: null,
+  }
 }
 
 /** A clock that only moves when told, and a database that answers as told. */

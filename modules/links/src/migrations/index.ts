@@ -6,9 +6,14 @@ import { linkLimits } from './0004_link_limits.ts'
 import { linksByStart } from './0005_links_by_start.ts'
 import { linkUtm } from './0006_link_utm.ts'
 import { linkRouting } from './0007_link_routing.ts'
+import { linkAnalytics } from './0008_link_analytics.ts'
+import { linkClickHoursByHour } from './0009_link_click_hours_by_hour.ts'
+import { linkVisitorSalts } from './0010_link_visitor_salts.ts'
+
+const analytics = [linkAnalytics, linkClickHoursByHour, linkVisitorSalts]
 
 /** Every migration of the room, oldest first. */
 export const linkMigrations: MigrationSet = {
   owner: 'links',
-  migrations: [linkCodes, links, linkClicks, linkLimits, linksByStart, linkUtm, linkRouting],
+  migrations: [linkCodes, links, linkClicks, linkLimits, linksByStart, linkUtm, linkRouting, ...analytics],
 }

@@ -1,11 +1,16 @@
 import type { RateLimit, Route } from '@stoa/http'
+import type { Analytics } from '../analytics.ts'
 import type { Links } from '../links.ts'
 import type { Redirects } from '../redirect.ts'
 import { archiveLink } from './archive-link.ts'
 import { createLink } from './create-link.ts'
+import { exportLinkAnalytics } from './export-link-analytics.ts'
 import { followLink, followShortLink } from './follow-link.ts'
 import { getLink } from './get-link.ts'
+import { getLinkAnalytics } from './get-link-analytics.ts'
 import { getLinkClicks } from './get-link-clicks.ts'
+import { getLinkOverview } from './get-link-overview.ts'
+import { getLinkQr } from './get-link-qr.ts'
 import { listLinks } from './list-links.ts'
 import { restoreLink } from './restore-link.ts'
 import { simulateVisit } from './simulate-visit.ts'
@@ -14,6 +19,7 @@ import { updateLink } from './update-link.ts'
 /** What the routes call. */
 export interface LinkRoutesDeps {
   readonly links: Links
+  readonly analytics: Analytics
   readonly redirects: Redirects
   readonly shortHost: string | null
   /** How often one address may follow links. */
@@ -21,7 +27,7 @@ export interface LinkRoutesDeps {
 }
 
 /** Every route of the room. */
-export function linkRoutes({ links, redirects, shortHost, visitLimit }: LinkRoutesDeps): Route[] {
+export function linkRoutes({ analytics, links, redirects, shortHost, visitLimit }: LinkRoutesDeps): Route[] {
   return [
     createLink(links),
     listLinks(links),
@@ -31,6 +37,10 @@ export function linkRoutes({ links, redirects, shortHost, visitLimit }: LinkRout
     restoreLink(links),
     getLinkClicks(links),
     simulateVisit(links),
+    getLinkQr(links),
+    getLinkAnalytics(analytics),
+    exportLinkAnalytics(analytics),
+    getLinkOverview(analytics),
     followLink(redirects, visitLimit),
     ...(shortHost === null ? [] : [followShortLink(redirects, visitLimit, shortHost)]),
   ]
