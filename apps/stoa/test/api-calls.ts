@@ -124,6 +124,10 @@ export const apiCalls: ApiCalls = {
   },
   getLinkClicks: ofLink,
   simulateVisit: async (client) => ({ ...(await ofLink(client)), body: { userAgent: 'Mozilla/5.0' } }),
+  getLinkAnalytics: ofLink,
+  exportLinkAnalytics: ofLink,
+  getLinkOverview: () => ({}),
+  getLinkQr: ofLink,
   followLink: async (client) => ({ params: { code: (await newLink(client)).code } }),
   followShortLink: async (client) => ({
     params: { code: (await newLink(client)).code },

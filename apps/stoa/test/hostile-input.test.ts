@@ -283,11 +283,12 @@ function wrongValues(schema: JsonSchema): unknown[] {
 
 /** Texts that the schema of a parameter does not let pass. */
 function wrongTexts(schema: JsonSchema): string[] {
-  const { type, format, enum: allowed, maxLength, anyOf } = schema
+  const { type, format, enum: allowed, maxLength, minimum = 1, anyOf } = schema
   if (anyOf) return ['nonsense', "'; drop table links; --", '']
   if (allowed) return ['nonsense', 'id', '-id', 'createdAt desc', 'createdAt;', '']
   if (format === 'date-time') return [...WRONG_TIMES, '']
-  if (type === 'integer') return ['0', '-1', '1000000000', '1e9', '1e400', '1.5', 'ten', 'NaN', '9007199254740993', '']
+  if (type === 'integer')
+    return [String(minimum - 1), '-1', '1000000000', '1e9', '1e400', '1.5', 'ten', 'NaN', '9007199254740993', '']
   if (type === 'boolean') return ['perhaps', '2', "' or 1=1 --"]
   return maxLength === undefined ? [] : ['x'.repeat(maxLength + 1)]
 }

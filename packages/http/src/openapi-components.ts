@@ -102,8 +102,9 @@ export const components = {
   },
 } as const
 
-/** Whether an answer with this schema shows one resource that has versions, and so carries its entity tag. */
+/** Whether an answer with this schema shows one resource that has versions, or says so, and carries its entity tag. */
 export function isVersioned(schema: unknown): boolean {
+  if ((schema as { readonly tagged?: boolean } | undefined)?.tagged) return true
   const fields = propertiesOf(schema)
   return 'version' in fields || Object.values(fields).some((field) => 'version' in propertiesOf(field))
 }

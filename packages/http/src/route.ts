@@ -25,6 +25,8 @@ export type RouteMethod = 'GET' | (typeof MUTATING_METHODS)[number]
 export interface ContentSchema {
   readonly description?: string
   readonly content: Readonly<Record<string, { readonly schema: TSchema }>>
+  /** Whether it has an entity tag. Default false. */
+  readonly tagged?: boolean
 }
 
 /** The schemas of a route. Objects without `additionalProperties` are closed: an unknown field is a 422. */

@@ -12,6 +12,7 @@ export interface JsonSchema {
   readonly const?: unknown
   readonly minLength?: number
   readonly maxLength?: number
+  readonly minimum?: number
   readonly pattern?: string
   readonly items?: JsonSchema
   readonly properties?: Readonly<Record<string, JsonSchema>>

@@ -54,6 +54,7 @@ export function getLinkQr(links: Links) {
       response: {
         200: {
           description: 'The image.',
+          tagged: true,
           content: {
             [types.svg]: { schema: Type.String() },
             [types.png]: { schema: Type.String({ format: 'binary' }) },
