@@ -89,9 +89,6 @@ export class Places implements Geo {
   }
 }
 
-/** Knows no place. */
-export const unknownPlaces: Geo = new Places()
-
 interface Record {
   readonly country_code?: unknown
   readonly state1?: unknown
