@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { setFlagsFromString } from 'node:v8'
 import type { PGlite } from '@electric-sql/pglite'
 import { type Repeating, repeat, resolveOptions } from '@stoa/kernel'
@@ -41,7 +41,9 @@ export async function openPglite(options: PgliteOptionsInput, deps: DatabaseDeps
     for (const flag of QUICK_COMPILER_ONLY) setFlagsFromString(flag)
     // Loaded here, because a program on PostgreSQL has no use for it.
     const { PGlite } = await import('@electric-sql/pglite')
+    compiled ??= compilePglite()
     const pglite = await PGlite.create({
+      pgliteWasmModule: await compiled,
       ...(dataDir === null ? {} : { dataDir }),
       ...(template ? { loadDataDir: template as Blob } : {}),
       startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${SHARED_BUFFERS}`],
@@ -55,6 +57,17 @@ export async function openPglite(options: PgliteOptionsInput, deps: DatabaseDeps
       { cause },
     )
   }
+}
+
+/** Of the platform, which the types of Node leave out. */
+declare const WebAssembly: { compile(code: Uint8Array): Promise<object> }
+
+/** Compiled once, for a process that opens several. */
+let compiled: Promise<object> | undefined
+
+async function compilePglite(): Promise<object> {
+  const file = new URL('pglite.wasm', import.meta.resolve('@electric-sql/pglite'))
+  return await WebAssembly.compile(await readFile(file))
 }
 
 async function holdFolder(dataDir: string, deps: DatabaseDeps): Promise<FolderLock> {
