@@ -306,7 +306,8 @@ grant delete, insert, select on stoa.link_visitor_salts to stoa_system;
 create table stoa.mail_contents (
   tenant_id uuid not null,
   message_id uuid not null,
-  content bytea not null
+  content bytea not null,
+  confidential boolean default false not null
 );
 alter table stoa.mail_contents add constraint mail_contents_pkey PRIMARY KEY (tenant_id, message_id);
 alter table stoa.mail_contents add constraint mail_contents_tenant_id_message_id_fkey FOREIGN KEY (tenant_id, message_id) REFERENCES stoa.mail_messages(tenant_id, id) ON DELETE CASCADE;

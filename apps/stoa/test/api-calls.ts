@@ -106,7 +106,22 @@ const ofLink = async (client: TestClient) => ({ params: { id: (await newLink(cli
 const ofKey = async (client: TestClient) => ({ params: { id: await newKey(client) } })
 const firstVersion = { headers: { 'if-match': '"1"' } }
 
+function settingsBody() {
+  return { registration: 'open', displayName: `Name ${randomUUID()}`, color: '#0b5fff', logoUrl: null }
+}
+
+/** The tenant has settings, of version 1. Whoever makes others at this moment is as good. */
+async function newSettings(client: TestClient): Promise<ApiCall> {
+  const path = '/api/v1/identity/sign-in-settings'
+  await client.send('DELETE', path)
+  await client.send('PUT', path, { headers: { 'if-match': '"0"' }, body: settingsBody() })
+  return {}
+}
+
 export const apiCalls: ApiCalls = {
+  getSignInSettings: newSettings,
+  updateSignInSettings: async (client) => ({ ...(await newSettings(client)), ...firstVersion, body: settingsBody() }),
+  removeSignInSettings: newSettings,
   createLink: () => ({ body: { ...linkBody(), expiresAt: '2099-01-02T03:04:05Z' } }),
   listLinks: async (client) => {
     await newLink(client)

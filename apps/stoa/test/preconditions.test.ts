@@ -33,6 +33,7 @@ function otherThan(body: object): Record<string, unknown> {
   if ('attempt' in body) return { ...body, attempt: 2 }
   if ('kind' in body) return { ...body, runAt: new Date(Date.now() + 7_200_000).toISOString() }
   if ('address' in body) return { ...body, note: 'other' }
+  if ('registration' in body) return { ...body, displayName: 'other' }
   if ('from' in body) return { ...body, replyTo: 'other@example.org' }
   return { ...body, name: 'other' }
 }

@@ -103,7 +103,7 @@ export const signInSettingsChanged = defineEvent({
     displayName: Type.Union([Type.String(), Type.Null()]),
     color: Type.Union([Type.String(), Type.Null()]),
     logoUrl: Type.Union([Type.String(), Type.Null()]),
-    version: Type.Integer({ minimum: 1 }),
+    version: Type.Integer({ minimum: 0, description: '0: as if nobody had set anything.' }),
   }),
 })
 

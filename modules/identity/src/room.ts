@@ -1,8 +1,83 @@
+/** Puts the room together: passwords, attempts, sessions, mail, pages, routes. */
+import { type BaseCtx, Resources, repeat, systemCtx } from '@stoa/kernel'
+import { createLimiter, createMemoryStore } from '@stoa/limiter'
 import type { Columns, Room } from '@stoa/module'
-import { identityConfig } from './config.ts'
+import { AccountMail } from './account-mail.ts'
+import { Attempts } from './attempts.ts'
+import { type IdentityConfig, identityConfig } from './config.ts'
+import { EmailChange } from './email-change.ts'
+import { FormTokens } from './pages/form-token.ts'
+import { tenantPages } from './pages/index.ts'
+import { PageServer } from './pages/pages.ts'
+import { PasswordHasher } from './password-hash.ts'
+import { People } from './people.ts'
+import { Recovery } from './recovery.ts'
+import { Registration } from './registration.ts'
+import { identityRoutes } from './routes/index.ts'
+import { Cookies } from './session-cookie.ts'
+import { removeEnded } from './session-store.ts'
+import { Sessions } from './sessions.ts'
+import { SignIn } from './sign-in.ts'
+import { SignInSettings } from './sign-in-settings.ts'
+import { tenantMount } from './tenant-mount.ts'
+import { tenantName } from './tenant-name.ts'
+
+const HOUR_MS = 3_600_000
+const DEVICE_MS = 400 * 24 * HOUR_MS
 
 /** Opens the room on its columns. */
-export function openRoom({ config }: Columns): Room {
-  identityConfig(config)
-  return { routes: [], [Symbol.asyncDispose]: async () => undefined }
+export function openRoom(columns: Columns): Room {
+  const { clock, db, log, publicUrl } = columns
+  const config = identityConfig(columns.config)
+  const ctx = systemCtx({ log, clock }, 'identity')
+  const resources = new Resources({ clock })
+  const { mail, pages, sessions, settings } = parts(columns, config, resources)
+  resources.use(forgetEnded(columns, ctx), 'ended sessions')
+  const server = new PageServer({
+    ...{ pages: tenantPages(pages), sessions, settings, clock },
+    cookies: new Cookies(() => publicUrl().startsWith('https:')),
+    formTokens: new FormTokens(columns.secret('identity.forms')),
+  })
+  return {
+    routes: identityRoutes({ settings }),
+    mounts: [tenantMount(db, [server])],
+    jobs: [mail.job],
+    [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  }
+}
+
+/** The verbs, each on those that it needs. */
+function parts(
+  { clock, db, journal, limitStore, log, publicUrl, queue, secret }: Columns,
+  config: IdentityConfig,
+  resources: Resources,
+) {
+  const store = limitStore ?? createMemoryStore({ clock: () => clock.now() })
+  const onStoreFailure = (err: unknown) =>
+    log.warn({ err }, 'the store of the limits failed: attempts are counted in each process by itself')
+  const limiter = resources.use(createLimiter({ store, onStoreFailure }), 'limiter')
+  const attempts = new Attempts(limiter)
+  const hasher = new PasswordHasher(secret('identity.passwords'), config.passwordHashes)
+  const sessions = new Sessions({ db, journal, idleMinutes: config.sessionIdleMinutes, days: config.sessionDays })
+  const settings = new SignInSettings({ db, journal })
+  const people = new People({ db, journal })
+  const mail = new AccountMail({ db, queue, publicUrl, tenantName: (own) => tenantName(db, settings, own) })
+  const secondStep = async () => null
+  const signIn = new SignIn({ db, journal, log, attempts, hasher, sessions, mail, secondStep })
+  const shared = { db, journal, log, attempts, hasher, sessions, signIn, mail, settings }
+  const registration = new Registration(shared)
+  const recovery = new Recovery(shared)
+  const emailChange = new EmailChange(shared)
+  const pages = { db, people, signIn, registration, recovery, emailChange, sessions, settings }
+  return { mail, pages, sessions, settings }
+}
+
+/** Deletes what has ended, now and then. A failure is logged, and the next time tries again. */
+function forgetEnded({ clock, db, log }: Columns, ctx: BaseCtx): AsyncDisposable {
+  const work = async () => {
+    const now = clock.now()
+    await db.system(ctx, (tx) => removeEnded(tx, new Date(now), new Date(now - DEVICE_MS)))
+  }
+  const onError = (err: unknown) => log.error({ err }, 'ended sessions could not be deleted; the next hour tries again')
+  return repeat(work, { clock, firstMs: HOUR_MS / 6, everyMs: HOUR_MS, onError })
 }

@@ -52,6 +52,9 @@ export const NewMail = Type.Object(
         description: '`X-…`, `Auto-Submitted`, `Precedence`, `Importance`, `List-Id`; up to 20.',
       }),
     ),
+    confidential: Type.Optional(
+      Type.Boolean({ description: 'The outbox shows its content to nobody. Default false.' }),
+    ),
   },
   { ...closed, title: 'NewMail' },
 )

@@ -45,6 +45,7 @@ export async function composeMessage(
     fromName: from.name,
     subject: mail.subject,
     content,
+    confidential: input.confidential ?? false,
     recipients: mail.recipients.map(({ address, kind }) => ({ key: sameAddressAs(address), address, kind })),
     by: `${ctx.actor.type}:${ctx.actor.id}`,
     at,

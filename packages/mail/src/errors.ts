@@ -3,6 +3,7 @@ import { defineErrors } from '@stoa/kernel'
 /** What can go wrong with mail. */
 export const mailErrors = defineErrors({
   mail_not_found: { kind: 'not_found', message: 'There is no such message.' },
+  mail_confidential: { kind: 'forbidden', message: 'The content of this message is for who gets it alone.' },
   mail_suppression_exists: { kind: 'conflict', message: 'This address is on the list already.' },
   mail_invalid: { kind: 'invalid', message: 'This message cannot be sent as it is.' },
   mail_sender_invalid: { kind: 'invalid', message: 'These sender settings cannot be used.' },

@@ -78,7 +78,7 @@ export interface Mail {
   requeue(ctx: Ctx, tx: Tx, id: string): Promise<MailMessage>
   /** One message with everybody who gets it. Needs `mail:read`. @throws StoaError `mail_not_found` */
   message(ctx: Ctx, id: string): Promise<MailMessage>
-  /** Its bytes (RFC 5322), as they were composed. Needs `mail:read`. @throws StoaError `mail_not_found` */
+  /** Its bytes (RFC 5322), as they were composed. Needs `mail:read`. @throws StoaError `mail_not_found`, `mail_confidential` */
   content(ctx: Ctx, id: string): Promise<Buffer>
   /** Messages, newest first. Needs `mail:read`. @throws StoaError `validation_failed`, `invalid_cursor` */
   messages(ctx: Ctx, filter?: MailFilter): Promise<MailPage>

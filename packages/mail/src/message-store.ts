@@ -50,6 +50,7 @@ export interface NewMessage {
   readonly fromName: string | null
   readonly subject: string
   readonly content: Buffer
+  readonly confidential: boolean
   readonly recipients: readonly { readonly key: string; readonly address: string; readonly kind: string }[]
   readonly by: string
   readonly at: Date
@@ -57,9 +58,9 @@ export interface NewMessage {
 
 /** Adds a message with all that belongs to it, along with the commit. */
 export function addMessage(tx: Tx, tenantId: string, message: NewMessage): void {
-  const { id, messageId, fromAddress, fromName, subject, content, by, at } = message
+  const { id, messageId, fromAddress, fromName, subject, content, confidential, by, at } = message
   tx.later(messageAddition(tenantId, id, messageId, fromAddress, fromName, subject, content.length, by, at))
-  tx.later(contentAddition(tenantId, id, content))
+  tx.later(contentAddition(tenantId, id, content, confidential))
   tx.later(recipientAddition(tenantId, id, json(message.recipients), at))
 }
 
@@ -71,8 +72,8 @@ insert into stoa.mail_messages
   (tenant_id, id, state, message_id, from_address, from_name, subject, size_bytes, created_by, created_at, updated_at)
 values ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $9, $9)`)
 
-const contentAddition = statement<[string, string, Buffer], never>(
-  'insert into stoa.mail_contents (tenant_id, message_id, content) values ($1, $2, $3)',
+const contentAddition = statement<[string, string, Buffer, boolean], never>(
+  'insert into stoa.mail_contents (tenant_id, message_id, content, confidential) values ($1, $2, $3, $4)',
 )
 
 const recipientAddition = statement<[string, string, ReturnType<typeof json>, Date], never>(`
@@ -85,9 +86,14 @@ export const messageById = statement<[tenantId: string, id: string], MessageRow>
   `select ${COLUMNS} from stoa.mail_messages where tenant_id = $1 and id = $2`,
 )
 
+interface ContentRow {
+  readonly content: Buffer
+  readonly confidential: boolean
+}
+
 /** Its bytes, as they were composed. */
-export const contentById = statement<[tenantId: string, id: string], { readonly content: Buffer }>(
-  'select content from stoa.mail_contents where tenant_id = $1 and message_id = $2',
+export const contentById = statement<[tenantId: string, id: string], ContentRow>(
+  'select content, confidential from stoa.mail_contents where tenant_id = $1 and message_id = $2',
 )
 
 /** Everybody who gets it. */

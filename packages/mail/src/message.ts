@@ -39,6 +39,11 @@ export interface MailInput {
   readonly references?: readonly string[] | undefined
   /** More header fields: `X-…`, `Auto-Submitted`, `Precedence`, `Importance`, `List-Id`. Up to 20. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /**
+   * Its bytes are shown to nobody, whatever they may: it holds what only who gets it may know, such as a link to an
+   * account. Default false.
+   */
+  readonly confidential?: boolean | undefined
 }
 
 /** How a subscription is ended: `List-Unsubscribe` (RFC 2369), with one click (RFC 8058). */

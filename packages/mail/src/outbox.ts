@@ -94,10 +94,15 @@ export async function findMessage(db: Database, ctx: Ctx, id: string): Promise<M
   return db.read(ctx, find, { snapshot: true })
 }
 
-/** Its bytes, as they were composed: without a signature. Needs `mail:read`. @throws StoaError `mail_not_found` */
+/**
+ * Its bytes, as they were composed: without a signature. Needs `mail:read`. @throws StoaError `mail_not_found`,
+ * `mail_confidential`
+ */
 export async function messageContent(db: Database, ctx: Ctx, id: string): Promise<Buffer> {
   requirePermission(ctx, 'mail:read')
-  return found(await db.read(ctx, (tx) => tx.maybe(contentById(ctx.tenant.id, checkedId(id))))).content
+  const row = found(await db.read(ctx, (tx) => tx.maybe(contentById(ctx.tenant.id, checkedId(id)))))
+  if (row.confidential) throw new StoaError(mailErrors.mail_confidential)
+  return row.content
 }
 
 /** Messages, newest first. Needs `mail:read`. @throws StoaError `validation_failed`, `invalid_cursor` */

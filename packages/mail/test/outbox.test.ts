@@ -69,6 +69,16 @@ for (const engine of engines) {
       assert.equal(arrived?.content.includes('hidden'), false)
     })
 
+    it('shows the content of a confidential message to nobody, and sends it all the same', async () => {
+      const { mail } = bench
+      const ctx = await bench.tenant()
+      const id = await bench.compose(ctx, { confidential: true, text: 'the secret link' })
+      await assert.rejects(mail.content(ctx, id), { code: 'mail_confidential' })
+      assert.equal((await mail.deliver(ctx, id)).state, 'sent')
+      assert.match(taken()[0]?.content.toString() ?? '', /the secret link/)
+      await assert.rejects(mail.content(ctx, id), { code: 'mail_confidential' })
+    })
+
     it('sends the rest to those who have not got it: one is refused, one has to wait', async () => {
       const { mail, server } = bench
       const ctx = await bench.tenant()

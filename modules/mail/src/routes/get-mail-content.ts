@@ -12,7 +12,7 @@ export function getMailContent(mail: Pick<Mail, 'content'>) {
     summary: 'Get a message as it is sent',
     description: 'In MIME (RFC 5322), as it was composed: without hidden receivers, and without a signature.',
     permission: 'mail:read',
-    errors: ['mail_not_found'],
+    errors: ['mail_not_found', 'mail_confidential'],
     schema: {
       params: IdParams,
       response: {

@@ -1,0 +1,219 @@
+/* `account`: everything that somebody may change about themselves, each in a form of its own. */
+import { isError } from '@stoa/kernel'
+import { type Html, html } from '@stoa/mail'
+import { identityErrors } from '../errors.ts'
+import { languages, localeOf, locales, type Text } from '../languages/index.ts'
+import type { LiveSessionRow, SessionRow } from '../session-store.ts'
+import { checkbox, expiredOr, field, form, type Sent, sentWith, status, submit, summary, UNSENT } from './form.ts'
+import { type Page, type PageAnswer, type PageVisit, pathTo, redirectTo } from './page.ts'
+import type { PagesDeps } from './pages-deps.ts'
+import { mailSent } from './register-page.ts'
+import { shownAs } from './sign-in-page.ts'
+import { personName } from './verify-page.ts'
+
+/** What has been done, as the address says it. */
+const DONE: Readonly<Record<string, Text>> = {
+  saved: 'saved',
+  email: 'emailConfirmed',
+  password: 'passwordChanged',
+  sessions: 'sessionsEnded',
+}
+
+type Change = (visit: PageVisit, session: LiveSessionRow) => Promise<PageAnswer>
+
+/** `account` */
+export function accountPage(deps: PagesDeps): Page {
+  const show = async (visit: PageVisit, session: LiveSessionRow, sent: Sent): Promise<PageAnswer> => {
+    const { ctx, query, say } = visit
+    const sessions = await deps.sessions.list(ctx, session.personId)
+    const done = DONE[query.get('done') ?? '']
+    const body = html`${done && sent === UNSENT && status(say(done))}${summary(say, sent)}
+<p>${say('accountText', { email: session.person.email })}</p>
+${form(visit, pathTo(visit, 'sign-out'), [html`<button class="plain">${say('signOut')}</button>`])}
+${profileSection(visit, session, sent)}${emailSection(visit, sent)}${passwordSection(visit, session, sent)}${sessionSection(visit, session, sessions)}`
+    return { kind: 'page', title: say('account'), body, ...shownAs(sent) }
+  }
+  const changes: Readonly<Record<string, Change>> = {
+    profile: changeProfile(deps),
+    email: changeEmail(deps),
+    password: changePassword(deps),
+    session: endSession(deps),
+    others: endOthers(deps),
+  }
+  return {
+    path: 'account',
+    get: (visit) => (visit.session === null ? toSignIn(visit) : show(visit, visit.session, UNSENT)),
+    async post(visit) {
+      const { form: given, say, session } = visit
+      if (session === null) return toSignIn(visit)
+      const expired = expiredOr(visit)
+      if (expired !== UNSENT) return show(visit, session, expired)
+      const change = changes[given.get('what') ?? '']
+      if (change === undefined) return redirectTo(visit, 'account')
+      try {
+        return await change(visit, session)
+      } catch (error) {
+        if (error instanceof Flawed) return show(visit, session, error.sent)
+        const fields = FIELDS[given.get('what') ?? ''] ?? {}
+        return show(visit, session, sentWith(say, error, fields))
+      }
+    },
+  }
+}
+
+const FIELDS: Readonly<Record<string, Parameters<typeof sentWith>[2]>> = {
+  email: { email: 'email', current: 'email-password' },
+  password: { password: 'password', current: 'current' },
+}
+
+/** What was sent cannot be taken. */
+class Flawed extends Error {
+  readonly sent: Sent
+  constructor(id: string, text: string) {
+    super(text)
+    this.sent = { status: 422, flaws: [{ field: id, text }] }
+  }
+}
+
+/** To the sign-in, and back. */
+function toSignIn(visit: PageVisit): PageAnswer {
+  return redirectTo({ ...visit, next: `${visit.base}/account` }, 'sign-in')
+}
+
+function changeProfile({ people }: PagesDeps): Change {
+  return async (visit, session) => {
+    const { ctx, form: given, say } = visit
+    const name = personName(given.get('name'))
+    if (name === null) throw new Flawed('name', say('nameRequired'))
+    const locale = localeOf(given.get('locale')) ?? visit.locale
+    await people.changeProfile(ctx, session.personId, { name, locale })
+    return redirectTo(visit, 'account', { done: 'saved' })
+  }
+}
+
+function changeEmail({ emailChange }: PagesDeps): Change {
+  return async (visit, session) => {
+    const { ctx, form: given, locale, visitor } = visit
+    const wanted = { email: given.get('email') ?? '', password: given.get('email-password') ?? '', locale }
+    return mailSent(visit, await emailChange.request(ctx, session, wanted, visitor))
+  }
+}
+
+function changePassword({ recovery }: PagesDeps): Change {
+  return async (visit, session) => {
+    const { ctx, form: given, visitor } = visit
+    const wanted = {
+      current: given.get('current') ?? '',
+      password: given.get('password') ?? '',
+      endOthers: given.get('others') === 'yes',
+    }
+    await recovery.change(ctx, session, wanted, visitor)
+    return redirectTo(visit, 'account', { done: 'password' })
+  }
+}
+
+function endSession({ sessions }: PagesDeps): Change {
+  return async (visit, session) => {
+    try {
+      await sessions.end(visit.ctx, session.personId, visit.form.get('id') ?? '', 'ended')
+    } catch (error) {
+      // It has ended by itself meanwhile.
+      if (!isError(error, identityErrors.session_not_found)) throw error
+    }
+    return redirectTo(visit, 'account', { done: 'sessions' })
+  }
+}
+
+function endOthers({ sessions }: PagesDeps): Change {
+  return async (visit, session) => {
+    await sessions.endAll(visit.ctx, session.personId, session.id, 'ended')
+    return redirectTo(visit, 'account', { done: 'sessions' })
+  }
+}
+
+function profileSection(visit: PageVisit, { person }: LiveSessionRow, sent: Sent): Html {
+  const { say } = visit
+  const value = visit.form.get('name')?.slice(0, 200) ?? person.name
+  const options = locales.map((locale) =>
+    locale === person.locale
+      ? html`<option value="${locale}" lang="${locale}" selected>${languages[locale].languageName}</option>`
+      : html`<option value="${locale}" lang="${locale}">${languages[locale].languageName}</option>`,
+  )
+  return html`<h2>${say('profile')}</h2>
+${form(
+  visit,
+  pathTo(visit, 'account'),
+  [
+    field(say, { id: 'name', label: 'name', type: 'text', autocomplete: 'name', value, maxLength: 200 }, sent),
+    html`<div class="field"><label for="locale">${say('language')}</label><select id="locale" name="locale">${options}</select></div>`,
+    submit(say('save')),
+  ],
+  { what: 'profile' },
+)}`
+}
+
+function emailSection(visit: PageVisit, sent: Sent): Html {
+  const { say } = visit
+  return html`<h2>${say('changeEmail')}</h2><p>${say('changeEmailText')}</p>
+${form(
+  visit,
+  pathTo(visit, 'account'),
+  [
+    field(say, { id: 'email', label: 'emailNew', type: 'email', autocomplete: 'email' }, sent),
+    field(
+      say,
+      { id: 'email-password', label: 'passwordCurrent', type: 'password', autocomplete: 'current-password' },
+      sent,
+    ),
+    submit(say('sendLink')),
+  ],
+  { what: 'email' },
+)}`
+}
+
+function passwordSection(visit: PageVisit, { person }: LiveSessionRow, sent: Sent): Html {
+  const { say } = visit
+  return html`<h2>${say('changePassword')}</h2>
+${form(
+  visit,
+  pathTo(visit, 'account'),
+  [
+    html`<input type="hidden" name="username" autocomplete="username" value="${person.email}">`,
+    field(say, { id: 'current', label: 'passwordCurrent', type: 'password', autocomplete: 'current-password' }, sent),
+    field(
+      say,
+      { id: 'password', label: 'passwordNew', type: 'password', autocomplete: 'new-password', hint: 'passwordHint' },
+      sent,
+    ),
+    checkbox(say, 'others', 'endOthers', true),
+    submit(say('save')),
+  ],
+  { what: 'password' },
+)}`
+}
+
+function sessionSection(visit: PageVisit, own: LiveSessionRow, sessions: readonly SessionRow[]): Html {
+  const { say } = visit
+  const items = sessions.map((session) => sessionItem(visit, session, session.id === own.id))
+  const others = form(visit, pathTo(visit, 'account'), [html`<button class="plain">${say('sessionEndAll')}</button>`], {
+    what: 'others',
+  })
+  return html`<h2>${say('sessions')}</h2><p>${say('sessionsText')}</p><ul class="list">${items}</ul>${sessions.length > 1 && others}`
+}
+
+function sessionItem(visit: PageVisit, session: SessionRow, isOwn: boolean): Html {
+  const { locale, say } = visit
+  const { addressPrefix, device, id, name, seenAt } = session
+  const time = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' }).format(
+    seenAt,
+  )
+  const label = `${say('sessionEnd')}: ${name ?? device}`
+  const end = form(
+    visit,
+    pathTo(visit, 'account'),
+    [html`<button class="plain" aria-label="${label}">${say('sessionEnd')}</button>`],
+    { what: 'session', id },
+  )
+  return html`<li><p><strong>${name ?? device}</strong>${name !== null && html` (${device})`}${isOwn && html` – ${say('sessionThis')}`}</p>
+<p>${say('sessionSeen', { time: `${time} UTC`, network: addressPrefix === '' ? '?' : addressPrefix })}</p>${!isOwn && end}</li>`
+}

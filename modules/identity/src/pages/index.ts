@@ -1,0 +1,24 @@
+import { accountPage } from './account-page.ts'
+import { confirmEmailPage } from './confirm-email-page.ts'
+import { homePage } from './home-page.ts'
+import type { Page } from './page.ts'
+import type { PagesDeps } from './pages-deps.ts'
+import { registerPage } from './register-page.ts'
+import { resetPage } from './reset-page.ts'
+import { signInPage } from './sign-in-page.ts'
+import { signOutPage } from './sign-out-page.ts'
+import { verifyPage } from './verify-page.ts'
+
+/** Every page of a tenant. */
+export function tenantPages(deps: PagesDeps): Page[] {
+  return [
+    signInPage(deps),
+    signOutPage(deps),
+    homePage(deps),
+    registerPage(deps),
+    verifyPage(deps),
+    resetPage(deps),
+    confirmEmailPage(deps),
+    accountPage(deps),
+  ]
+}

@@ -1,0 +1,21 @@
+import { defineRoute } from '@stoa/http'
+import { Type } from 'typebox'
+import type { SignInSettings } from '../sign-in-settings.ts'
+
+/** `DELETE /api/v1/identity/sign-in-settings` */
+export function removeSignInSettings(settings: SignInSettings) {
+  return defineRoute({
+    method: 'DELETE',
+    url: '/api/v1/identity/sign-in-settings',
+    operationId: 'removeSignInSettings',
+    tags: ['Identity'],
+    summary: 'Set the sign-in pages back',
+    description: 'They look as they did before anybody had set anything, and nobody can register.',
+    permission: 'identity:configure',
+    schema: { response: { 204: Type.Null() } },
+    async handler(ctx) {
+      await settings.remove(ctx)
+      return null
+    },
+  })
+}

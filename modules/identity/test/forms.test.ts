@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { describeOnEngines } from './setup.ts'
+import { newEmail, PASSWORD, register, signIn } from './story.ts'
+
+describeOnEngines('forms', (suite) => {
+  const path = () => `/t/${suite().tenants.pooled.slug}/sign-in`
+
+  it('are not taken without their token, and are shown again', async () => {
+    const { pooled } = suite().tenants
+    const { email } = await register(suite(), pooled, suite().browser())
+    const browser = suite().browser()
+    await browser.open(path())
+    const page = await browser.post(path(), { email, password: PASSWORD })
+    assert.equal(page.status, 403)
+    assert.match(page.text, /Send it once more/)
+    assert.match((await browser.submit({ email, password: PASSWORD })).path, /account/)
+  })
+
+  it('are not taken with the token of another browser: no page signs its readers in as somebody else', async () => {
+    const { pooled } = suite().tenants
+    const { email } = await register(suite(), pooled, suite().browser())
+    const [attacker, victim] = [suite().browser(), suite().browser()]
+    await attacker.open(path())
+    await victim.open(path())
+    const fields = attacker.forms[0]?.fields ?? {}
+    assert.equal((await victim.post(path(), { ...fields, email, password: PASSWORD })).status, 403)
+  })
+
+  it('are not taken from pages of other origins, whatever they bring', async () => {
+    const { pooled } = suite().tenants
+    const { email } = await register(suite(), pooled, suite().browser())
+    for (const headers of [
+      { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
+      { origin: 'null', 'sec-fetch-site': 'same-origin' },
+      { origin: 'https://evil.example' },
+      { 'sec-fetch-site': 'same-site' },
+    ]) {
+      const browser = suite().browser()
+      await browser.open(path())
+      const page = await browser.submit({ email, password: PASSWORD }, headers)
+      assert.equal(page.status, 403, JSON.stringify(headers))
+    }
+  })
+
+  it('signing in begins a new session, whatever cookie was there before (session fixation)', async () => {
+    const { pooled } = suite().tenants
+    const { email } = await register(suite(), pooled, suite().browser())
+    const browser = suite().browser()
+    const planted = 'A'.repeat(43)
+    browser.cookies.set('stoa-session', planted)
+    await signIn(browser, pooled, email)
+    assert.notEqual(browser.cookies.get('stoa-session'), planted)
+    const other = suite().browser()
+    other.cookies.set('stoa-session', planted)
+    assert.match((await other.open(`/t/${pooled.slug}/account`)).path, /sign-in/)
+  })
+
+  it('lead back to paths of the tenant and to nothing else (open redirect)', async () => {
+    const { neighbour, pooled } = suite().tenants
+    const { email } = await register(suite(), pooled, suite().browser())
+    const base = `/t/${pooled.slug}`
+    for (const evil of [
+      'https://evil.example/',
+      '//evil.example/',
+      `/\\evil.example`,
+      `${base}/../../evil`,
+      `${base}//evil.example`,
+      `${base}/%0d%0aSet-Cookie:x=1\r\n`,
+      `${base}@evil.example/`,
+      `/t/${neighbour.slug}/authorize`,
+      `javascript:alert(1)`,
+    ]) {
+      const browser = suite().browser()
+      const page = await signIn(browser, pooled, email, PASSWORD, `?continue=${encodeURIComponent(evil)}`)
+      assert.match(page.path, /^\/t\/pooled\/account/, evil)
+    }
+    const browser = suite().browser()
+    const page = await signIn(
+      browser,
+      pooled,
+      email,
+      PASSWORD,
+      `?continue=${encodeURIComponent(`${base}/interaction/x?y=1`)}`,
+    )
+    assert.match(page.html, /http-equiv="refresh" content="0;url=\/t\/pooled\/interaction\/x\?y=1"/)
+  })
+
+  it('escape whatever is typed into them, and whatever a person or a tenant is called', async () => {
+    const { pooled } = suite().tenants
+    const evil = `"><script>alert(1)</script>'`
+    const browser = suite().browser()
+    await browser.open(path())
+    const page = await browser.submit({ email: evil, password: evil })
+    assert.ok(!page.html.includes('<script'))
+    await register(suite(), pooled, browser)
+    await browser.submit({ what: 'profile', name: evil })
+    assert.ok(!browser.page.html.includes('<script'))
+    assert.match(browser.page.html, /&lt;script&gt;/)
+    const settings = suite().as(pooled, 'identity:configure')
+    await settings.put('/api/v1/identity/sign-in-settings', { displayName: evil })
+    const shown = await suite().browser().open(path())
+    assert.ok(!shown.html.includes('<script'))
+    for (const bad of [
+      { color: 'red;}body{display:none' },
+      { color: '#FFFFFF' },
+      { logoUrl: 'http://example.org/x.png' },
+      { logoUrl: `https://example.org/"><script>` },
+      { logoUrl: 'javascript:alert(1)' },
+      { logoUrl: `https://example.org; script-src *` },
+    ]) {
+      assert.equal((await settings.put('/api/v1/identity/sign-in-settings', bad)).status, 422, JSON.stringify(bad))
+    }
+    await settings.delete('/api/v1/identity/sign-in-settings')
+  })
+
+  it('are on pages that nobody can frame, that run nothing and that are not kept', async () => {
+    const page = await suite().browser().open(path())
+    const policy = page.headers.get('content-security-policy') ?? ''
+    for (const part of ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"]) {
+      assert.ok(policy.includes(part), policy)
+    }
+    assert.ok(!/unsafe|script-src/.test(policy), policy)
+    assert.equal(page.headers.get('x-frame-options'), 'DENY')
+    assert.equal(page.headers.get('cache-control'), 'no-store')
+    assert.equal(page.headers.get('referrer-policy'), 'same-origin')
+  })
+
+  it('set cookies that scripts cannot read, and that other sites do not post with', async () => {
+    const browser = suite().browser()
+    await register(suite(), suite().tenants.pooled, browser, newEmail())
+    for (const cookie of browser.setCookies) assert.match(cookie, /; Path=\/; HttpOnly; SameSite=Lax/)
+  })
+
+  it('answer bodies that are no forms, and too long ones, with a problem', async () => {
+    const send = (body: string, type: string) =>
+      fetch(new URL(path(), suite().url), { method: 'POST', body, headers: { 'content-type': type } })
+    assert.equal((await send('{}', 'application/json')).status, 415)
+    assert.equal((await send(`email=${'x'.repeat(40_000)}`, 'application/x-www-form-urlencoded')).status, 413)
+    assert.equal((await fetch(new URL(path(), suite().url), { method: 'DELETE' })).status, 405)
+    assert.equal((await fetch(new URL('/t/nobody-there/sign-in', suite().url))).status, 404)
+    assert.equal((await fetch(new URL('/t/pooled/nothing', suite().url))).status, 404)
+  })
+})

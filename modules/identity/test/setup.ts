@@ -1,0 +1,255 @@
+import { EventEmitter, once } from 'node:events'
+import { after, before, describe } from 'node:test'
+import type { Cache } from '@stoa/cache'
+import type { Database } from '@stoa/db'
+import { type AuthScheme, createHttp, httpMigrations } from '@stoa/http'
+import { createJournal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
+import {
+  type Clock,
+  type Ctx,
+  Resources,
+  silentLogger,
+  systemClock,
+  systemCtx,
+  type Tenant,
+  tenantCtx,
+} from '@stoa/kernel'
+import { createQueue, defineJob, queueMigrations } from '@stoa/queue'
+import { createHealth, createMetrics } from '@stoa/telemetry'
+import {
+  createTestTenants,
+  type Engine,
+  engines,
+  eventually,
+  openTestDatabase,
+  TestClient,
+  type TestTenants,
+} from '@stoa/testkit'
+import { Type } from 'typebox'
+import { identityModule } from '../src/module.ts'
+import { Browser } from './browser.ts'
+
+/** A caller of the API. */
+class Client extends TestClient {
+  put(path: string, body: unknown, ifMatch = '*') {
+    return this.send('PUT', path, { body, headers: { 'if-match': ifMatch } })
+  }
+}
+
+/** The machine's clock, which a test can put forward. */
+interface TestClock extends Clock {
+  advance(ms: number): void
+}
+
+function testClock(): TestClock {
+  let ahead = 0
+  return {
+    now: () => systemClock.now() + ahead,
+    sleep: systemClock.sleep,
+    advance: (ms) => {
+      ahead += ms
+    },
+  }
+}
+
+/** A mail that was asked for. */
+interface AskedMail {
+  readonly tenant: string
+  readonly to: readonly string[]
+  readonly subject: string
+  readonly text: string
+  readonly html: string
+  readonly confidential: boolean
+}
+
+/** The room and what it stands on. */
+export interface Suite extends AsyncDisposable {
+  readonly db: Database
+  readonly clock: TestClock
+  readonly tenants: TestTenants
+  readonly url: string
+  /** A new browser, at an address that nobody came from before unless one is given. */
+  browser(options?: { readonly ip?: string; readonly language?: string; readonly agent?: string }): Browser
+  /** A program of this tenant with these permissions. */
+  as(tenant: Tenant, ...permissions: string[]): Client
+  /** A person of this tenant who calls the API. */
+  asPerson(tenant: Tenant, personId: string): Client
+  /** The context of the system in a tenant. */
+  ctx(tenant: Tenant): Ctx
+  /** Every mail so far. */
+  readonly mails: readonly AskedMail[]
+  /** The newest mail to somebody, once there are as many as that. */
+  mailTo(email: string, count?: number): Promise<AskedMail>
+  /** A mail to somebody whose subject is this, once there is one. */
+  mailAbout(email: string, subject: RegExp): Promise<AskedMail>
+  /** Events so far, and waiting for those to come. */
+  events(matches: (event: JournalEvent) => boolean, count: number): Promise<JournalEvent[]>
+}
+
+const sets = [journalMigrations, httpMigrations, queueMigrations, identityModule.migrations]
+
+/** Starts the room on an engine. */
+async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
+  const resources = new Resources()
+  try {
+    const database = resources.use(await openTestDatabase(engine, { sets, name: 'identity' }), 'database')
+    return await open(database.db, await createTestTenants(database), config, resources)
+  } catch (error) {
+    await resources[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+let addresses = 0
+
+async function open(
+  db: Database,
+  tenants: TestTenants,
+  config: Record<string, unknown>,
+  resources: Resources,
+): Promise<Suite> {
+  const clock = testClock()
+  const deps = { log: silentLogger, clock }
+  const hints = resources.use(processHints(), 'hints')
+  const journal = createJournal({ events: identityModule.events }, { ...deps, db, hints })
+  await journal.ensurePartitions(systemCtx(deps, 'test'))
+  const { events, tail } = eventsOf(journal)
+  resources.use(tail, 'tail')
+  await tail.ready
+  const mails: AskedMail[] = []
+  const queue = resources.use(createQueue({ jobs: [mailRoom(mails)] }, { ...deps, db, hints }), 'queue')
+  const secret = (purpose: string, bytes = 32) => Buffer.alloc(bytes, purpose)
+  const metrics = resources.use(createMetrics({ process: false }), 'metrics')
+  let url = 'http://127.0.0.1:1'
+  const room = resources.use(
+    await identityModule.create({
+      ...{ ...deps, db, journal, queue, secret, metrics, config, health: createHealth({ cacheMs: 0 }, deps) },
+      ...{
+        cache: {} as Cache,
+        realtime: {} as never,
+        apiKeys: {} as never,
+        permissions: {},
+        leastRoles: {},
+        publicUrl: () => url,
+      },
+    }),
+    'room',
+  )
+  queue.define(...(room.jobs ?? []))
+  await queue.work({ slots: 4, pollMs: 50, drainMs: 0 })
+  const http = resources.use(
+    await createHttp(
+      { port: 0, maxEventLoopDelayMs: 0, trustedProxies: ['127.0.0.1'] },
+      {
+        ...{ ...deps, db, secret, metrics, routes: room.routes, mounts: room.mounts ?? [] },
+        errors: [identityModule.errors],
+        schemes: [scheme(tenants)],
+      },
+    ),
+    'http',
+  )
+  url = await http.listen()
+  return {
+    ...{ db, clock, tenants, url, mails, events },
+    browser({ agent, ip = newAddress(), language } = {}) {
+      return new Browser(url, { ip, ...(agent && { agent }), ...(language && { language }) })
+    },
+    as: (tenant, ...permissions) => new Client(url, `${tenant.slug} apiKey key ${permissions.join(' ')}`),
+    asPerson: (tenant, id) => new Client(url, `${tenant.slug} person ${id} identity:self`),
+    ctx: (tenant) => tenantCtx(systemCtx(deps, 'test'), tenant),
+    async mailTo(email, count = 1) {
+      const found = () => mails.filter(({ to }) => to.includes(email))
+      await eventually(() => found().length >= count)
+      return found().at(-1) as AskedMail
+    },
+    mailAbout: (email, subject) =>
+      eventually(() =>
+        mails.find((mail) => mail.to.includes(email) && subject.test(mail.subject)),
+      ) as Promise<AskedMail>,
+    [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  }
+}
+
+/** An address that nobody came from before, in a network of its own. */
+function newAddress(): string {
+  addresses += 1
+  return `10.${(addresses >> 8) & 255}.${addresses & 255}.7`
+}
+
+function eventsOf(journal: ReturnType<typeof createJournal>) {
+  const seen: JournalEvent[] = []
+  const arrivals = new EventEmitter()
+  const tail = journal.tail({ name: 'test' }, async (events) => {
+    seen.push(...events)
+    arrivals.emit('events')
+  })
+  const events: Suite['events'] = async (matches, count) => {
+    const deadline = AbortSignal.timeout(60_000)
+    for (;;) {
+      const matching = seen.filter(matches)
+      if (matching.length >= count) return matching
+      deadline.throwIfAborted()
+      await once(arrivals, 'events', { signal: deadline })
+    }
+  }
+  return { events, tail }
+}
+
+/** Stands where the room of mail stands: it takes the same input, and keeps it to be looked at. */
+function mailRoom(mails: AskedMail[]) {
+  return defineJob({
+    name: 'mail.send',
+    input: Type.Object({}),
+    api: {
+      permission: 'mail:send',
+      acceptance: {
+        input: Type.Object({
+          to: Type.Array(Type.String()),
+          subject: Type.String(),
+          text: Type.String(),
+          html: Type.String(),
+        }),
+        maxInputBytes: 100_000,
+        async accept(ctx, tx, input) {
+          tx.afterCommit(() => mails.push({ ...(input as Omit<AskedMail, 'tenant'>), tenant: ctx.tenant.slug }))
+          return {}
+        },
+      },
+    },
+    run: () => undefined,
+  })
+}
+
+/** `Bearer <tenant> <type> <id> <permission> …` */
+function scheme(tenants: TestTenants): AuthScheme {
+  return {
+    name: 'test',
+    openapi: { type: 'http', scheme: 'bearer' },
+    challenge: 'Bearer',
+    authenticate({ headers }) {
+      const [slug, type, id = '', ...permissions] = headers.authorization?.slice(7).split(' ') ?? []
+      const tenant = Object.values(tenants).find((one) => one.slug === slug)
+      if (tenant === undefined) return null
+      const actor = { type: type as 'person', id }
+      return { actor, tenant, permissions: new Set(permissions), limitKey: id }
+    },
+  }
+}
+
+/** Tells a story on both engines. */
+export function describeOnEngines(
+  story: string,
+  tests: (suite: () => Suite) => void,
+  config: Record<string, unknown> = {},
+): void {
+  for (const engine of engines) {
+    describe(`${story} on ${engine}`, () => {
+      let suite: Suite
+      before(async () => {
+        suite = await startSuite(engine, config)
+      })
+      after(() => suite?.[Symbol.asyncDispose]())
+      tests(() => suite)
+    })
+  }
+}
