@@ -1,5 +1,6 @@
 import { assertCompatible, type Database, tenantBySlug, tenantList } from '@stoa/db'
 import { type ApiKeys, createApiKeys } from '@stoa/http'
+import { People } from '@stoa/identity'
 import { announceTasks } from '@stoa/jobs'
 import { assertOwnJournal, createJournal, type Hints, type Journal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, didYouMean, Resources, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
@@ -42,6 +43,17 @@ export async function withApiKeys<T>(
     const names = Object.keys(permissions)
     const deps = { db, log, clock: systemClock, secret, journal, permissions: names }
     return await work({ ...opened, apiKeys: resources.use(createApiKeys(deps)) })
+  })
+}
+
+/** Opens an installation whose schema is that of this release, and its people. */
+export async function withPeople<T>(
+  program: Program,
+  work: (installation: Installation & { readonly people: People }) => Promise<T>,
+): Promise<T> {
+  return await withJournal(program, async ({ hints: _, resources: __, ...opened }) => {
+    const { db, journal } = opened
+    return await work({ ...opened, people: new People({ db, journal }) })
   })
 }
 

@@ -4,6 +4,8 @@ import { identityEvents } from './events.ts'
 import { identityMigrations } from './migrations/index.ts'
 import { openRoom } from './room.ts'
 
+export { People } from './people.ts'
+
 /** People: who they are, how they sign in, and what they belong to. */
 export const identityModule = defineModule({
   name: 'identity',

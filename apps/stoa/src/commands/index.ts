@@ -13,6 +13,7 @@ import {
 import { journalAdopt } from './journal.ts'
 import { keyCreate, keyRevoke, keysListed } from './key.ts'
 import { migrate } from './migrate.ts'
+import { peopleListed, personAdd, personPassword } from './person.ts'
 import { serve } from './serve.ts'
 import { tenantCreate, tenantsListed } from './tenant.ts'
 import { up } from './up.ts'
@@ -30,6 +31,9 @@ export const COMMANDS: readonly Command[] = [
   keyCreate,
   keysListed,
   keyRevoke,
+  personAdd,
+  peopleListed,
+  personPassword,
   jobsListed,
   jobShown,
   jobRetried,

@@ -131,6 +131,11 @@ export function configOf(env: Environment, tracing: Env, terminal: boolean): Con
     },
     journalMonths: env.STOA_JOURNAL_MONTHS ?? null,
     rooms: {
+      identity: {
+        sessionIdleMinutes: env.STOA_SESSION_IDLE_MINUTES,
+        sessionDays: env.STOA_SESSION_DAYS,
+        passwordHashes: env.STOA_PASSWORD_HASHES,
+      },
       links: {
         shortHost: env.STOA_SHORT_HOST ?? null,
         allowPrivateTargets: env.STOA_LINKS_PRIVATE_TARGETS,

@@ -286,6 +286,27 @@ export const VARIABLES = {
     default: false,
     doc: 'Short links may lead into private networks. On the open internet that turns them into a way into the network of whoever follows them.',
   },
+  STOA_SESSION_IDLE_MINUTES: {
+    type: 'integer',
+    min: 5,
+    max: 525_600,
+    default: 10_080,
+    doc: 'How long somebody stays signed in who does nothing, in minutes.',
+  },
+  STOA_SESSION_DAYS: {
+    type: 'integer',
+    min: 1,
+    max: 365,
+    default: 30,
+    doc: 'How long somebody stays signed in at the most, in days.',
+  },
+  STOA_PASSWORD_HASHES: {
+    type: 'integer',
+    min: 1,
+    max: 16,
+    default: 2,
+    doc: 'How many passwords a process hashes at once. Each takes 19 MiB, and a processor for some 30 ms.',
+  },
   STOA_LINKS_CLICK_DAYS: {
     type: 'integer',
     min: 1,

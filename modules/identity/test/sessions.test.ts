@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { describeOnEngines } from './setup.ts'
+import { linkIn, newEmail, PASSWORD, register, signIn } from './story.ts'
+
+const DAY_MS = 86_400_000
+
+describeOnEngines('sessions', (suite) => {
+  const tenant = () => suite().tenants.pooled
+  const account = () => `/t/${tenant().slug}/account`
+
+  it('are listed with browser and network, and ended one by one', async () => {
+    const [laptop, phone] = [
+      suite().browser(),
+      suite().browser({ ip: '203.0.113.9', agent: 'Mozilla/5.0 (iPhone) Version/18.0 Mobile/1 Safari/604.1' }),
+    ]
+    const { email } = await register(suite(), tenant(), laptop)
+    await signIn(phone, tenant(), email)
+    const page = await laptop.open(account())
+    assert.match(page.text, /Safari on iPhone/)
+    assert.match(page.text, /203\.0\.113\.0\/24/)
+    assert.ok(!page.text.includes('203.0.113.9'))
+    await laptop.submit({ what: 'session' })
+    assert.match((await phone.open(account())).path, /sign-in/)
+    assert.match((await laptop.open(account())).path, /account/)
+  })
+
+  it('of somebody else cannot be ended', async () => {
+    const [ann, bob] = [suite().browser(), suite().browser()]
+    await register(suite(), tenant(), ann)
+    const other = suite().browser()
+    const { email } = await register(suite(), tenant(), bob)
+    await signIn(other, tenant(), email)
+    await bob.open(account())
+    const id = bob.forms.find(({ fields }) => fields.what === 'session')?.fields.id as string
+    await ann.open(account())
+    const form = ann.forms.find(({ fields }) => fields.what === 'profile')
+    await ann.post(account(), { ...form?.fields, what: 'session', id })
+    await ann.post(account(), { ...form?.fields, what: 'session', id: "' or 1=1 --" })
+    assert.match((await other.open(account())).path, /account/)
+  })
+
+  it('end when nobody uses them, and at the latest after their time', async () => {
+    const [idle, busy] = [suite().browser(), suite().browser()]
+    const { email } = await register(suite(), tenant(), idle)
+    await signIn(busy, tenant(), email)
+    for (let days = 0; days < 28; days += 4) {
+      assert.match((await busy.open(account())).path, /account/, `${days}`)
+      suite().clock.advance(4 * DAY_MS)
+    }
+    assert.match((await idle.open(account())).path, /sign-in/)
+    suite().clock.advance(3 * DAY_MS)
+    assert.match((await busy.open(account())).path, /sign-in/)
+  })
+
+  it('end with a change of the password, but for the one that changes it', async () => {
+    const [here, there] = [suite().browser(), suite().browser()]
+    const { email } = await register(suite(), tenant(), here)
+    await signIn(there, tenant(), email)
+    await here.open(account())
+    const done = await here.submit({ what: 'password', current: PASSWORD, password: 'another walk by the lake' })
+    assert.match(done.path, /done=password/)
+    assert.match((await here.open(account())).path, /account/)
+    assert.match((await there.open(account())).path, /sign-in/)
+    assert.equal((await signIn(suite().browser(), tenant(), email, PASSWORD)).status, 422)
+  })
+
+  it('stand in the journal, with network and browser and no secret', async () => {
+    const browser = suite().browser({ ip: '198.51.100.77' })
+    const { email } = await register(suite(), tenant(), browser)
+    await browser.submit({})
+    const events = await suite().events(
+      ({ type, data }) => type === 'identity.signed_in' && data.addressPrefix === '198.51.100.0/24',
+      1,
+    )
+    const [signedIn] = events
+    assert.equal(signedIn?.data.device, 'Firefox on Linux')
+    assert.equal(signedIn?.actor.type, 'person')
+    await suite().events(
+      ({ type, data }) => type === 'identity.session_ended' && data.sessionId === signedIn?.data.sessionId,
+      1,
+    )
+    assert.ok(!JSON.stringify(events).includes(email))
+    assert.ok(!JSON.stringify(events).includes('198.51.100.77'))
+  })
+
+  it('of a new browser are told by mail, and not those of the first one', async () => {
+    const browser = suite().browser()
+    const { email } = await register(suite(), tenant(), browser)
+    await signIn(suite().browser({ agent: 'curl/8' }), tenant(), email)
+    const mail = await suite().mailAbout(email, /new sign-in/)
+    assert.match(mail.text, /curl/)
+    const before = suite().mails.length
+    await browser.open(`/t/${tenant().slug}/sign-out`)
+    await browser.submit({})
+    await signIn(browser, tenant(), email)
+    assert.equal(suite().mails.length, before)
+  })
+
+  it('hold for every tenant that somebody belongs to, and say where they do not belong', async () => {
+    const { neighbour, pooled } = suite().tenants
+    const browser = suite().browser()
+    await register(suite(), pooled, browser)
+    const stranger = await browser.open(`/t/${neighbour.slug}/sign-in`)
+    assert.equal(stranger.status, 403)
+    assert.match(stranger.text, /not a member|do not belong/)
+    await suite().as(neighbour, 'identity:configure').put('/api/v1/identity/sign-in-settings', { registration: 'open' })
+    await browser.open(`/t/${neighbour.slug}/home`)
+    assert.match((await browser.submit({})).path, /neighbour\/(account|sign-in)/)
+  })
+
+  it('of who asks for another address go on; the address changes when its link is followed', async () => {
+    const browser = suite().browser()
+    const { email } = await register(suite(), tenant(), browser)
+    const next = newEmail()
+    await browser.open(account())
+    assert.equal((await browser.submit({ what: 'email', email: next, 'email-password': 'wrong password' })).status, 422)
+    assert.equal((await browser.submit({ what: 'email', email: next, 'email-password': PASSWORD })).status, 200)
+    await browser.open(linkIn(await suite().mailTo(next)))
+    assert.match((await browser.submit({})).path, /account/)
+    await suite().mailAbout(email, /address was changed/)
+    assert.equal((await signIn(suite().browser(), tenant(), email)).status, 422)
+    assert.match((await signIn(suite().browser(), tenant(), next)).path, /account/)
+  })
+
+  it('answers alike whether a wanted address is taken, and changes nothing', async () => {
+    const browser = suite().browser()
+    const { email } = await register(suite(), tenant(), browser)
+    const { email: taken } = await register(suite(), tenant(), suite().browser())
+    await browser.open(account())
+    const page = await browser.submit({ what: 'email', email: taken, 'email-password': PASSWORD })
+    assert.equal(page.status, 200)
+    assert.match((await signIn(suite().browser(), tenant(), email)).path, /account/)
+  })
+
+  it('are shown in the language that a person has chosen', async () => {
+    const browser = suite().browser({ language: 'hi-IN,hi;q=0.9,en;q=0.5' })
+    const { pooled } = suite().tenants
+    const page = await browser.open(`/t/${pooled.slug}/sign-in`)
+    assert.match(page.html, /<html lang="hi">/)
+    assert.match(page.text, /पासवर्ड/)
+    assert.match((await browser.open(`/t/${pooled.slug}/sign-in?lang=en`)).html, /<html lang="en">/)
+  })
+})
