@@ -3,7 +3,6 @@
  * that its hash can be its ETag.
  */
 import { hash } from 'node:crypto'
-import QRCode from 'qrcode'
 
 /** What it looks like. */
 export interface QrStyle {
@@ -29,6 +28,8 @@ export function qrTag(text: string, style: QrStyle): string {
 /** The code of a text. */
 export async function qrCode(text: string, style: QrStyle): Promise<string | Buffer> {
   const { background, foreground, format, level, margin, size } = style
+  // Loaded here, because most processes never make one.
+  const { default: QRCode } = await import('qrcode')
   const options = {
     width: size,
     margin,

@@ -1,6 +1,6 @@
 import { fitsJsonb } from '@stoa/db'
 import { StoaError } from '@stoa/kernel'
-import { Compile, type Validator } from 'typebox/compile'
+import { Compile, type Validator } from 'typebox/schema'
 import { journalErrors } from './errors.ts'
 import type { EventDefinition, EventInput } from './event.ts'
 
@@ -62,7 +62,7 @@ function encode(entries: ReadonlyMap<string, ReadonlyMap<number, Entry>>, event:
     throw new StoaError(journalErrors.event_not_defined, { context: { type: event.type, version: event.version } })
   }
   checkSubjects(event)
-  if (!entry.validator.Check(event.data)) throw invalid(event, entry.validator.Errors(event.data).slice(0, 5))
+  if (!entry.validator.Check(event.data)) throw invalid(event, entry.validator.Errors(event.data)[1].slice(0, 5))
   const text = JSON.stringify(event.data)
   if (text.length > MAX_DATA_BYTES / 3 && Buffer.byteLength(text) > MAX_DATA_BYTES) {
     throw invalid(event, `data is larger than ${MAX_DATA_BYTES} bytes`)

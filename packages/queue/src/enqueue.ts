@@ -2,7 +2,7 @@
 import { fitsJsonb } from '@stoa/db'
 import { type BaseCtx, type Ctx, newId, StoaError } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
-import { Compile, type Validator } from 'typebox/compile'
+import { Compile, type Validator } from 'typebox/schema'
 import { queueErrors } from './errors.ts'
 import type { Acceptance, JobDefinition } from './job.ts'
 import {
@@ -198,8 +198,8 @@ function encodedInput(definition: Asked, input: unknown): string {
 
 /** The error that says what is wrong with an input. */
 function invalidInput(definition: Asked, validator: Validator, input: unknown): StoaError {
-  const fields = validator
-    .Errors(input)
+  const [, faults] = validator.Errors(input)
+  const fields = faults
     .slice(0, 10)
     .map(({ instancePath, keyword, message }) => ({ pointer: `/input${instancePath}`, code: keyword, message }))
   return new StoaError(queueErrors.job_input_invalid, { fields, context: { kind: definition.name } })

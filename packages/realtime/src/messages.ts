@@ -3,7 +3,7 @@ import { asStoaError, errors, type Logger, requirePermission, StoaError } from '
 import type { Limiter, Policy } from '@stoa/limiter'
 import { retryAfterSeconds } from '@stoa/limiter'
 import type { TSchema } from 'typebox'
-import { Compile, type Validator } from 'typebox/compile'
+import { Compile, type Validator } from 'typebox/schema'
 import type { Channel, ChannelKind } from './channel.ts'
 import { realtimeErrors } from './errors.ts'
 import type { Gate } from './gate.ts'
@@ -13,7 +13,7 @@ const STANDARD = { capacity: 20, refillPerSecond: 5 }
 
 interface Inlet {
   readonly policy: Policy
-  readonly validator: Validator<Record<never, never>, TSchema>
+  readonly validator: Validator
 }
 
 /** Messages of clients, on their way to the modules that take them. */
@@ -49,8 +49,8 @@ export class Messages {
       throw new StoaError(errors.rate_limited, { retryAfterSeconds: retryAfterSeconds(answer) ?? 1 })
     }
     if (!inlet.validator.Check(data)) {
-      const fields = inlet.validator
-        .Errors(data)
+      const [, faults] = inlet.validator.Errors(data)
+      const fields = faults
         .slice(0, 20)
         .map(({ instancePath, message }) => ({ pointer: `/data${instancePath}`, code: 'invalid', message }))
       throw new StoaError(errors.validation_failed, { fields })
