@@ -143,6 +143,12 @@ export const apiCalls: ApiCalls = {
   exportLinkAnalytics: ofLink,
   getLinkOverview: () => ({}),
   getLinkQr: ofLink,
+  createLinks: () => ({ body: { links: [linkBody(), linkBody()] } }),
+  updateLinks: async (client) => ({ body: { links: [{ id: (await newLink(client)).id, change: linkBody() }] } }),
+  exportLinks: async (client) => {
+    await newLink(client)
+    return {}
+  },
   followLink: async (client) => ({ params: { code: (await newLink(client)).code } }),
   followShortLink: async (client) => ({
     params: { code: (await newLink(client)).code },

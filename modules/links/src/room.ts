@@ -5,6 +5,7 @@ import type { Journal, JournalEvent } from '@stoa/journal'
 import { type BaseCtx, Resources, systemCtx, tenantCtx } from '@stoa/kernel'
 import type { Columns, Room } from '@stoa/module'
 import { Analytics } from './analytics.ts'
+import { BulkLinks } from './bulk.ts'
 import { keepClickDays } from './click-days.ts'
 import { ClickDetailsFinder } from './click-details.ts'
 import { watchClicks } from './click-watch.ts'
@@ -17,6 +18,7 @@ import { Destinations } from './destinations.ts'
 import { Directory } from './directory.ts'
 import { openPlaces } from './geo.ts'
 import { foldClicks } from './jobs/fold-clicks.ts'
+import { importCsv } from './jobs/import-csv.ts'
 import { importLinks } from './jobs/import-links.ts'
 import { Links } from './links.ts'
 import { watchLookups } from './lookup-watch.ts'
@@ -78,12 +80,13 @@ export async function openRoom(columns: Columns): Promise<Room> {
   return {
     routes: linkRoutes({
       analytics: new Analytics(db, geo),
+      bulk: new BulkLinks(db, links),
       links,
       redirects,
       shortHost: config.shortHost,
       visitLimit,
     }),
-    jobs: [importLinks(links), fold],
+    jobs: [importLinks(links), importCsv(links, db), fold],
     async ready() {
       await watch.ready
       // What was found before then may have changed unheard.

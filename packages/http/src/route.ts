@@ -4,6 +4,7 @@
  * Everything else (validators, serialisers, the guard, the OpenAPI document) is made from it, so that none of them can
  * say something else than the others.
  */
+import type { Readable } from 'node:stream'
 import type { BaseCtx, Ctx } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
 import type { IfMatch } from './etag.ts'
@@ -51,7 +52,7 @@ export interface RateLimit {
 type NoFields = Readonly<Record<never, never>>
 type Part<S, K extends string, None> = S extends { readonly [key in K]: infer T extends object } ? Static<T> : None
 type Success = 200 | 201 | 202 | 203 | 204 | 301 | 302 | 303 | 304 | 307 | 308
-type Answer<R> = R extends ContentSchema ? string | Uint8Array : R extends TSchema ? Static<R> : never
+type Answer<R> = R extends ContentSchema ? string | Uint8Array | Readable : R extends TSchema ? Static<R> : never
 type Silent<R> = R extends null ? null | undefined : R
 
 /** What a handler of a route with these schemas returns: the body of one of its 2xx and 3xx responses. */

@@ -17,8 +17,10 @@ const Input = Type.Object(
   { additionalProperties: false },
 )
 
+type NewLinkInput = Static<typeof NewLink>
+
 /** A link that was not made. */
-interface Refused {
+export interface Refused {
   /** Its place in the list, from 0. */
   readonly index: number
   readonly code: string
@@ -54,12 +56,12 @@ export function importLinks(links: Links) {
   })
 }
 
-/** @returns what was refused */
-async function importStep(
+/** Makes some of the links of a job. @returns what was refused */
+export async function importStep(
   links: Links,
   ctx: Ctx,
   job: RunningJob,
-  wanted: Static<typeof Input>['links'],
+  wanted: readonly NewLinkInput[],
   first: number,
 ): Promise<Refused[]> {
   const ids = wanted.map((_, index) => idOf(job.id, first + index))
@@ -82,7 +84,7 @@ async function importStep(
 }
 
 /** Whether it is about this link, and will not be otherwise the next time. */
-function isRefusal(error: unknown): error is StoaError {
+export function isRefusal(error: unknown): error is StoaError {
   return error instanceof StoaError && (error.kind === 'invalid' || error.kind === 'conflict')
 }
 

@@ -1,7 +1,7 @@
 import { cameBy, defineRoute, PageOf, wantsFresh } from '@stoa/http'
 import type { Links } from '../links.ts'
 import { Link, LinkQuery } from '../schema.ts'
-import { queryTime } from './query-time.ts'
+import { linkFilter } from './link-filter.ts'
 
 /** `GET /api/v1/links` */
 export function listLinks(links: Links) {
@@ -18,14 +18,8 @@ export function listLinks(links: Links) {
     schema: { querystring: LinkQuery, response: { 200: PageOf(Link) } },
     async handler(ctx, { headers, page, query }, reply) {
       const sort = page.sort.endsWith('updatedAt') ? 'updatedAt' : 'createdAt'
-      const createdFrom = queryTime('createdFrom', query.createdFrom)
-      const createdTo = queryTime('createdTo', query.createdTo)
       const { outcome, value: rows } = await links.linkList(ctx, {
-        ...(query.tag !== undefined && { tags: query.tag }),
-        ...(query.status !== undefined && { status: query.status }),
-        ...(query.q !== undefined && { search: query.q }),
-        ...(createdFrom && { createdFrom }),
-        ...(createdTo && { createdTo }),
+        ...linkFilter(query),
         ...(page.after && { after: { at: String(page.after[0]), id: String(page.after[1]) } }),
         sort,
         descending: page.sort.startsWith('-'),
