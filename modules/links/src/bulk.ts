@@ -11,7 +11,7 @@ import type { Link, LinkChange, NewLink } from './contract.ts'
 import type { Links } from './links.ts'
 
 /** What became of one row. */
-export type BulkResult =
+type BulkResult =
   | { readonly index: number; readonly outcome: 'done'; readonly link: Link }
   | {
       readonly index: number

@@ -21,7 +21,7 @@ export function exportLinks(links: Links) {
     description:
       'The oldest first, with the filters of the list. The file is sent as it is read, and can be sent back to the task `links.import_csv`. A text that a spreadsheet would take for a formula gets an apostrophe in front.',
     permission: 'links:read',
-    rateLimit: { capacity: 10, refillPerSecond: 0.2 },
+    rateLimit: { capacity: 100, refillPerSecond: 1 },
     schema: {
       querystring: LinkQuery,
       response: { 200: { description: 'A line for each link.', content: { [CSV]: { schema: Type.String() } } } },
