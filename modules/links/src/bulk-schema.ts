@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { Link, LinkChange, NewLink } from './schema.ts'
 
 /** Most rows of one call. */
-export const BULK_MAX = 1_000
+const BULK_MAX = 1_000
 /** Longest body of one call. */
 export const BULK_BYTES = 4_194_304
 
