@@ -7,17 +7,17 @@
  *
  * Two processes that do it at once do no harm: what one has done, the other finds done.
  */
-import { type AdminSession, type Database, sqlState, tenantList } from '@stoa/db'
-import { type BaseCtx, backoffMs, repeat, systemClock, type Tenant, tenantCtx } from '@stoa/kernel'
+import { type AdminSession, type Database, sqlState } from '@stoa/db'
+import { type BaseCtx, backoffMs, repeat, systemClock, tenantCtx } from '@stoa/kernel'
 import { attachClickDay, clickDays, clickSchemas, dropClickDay, trimDefault } from './click-day-store.ts'
 import { deleteClicksBefore } from './click-store.ts'
+import { everyTenant } from './every-tenant.ts'
 import { dayOf } from './visitor-salts.ts'
 
 const DAY_MS = 86_400_000
 const DAYS_AHEAD = 2
 const EVERY_MS = 6 * 3_600_000
 const BATCH = 5_000
-const TENANTS_AT_ONCE = 500
 const LOCK_TIMEOUT_MS = 300
 const LOCK_ATTEMPTS = 10
 const DUPLICATE_TABLE = '42P07'
@@ -95,14 +95,4 @@ async function deleteOldClicks(db: Database, ctx: BaseCtx, days: number): Promis
     if (ctx.signal?.aborted) break
   }
   return deleted
-}
-
-async function* everyTenant(db: Database, ctx: BaseCtx): AsyncGenerator<Tenant> {
-  for (let after = ''; ; ) {
-    const tenants = await tenantList(db, ctx, { after, limit: TENANTS_AT_ONCE })
-    yield* tenants
-    const last = tenants.at(-1)
-    if (last === undefined) return
-    after = last.slug
-  }
 }

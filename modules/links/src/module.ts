@@ -1,5 +1,6 @@
 import { defineModule } from '@stoa/module'
 import { linkChannels } from './channels.ts'
+import { examineClicks } from './click-audit.ts'
 import { linkErrors } from './errors.ts'
 import { linkEvents } from './events.ts'
 import { linkMigrations } from './migrations/index.ts'
@@ -31,4 +32,5 @@ export const linksModule = defineModule({
     link_codes: 'Who owns a code: the directory that the redirect asks.',
   },
   create: openRoom,
+  examine: examineClicks,
 })

@@ -1,1 +1,9 @@
-export { type Columns, defineModule, LEAST_ROLES, type LeastRole, type Module, type Room } from './module.ts'
+export {
+  type Columns,
+  defineModule,
+  type Examination,
+  LEAST_ROLES,
+  type LeastRole,
+  type Module,
+  type Room,
+} from './module.ts'

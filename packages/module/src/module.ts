@@ -7,7 +7,7 @@ import type { Cache } from '@stoa/cache'
 import type { Database, MigrationSet } from '@stoa/db'
 import type { ApiKeys, AuthScheme, KeyOwners, Mount, Route } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
-import { type Clock, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
+import { type BaseCtx, type Clock, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
 import type { Store } from '@stoa/limiter'
 import type { JobDefinition, Queue } from '@stoa/queue'
 import type { ChannelKind, Realtime } from '@stoa/realtime'
@@ -101,6 +101,15 @@ export interface Room extends AsyncDisposable {
   ready?(): Promise<void>
 }
 
+/** What a room found when it looked its rows over. */
+export interface Examination {
+  readonly ok: boolean
+  /** A sentence. */
+  readonly text: string
+  /** What to do; for what is not ok. */
+  readonly advice?: string
+}
+
 /** The manifest of a room. */
 export interface Module {
   /** Lower case letters, digits and dashes: `links`. */
@@ -125,6 +134,8 @@ export interface Module {
   readonly tables: Readonly<Record<string, string>>
   /** Opens the room. */
   create(columns: Columns): Promise<Room> | Room
+  /** Looks over what the room has in the database, and changes nothing: for `stoa doctor`. Default: nothing is looked at. */
+  examine?(db: Database, ctx: BaseCtx): Promise<readonly Examination[]>
 }
 
 /**

@@ -16,7 +16,7 @@ import type { Config, DatabaseConfig } from '../config/config.ts'
 import { findSecret } from '../config/secrets.ts'
 import { failureOf } from '../failure.ts'
 import { secretFingerprint } from '../installation.ts'
-import { migrationSets } from '../manifest.ts'
+import { migrationSets, modules } from '../manifest.ts'
 import { openDatabase, pgliteFolder } from '../open-database.ts'
 import { openTables, type ServerFacts, serverFacts } from './database-store.ts'
 import { type Finding, findings } from './finding.ts'
@@ -82,6 +82,7 @@ async function lookInside(config: Config, db: Database, ctx: BaseCtx): Promise<F
     ...(isNew ? [] : await rowFindings(db)),
     ...(isReadable ? [await fingerprintFinding(config, db, ctx)] : []),
     ...(status.missing.length === 0 ? [journalFinding(await db.admin(journalAhead))] : []),
+    ...(isReadable ? await roomFindings(db, ctx) : []),
     skewFinding(skewMs),
     durabilityFinding(config, check.durability),
   ]
@@ -198,6 +199,18 @@ function schemaFindings({ changed, missing, unknown }: MigrationStatus, isNew: b
 function named(refs: readonly MigrationRef[]): string {
   const names = refs.slice(0, 3).map((ref) => `${ref.owner}/${ref.name}`)
   return names.join(', ') + (refs.length > 3 ? ` and ${refs.length - 3} more` : '')
+}
+
+/** What the rooms say of their rows. */
+async function roomFindings(db: Database, ctx: BaseCtx): Promise<Finding[]> {
+  const found: Finding[] = []
+  for (const { examine, name } of modules) {
+    const { ok, warn } = findings(`Room ${name}`)
+    for (const { advice = '', ok: isWell, text } of (await examine?.(db, ctx)) ?? []) {
+      found.push(isWell ? ok(text) : warn(text, advice))
+    }
+  }
+  return found
 }
 
 async function rowFindings(db: Database): Promise<Finding[]> {
