@@ -447,6 +447,70 @@ create table stoa.migrations (
 alter table stoa.migrations add constraint migrations_pkey PRIMARY KEY (schema, owner, name);
 alter table stoa.migrations add constraint migrations_schema_fkey FOREIGN KEY (schema) REFERENCES stoa.placements(schema);
 
+create table stoa.oauth_clients (
+  tenant_id uuid not null,
+  id uuid not null,
+  name text not null,
+  application_type text not null,
+  auth_method text not null,
+  secret_hash bytea,
+  jwks jsonb,
+  grant_types text[] not null,
+  redirect_uris text[] not null,
+  post_logout_redirect_uris text[] not null,
+  backchannel_logout_uri text,
+  scopes text[] not null,
+  resources text[] not null,
+  consent text not null,
+  dpop_bound boolean not null,
+  par_required boolean not null,
+  registered boolean not null,
+  created_by text not null,
+  version integer not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null
+);
+alter table stoa.oauth_clients add constraint oauth_clients_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa.oauth_clients add constraint oauth_clients_application_type_check CHECK ((application_type = ANY (ARRAY['web'::text, 'native'::text])));
+alter table stoa.oauth_clients add constraint oauth_clients_auth_method_check CHECK ((auth_method = ANY (ARRAY['none'::text, 'client_secret_basic'::text, 'client_secret_post'::text, 'private_key_jwt'::text])));
+alter table stoa.oauth_clients add constraint oauth_clients_backchannel_logout_uri_check CHECK ((char_length(backchannel_logout_uri) <= 2000));
+alter table stoa.oauth_clients add constraint oauth_clients_consent_check CHECK ((consent = ANY (ARRAY['ask'::text, 'given'::text])));
+alter table stoa.oauth_clients add constraint oauth_clients_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 200)));
+alter table stoa.oauth_clients add constraint oauth_clients_version_check CHECK ((version >= 1));
+alter table stoa.oauth_clients enable row level security;
+alter table stoa.oauth_clients force row level security;
+create policy system_rows on stoa.oauth_clients to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.oauth_clients to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.oauth_clients to stoa_app;
+grant delete, insert, select, update on stoa.oauth_clients to stoa_system;
+
+create table stoa.oidc_records (
+  tenant_id uuid not null,
+  model text collate "C" not null,
+  id bytea not null,
+  payload jsonb not null,
+  sealed bytea,
+  grant_id text collate "C",
+  session_id uuid,
+  account_id uuid,
+  user_code bytea,
+  consumed_at timestamp with time zone,
+  expires_at timestamp with time zone not null
+);
+alter table stoa.oidc_records add constraint oidc_records_pkey PRIMARY KEY (tenant_id, model, id);
+alter table stoa.oidc_records add constraint oidc_records_model_check CHECK ((char_length(model) <= 40));
+CREATE INDEX oidc_records_by_account ON stoa.oidc_records USING btree (account_id) WHERE (model = 'Grant'::text);
+CREATE INDEX oidc_records_by_end ON stoa.oidc_records USING btree (expires_at);
+CREATE INDEX oidc_records_by_grant ON stoa.oidc_records USING btree (tenant_id, grant_id) WHERE (grant_id IS NOT NULL);
+CREATE INDEX oidc_records_by_session ON stoa.oidc_records USING btree (session_id) WHERE (session_id IS NOT NULL);
+CREATE INDEX oidc_records_by_user_code ON stoa.oidc_records USING btree (tenant_id, user_code) WHERE (user_code IS NOT NULL);
+alter table stoa.oidc_records enable row level security;
+alter table stoa.oidc_records force row level security;
+create policy system_rows on stoa.oidc_records to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.oidc_records to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.oidc_records to stoa_app;
+grant delete, insert, select, update on stoa.oidc_records to stoa_system;
+
 create table stoa.one_time_tokens (
   token_hash bytea not null,
   purpose text not null,
@@ -554,6 +618,27 @@ create policy tenant_rows on stoa.sign_in_settings to stoa_app using ((tenant_id
 grant delete, insert, select, update on stoa.sign_in_settings to stoa_app;
 grant select on stoa.sign_in_settings to stoa_system;
 
+create table stoa.signing_keys (
+  tenant_id uuid not null,
+  kid text collate "C" not null,
+  alg text not null,
+  public_jwk jsonb not null,
+  private_sealed bytea not null,
+  signs_from timestamp with time zone not null,
+  retires_at timestamp with time zone,
+  created_at timestamp with time zone not null
+);
+alter table stoa.signing_keys add constraint signing_keys_pkey PRIMARY KEY (tenant_id, kid);
+alter table stoa.signing_keys add constraint signing_keys_alg_check CHECK ((alg = ANY (ARRAY['ES256'::text, 'EdDSA'::text])));
+alter table stoa.signing_keys add constraint signing_keys_kid_check CHECK ((char_length(kid) <= 64));
+CREATE INDEX signing_keys_by_kid ON stoa.signing_keys USING btree (kid);
+alter table stoa.signing_keys enable row level security;
+alter table stoa.signing_keys force row level security;
+create policy system_rows on stoa.signing_keys to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.signing_keys to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.signing_keys to stoa_app;
+grant delete, insert, select, update on stoa.signing_keys to stoa_system;
+
 create table stoa.tenants (
   id uuid not null,
   slug text not null,
@@ -573,6 +658,18 @@ create policy system_rows on stoa.tenants to stoa_system using (true) with check
 create policy tenant_rows on stoa.tenants to stoa_app using ((id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
 grant select on stoa.tenants to stoa_app;
 grant insert, select, update on stoa.tenants to stoa_system;
+
+create table stoa.token_denials (
+  kind text collate "C" not null,
+  id text collate "C" not null,
+  issued_before timestamp with time zone not null,
+  ends_at timestamp with time zone not null
+);
+alter table stoa.token_denials add constraint token_denials_pkey PRIMARY KEY (kind, id);
+alter table stoa.token_denials add constraint token_denials_id_check CHECK ((char_length(id) <= 100));
+alter table stoa.token_denials add constraint token_denials_kind_check CHECK ((kind = ANY (ARRAY['token'::text, 'session'::text, 'client'::text])));
+CREATE INDEX token_denials_by_end ON stoa.token_denials USING btree (ends_at);
+grant delete, insert, select, update on stoa.token_denials to stoa_system;
 
 create schema stoa_pool;
 grant usage on schema stoa_pool to stoa_app;

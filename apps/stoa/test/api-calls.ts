@@ -31,6 +31,19 @@ function keyBody() {
   return { name: `Key ${randomUUID()}`, scopes: ['links:read'] }
 }
 
+function clientBody() {
+  const id = randomUUID()
+  return { name: `Application ${id}`, redirectUris: [`https://${id}.example.com/callback`] }
+}
+
+async function newOAuthClient(client: TestClient): Promise<string> {
+  const { body } = await client.created<{ readonly client: { readonly id: string } }>(
+    '/api/v1/oauth-clients',
+    clientBody(),
+  )
+  return body.client.id
+}
+
 function taskBody() {
   return { kind: 'links.import', input: { links: [linkBody()] } }
 }
@@ -209,6 +222,25 @@ export const apiCalls: ApiCalls = {
   getMailSender: newSender,
   updateMailSender: async (client) => ({ ...(await newSender(client)), ...firstVersion, body: senderBody() }),
   removeMailSender: newSender,
+  createOAuthClient: () => ({ body: clientBody() }),
+  listOAuthClients: async (client) => {
+    await newOAuthClient(client)
+    return {}
+  },
+  getOAuthClient: async (client) => ({ params: { id: await newOAuthClient(client) } }),
+  updateOAuthClient: async (client) => ({
+    params: { id: await newOAuthClient(client) },
+    body: { name: `Application ${randomUUID()}` },
+    headers: { 'if-match': '"1"' },
+  }),
+  rotateOAuthClientSecret: async (client) => ({
+    params: { id: await newOAuthClient(client) },
+    headers: { 'if-match': '"1"' },
+  }),
+  removeOAuthClient: async (client) => ({ params: { id: await newOAuthClient(client) } }),
+  createRegistrationToken: () => ({ body: {} }),
+  listSigningKeys: () => ({}),
+  rotateSigningKey: () => ({}),
   createApiKey: () => ({ body: { ...keyBody(), expiresAt: '2099-01-02T03:04:05Z' } }),
   listApiKeys: async (client) => {
     await newKey(client)

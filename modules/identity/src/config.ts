@@ -13,6 +13,25 @@ const spec = {
    * From 1 to 16; default 2.
    */
   passwordHashes: { type: 'integer', min: 1, max: 16, default: 2 },
+  /**
+   * How long an access token lasts, in seconds. Shorter is safer where other APIs check tokens by themselves; every longer
+   * one spares requests. From 60 to 3,600; default 600.
+   */
+  accessTokenSeconds: { type: 'integer', min: 60, max: 3_600, default: 600 },
+  /** What new keys sign with: `ES256` is understood everywhere; default `ES256`. */
+  signingAlgorithm: { type: 'enum', values: ['ES256', 'EdDSA'], default: 'ES256' },
+  /**
+   * How long a new key is published before it signs, in seconds: as long as others may keep the key set of before. From 0
+   * to 86,400; default 900.
+   */
+  keyPublishSeconds: { type: 'integer', min: 0, max: 86_400, default: 900 },
+  /**
+   * Whether applications may be on this machine or in a private network, for what is sent to them: where a program tries
+   * out its sign-on. Default false.
+   */
+  allowPrivateApplications: { type: 'boolean', default: false },
+  /** How many providers a process keeps, one for each tenant; about 100 KB each. From 10 to 10,000; default 300. */
+  maxProviders: { type: 'integer', min: 10, max: 10_000, default: 300 },
 } as const
 
 /** The settings of the room, complete. */

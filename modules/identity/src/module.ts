@@ -2,6 +2,7 @@ import { defineModule } from '@stoa/module'
 import { identityErrors } from './errors.ts'
 import { identityEvents } from './events.ts'
 import { identityMigrations } from './migrations/index.ts'
+import { oidcEvents } from './oidc-events.ts'
 import { openRoom } from './room.ts'
 
 export { People } from './people.ts'
@@ -14,8 +15,12 @@ export const identityModule = defineModule({
   permissions: {
     'identity:self': 'See and change one’s own account: every person may.',
     'identity:configure': 'Set how the sign-in pages look, and who may register.',
+    'identity:clients:read': 'See the applications that sign people in.',
+    'identity:clients:write': 'Add, change and remove applications, with no more than one may do oneself.',
+    'identity:keys:read': 'See which keys tokens are signed with.',
+    'identity:keys:rotate': 'Have tokens signed with a new key.',
   },
-  events: identityEvents,
+  events: [...identityEvents, ...oidcEvents],
   errors: identityErrors,
   tables: {
     people: 'A person, of the whole installation.',
@@ -24,6 +29,10 @@ export const identityModule = defineModule({
     sessions: 'Where somebody is signed in.',
     known_devices: 'A browser with which somebody has signed in before.',
     one_time_tokens: 'A link that was mailed and can be used once.',
+    oauth_clients: 'An application that signs people in, or a program that signs in itself.',
+    signing_keys: 'A key that the tokens of a tenant are signed with.',
+    oidc_records: 'Something that the OpenID provider of a tenant has given out: a code, a refresh token, a grant.',
+    token_denials: 'What access tokens are refused before their time.',
     sign_in_settings: 'How the pages of a tenant look, and whether anybody may register.',
   },
   create: openRoom,

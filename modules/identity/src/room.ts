@@ -1,16 +1,20 @@
-/** Puts the room together: passwords, attempts, sessions, mail, pages, routes. */
+/** Puts the room together: passwords, attempts, sessions, mail, pages, routes, the OpenID provider. */
 import { type BaseCtx, Resources, repeat, systemCtx } from '@stoa/kernel'
 import { createLimiter, createMemoryStore } from '@stoa/limiter'
 import type { Columns, Room } from '@stoa/module'
 import { AccountMail } from './account-mail.ts'
 import { Attempts } from './attempts.ts'
+import { builtInRights } from './built-in-rights.ts'
 import { type IdentityConfig, identityConfig } from './config.ts'
+import { placeOf } from './device.ts'
 import { EmailChange } from './email-change.ts'
+import { openOpenId } from './openid.ts'
 import { FormTokens } from './pages/form-token.ts'
 import { tenantPages } from './pages/index.ts'
 import { PageServer } from './pages/pages.ts'
 import { PasswordHasher } from './password-hash.ts'
 import { People } from './people.ts'
+import { plainPages } from './provider-pages.ts'
 import { Recovery } from './recovery.ts'
 import { Registration } from './registration.ts'
 import { identityRoutes } from './routes/index.ts'
@@ -21,27 +25,42 @@ import { SignIn } from './sign-in.ts'
 import { SignInSettings } from './sign-in-settings.ts'
 import { tenantMount } from './tenant-mount.ts'
 import { tenantName } from './tenant-name.ts'
+import { fetchAnywhere, visitorsOf } from './visitors.ts'
 
 const HOUR_MS = 3_600_000
 const DEVICE_MS = 400 * 24 * HOUR_MS
 
 /** Opens the room on its columns. */
 export function openRoom(columns: Columns): Room {
-  const { clock, db, log, publicUrl } = columns
+  const { clock, log, publicUrl } = columns
   const config = identityConfig(columns.config)
   const ctx = systemCtx({ log, clock }, 'identity')
   const resources = new Resources({ clock })
   const { mail, pages, sessions, settings } = parts(columns, config, resources)
   resources.use(forgetEnded(columns, ctx), 'ended sessions')
+  const cookies = new Cookies(() => publicUrl().startsWith('https:'))
   const server = new PageServer({
     ...{ pages: tenantPages(pages), sessions, settings, clock },
-    cookies: new Cookies(() => publicUrl().startsWith('https:')),
+    cookies,
     formTokens: new FormTokens(columns.secret('identity.forms')),
   })
+  const openId = resources.use(
+    openOpenId({
+      ...{ columns, config, ctx, rightsOf: builtInRights(columns.db, ctx, columns.leastRoles) },
+      visitors: visitorsOf(sessions, cookies, ctx),
+      pages: plainPages,
+      fetch: config.allowPrivateApplications ? fetchAnywhere : globalThis.fetch,
+      placeOf: ({ headers, socket }) => placeOf(headers['user-agent'], socket.remoteAddress ?? ''),
+    }),
+    'OpenID provider',
+  )
+  sessions.onEnded((own, tx, ids) => openId.sessionsEnded(own, tx, ids))
   return {
-    routes: identityRoutes({ settings }),
-    mounts: [tenantMount(db, [server])],
-    jobs: [mail.job],
+    routes: [...identityRoutes({ settings }), ...openId.routes],
+    mounts: [tenantMount((slug) => openId.issuers.tenant(slug), [server, openId])],
+    schemes: openId.schemes,
+    jobs: [mail.job, ...openId.jobs],
+    ready: () => openId.ready(),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
 }

@@ -3,7 +3,7 @@
  * answered; when nobody has, there is nothing there.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Database, type TenantRecord, tenantBySlug } from '@stoa/db'
+import type { TenantRecord } from '@stoa/db'
 import type { Mount, MountCall } from '@stoa/http'
 import { errors, StoaError } from '@stoa/kernel'
 
@@ -29,16 +29,19 @@ const PREFIX = '/t/'
 const SLUG = /^[a-z][a-z0-9-]{2,39}$/
 const BODY_MAX = 65_536
 
-/** The mount of tenants. */
-export function tenantMount(db: Database, answerers: readonly TenantAnswerer[]): Mount {
+/** The mount of tenants. @param tenantOf the tenant of a slug; null when there is none */
+export function tenantMount(
+  tenantOf: (slug: string) => Promise<TenantRecord | null>,
+  answerers: readonly TenantAnswerer[],
+): Mount {
   return {
     prefix: PREFIX,
     bodyLimitBytes: BODY_MAX,
     async handle(request, response, call) {
       const url = URL.parse(request.url ?? '', 'http://stoa.invalid')
       const [slug = '', ...rest] = url?.pathname.slice(PREFIX.length).split('/') ?? []
-      const tenant = SLUG.test(slug) ? await tenantBySlug(db, call.ctx, slug) : undefined
-      if (url === null || tenant === undefined) throw new StoaError(errors.not_found)
+      const tenant = SLUG.test(slug) ? await tenantOf(slug) : null
+      if (url === null || tenant === null) throw new StoaError(errors.not_found)
       const visit: TenantVisit = { tenant, path: rest.join('/'), url, request, response, call }
       for (const answerer of answerers) if (await answerer.serve(visit)) return
       throw new StoaError(errors.not_found)

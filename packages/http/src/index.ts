@@ -43,5 +43,5 @@ export {
   type RouteSchemas,
   type RouteSpec,
 } from './route.ts'
-export { checkScopesExist, SCOPE_PATTERN } from './scopes.ts'
+export { checkScopesExist, checkScopesHeld, SCOPE_PATTERN } from './scopes.ts'
 export type { Caller, UpgradedConnection } from './upgrade.ts'

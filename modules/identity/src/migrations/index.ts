@@ -1,5 +1,6 @@
 import type { MigrationSet } from '@stoa/db'
 import { people } from './0001_people.ts'
+import { oidc } from './0002_oidc.ts'
 
 /** Every migration of the room, oldest first. */
-export const identityMigrations: MigrationSet = { owner: 'identity', migrations: [people] }
+export const identityMigrations: MigrationSet = { owner: 'identity', migrations: [people, oidc] }

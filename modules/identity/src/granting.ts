@@ -1,0 +1,78 @@
+/*
+ * What a person has let an application have. Where the organisation has said that an application is its own, people are
+ * not asked; everybody else's applications, and those on a device (which cannot prove that they are who they say, RFC
+ * 8252 §8.6), ask.
+ */
+
+import type { Tx } from '@stoa/db'
+import { type Ctx, tenantCtx } from '@stoa/kernel'
+import { type Grant, type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { oauthClientSubject } from './oauth-clients.ts'
+import { applicationAllowed, grantRevoked } from './oidc-events.ts'
+import type { ProviderDeps } from './provider-deps.ts'
+
+/** What was asked for and not granted yet is granted. True when that was anything. */
+function grantWhatWasAsked(koa: KoaContextWithOIDC, grant: Grant): boolean {
+  const { requestParamOIDCScopes, requestParamScopes, resourceServers } = koa.oidc
+  let changed = false
+  const missing = [...requestParamOIDCScopes].filter((scope) => !grant.getOIDCScope().split(' ').includes(scope))
+  if (missing.length > 0) {
+    grant.addOIDCScope(missing.join(' '))
+    changed = true
+  }
+  for (const [resource, server] of Object.entries(resourceServers ?? {})) {
+    const had = grant.getResourceScope(resource).split(' ')
+    const wanted = [...requestParamScopes].filter((scope) => server.scopes.has(scope) && !had.includes(scope))
+    if (wanted.length === 0) continue
+    grant.addResourceScope(resource, wanted.join(' '))
+    changed = true
+  }
+  return changed
+}
+
+/** The grant that an authorization goes by; undefined: there is none yet. */
+export async function loadGrant(koa: KoaContextWithOIDC, ctx: Ctx, deps: ProviderDeps): Promise<Grant | undefined> {
+  const { client, provider, result, session } = koa.oidc
+  if (!client || !session?.accountId) return undefined
+  const grantId = result?.consent?.grantId ?? session.grantIdFor(client.clientId)
+  const known = grantId ? await provider.Grant.find(grantId) : undefined
+  const { 'stoa:consent': consent, applicationType } = client as unknown as Record<string, unknown>
+  if (consent !== 'given' || applicationType === 'native') return known
+  const grant = known ?? new provider.Grant({ accountId: session.accountId, clientId: client.clientId })
+  if (grantWhatWasAsked(koa, grant)) {
+    await grant.save()
+    await noteGrant(koa, ctx, deps, { personId: session.accountId, clientId: client.clientId, grant, asked: false })
+  }
+  return grant
+}
+
+/** Writes into the journal that somebody has let an application in. */
+async function noteGrant(
+  koa: Pick<KoaContextWithOIDC, 'req'>,
+  ctx: Ctx,
+  { db, journal, placeOf }: ProviderDeps,
+  { asked, clientId, grant, personId }: { personId: string; clientId: string; grant: Grant; asked: boolean },
+): Promise<void> {
+  const own = tenantCtx(ctx, ctx.tenant, { actor: { type: 'person', id: personId } })
+  const resources = (grant as unknown as { resources?: Record<string, string> }).resources ?? {}
+  const scopes = [grant.getOIDCScope(), ...Object.values(resources)].flatMap((text) => text.split(' ')).filter(Boolean)
+  const data = { personId, clientId, scopes: [...new Set(scopes)], asked, ...placeOf(koa.req) }
+  await db.transaction(own, async (tx) => {
+    journal.append(own, tx, applicationAllowed.of(data, [`person:${personId}`, oauthClientSubject(clientId)]))
+  })
+}
+
+/** Writes into the journal that a grant has ended, by what the request is about. @param spent something was shown twice */
+export function noteGrantEnd(ctx: Ctx, tx: Tx, { journal }: Pick<ProviderDeps, 'journal'>, spent: boolean): void {
+  const { client, entities, route } = Provider.ctx?.oidc ?? {}
+  const clientId = client?.clientId ?? null
+  const facts = entities as Readonly<Record<string, { readonly accountId?: string } | undefined>> | undefined
+  const source = facts?.RefreshToken ?? facts?.AuthorizationCode ?? facts?.Session ?? facts?.AccessToken
+  const personId = source?.accountId ?? null
+  const reason = spent || route === 'token' ? 'reuse' : route === 'revocation' ? 'revoked' : 'signed_out'
+  const subjects = [
+    ...(clientId === null ? [] : [oauthClientSubject(clientId)]),
+    ...(personId === null ? [] : [`person:${personId}`]),
+  ]
+  journal.append(ctx, tx, grantRevoked.of({ clientId, personId, reason }, subjects))
+}

@@ -1,0 +1,148 @@
+/*
+ * Issuers: one for each tenant, at `<public address>/t/<slug>`. A provider is made when it is first asked for, and a
+ * number of them is kept; it is made anew when the keys of its tenant change, or when the next of them begins to sign.
+ *
+ * What the library knows of addresses comes from the headers of a request. They are written anew before it sees them, from
+ * what is configured, so no caller can have links made that lead elsewhere.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Database, type TenantRecord, tenantBySlug } from '@stoa/db'
+import type { Journal } from '@stoa/journal'
+import { type BaseCtx, type Ctx, type Tenant, tenantCtx } from '@stoa/kernel'
+import { LRUCache } from 'lru-cache'
+import type { Provider } from 'oidc-provider'
+import { createProvider } from './provider.ts'
+import type { ProviderDeps } from './provider-deps.ts'
+import type { SigningKeys } from './signing-keys.ts'
+
+/** What issuers stand on. */
+export interface IssuersDeps {
+  readonly db: Database
+  /** Of the system. */
+  readonly ctx: BaseCtx
+  readonly journal: Pick<Journal, 'watch'>
+  readonly keys: SigningKeys
+  readonly provider: ProviderDeps
+  /** How many providers are kept. */
+  readonly maxProviders: number
+  publicUrl(): string
+}
+
+/** The issuer of a tenant. */
+export interface Issuer {
+  readonly tenant: Tenant
+  /** `https://stoa.example.org/t/acme` */
+  readonly url: string
+  /** Its context: of the system, in the tenant. */
+  readonly ctx: Ctx
+  readonly provider: Provider
+  /** Answers a request below the issuer. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<void>
+}
+
+interface Kept extends Issuer {
+  readonly untilMs: number
+}
+
+/** Where issuers are. */
+const ISSUER_PREFIX = '/t/'
+const TENANT_TTL_MS = 30_000
+const NO_TENANT_TTL_MS = 2_000
+const PROVIDER_TTL_MS = 300_000
+const SLUG = /^[a-z0-9-]{1,63}$/
+/** Nothing of the provider's runs, is framed, or is read as something else; its own forms add what they need. */
+const POLICY = "default-src 'none'; script-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+
+/** The address of the issuer of a tenant. */
+export function issuerUrl(publicUrl: string, slug: string): string {
+  return `${publicUrl}${ISSUER_PREFIX}${slug}`
+}
+
+/** The issuers of an installation. */
+export class Issuers implements AsyncDisposable {
+  readonly #deps: IssuersDeps
+  readonly #tenants = new LRUCache<string, { readonly tenant: TenantRecord | null; readonly untilMs: number }>({
+    max: 5_000,
+  })
+  readonly #kept: LRUCache<string, Kept>
+  readonly #making = new Map<string, Promise<Issuer>>()
+  readonly #watch: ReturnType<Journal['watch']>
+  #changes = 0
+
+  constructor(deps: IssuersDeps) {
+    this.#deps = deps
+    this.#kept = new LRUCache({ max: deps.maxProviders })
+    this.#watch = deps.journal.watch({ name: 'identity-issuers' }, (events) => {
+      for (const { tenantId, type } of events) if (type === 'identity.signing_key_rotated') this.#forget(tenantId)
+    })
+  }
+
+  /** The issuer of a tenant, by its slug; null when there is no such tenant. */
+  async of(slug: string): Promise<Issuer | null> {
+    const tenant = await this.tenant(slug)
+    return tenant === null ? null : this.ofTenant(tenant)
+  }
+
+  /** The issuer of a tenant. */
+  async ofTenant(tenant: Tenant): Promise<Issuer> {
+    const kept = this.#kept.get(tenant.id)
+    if (kept !== undefined && kept.untilMs > this.#deps.ctx.clock.now()) return kept
+    let making = this.#making.get(tenant.id)
+    if (making === undefined) {
+      making = this.#make(tenant).finally(() => this.#making.delete(tenant.id))
+      this.#making.set(tenant.id, making)
+    }
+    return making
+  }
+
+  /** The tenant of a slug; null when there is none. Known for a while. */
+  async tenant(slug: string): Promise<TenantRecord | null> {
+    if (!SLUG.test(slug)) return null
+    const { ctx, db } = this.#deps
+    const now = ctx.clock.now()
+    const known = this.#tenants.get(slug)
+    if (known !== undefined && known.untilMs > now) return known.tenant
+    const tenant = (await tenantBySlug(db, ctx, slug)) ?? null
+    this.#tenants.set(slug, { tenant, untilMs: now + (tenant === null ? NO_TENANT_TTL_MS : TENANT_TTL_MS) })
+    return tenant
+  }
+
+  async #make(tenant: Tenant): Promise<Issuer> {
+    const { ctx: base, keys, provider: deps, publicUrl } = this.#deps
+    const changes = this.#changes
+    const ctx = tenantCtx(base, tenant)
+    const set = await keys.of(ctx)
+    const url = issuerUrl(publicUrl(), tenant.slug)
+    const provider = createProvider(url, ctx, set, deps)
+    const answer = provider.callback()
+    const { host, protocol } = new URL(url)
+    const kept: Kept = {
+      ...{ tenant, url, ctx, provider },
+      untilMs: Math.min(base.clock.now() + PROVIDER_TTL_MS, set.changesAtMs),
+      handle: async (request, response) => {
+        const { headers } = request
+        headers.host = host
+        headers['x-forwarded-host'] = host
+        headers['x-forwarded-proto'] = protocol.slice(0, -1)
+        headers['x-forwarded-for'] = undefined
+        response.setHeader('content-security-policy', POLICY)
+        const full = request as IncomingMessage & { originalUrl?: string }
+        full.originalUrl = request.url as string
+        request.url = (request.url as string).slice(ISSUER_PREFIX.length + tenant.slug.length) || '/'
+        if (!request.url.startsWith('/')) request.url = `/${request.url}`
+        await answer(request, response)
+      },
+    }
+    if (changes === this.#changes) this.#kept.set(tenant.id, kept)
+    return kept
+  }
+
+  #forget(tenantId: string): void {
+    this.#changes += 1
+    this.#kept.delete(tenantId)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#watch[Symbol.asyncDispose]()
+  }
+}

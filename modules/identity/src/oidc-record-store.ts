@@ -1,0 +1,177 @@
+import { json, statement, type Tx } from '@stoa/db'
+
+/** A row of `oidc_records`. */
+export interface OidcRecordRow {
+  readonly id: Buffer
+  readonly payload: Readonly<Record<string, unknown>>
+  readonly sealed: Buffer | null
+  readonly consumedAt: Date | null
+}
+
+/** What is written of a record. */
+export interface OidcRecord {
+  readonly tenantId: string
+  readonly model: string
+  readonly id: Buffer
+  readonly payload: object
+  readonly sealed: Buffer | null
+  readonly grantId: string | null
+  readonly sessionId: string | null
+  readonly accountId: string | null
+  readonly userCode: Buffer | null
+  readonly expiresAt: Date
+}
+
+const COLUMNS = 'id, payload, sealed, consumed_at'
+
+type Written = [
+  tenantId: string,
+  model: string,
+  id: Buffer,
+  payload: unknown,
+  sealed: Buffer | null,
+  grantId: string | null,
+  sessionId: string | null,
+  accountId: string | null,
+  userCode: Buffer | null,
+  expiresAt: Date,
+]
+
+const INSERT = `insert into stoa.oidc_records (tenant_id, model, id, payload, sealed, grant_id, session_id, account_id, user_code, expires_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+on conflict (tenant_id, model, id)`
+
+const recordSaving = statement<Written, never>(`${INSERT} do update
+set payload = excluded.payload, sealed = excluded.sealed, grant_id = excluded.grant_id, session_id = excluded.session_id,
+  account_id = excluded.account_id, user_code = excluded.user_code, expires_at = excluded.expires_at`)
+
+// Two applications may be let in by one browser at the same time: neither forgets what the other one has added.
+const sessionSaving = statement<Written, never>(`${INSERT} do update
+set payload = case
+    when oidc_records.payload ? 'authorizations' and oidc_records.payload->>'accountId' = excluded.payload->>'accountId'
+    then jsonb_set(excluded.payload, '{authorizations}',
+      (oidc_records.payload->'authorizations') || coalesce(excluded.payload->'authorizations', '{}'))
+    else excluded.payload end,
+  sealed = excluded.sealed, session_id = excluded.session_id, account_id = excluded.account_id, expires_at = excluded.expires_at`)
+
+const recordAdding = statement<Written, never>(`${INSERT} do nothing`)
+
+function written(record: OidcRecord): Written {
+  const { accountId, expiresAt, grantId, id, model, payload, sealed, sessionId, tenantId, userCode } = record
+  return [tenantId, model, id, json(payload), sealed, grantId, sessionId, accountId, userCode, expiresAt]
+}
+
+/** Adds a record, or writes it anew. */
+export function saveRecord(tx: Tx, record: OidcRecord): Promise<number> {
+  const saving = record.model === 'Session' ? sessionSaving : recordSaving
+  return tx.run(saving(...written(record)))
+}
+
+/** Adds a record; false when there is one. */
+export async function addRecord(tx: Tx, record: OidcRecord): Promise<boolean> {
+  return (await tx.run(recordAdding(...written(record)))) === 1
+}
+
+/** A record, or undefined. */
+export function recordById(tx: Tx, tenantId: string, model: string, id: Buffer): Promise<OidcRecordRow | undefined> {
+  return tx.maybe(recordOfId(tenantId, model, id))
+}
+const recordOfId = statement<[string, string, Buffer], OidcRecordRow>(
+  `select ${COLUMNS} from stoa.oidc_records where tenant_id = $1 and model = $2 and id = $3`,
+)
+
+/** The device code that a person was shown this code for, or undefined. */
+export function recordByUserCode(tx: Tx, tenantId: string, userCode: Buffer): Promise<OidcRecordRow | undefined> {
+  return tx.maybe(recordOfUserCode(tenantId, userCode))
+}
+const recordOfUserCode = statement<[string, Buffer], OidcRecordRow>(
+  `select ${COLUMNS} from stoa.oidc_records where tenant_id = $1 and user_code = $2 and model = 'DeviceCode'`,
+)
+
+/** Marks a record as used; false when it was already, or is gone. */
+export async function consumeRecord(tx: Tx, tenantId: string, model: string, id: Buffer, at: Date): Promise<boolean> {
+  return (await tx.run(recordConsumption(tenantId, model, id, at))) === 1
+}
+const recordConsumption = statement<[string, string, Buffer, Date], never>(
+  `update stoa.oidc_records set consumed_at = $4
+    where tenant_id = $1 and model = $2 and id = $3 and consumed_at is null`,
+)
+
+/** Removes a record. */
+export function removeRecord(tx: Tx, tenantId: string, model: string, id: Buffer): Promise<number> {
+  return tx.run(recordRemoval(tenantId, model, id))
+}
+const recordRemoval = statement<[string, string, Buffer], never>(
+  'delete from stoa.oidc_records where tenant_id = $1 and model = $2 and id = $3',
+)
+
+/** Removes what was given out for a grant, of one kind. */
+export function removeRecordsOfGrant(tx: Tx, tenantId: string, model: string, grantId: string): Promise<number> {
+  return tx.run(grantRemoval(tenantId, model, grantId))
+}
+const grantRemoval = statement<[string, string, string], never>(
+  'delete from stoa.oidc_records where tenant_id = $1 and grant_id = $3 and model = $2',
+)
+
+/** Removes the grant of a record, and all that was given out for it. */
+export function removeFamily(tx: Tx, tenantId: string, model: string, id: Buffer): Promise<number> {
+  return tx.run(familyRemoval(tenantId, model, id))
+}
+const familyRemoval = statement<[string, string, Buffer], never>(
+  `delete from stoa.oidc_records where tenant_id = $1
+     and grant_id = (select grant_id from stoa.oidc_records where tenant_id = $1 and model = $2 and id = $3)`,
+)
+
+interface Authorization {
+  readonly sid?: string
+  readonly grantId?: string
+  /** It was given access for when the person is away. */
+  readonly persistsLogout?: boolean
+}
+
+/** What a session had been used for, of one tenant. */
+interface SessionUse {
+  readonly tenantId: string
+  readonly slug: string
+  readonly schema: string
+  readonly payload: {
+    readonly accountId?: string
+    readonly authorizations?: Readonly<Record<string, Authorization>>
+  }
+}
+
+/** Removes all that was given out for sessions, in every tenant, and gives what the sessions had been used for. */
+export async function removeRecordsOfSessions(tx: Tx, sessionIds: readonly string[]): Promise<SessionUse[]> {
+  const removed = await tx.many(sessionRemoval(sessionIds))
+  const grants = removed.flatMap(({ payload, tenantId }) =>
+    Object.values(payload.authorizations ?? {}).flatMap(({ grantId, persistsLogout }) =>
+      grantId && !persistsLogout ? [{ tenantId, grantId }] : [],
+    ),
+  )
+  if (grants.length > 0) {
+    await tx.run(
+      grantsRemoval(
+        grants.map(({ tenantId }) => tenantId),
+        grants.map(({ grantId }) => grantId),
+      ),
+    )
+  }
+  return removed
+}
+const sessionRemoval = statement<[readonly string[]], SessionUse>(
+  `with gone as (delete from stoa.oidc_records where session_id = any($1::uuid[]) returning tenant_id, model, payload)
+   select tenant_id, t.slug, t.schema, payload from gone join stoa.tenants t on t.id = tenant_id where model = 'Session'`,
+)
+const grantsRemoval = statement<[readonly string[], readonly string[]], never>(
+  `delete from stoa.oidc_records r using unnest($1::uuid[], $2::text[]) as g (tenant_id, grant_id)
+    where r.tenant_id = g.tenant_id and r.grant_id = g.grant_id`,
+)
+
+/** Removes what is over, up to a number. Gives how many. Run it as the system role. */
+export function removeEndedRecords(tx: Tx, before: Date, limit: number): Promise<number> {
+  return tx.run(endedRemoval(before, limit))
+}
+const endedRemoval = statement<[Date, number], never>(
+  `delete from stoa.oidc_records where ctid = any(array(
+     select ctid from stoa.oidc_records where expires_at < $1 limit $2 for update skip locked))`,
+)

@@ -1,0 +1,21 @@
+import { defineRoute, PageOf } from '@stoa/http'
+import type { OAuthClients } from '../oauth-clients.ts'
+import { OAuthClient, shownClient } from '../oauth-schema.ts'
+
+/** `GET /api/v1/oauth-clients` */
+export function listOAuthClients(clients: OAuthClients) {
+  return defineRoute({
+    method: 'GET',
+    url: '/api/v1/oauth-clients',
+    operationId: 'listOAuthClients',
+    tags: ['Sign-on'],
+    summary: 'List the applications',
+    permission: 'identity:clients:read',
+    list: { sorts: ['-createdAt', 'createdAt'] },
+    schema: { response: { 200: PageOf(OAuthClient) } },
+    async handler(ctx, { page }) {
+      const found = await clients.list(ctx, page as never)
+      return { ...found, data: found.data.map(shownClient) } as never
+    },
+  })
+}

@@ -1,0 +1,35 @@
+import type { Route } from '@stoa/http'
+import type { OAuthClients } from '../oauth-clients.ts'
+import type { RegistrationTokens } from '../registration-tokens.ts'
+import type { SigningKeys } from '../signing-keys.ts'
+import { createOAuthClient } from './create-oauth-client.ts'
+import { createRegistrationToken } from './create-registration-token.ts'
+import { getOAuthClient } from './get-oauth-client.ts'
+import { listOAuthClients } from './list-oauth-clients.ts'
+import { listSigningKeys } from './list-signing-keys.ts'
+import { removeOAuthClient } from './remove-oauth-client.ts'
+import { rotateOAuthClientSecret } from './rotate-oauth-client-secret.ts'
+import { rotateSigningKey } from './rotate-signing-key.ts'
+import { updateOAuthClient } from './update-oauth-client.ts'
+
+/** What the routes call. */
+export interface OAuthRoutesDeps {
+  readonly clients: OAuthClients
+  readonly keys: SigningKeys
+  readonly registrations: RegistrationTokens
+}
+
+/** The operations on what a tenant's provider stands on. */
+export function oauthRoutes({ clients, keys, registrations }: OAuthRoutesDeps): readonly Route[] {
+  return [
+    createOAuthClient(clients),
+    listOAuthClients(clients),
+    getOAuthClient(clients),
+    updateOAuthClient(clients),
+    rotateOAuthClientSecret(clients),
+    removeOAuthClient(clients),
+    createRegistrationToken(registrations),
+    listSigningKeys(keys),
+    rotateSigningKey(keys),
+  ]
+}
