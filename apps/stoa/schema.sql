@@ -528,6 +528,26 @@ CREATE INDEX one_time_tokens_by_end ON stoa.one_time_tokens USING btree (expires
 CREATE INDEX one_time_tokens_by_person ON stoa.one_time_tokens USING btree (person_id);
 grant delete, insert, select, update on stoa.one_time_tokens to stoa_system;
 
+create table stoa.passkeys (
+  id uuid not null,
+  person_id uuid not null,
+  credential_id text collate "C" not null,
+  public_key bytea not null,
+  counter bigint not null,
+  transports text[] not null,
+  name text not null,
+  backed_up boolean not null,
+  used_at timestamp with time zone,
+  created_at timestamp with time zone not null
+);
+alter table stoa.passkeys add constraint passkeys_pkey PRIMARY KEY (id);
+alter table stoa.passkeys add constraint passkeys_credential_id_key UNIQUE (credential_id);
+alter table stoa.passkeys add constraint passkeys_credential_id_check CHECK ((char_length(credential_id) <= 1400));
+alter table stoa.passkeys add constraint passkeys_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)));
+alter table stoa.passkeys add constraint passkeys_person_id_fkey FOREIGN KEY (person_id) REFERENCES stoa.people(id) ON DELETE CASCADE;
+CREATE INDEX passkeys_by_person ON stoa.passkeys USING btree (person_id);
+grant delete, insert, select, update on stoa.passkeys to stoa_system;
+
 create table stoa.passwords (
   person_id uuid not null,
   hash text not null,
@@ -571,6 +591,14 @@ create table stoa.placements (
 );
 alter table stoa.placements add constraint placements_pkey PRIMARY KEY (schema);
 alter table stoa.placements add constraint placements_scope_check CHECK ((scope = ANY (ARRAY['shared'::text, 'tenant'::text])));
+
+create table stoa.recovery_codes (
+  person_id uuid not null,
+  code_hash bytea not null
+);
+alter table stoa.recovery_codes add constraint recovery_codes_pkey PRIMARY KEY (person_id, code_hash);
+alter table stoa.recovery_codes add constraint recovery_codes_person_id_fkey FOREIGN KEY (person_id) REFERENCES stoa.people(id) ON DELETE CASCADE;
+grant delete, insert, select, update on stoa.recovery_codes to stoa_system;
 
 create table stoa.sessions (
   id uuid not null,
@@ -670,6 +698,16 @@ alter table stoa.token_denials add constraint token_denials_id_check CHECK ((cha
 alter table stoa.token_denials add constraint token_denials_kind_check CHECK ((kind = ANY (ARRAY['token'::text, 'session'::text, 'client'::text])));
 CREATE INDEX token_denials_by_end ON stoa.token_denials USING btree (ends_at);
 grant delete, insert, select, update on stoa.token_denials to stoa_system;
+
+create table stoa.totp_secrets (
+  person_id uuid not null,
+  sealed_secret bytea not null,
+  last_step bigint not null,
+  created_at timestamp with time zone not null
+);
+alter table stoa.totp_secrets add constraint totp_secrets_pkey PRIMARY KEY (person_id);
+alter table stoa.totp_secrets add constraint totp_secrets_person_id_fkey FOREIGN KEY (person_id) REFERENCES stoa.people(id) ON DELETE CASCADE;
+grant delete, insert, select, update on stoa.totp_secrets to stoa_system;
 
 create schema stoa_pool;
 grant usage on schema stoa_pool to stoa_app;

@@ -1,6 +1,8 @@
 export { identityErrors } from './errors.ts'
 export {
   emailChanged,
+  factorAdded,
+  factorRemoved,
   identityEvents,
   memberAdded,
   passwordChanged,

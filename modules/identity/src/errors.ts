@@ -10,6 +10,7 @@ export const identityErrors = defineErrors({
   link_spent: { kind: 'gone', message: 'This link has been used, or it is too old.' },
   sign_in_refused: { kind: 'unauthenticated', message: 'The e-mail address or the password is wrong.' },
   too_many_attempts: { kind: 'rate_limited', message: 'There were too many attempts. Wait a little.' },
+  code_refused: { kind: 'unauthenticated', message: 'This code is wrong, or it was used already.' },
   person_suspended: { kind: 'forbidden', message: 'This account is suspended.' },
   registration_closed: { kind: 'forbidden', message: 'Nobody can register by themselves here.' },
   session_not_found: { kind: 'not_found', message: 'There is no such session.' },

@@ -93,6 +93,22 @@ export const profileChanged = defineEvent({
   data: Type.Object({ personId, changed: Type.Array(Type.String()) }),
 })
 
+/** An app, a passkey, or recovery codes. */
+export const factorAdded = defineEvent({
+  type: 'identity.factor_added',
+  version: 1,
+  description: 'A person has set up a way to prove who they are.',
+  data: Type.Object({ personId, kind: Type.String({ description: '`totp`, `recovery_codes` or `passkey`.' }) }),
+})
+
+/** It is one no more. */
+export const factorRemoved = defineEvent({
+  type: 'identity.factor_removed',
+  version: 1,
+  description: 'A person has removed a way to prove who they are.',
+  data: Type.Object({ personId, kind: Type.String({ description: '`totp` or `passkey`.' }) }),
+})
+
 /** How the pages look, or who may register. Subject: `tenant:<id>`. */
 export const signInSettingsChanged = defineEvent({
   type: 'identity.sign_in_settings_changed',
@@ -117,5 +133,7 @@ export const identityEvents: readonly EventDefinition[] = [
   passwordChanged,
   emailChanged,
   profileChanged,
+  factorAdded,
+  factorRemoved,
   signInSettingsChanged,
 ]

@@ -18,6 +18,11 @@ export interface OneTimeRow {
  */
 export async function addToken(tx: Tx, hash: Buffer, token: OneTimeRow, at: Date): Promise<void> {
   const { data, email, expiresAt, personId, purpose } = token
+  // Whoever knows a password must not be able to end the sign-in of its owner.
+  if (purpose === 'factor' || purpose === 'step') {
+    await tx.run(tokenAddition(hash, purpose, personId, email, data, expiresAt, at))
+    return
+  }
   if (personId !== null) tx.later(tokensOfPerson(personId, purpose))
   else if (email !== null) tx.later(tokensOfEmail(email, purpose))
   await tx.run(tokenAddition(hash, purpose, personId, email, data, expiresAt, at))

@@ -8,6 +8,8 @@ import { builtInRights } from './built-in-rights.ts'
 import { type IdentityConfig, identityConfig } from './config.ts'
 import { placeOf } from './device.ts'
 import { EmailChange } from './email-change.ts'
+import { FactorSeal } from './factor-seal.ts'
+import { Factors } from './factors.ts'
 import { openOpenId } from './openid.ts'
 import { FormTokens } from './pages/form-token.ts'
 import { tenantPages } from './pages/index.ts'
@@ -81,13 +83,15 @@ function parts(
   const settings = new SignInSettings({ db, journal })
   const people = new People({ db, journal })
   const mail = new AccountMail({ db, queue, publicUrl, tenantName: (own) => tenantName(db, settings, own) })
-  const secondStep = async () => null
+  const seal = new FactorSeal(secret('identity.factors'), secret('identity.codes'))
+  const factors = new Factors({ db, journal, log, attempts, mail, seal })
+  const secondStep: Factors['begin'] = (own, person, proof) => factors.begin(own, person, proof)
   const signIn = new SignIn({ db, journal, log, attempts, hasher, sessions, mail, secondStep })
   const shared = { db, journal, log, attempts, hasher, sessions, signIn, mail, settings }
   const registration = new Registration(shared)
   const recovery = new Recovery(shared)
   const emailChange = new EmailChange(shared)
-  const pages = { db, people, signIn, registration, recovery, emailChange, sessions, settings }
+  const pages = { db, people, signIn, registration, recovery, emailChange, factors, sessions, settings }
   return { mail, pages, sessions, settings }
 }
 

@@ -77,6 +77,17 @@ const sessionTouch = statement<[string, Date], never>(
   'update stoa.sessions set seen_at = $2 where id = $1 and seen_at < $2',
 )
 
+/** Gives a session another token, and says how and when its person was seen to be who they are. */
+export async function renewSession(
+  tx: Tx,
+  ...[id, hash, amr, acr, authTime]: [string, Buffer, readonly string[], string, Date]
+): Promise<boolean> {
+  return (await tx.run(sessionRenewal(id, hash, amr, acr, authTime))) === 1
+}
+const sessionRenewal = statement<[string, Buffer, readonly string[], string, Date], never>(
+  'update stoa.sessions set token_hash = $2, amr = $3, acr = $4, auth_time = $5 where id = $1',
+)
+
 /** Names a session of a person; false when there is no such. */
 export async function nameSession(tx: Tx, personId: string, id: string, name: string | null): Promise<boolean> {
   return (await tx.run(sessionNaming(personId, id, name))) === 1

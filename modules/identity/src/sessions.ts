@@ -19,6 +19,7 @@ import {
   type LiveSessionRow,
   nameSession,
   removeSessions,
+  renewSession,
   type SessionRow,
   sessionByToken,
   sessionsOf,
@@ -78,6 +79,14 @@ export class Sessions {
     }
     addSession(tx, hashOf(token), session)
     return { session, token }
+  }
+
+  /** Goes on with one under another token, after a new proof. The token is given out here and never again. */
+  async renew(ctx: BaseCtx, id: string, { acr, amr }: Proof): Promise<string> {
+    const token = mintToken()
+    const renewed = (tx: Tx) => renewSession(tx, id, hashOf(token), amr, acr, new Date(ctx.clock.now()))
+    if (await this.#deps.db.system(ctx, renewed)) return token
+    throw new StoaError(identityErrors.session_not_found)
   }
 
   /** The session of a token, or null. Notes that it is used. */

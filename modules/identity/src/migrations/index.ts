@@ -1,6 +1,7 @@
 import type { MigrationSet } from '@stoa/db'
 import { people } from './0001_people.ts'
 import { oidc } from './0002_oidc.ts'
+import { factors } from './0004_factors.ts'
 
 /** Every migration of the room, oldest first. */
-export const identityMigrations: MigrationSet = { owner: 'identity', migrations: [people, oidc] }
+export const identityMigrations: MigrationSet = { owner: 'identity', migrations: [people, oidc, factors] }

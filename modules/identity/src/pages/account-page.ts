@@ -30,6 +30,7 @@ export function accountPage(deps: PagesDeps): Page {
     const body = html`${done && sent === UNSENT && status(say(done))}${summary(say, sent)}
 <p>${say('accountText', { email: session.person.email })}</p>
 ${form(visit, pathTo(visit, 'sign-out'), [html`<button class="plain">${say('signOut')}</button>`])}
+<p><a href="/${pathTo(visit, 'security').slice(1)}">${say('factors')}</a></p>
 ${profileSection(visit, session, sent)}${emailSection(visit, sent)}${passwordSection(visit, session, sent)}${sessionSection(visit, session, sessions)}`
     return { kind: 'page', title: say('account'), body, ...shownAs(sent) }
   }
@@ -76,8 +77,8 @@ class Flawed extends Error {
 }
 
 /** To the sign-in, and back. */
-function toSignIn(visit: PageVisit): PageAnswer {
-  return redirectTo({ ...visit, next: `${visit.base}/account` }, 'sign-in')
+export function toSignIn(visit: PageVisit): PageAnswer {
+  return redirectTo({ ...visit, next: visit.next ?? `${visit.base}/account` }, 'sign-in')
 }
 
 function changeProfile({ people }: PagesDeps): Change {

@@ -1,12 +1,15 @@
 import { accountPage } from './account-page.ts'
 import { confirmEmailPage } from './confirm-email-page.ts'
+import { factorPage } from './factor-page.ts'
 import { homePage } from './home-page.ts'
 import type { Page } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
 import { registerPage } from './register-page.ts'
 import { resetPage } from './reset-page.ts'
+import { securityPage } from './security-page.ts'
 import { signInPage } from './sign-in-page.ts'
 import { signOutPage } from './sign-out-page.ts'
+import { stepUpPage } from './step-up-page.ts'
 import { verifyPage } from './verify-page.ts'
 
 /** Every page of a tenant. */
@@ -20,5 +23,8 @@ export function tenantPages(deps: PagesDeps): Page[] {
     resetPage(deps),
     confirmEmailPage(deps),
     accountPage(deps),
+    factorPage(deps),
+    stepUpPage(deps),
+    securityPage(deps),
   ]
 }

@@ -1,5 +1,6 @@
 import type { Database } from '@stoa/db'
 import type { EmailChange } from '../email-change.ts'
+import type { Factors } from '../factors.ts'
 import type { People } from '../people.ts'
 import type { Recovery } from '../recovery.ts'
 import type { Registration } from '../registration.ts'
@@ -15,6 +16,7 @@ export interface PagesDeps {
   readonly registration: Registration
   readonly recovery: Recovery
   readonly emailChange: EmailChange
+  readonly factors: Factors
   readonly sessions: Sessions
   readonly settings: SignInSettings
 }

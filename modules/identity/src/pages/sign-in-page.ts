@@ -51,11 +51,16 @@ export function shownAs({ flaws, retryAfterSeconds, status: code }: Sent) {
   return { status: code, isError: flaws.length > 0, retryAfterSeconds }
 }
 
+/** Pages of ours, which lead to nowhere else. */
+const OWN = ['account', 'security', 'home']
+
 /** Where somebody goes who has signed in: where they wanted to go, or to their account. */
 export function arrival(visit: PageVisit): PageAnswer {
   const { base, next } = visit
   if (next === null) return redirectTo(visit, 'home')
-  return next.startsWith(`${base}/account`) ? { kind: 'redirect', to: next } : { kind: 'leave', to: next }
+  return OWN.some((page) => next.split('?')[0] === `${base}/${page}`)
+    ? { kind: 'redirect', to: next }
+    : { kind: 'leave', to: next }
 }
 
 /** The cookies of a session that has begun. */

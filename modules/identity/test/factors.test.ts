@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { matchingStep, totpCode, totpStep } from '../src/totp.ts'
+import type { Browser } from './browser.ts'
+import { describeOnEngines } from './setup.ts'
+import { PASSWORD, register, signIn } from './story.ts'
+
+it('codes are those of RFC 6238, appendix B', () => {
+  const secret = Buffer.from('12345678901234567890')
+  for (const [seconds, code] of [
+    [59, '287082'],
+    [1_111_111_109, '081804'],
+    [1_111_111_111, '050471'],
+    [1_234_567_890, '005924'],
+    [2_000_000_000, '279037'],
+    [20_000_000_000, '353130'],
+  ] as const) {
+    assert.equal(totpCode(secret, totpStep(seconds * 1_000)), code)
+  }
+})
+
+it('codes of the steps before and after are taken, and none further away', () => {
+  const secret = Buffer.from('12345678901234567890')
+  const now = 1_111_111_109_000
+  const present = totpStep(now)
+  for (const [offset, taken] of [
+    [-2, false],
+    [-1, true],
+    [0, true],
+    [1, true],
+    [2, false],
+  ] as const) {
+    const step = matchingStep(secret, totpCode(secret, present + offset), now, -1)
+    assert.equal(step, taken ? present + offset : null, `${offset}`)
+  }
+  for (const text of ['', '12345', '1234567', 'abcdef', '１２３４５６', '12345a']) {
+    assert.equal(matchingStep(secret, text, now, -1), null, text)
+  }
+})
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+function unbase32(text: string): Buffer {
+  const bits = [...text.replaceAll(' ', '')]
+    .map((letter) => LETTERS.indexOf(letter).toString(2).padStart(5, '0'))
+    .join('')
+  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)))
+}
+
+describeOnEngines('second factors', (suite) => {
+  const tenant = () => suite().tenants.pooled
+  const security = () => `/t/${tenant().slug}/security`
+  const code = (secret: Buffer, steps = 0) => totpCode(secret, totpStep(suite().clock.now()) + steps)
+
+  /** Somebody with an app. */
+  async function setup() {
+    const browser = suite().browser()
+    const { email } = await register(suite(), tenant(), browser)
+    await browser.open(security())
+    await browser.submit({ what: 'begin' })
+    const secret = unbase32(/Key: ([A-Z2-7 ]{39})/.exec(browser.page.text)?.[1] ?? assert.fail(browser.page.text))
+    const page = await browser.submit({ what: 'confirm', code: code(secret) })
+    const codes = page.text.match(/\b[0-9A-Z]{5}-[0-9A-Z]{5}\b/g) ?? []
+    assert.equal(codes.length, 10, page.text)
+    suite().clock.advance(60_000)
+    return { browser, email, secret, codes }
+  }
+  async function password(email: string): Promise<Browser> {
+    const browser = suite().browser()
+    assert.match((await signIn(browser, tenant(), email)).path, /factor\?step=/)
+    return browser
+  }
+  const isIn = (page: { readonly path: string }) => /\/account/.test(page.path)
+
+  it('are asked for behind the password: it alone opens nothing', async () => {
+    const { email, secret } = await setup()
+    const browser = await password(email)
+    assert.match((await browser.open(`/t/${tenant().slug}/account`)).path, /sign-in/)
+    await signIn(browser, tenant(), email)
+    assert.ok(isIn(await browser.submit({ code: code(secret) })))
+    await suite().mailAbout(email, /sign-in methods/)
+  })
+
+  it('take a code once: a code that somebody has seen is worth nothing (TOTP reuse in its window)', async () => {
+    const { email, secret } = await setup()
+    const seen = code(secret)
+    assert.ok(isIn(await (await password(email)).submit({ code: seen })))
+    const other = await password(email)
+    assert.equal((await other.submit({ code: seen })).status, 422)
+    assert.equal((await other.submit({ code: code(secret, -1) })).status, 422)
+    assert.ok(isIn(await other.submit({ code: code(secret, 1) })))
+  })
+
+  it('of two who show a code at once take one', async () => {
+    const { email, secret } = await setup()
+    const both = [await password(email), await password(email)]
+    const pages = await Promise.all(both.map((browser) => browser.submit({ code: code(secret) })))
+    assert.deepEqual(pages.map(isIn).sort(), [false, true])
+  })
+
+  it('take each recovery code once, however it is typed', async () => {
+    const { codes, email } = await setup()
+    const [first = ''] = codes
+    assert.ok(isIn(await (await password(email)).submit({ code: ` ${first.toLowerCase().replace('-', ' ')}` })))
+    const other = await password(email)
+    assert.equal((await other.submit({ code: first })).status, 422)
+    assert.ok(isIn(await other.submit({ code: codes[1] ?? '' })))
+  })
+
+  it('are not guessed: five tries, then waits', async () => {
+    const { email } = await setup()
+    const browser = await password(email)
+    const statuses: number[] = []
+    for (let tries = 0; tries < 8; tries++) statuses.push((await browser.submit({ code: `00000${tries}` })).status)
+    assert.equal(statuses.filter((one) => one === 422).length, 5)
+  })
+
+  it('hold after the password was reset, too', async () => {
+    const { email } = await setup()
+    const browser = suite().browser()
+    await browser.open(`/t/${tenant().slug}/reset`)
+    await browser.submit({ email })
+    const { text } = await suite().mailAbout(email, /Reset/)
+    const url = new URL(/https?:\S+/.exec(text)?.[0] ?? '')
+    await browser.open(url.pathname + url.search)
+    await browser.submit({ password: 'a new walk in the wood' })
+    assert.match((await signIn(browser, tenant(), email, 'a new walk in the wood')).path, /factor/)
+  })
+
+  it('a step belongs to the one whose password was right, and ends', async () => {
+    const [ann, bob] = [await setup(), await setup()]
+    const browser = await password(ann.email)
+    assert.equal((await browser.submit({ code: code(bob.secret) })).status, 422)
+    suite().clock.advance(601_000)
+    assert.equal((await browser.submit({ code: code(ann.secret) })).status, 410)
+    const forged = await password(ann.email)
+    assert.equal((await forged.submit({ step: 'A'.repeat(43), code: code(ann.secret) })).status, 410)
+  })
+
+  it('are changed only by who has proven of late who they are (step-up)', async () => {
+    const { browser, secret } = await setup()
+    suite().clock.advance(660_000)
+    const asked = await browser.open(security())
+    assert.match(asked.path, /step-up/)
+    const before = browser.cookies.get('stoa-session')
+    assert.equal((await browser.submit({ password: PASSWORD, code: '000000' })).status, 422)
+    const page = await browser.submit({ password: PASSWORD, code: code(secret) })
+    assert.match(page.path, /security/)
+    assert.notEqual(browser.cookies.get('stoa-session'), before)
+    assert.match((await browser.submit({ what: 'remove' })).path, /done=removed/)
+  })
+
+  it('that are set up need a code of the very app that was shown', async () => {
+    const [ann, bob] = [suite().browser(), suite().browser()]
+    for (const browser of [ann, bob]) {
+      await register(suite(), tenant(), browser)
+      await browser.open(security())
+      await browser.submit({ what: 'begin' })
+    }
+    assert.equal((await ann.submit({ what: 'confirm', code: '000000' })).status, 422)
+    const { sealed = '' } = bob.forms.find(({ fields }) => fields.what === 'confirm')?.fields ?? {}
+    const page = await ann.submit({ what: 'confirm', sealed, code: '000000' })
+    assert.match(page.path, /security/)
+    assert.match(page.text, /No authenticator app/)
+  })
+})
