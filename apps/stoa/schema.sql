@@ -296,6 +296,33 @@ create policy tenant_rows on stoa.link_codes to stoa_app using ((tenant_id = ( S
 grant insert, select on stoa.link_codes to stoa_app;
 grant delete, insert, select, update on stoa.link_codes to stoa_system;
 
+create table stoa.link_domains (
+  tenant_id uuid not null,
+  id uuid not null,
+  host text collate "C" not null,
+  root_target text,
+  not_found_target text,
+  verified_at timestamp with time zone,
+  version integer not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  created_by text not null
+);
+alter table stoa.link_domains add constraint link_domains_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa.link_domains add constraint link_domains_tenant_id_host_key UNIQUE (tenant_id, host);
+alter table stoa.link_domains add constraint link_domains_host_check CHECK ((char_length(host) <= 253));
+alter table stoa.link_domains add constraint link_domains_not_found_target_check CHECK ((char_length(not_found_target) <= 2048));
+alter table stoa.link_domains add constraint link_domains_root_target_check CHECK ((char_length(root_target) <= 2048));
+alter table stoa.link_domains add constraint link_domains_version_check CHECK ((version >= 1));
+CREATE INDEX link_domains_by_creation ON stoa.link_domains USING btree (tenant_id, created_at, id);
+CREATE UNIQUE INDEX link_domains_verified ON stoa.link_domains USING btree (host) WHERE (verified_at IS NOT NULL);
+alter table stoa.link_domains enable row level security;
+alter table stoa.link_domains force row level security;
+create policy system_rows on stoa.link_domains to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.link_domains to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.link_domains to stoa_app;
+grant delete, insert, select, update on stoa.link_domains to stoa_system;
+
 create unlogged table stoa.link_visitor_salts (
   day date not null,
   salt bytea not null
@@ -873,7 +900,8 @@ create table stoa_pool.links (
   forward_query boolean default false not null,
   utm text,
   rules jsonb,
-  split jsonb
+  split jsonb,
+  domain_id uuid
 );
 alter table stoa_pool.links add constraint links_pkey PRIMARY KEY (tenant_id, id);
 alter table stoa_pool.links add constraint links_tenant_id_host_code_key UNIQUE (tenant_id, host, code);
@@ -886,6 +914,7 @@ alter table stoa_pool.links add constraint links_version_check CHECK ((version >
 CREATE INDEX links_by_creation ON stoa_pool.links USING btree (tenant_id, created_at, id);
 CREATE INDEX links_by_start ON stoa_pool.links USING btree (tenant_id, starts_at) WHERE (starts_at IS NOT NULL);
 CREATE INDEX links_by_update ON stoa_pool.links USING btree (tenant_id, updated_at, id);
+CREATE INDEX links_of_domain ON stoa_pool.links USING btree (tenant_id, domain_id) WHERE (domain_id IS NOT NULL);
 alter table stoa_pool.links enable row level security;
 alter table stoa_pool.links force row level security;
 create policy system_rows on stoa_pool.links to stoa_system using (true) with check (true);

@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { ApiCall, ApiCalls, TestClient } from '@stoa/testkit'
-import { SHORT_HOST } from './suite.ts'
+import { SHORT_HOST, zone } from './suite.ts'
 
 interface Link {
   readonly id: string
@@ -20,6 +20,22 @@ async function newLink(client: TestClient): Promise<Link> {
 function linkBody() {
   const id = randomUUID()
   return { target: `https://example.com/${id}`, title: `Title ${id}`, tags: [`tag ${id}`] }
+}
+
+interface Domain {
+  readonly id: string
+  readonly proof: { readonly name: string; readonly value: string }
+}
+
+/** A host that can be proven. */
+async function newDomain(client: TestClient): Promise<{ readonly params: { readonly id: string } }> {
+  const { body } = await client.created<Domain>('/api/v1/link-domains', domainBody())
+  zone.set(body.proof.name, body.proof.value)
+  return { params: { id: body.id } }
+}
+
+function domainBody() {
+  return { host: `${randomUUID()}.example.com` }
 }
 
 async function newKey(client: TestClient): Promise<string> {
@@ -163,10 +179,21 @@ export const apiCalls: ApiCalls = {
     return {}
   },
   followLink: async (client) => ({ params: { code: (await newLink(client)).code } }),
-  followShortLink: async (client) => ({
-    params: { code: (await newLink(client)).code },
-    headers: { 'x-forwarded-host': SHORT_HOST },
+  addLinkDomain: () => ({ body: domainBody() }),
+  listLinkDomains: async (client) => {
+    await newDomain(client)
+    await newDomain(client)
+    return {}
+  },
+  getLinkDomain: newDomain,
+  updateLinkDomain: async (client) => ({
+    ...(await newDomain(client)),
+    ...firstVersion,
+    body: { rootTarget: 'https://example.com/' },
   }),
+  removeLinkDomain: newDomain,
+  verifyLinkDomain: newDomain,
+  askForCertificate: () => ({ query: { domain: SHORT_HOST } }),
   createTask: () => ({ body: taskBody() }),
   listTasks: async (client) => {
     await newTask(client)

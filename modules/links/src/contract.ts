@@ -1,11 +1,24 @@
 import type { ErrorSpec } from '@stoa/kernel'
 import type { Static } from 'typebox'
 import type * as analytics from './analytics-schema.ts'
+import type * as domainSchema from './domain-schema.ts'
 import type { linkErrors } from './errors.ts'
 import type * as schema from './schema.ts'
 
 export { linkErrors } from './errors.ts'
-export { clicksRecorded, linkArchived, linkCreated, linkEvents, linkRestored, linkUpdated } from './events.ts'
+export {
+  clicksRecorded,
+  domainAdded,
+  domainLost,
+  domainRemoved,
+  domainUpdated,
+  domainVerified,
+  linkArchived,
+  linkCreated,
+  linkEvents,
+  linkRestored,
+  linkUpdated,
+} from './events.ts'
 
 /** A link as the API shows it. */
 export type Link = Static<typeof schema.Link>
@@ -13,6 +26,8 @@ export type Link = Static<typeof schema.Link>
 export type NewLink = Static<typeof schema.NewLink>
 /** What may be changed about a link. */
 export type LinkChange = Static<typeof schema.LinkChange>
+/** A host for short links as the API shows it. */
+export type LinkDomain = Static<typeof domainSchema.LinkDomain>
 /** Clicks of a link: totals and a time series. */
 export type LinkClicks = Static<typeof schema.LinkClicks>
 /** What the clicks of a link come to. */

@@ -25,7 +25,7 @@ import type { Clock, Tenant } from '@stoa/kernel'
 import { LRUCache } from 'lru-cache'
 import type { RedirectStatus } from './link-store.ts'
 import type { Routing } from './routing.ts'
-import { SLUG_MAX } from './slug.ts'
+import { isCodeText } from './slug.ts'
 
 /** What a redirect needs to know of a link. */
 export interface Destination {
@@ -56,7 +56,7 @@ export interface DestinationsOptions {
   readonly ttlMs: number
   readonly clock: Pick<Clock, 'now'>
   /** Asks the database; null for an unknown code. */
-  readonly load: (host: string, code: string) => Promise<Destination | null>
+  readonly load: (space: string, code: string) => Promise<Destination | null>
   /** Which codes there may be. Default: any. */
   readonly filter?: KnownCodes
 }
@@ -87,8 +87,6 @@ const AWAY_MS = 1_000
 const DOUBTS = 50
 const DOUBTS_PER_SECOND = 2
 
-const shape = new RegExp(`^[A-Za-z0-9_-]{1,${SLUG_MAX}}$`)
-
 /** Where the codes lead that this process was asked for. */
 export class Destinations {
   readonly #known: LRUCache<string, Remembered>
@@ -113,15 +111,15 @@ export class Destinations {
   }
 
   /** Where the code leads, or null when it is unknown. Text that cannot be a code costs no query. */
-  find(host: string, code: string): Destination | null | Promise<Destination | null> {
-    const key = keyOf(host, code)
+  find(space: string, code: string): Destination | null | Promise<Destination | null> {
+    const key = keyOf(space, code)
     const now = this.#options.clock.now()
     const known = this.#known.get(key)
     if (known !== undefined && this.#holds(known, now)) {
       this.#counts.memory++
       return known.destination
     }
-    if (!shape.test(code)) return null
+    if (!isCodeText(code)) return null
     const unknown = this.#unknown.get(key)
     if (unknown !== undefined && this.#holds(unknown, now)) {
       this.#counts.memory++
@@ -133,12 +131,12 @@ export class Destinations {
       this.#counts.filter++
       return null
     }
-    return this.#ask(key, host, code, known ?? null)
+    return this.#ask(key, space, code, known ?? null)
   }
 
   /** The link behind the code has changed or begun to exist: the next {@link find} asks the database. */
-  forget(host: string, code: string): void {
-    const key = keyOf(host, code)
+  forget(space: string, code: string): void {
+    const key = keyOf(space, code)
     this.#options.filter?.add(key)
     this.#known.delete(key)
     this.#unknown.delete(key)
@@ -171,10 +169,10 @@ export class Destinations {
     return true
   }
 
-  #ask(key: string, host: string, code: string, known: Remembered | null): Promise<Destination | null> {
+  #ask(key: string, space: string, code: string, known: Remembered | null): Promise<Destination | null> {
     const { clock, load } = this.#options
     this.#counts.database++
-    const asked: Promise<Destination | null> = load(host, code).then(
+    const asked: Promise<Destination | null> = load(space, code).then(
       (destination) => {
         if (this.#loading.get(key) === asked) {
           this.#loading.delete(key)
@@ -197,7 +195,13 @@ export class Destinations {
   }
 }
 
-/** What is on the installation's own short host is named by its code alone, which has no slash in it. */
-export function keyOf(host: string, code: string): string {
-  return host === '' ? code : `${host}/${code}`
+/** What is on the installation's own short host is named by its code alone, which has no colon in it. */
+export function keyOf(space: string, code: string): string {
+  return space === '' ? code : `${space}:${code}`
+}
+
+/** What {@link keyOf} made the key of. */
+export function ofKey(key: string): { readonly space: string; readonly code: string } {
+  const colon = key.indexOf(':')
+  return { space: colon < 0 ? '' : key.slice(0, colon), code: key.slice(colon + 1) }
 }

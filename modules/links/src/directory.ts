@@ -7,7 +7,7 @@ import type { Database } from '@stoa/db'
 import { type BaseCtx, type Repeating, repeat, tenantCtx } from '@stoa/kernel'
 import { uuidBytes } from './click-encoding.ts'
 import type { CodeFilter } from './code-filter.ts'
-import { type Destination, keyOf } from './destinations.ts'
+import { type Destination, keyOf, ofKey } from './destinations.ts'
 import { Gathering } from './gathering.ts'
 import {
   codeCount,
@@ -18,7 +18,6 @@ import {
   type FoundCode,
 } from './link-store.ts'
 import { routingOf } from './routing.ts'
-import { DEFAULT_HOST } from './short-host.ts'
 import { withUtm } from './utm.ts'
 
 const CODES_AT_ONCE = 500
@@ -32,7 +31,7 @@ export class Directory {
   readonly #db: Database
   readonly #ctx: BaseCtx
   readonly #splitKey: Buffer
-  readonly #hosts = new Map<string, Gathering<Destination>>()
+  readonly #spaces = new Map<string, Gathering<Destination>>()
 
   /** @param splitKey see {@link RoutingSpec} */
   constructor(db: Database, ctx: BaseCtx, splitKey: Buffer) {
@@ -43,19 +42,19 @@ export class Directory {
 
   /** How many questions the database was asked, each for all codes that were wanted at the time. */
   get questions(): number {
-    return [...this.#hosts.values()].reduce((sum, { questions }) => sum + questions, 0)
+    return [...this.#spaces.values()].reduce((sum, { questions }) => sum + questions, 0)
   }
 
   /** Where a code leads; null when there is none. */
-  readonly find = (host: string, code: string): Promise<Destination | null> => {
-    const known = this.#hosts.get(host)
+  readonly find = (space: string, code: string): Promise<Destination | null> => {
+    const known = this.#spaces.get(space)
     if (known) return known.get(code)
     const gathering = new Gathering<Destination>({
-      ask: (codes) => this.#ask(host, codes),
+      ask: (codes) => this.#ask(space, codes),
       most: CODES_AT_ONCE,
       atOnce: QUESTIONS_AT_ONCE,
     })
-    this.#hosts.set(host, gathering)
+    this.#spaces.set(space, gathering)
     return gathering.get(code)
   }
 
@@ -72,16 +71,16 @@ export class Directory {
       const count = await this.#db.systemRead(this.#ctx, (tx) => codeCount(tx))
       await filter.fill(count, async (after) => {
         signal.throwIfAborted()
-        const codes = await this.#db.systemRead(this.#ctx, (tx) => codesAfter(tx, DEFAULT_HOST, after, CODES_PER_PAGE))
-        return codes.map((code) => keyOf(DEFAULT_HOST, code))
+        const codes = await this.#db.systemRead(this.#ctx, (tx) => codesAfter(tx, ofKey(after), CODES_PER_PAGE))
+        return codes.map(({ code, space }) => keyOf(space, code))
       })
     }
     const onError = (err: unknown) => log.warn({ err }, 'the filter of codes could not be filled: later again')
     return repeat(work, { clock, firstMs: 0, everyMs: FILTER_LOOK_MS, onError })
   }
 
-  async #ask(host: string, codes: readonly string[]): Promise<ReadonlyMap<string, Destination>> {
-    const found = await this.#db.systemRead(this.#ctx, (tx) => destinationsByCode(tx, host, codes))
+  async #ask(space: string, codes: readonly string[]): Promise<ReadonlyMap<string, Destination>> {
+    const found = await this.#db.systemRead(this.#ctx, (tx) => destinationsByCode(tx, space, codes))
     const all = new Map<string, Destination>()
     const placed = new Map<string, [FoundCode, ...FoundCode[]]>()
     for (const row of found) {

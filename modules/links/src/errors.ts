@@ -7,5 +7,11 @@ export const linkErrors = defineErrors({
   slug_taken: { kind: 'conflict', message: 'This slug is in use already.' },
   slug_invalid: { kind: 'invalid', message: 'This slug cannot be used.' },
   target_refused: { kind: 'invalid', message: 'A link cannot lead to this target.' },
+  link_domain_not_found: { kind: 'not_found', message: 'There is no such domain.' },
+  link_domain_invalid: { kind: 'invalid', message: 'This host cannot be used for short links.' },
+  link_domain_taken: { kind: 'conflict', message: 'This host is in use already.' },
+  link_domain_not_proven: { kind: 'invalid', message: 'It is not proven that this domain is yours.' },
+  link_domain_in_use: { kind: 'conflict', message: 'There are links on this domain.' },
+  link_domain_limit: { kind: 'conflict', message: 'There are as many domains as there may be.' },
   series_too_long: { kind: 'invalid', message: 'The time series asked for has too many points.' },
 })

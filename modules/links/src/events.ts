@@ -7,6 +7,7 @@ const nullable = { time: Type.Union([Type.String({ format: 'date-time' }), Type.
 const LinkState = {
   id: Type.String({ format: 'uuid' }),
   host: Type.String({ description: 'Short host; empty for the default one of the installation.' }),
+  domainId: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
   code: Type.String(),
   target: Type.String(),
   title: Type.Union([Type.String(), Type.Null()]),
@@ -80,5 +81,41 @@ export const clicksRecorded = defineEvent({
   }),
 })
 
+/** The domain after the change. */
+const DomainState = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  host: Type.String(),
+  rootTarget: Type.Union([Type.String(), Type.Null()]),
+  notFoundTarget: Type.Union([Type.String(), Type.Null()]),
+  verifiedAt: nullable.time,
+  version: Type.Integer({ minimum: 1 }),
+})
+
+function domainEvent(what: string, description: string) {
+  return defineEvent({ type: `link_domain.${what}`, version: 1, description, data: DomainState })
+}
+
+/** Subject of each: `link_domain:<id>`. */
+export const domainAdded = domainEvent('added', 'A host for short links was added.')
+/** Its root or its page for unknown codes leads elsewhere. */
+export const domainUpdated = domainEvent('updated', 'A host for short links was changed.')
+/** From now on its links are followed. */
+export const domainVerified = domainEvent('verified', 'It was proven that a host for short links is the tenant’s own.')
+/** From now on they are not. */
+export const domainLost = domainEvent('lost', 'A host for short links was proven to be another tenant’s.')
+/** It never had links, or had none any more. */
+export const domainRemoved = domainEvent('removed', 'A host for short links was removed.')
+
 /** All events of the room. */
-export const linkEvents = [linkCreated, linkUpdated, linkArchived, linkRestored, clicksRecorded]
+export const linkEvents = [
+  linkCreated,
+  linkUpdated,
+  linkArchived,
+  linkRestored,
+  clicksRecorded,
+  domainAdded,
+  domainUpdated,
+  domainVerified,
+  domainLost,
+  domainRemoved,
+]

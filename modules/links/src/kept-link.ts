@@ -13,13 +13,14 @@ import { shownUtm } from './utm.ts'
 
 /** A link without what depends on the time or on the configuration. Times are as they are shown. */
 export type KeptLink = Omit<Link, 'shortUrl' | 'status' | 'tags' | 'rules' | 'split'> & {
+  readonly host: string
   readonly tags: readonly string[]
   readonly rules: readonly Rule[]
   readonly split: readonly SplitTarget[]
 }
 
 /** The version of {@link KeptLink}: another one does not find what the one before has kept. */
-const KEPT_VERSION = 4
+const KEPT_VERSION = 5
 /** How long a link or a list is kept, in milliseconds. It is a safety net: events drop what changes. */
 const KEPT_MS = 10 * 60_000
 /** Carried by every list of a tenant: the kind of the events' subjects. */
@@ -31,6 +32,8 @@ export function keptLink(row: LinkRow): KeptLink {
   const { forwardQuery, maxVisits, redirectStatus, rules, split, startsAt, utm } = row
   return {
     id,
+    host: row.host,
+    domainId: row.domainId,
     code,
     target,
     title,

@@ -5,7 +5,10 @@ import type { Rule, SplitTarget } from './routing.ts'
 /** A row of `links`. */
 export interface LinkRow {
   readonly id: string
+  /** The name of the short host, which never changes; empty for the installation's own. */
   readonly host: string
+  /** The tenant's domain that it is on; null: the installation's own short host. */
+  readonly domainId: string | null
   readonly code: string
   readonly target: string
   readonly title: string | null
@@ -53,6 +56,7 @@ const lasting = {
   id: 'uuid',
   host: 'text',
   code: 'text',
+  domainId: 'uuid',
   createdAt: 'timestamptz',
   createdBy: 'text',
 } as const satisfies Partial<Record<keyof LinkRow, string>>
@@ -98,11 +102,16 @@ export function addLink(tx: Tx, tenantId: string, link: LinkRow, taken: () => vo
     taken()
     return true
   }
-  tx.later(codeAddition(link.host, link.code, tenantId, link.id), { retryOn })
+  tx.later(codeAddition(spaceOf(link), link.code, tenantId, link.id), { retryOn })
   tx.later(linkAddition(...insertionOf(tenantId, link)))
 }
 
-type Insertion = [tenantId: string, id: string, host: string, code: string, ...rest: unknown[]]
+type Insertion = [tenantId: string, id: string, host: string, code: string, domainId: string | null, ...rest: unknown[]]
+
+/** The namespace of its code: empty, or the id of the domain. */
+export function spaceOf({ domainId }: Pick<LinkRow, 'domainId'>): string {
+  return domainId ?? ''
+}
 
 function insertionOf(tenantId: string, link: LinkRow): Insertion {
   return [tenantId, ...fields.map((field) => parameterOf(link, field))] as Insertion
@@ -114,7 +123,7 @@ const inserted = fields.map((field, index) => `$${index + 2}::${types[field]}`).
 const linkClaim = statement<Insertion, never>(`
 with claimed as (
   insert into link_codes (host, code, tenant_id, link_id)
-  values ($3, $4, $1, $2)
+  values (coalesce($5::uuid::text, ''), $4, $1, $2)
   on conflict (host, code) do nothing
   returning tenant_id
 )
@@ -292,8 +301,8 @@ export interface FoundCode extends Omit<DestinationRow, 'id' | 'target'> {
 }
 
 /** Who owns codes, and where pooled ones lead: asked across tenants, in the system role. Unknown codes are missing. */
-export function destinationsByCode(tx: Tx, host: string, codes: readonly string[]): Promise<FoundCode[]> {
-  return tx.many(codeDestinations(host, codes))
+export function destinationsByCode(tx: Tx, space: string, codes: readonly string[]): Promise<FoundCode[]> {
+  return tx.many(codeDestinations(space, codes))
 }
 const codeDestinations = statement<[string, readonly string[]], FoundCode>(`
 select c.code, c.link_id, t.id as tenant_id, t.slug as tenant_slug, t.schema as tenant_schema, l.target, ${followed.map((field) => `l.${columnOf(field)}`).join(', ')}
@@ -310,12 +319,18 @@ const linkDestinations = statement<[string, readonly string[]], DestinationRow>(
   `select id, target, ${followed.map(columnOf).join(', ')} from links where tenant_id = $1 and id = any ($2::uuid[])`,
 )
 
-/** A page of all codes of a short host, in their order: asked across tenants, in the system role. */
-export async function codesAfter(tx: Tx, host: string, after: string, limit: number): Promise<string[]> {
-  return (await tx.many(codePage(host, after, limit))).map(({ code }) => code)
+/** A code, and the namespace that it is in. */
+export interface SpacedCode {
+  readonly space: string
+  readonly code: string
 }
-const codePage = statement<[string, string, number], { code: string }>(
-  'select code from link_codes where host = $1 and code > $2 order by code limit $3',
+
+/** A page of all codes, in their order: asked across tenants, in the system role. */
+export function codesAfter(tx: Tx, after: SpacedCode, limit: number): Promise<SpacedCode[]> {
+  return tx.many(codePage(after.space, after.code, limit))
+}
+const codePage = statement<[string, string, number], SpacedCode>(
+  'select host as space, code from link_codes where (host, code) > ($1, $2) order by host, code limit $3',
 )
 
 /** How many codes there are: asked across tenants, in the system role. */

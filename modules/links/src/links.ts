@@ -10,6 +10,7 @@ import { type Ctx, errors, type FieldError, newId, requirePermission, StoaError 
 import { type ClickReportInput, clickReport } from './click-report.ts'
 import type { CodeSupply } from './code-supply.ts'
 import type { Link, LinkChange, LinkClicks, NewLink } from './contract.ts'
+import { usedDomainRow } from './domain-store.ts'
 import { linkErrors } from './errors.ts'
 import { linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
 import type { Geo } from './geo.ts'
@@ -27,6 +28,7 @@ import {
   nextStart,
   saveLink,
   saveLinkTags,
+  spaceOf,
 } from './link-store.ts'
 import { acceptedRules, acceptedSplit } from './routing-input.ts'
 import { DEFAULT_HOST } from './short-host.ts'
@@ -42,10 +44,10 @@ export interface LinksDeps {
   readonly cache: Pick<Cache, 'lookup'>
   readonly codes: CodeSupply
   readonly targetRules: () => TargetRules
-  /** The address of a code on the default short host. */
-  readonly shortUrl: (code: string) => string
+  /** The address of a code on a short host; of the installation's own when the host is empty. */
+  readonly shortUrl: (host: string, code: string) => string
   /** Called after the commit of each change, in this process. */
-  readonly changed: (host: string, code: string) => void
+  readonly changed: (space: string, code: string) => void
   /** See {@link RoutingSpec}. */
   readonly splitKey: Buffer
   readonly geo: Geo
@@ -92,6 +94,7 @@ export class Links {
     const draft: Omit<LinkRow, 'code'> = {
       id,
       host: DEFAULT_HOST,
+      domainId: null,
       target: this.#acceptedTarget(input.target),
       rules: acceptedRules(input.rules ?? [], this.#judge),
       split: acceptedSplit(input.split ?? [], this.#judge),
@@ -105,7 +108,8 @@ export class Links {
       createdBy: `${ctx.actor.type}:${ctx.actor.id}`,
     }
     return this.#deps.db.transaction(ctx, async (tx) => {
-      const row = slug === undefined ? await this.#generate(ctx, tx, draft) : await this.#claim(ctx, tx, draft, slug)
+      const on = input.domainId ? { ...draft, ...(await this.#placeOn(ctx, tx, input.domainId)) } : draft
+      const row = slug === undefined ? await this.#generate(ctx, tx, on) : await this.#claim(ctx, tx, on, slug)
       saveLinkTags(tx, ctx.tenant.id, row.id, { before: [], after: row.tags })
       this.#append(ctx, tx, linkCreated, row, {})
       return this.#shown(keptLink(row), now.getTime())
@@ -235,6 +239,13 @@ export class Links {
     throw refusal(linkErrors.target_refused, '/body/target', verdict.reason, verdict.message)
   }
 
+  /** Where a link on a domain of the tenant is; the domain stays until the transaction ends. */
+  async #placeOn(ctx: Ctx, tx: Tx, domainId: string) {
+    const domain = await usedDomainRow(tx, ctx.tenant.id, domainId)
+    if (domain) return { host: domain.host, domainId: domain.id }
+    throw refusal(errors.validation_failed, '/body/domainId', 'unknown', 'There is no such domain.')
+  }
+
   /** A generated code may be taken, by a slug that looks like it or by itself: then all of this runs again with another. */
   async #generate(ctx: Ctx, tx: Tx, draft: Omit<LinkRow, 'code'>): Promise<LinkRow> {
     const { codes } = this.#deps
@@ -259,7 +270,7 @@ export class Links {
 
   #append<D extends object>(ctx: Ctx, tx: Tx, event: LinkEvent<D>, row: LinkRow, extra: D): void {
     this.#deps.journal.append(ctx, tx, event.of({ ...state(row), ...extra }, [`link:${row.id}`]))
-    tx.afterCommit(() => this.#deps.changed(row.host, row.code))
+    tx.afterCommit(() => this.#deps.changed(spaceOf(row), row.code))
   }
 
   #shown(link: KeptLink, now: number): Link {
@@ -268,7 +279,8 @@ export class Links {
     return {
       id,
       code,
-      shortUrl: this.#deps.shortUrl(code),
+      domainId: link.domainId,
+      shortUrl: this.#deps.shortUrl(link.host, code),
       target,
       title,
       tags: [...tags],
@@ -299,6 +311,7 @@ function state(row: LinkRow) {
   return {
     id: row.id,
     host: row.host,
+    domainId: row.domainId,
     code: row.code,
     target: row.target,
     title: row.title,

@@ -26,13 +26,15 @@ import type { Geo } from './geo.ts'
 import type { RedirectStatus } from './link-store.ts'
 import type { Routing } from './routing.ts'
 import { DEFAULT_HOST } from './short-host.ts'
+import type { ShortHosts } from './short-hosts.ts'
 import type { VisitLimit } from './visit-limit.ts'
 import { type VisitFacts, Visitor } from './visitor.ts'
 import { isPrefetch, isPrivate, type VisitHeaders, type Visitors } from './visitors.ts'
 
 /** A request for a short address. */
 export interface Visit {
-  readonly host: string
+  /** The namespace of its code. */
+  readonly space: string
   readonly code: string
   readonly method: string
   readonly headers: VisitHeaders
@@ -52,6 +54,7 @@ export interface RedirectsDeps {
   readonly limit: VisitLimit
   readonly clock: Clock
   readonly geo: Geo
+  readonly hosts: ShortHosts
 }
 
 /** What every redirect says beside its target: it is stale at once, so a change holds from the next click on. */
@@ -72,9 +75,9 @@ export class Redirects {
   }
 
   /** Where the link leads, the visit being noted; refuses with `link_not_found` or `link_gone`. */
-  async follow({ address, code, headers, host, method, query }: Visit): Promise<Followed> {
+  async follow({ address, code, headers, method, query, space }: Visit): Promise<Followed> {
     const { clock, destinations, limit, visitors } = this.#deps
-    const destination = await destinations.find(host, code)
+    const destination = await destinations.find(space, code)
     const now = clock.now()
     if (destination === null || now < destination.startsAt) throw new StoaError(linkErrors.link_not_found)
     if (!leads(destination, now)) throw new StoaError(linkErrors.link_gone)
@@ -91,8 +94,8 @@ export class Redirects {
   }
 
   /** The lane of links that lead somewhere. */
-  lane(prefix: string, host: string | null): Lane {
-    const { clock, destinations } = this.#deps
+  lane(prefix: string): Lane {
+    const { clock, destinations, hosts } = this.#deps
     const usual = (found: Destination | null, { url }: IncomingMessage) =>
       found !== null && leads(found, clock.now()) && !found.limited && !(found.forwardsQuery && url?.includes('?'))
         ? found
@@ -100,9 +103,9 @@ export class Redirects {
     let headers: readonly string[] | null = null
     return {
       prefix,
-      host,
-      find(code, request) {
-        const found = destinations.find(DEFAULT_HOST, code)
+      find(code, host, request) {
+        const space = host === null ? DEFAULT_HOST : hosts.placeOf(host).space
+        const found = destinations.find(space, code)
         return found instanceof Promise ? found.then((late) => usual(late, request)) : usual(found, request)
       },
       answer: (destination: Destination, request: IncomingMessage, response: ServerResponse, given, address) => {

@@ -22,9 +22,11 @@ import { importCsv } from './jobs/import-csv.ts'
 import { importLinks } from './jobs/import-links.ts'
 import { Links } from './links.ts'
 import { watchLookups } from './lookup-watch.ts'
+import { openDomains } from './open-domains.ts'
 import { Redirects } from './redirect.ts'
 import { linkRoutes } from './routes/index.ts'
 import { codePermutation } from './short-code.ts'
+import { ShortHosts } from './short-hosts.ts'
 import { VisitLimit } from './visit-limit.ts'
 import { takeVisits } from './visit-store.ts'
 import { VisitorSalts } from './visitor-salts.ts'
@@ -55,64 +57,70 @@ export async function openRoom(columns: Columns): Promise<Room> {
   const clicks = resources.use(new Clicks({ buffer, flushMs, batch, clock, log, write }), 'clicks')
   watchClicks(columns, clicks, buffer)
   resources.use(keepClickDays(db, ctx, config.clickDays), 'days of clicks')
-  const watch = resources.use(watchChanges(journal, destinations), 'link changes')
+  const hosts = new ShortHosts(db, ctx, config.shortHost)
+  const watch = resources.use(watchChanges(journal, destinations, hosts), 'link changes')
   resources.use(directory.keep(filter, watch.ready), 'filter of codes')
+  const targetRules = () => ({
+    ...config,
+    publicUrl: columns.publicUrl(),
+    isShortHost: (host: string) => hosts.has(host),
+  })
   const links = new Links({
     db,
     journal,
     cache,
     codes: new CodeSupply(codePermutation(columns.secret('links.code', 16))),
-    targetRules: () => ({ ...config, publicUrl: columns.publicUrl() }),
+    targetRules,
     shortUrl: shortUrls(columns.publicUrl, config.shortHost),
-    changed: (host, code) => destinations.forget(host, code),
+    changed: (space, code) => destinations.forget(space, code),
     splitKey,
     geo,
   })
-  const redirects = new Redirects({
-    destinations,
-    visitors: new Visitors(),
-    clicks,
-    limit: visitLimitOf(columns, ctx),
-    clock,
-    geo,
-  })
+  const domains = openDomains(columns, config, { hosts, targetRules, ctx })
+  const limit = visitLimitOf(columns, ctx)
+  const redirects = new Redirects({ destinations, visitors: new Visitors(), clicks, limit, clock, geo, hosts })
   const visitLimit = { capacity: config.visitBurst, refillPerSecond: config.visitsPerSecond }
+  const isOwnHost = ownHosts(columns.publicUrl, config.shortHost)
   return {
     routes: linkRoutes({
-      analytics: new Analytics(db, geo),
-      bulk: new BulkLinks(db, links),
-      links,
-      redirects,
-      shortHost: config.shortHost,
-      visitLimit,
+      ...{ analytics: new Analytics(db, geo), bulk: new BulkLinks(db, links), links, redirects, visitLimit },
+      ...{ domains: domains.verbs, hosts, isOwnHost },
     }),
-    jobs: [importLinks(links), importCsv(links, db), fold],
+    jobs: [importLinks(links), importCsv(links, db), fold, domains.job],
     async ready() {
       await watch.ready
       // What was found before then may have changed unheard.
       destinations.clear()
+      await hosts.load()
     },
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
 }
 
 /**
- * The address of a code: on the short host when there is one, with the scheme of the public address, which is known
+ * The address of a code: on the tenant's host, else on the short host when there is one, with the scheme of the public address, which is known
  * once the server listens.
  */
-function shortUrls(publicUrl: () => string, shortHost: string | null): (code: string) => string {
+function shortUrls(publicUrl: () => string, shortHost: string | null): (host: string, code: string) => string {
   let known = ''
   let base = ''
-  return (code) => {
+  let scheme = ''
+  return (host, code) => {
     const now = publicUrl()
     // A list has a hundred of them.
     if (now !== known) {
       const { origin, protocol } = new URL(now)
       base = shortHost === null ? `${origin}/l/` : `${protocol}//${shortHost}/`
+      scheme = protocol
       known = now
     }
-    return base + code
+    return host === '' ? base + code : `${scheme}//${host}/${code}`
   }
+}
+
+/** Whether a host, without a port, is the installation's own. */
+function ownHosts(publicUrl: () => string, shortHost: string | null): (host: string) => boolean {
+  return (host) => host === URL.parse(publicUrl())?.hostname || host === shortHost?.replace(/:\d+$/, '')
 }
 
 function visitLimitOf({ db }: Columns, ctx: BaseCtx): VisitLimit {
@@ -124,11 +132,13 @@ function visitLimitOf({ db }: Columns, ctx: BaseCtx): VisitLimit {
 /**
  * What other processes changed is forgotten here when the journal tells of it, whatever transaction is open beside it.
  */
-function watchChanges(journal: Journal, destinations: Destinations) {
+function watchChanges(journal: Journal, destinations: Destinations, hosts: ShortHosts) {
   return journal.watch({ name: 'links.changes' }, (events, snapshot) => {
     for (const event of events) {
-      if (isLinkEvent(event)) destinations.forget(String(event.data.host), String(event.data.code))
+      if (isLinkEvent(event)) destinations.forget(String(event.data.domainId ?? ''), String(event.data.code))
+      else if (event.type.startsWith('link_domain.')) hosts.changed(String(event.data.host))
     }
+    hosts.refresh()
     if (snapshot !== null) destinations.heard()
   })
 }

@@ -63,6 +63,10 @@ export const Link = Type.Object(
       description: 'What stands after the slash: seven generated characters, or the custom slug.',
       examples: ['k3Xw9Qz'],
     }),
+    domainId: Type.Union([Id, Type.Null()], {
+      description: 'The host of the tenant that it is on; null: the installation’s own.',
+      examples: [null],
+    }),
     shortUrl: Type.String({
       format: 'uri',
       description: 'The address to hand out.',
@@ -143,8 +147,15 @@ export const NewLink = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: 256,
-        description: `A slug of your own: ${SLUG_MIN}–${SLUG_MAX} letters, digits, "_" or "-", case-sensitive. Default: a generated code.`,
+        description: `A slug of your own: ${SLUG_MIN}–${SLUG_MAX} letters, digits, "_" or "-", case-sensitive, in up to 5 segments with "/" between them. Default: a generated code.`,
         examples: ['spring'],
+      }),
+    ),
+    domainId: Type.Optional(
+      Type.Union([Id, Type.Null()], {
+        description:
+          'A host of the tenant, from `/api/v1/link-domains`. Default: the installation’s own. It never changes.',
+        examples: [null],
       }),
     ),
     title: Type.Optional(Title),

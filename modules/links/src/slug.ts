@@ -11,10 +11,11 @@
 export const SLUG_MIN = 3
 /** Longest custom slug, in characters. */
 export const SLUG_MAX = 64
-/** What a custom slug is made of, as a JSON Schema pattern. */
-const SLUG_PATTERN = '^[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?$'
+/** Most segments of a slug: `spring/sale` has two. */
+const SEGMENTS_MAX = 5
 
-const shape = new RegExp(SLUG_PATTERN)
+const segmentShape = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?$/
+const codeShape = /^[A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+)*$/
 
 /**
  * Words that a path on a short host may need for itself, now or later, or that would let a link pose as the operator.
@@ -24,9 +25,9 @@ const reserved: ReadonlySet<string> = new Set(
   (
     'about abuse account admin administrator api app apps assets auth billing blog callback cdn config console contact ' +
     'dashboard docs favicon feed graphql health healthz help home index info install jobs legal link links live login ' +
-    'logout mail manage metrics oauth openapi passkey password ping preview privacy public ready register report root ' +
-    'rss security settings setup signin signout signup sitemap sso static stats status stoa support sys system tenant ' +
-    'terms test token tos undefined upload user users verify version webhook webhooks well-known www null true false'
+    'logout mail manage metrics oauth oidc openapi passkey password ping preview privacy public ready register report root ' +
+    'rss saml scim security settings setup signin signout signup sitemap sso static stats status stoa support sys system tenant ' +
+    'terms test tls token tos undefined upload user users verify version webhook webhooks well-known www null true false'
   ).split(' '),
 )
 
@@ -38,7 +39,7 @@ const resembling: Readonly<Record<string, string>> = { 0: 'o', 1: 'i', 3: 'e', 4
 
 /** Why a custom slug was refused, in words for the caller. */
 export interface SlugFault {
-  readonly reason: 'length' | 'characters' | 'reserved'
+  readonly reason: 'length' | 'characters' | 'segments' | 'reserved'
   readonly message: string
 }
 
@@ -47,14 +48,33 @@ export function slugFault(slug: string): SlugFault | null {
   if (slug.length < SLUG_MIN || slug.length > SLUG_MAX) {
     return { reason: 'length', message: `A slug has ${SLUG_MIN} to ${SLUG_MAX} characters.` }
   }
-  if (!shape.test(slug)) {
+  const segments = slug.split('/')
+  if (!segments.every((segment) => segmentShape.test(segment))) {
     return {
       reason: 'characters',
-      message: 'A slug is made of letters A–Z and a–z, digits, "_" and "-", and neither begins nor ends with "-".',
+      message:
+        'A slug is made of letters A–Z and a–z, digits, "_" and "-", and neither begins nor ends with "-". "/" divides it into segments.',
     }
   }
-  if (isReserved(slug)) return { reason: 'reserved', message: 'This word is reserved.' }
+  const [first = ''] = segments
+  if (segments.length > SEGMENTS_MAX) {
+    return { reason: 'segments', message: `A slug has at most ${SEGMENTS_MAX} segments.` }
+  }
+  if (first.length < SLUG_MIN) {
+    return { reason: 'segments', message: `The first segment of a slug has at least ${SLUG_MIN} characters.` }
+  }
+  if (isReserved(first)) return { reason: 'reserved', message: 'This word is reserved.' }
   return null
+}
+
+/** Whether text could be a code at all. What could not costs no query. */
+export function isCodeText(text: string): boolean {
+  return text.length <= SLUG_MAX && codeShape.test(text)
+}
+
+/** Whether a path that begins with this segment may be the program's own. */
+export function isKeptBack(segment: string): boolean {
+  return segment.length < SLUG_MIN || isReserved(segment)
 }
 
 /** Whether a generated code may be given out. A code that may not is skipped: the next number takes its place. */

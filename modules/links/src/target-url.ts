@@ -30,6 +30,8 @@ export interface TargetRules {
    * The dedicated short host (`s.example` or `s.example:8080`), where every path is a link of ours; null without one.
    */
   readonly shortHost: string | null
+  /** Whether a host is a tenant's for short links. */
+  readonly isShortHost: (host: string) => boolean
 }
 
 /** Why a target was refused. */
@@ -49,6 +51,16 @@ const messages: Readonly<Record<TargetFault, string>> = {
   port: 'The port of the target cannot be used.',
   private: 'The target lies in a private, local or reserved network.',
   loop: 'The target is a short link of this installation.',
+}
+
+/** A host of short links as it is kept, in Punycode and lower case; null when it cannot be one. */
+export function acceptedHost(input: string, rules: Pick<TargetRules, 'allowPrivateTargets'>): string | null {
+  if (/[/?#@:\\\s%]/.test(input) || unseen.test(input) || !input.isWellFormed()) return null
+  const url = URL.parse(`http://${input}`)
+  if (url === null || !dropTrailingDot(url)) return null
+  const { hostname } = url
+  const isName = isIP(hostname) === 0 && !hostname.startsWith('[') && hostname.includes('.') && isSoundName(hostname)
+  return isName && (rules.allowPrivateTargets || !isPrivateHost(hostname)) ? hostname : null
 }
 
 /** Judges a target and normalises it. Pure: no lookup, no state. */
@@ -172,11 +184,12 @@ function blockList(family: 'ipv4' | 'ipv6', blocks: readonly string[]): BlockLis
 }
 
 /**
- * A link of ours: any path on the short host, `/l/…` on the public one. Either default port is the same place to a
+ * A link of ours: any path on the short host or on a tenant's, `/l/…` on the public one. Either default port is the same place to a
  * visitor.
  */
 function isOurs(url: URL, rules: TargetRules): boolean {
   if (rules.shortHost !== null && isSamePlace(url, URL.parse(`http://${rules.shortHost}`))) return true
+  if (rules.isShortHost(url.hostname)) return true
   return isSamePlace(url, URL.parse(rules.publicUrl)) && /^\/+l(\/|$)/i.test(decoded(url.pathname))
 }
 

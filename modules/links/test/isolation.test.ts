@@ -78,6 +78,7 @@ describeEverywhere('keeping tenants apart', (place) => {
         `${tenant.schema}.link_click_facets`,
         `${tenant.schema}.link_click_visitors`,
         'stoa.link_codes',
+        'stoa.link_domains',
       ]
       await session.query(`insert into ${tables[1]} values ($1, now(), $2, $2, false, null)`, [tenant.id, link.id])
       await session.query(`insert into ${tables[2]} values ($1, $2, now(), 1, 0)`, [tenant.id, link.id])
@@ -85,6 +86,11 @@ describeEverywhere('keeping tenants apart', (place) => {
       await session.query(`insert into ${tables[4]} values ($1, 1, now(), now(), 1)`, [tenant.id])
       await session.query(`insert into ${tables[5]} values ($1, $2, 'all', now(), '', 1, 0, 0)`, [tenant.id, link.id])
       await session.query(`insert into ${tables[6]} values ($1, now(), $2, 1)`, [tenant.id, link.id])
+      await session.query(`insert into ${tables[8]} values ($1, $2, $3, null, null, null, 1, now(), now(), 'test')`, [
+        tenant.id,
+        link.id,
+        `${tenant.slug}.example.com`,
+      ])
       for (const table of tables) {
         const counts: number[] = []
         for (const id of [tenant.id, suite.tenants.neighbour.id]) {
@@ -109,12 +115,13 @@ describeEverywhere('keeping tenants apart', (place) => {
     })
   })
 
-  it('is true of every table of the room; only that a code is taken is known to all of them', async () => {
+  it('is true of every table of the room; only that a code or a host is taken is known to all of them', async () => {
     const problems = await place().suite.db.admin((session) => tenancyProblems(session, new Map()))
     assert.deepEqual(
       problems.filter((problem) => problem.includes('link')),
       [
         'stoa.link_codes has the unique key link_codes_pkey, which does not begin with tenant_id',
+        'stoa.link_domains has the unique key link_domains_verified, which does not begin with tenant_id',
         'stoa.link_visitor_salts has no tenant_id and is not on the list of tables without one',
       ],
     )

@@ -47,6 +47,8 @@ interface Suite extends AsyncDisposable {
   events(matches: (event: JournalEvent) => boolean, count: number): Promise<JournalEvent[]>
   /** A kind of job of the room. */
   job(name: string): JobDefinition
+  /** Runs jobs until it is disposed. */
+  work(): Promise<AsyncDisposable>
   /** A second process on the same database. */
   second(): Promise<Suite>
 }
@@ -147,6 +149,7 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
       }
     },
     job: (name) => queue.definition(name),
+    work: () => queue.work({}),
     second: () => startProcess(shared, new Resources()),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }

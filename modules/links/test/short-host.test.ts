@@ -35,6 +35,25 @@ describeEverywhere(
       assert.equal((await get(`/l/${link.code}`, 's.example:8080')).status, 302)
     })
 
+    it('serves slugs of several segments, as /l/ does, and leaves the program’s own paths alone', async () => {
+      const { client, tenant } = place()
+      const slug = `spring-${tenant.slug}/sale/2026`
+      const { body: link } = await client.post('/api/v1/links', { target: 'https://example.com/s', slug })
+      assert.equal(link.shortUrl, `http://s.example:8080/${slug}`)
+      for (const [path, host] of [
+        [`/${slug}`, 's.example:8080'],
+        [`/${slug}?a=1`, 's.example:8080'],
+        [`/l/${slug}`, 's.example:8080'],
+        [`/l/${slug}`, 'stoa.example'],
+      ] as const) {
+        assert.deepEqual(await get(path, host), { status: 302, location: 'https://example.com/s' })
+      }
+      for (const path of [`/${slug}`, `/l/${slug}/x`, `/${slug}/`])
+        assert.equal((await get(path, 'stoa.example')).status, 404)
+      assert.equal((await get('/health/live', 's.example:8080')).status, 200)
+      assert.equal((await get('/api/v1/links', 's.example:8080')).status, 401)
+    })
+
     it('is refused as a target', async () => {
       const answer = await place().client.post('/api/v1/links', { target: 'https://s.example:8080/abc' })
       assert.equal(answer.body.errors[0].code, 'loop')

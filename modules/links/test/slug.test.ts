@@ -4,7 +4,19 @@ import { codePermutation } from '../src/short-code.ts'
 import { isKindCode, slugFault } from '../src/slug.ts'
 
 describe('custom slugs', () => {
-  for (const slug of ['abc', 'Spring-Sale_2026', '2026', 'a--b', '_x_', 'x'.repeat(64), 'constructor', '__proto__']) {
+  for (const slug of [
+    'abc',
+    'Spring-Sale_2026',
+    '2026',
+    'a--b',
+    '_x_',
+    'x'.repeat(64),
+    'constructor',
+    '__proto__',
+    'spring/sale/2026',
+    'abc/b/c/d/e',
+    'abc/api',
+  ]) {
     it(`accept "${slug.slice(0, 20)}"`, () => assert.equal(slugFault(slug), null))
   }
 
@@ -16,7 +28,15 @@ describe('custom slugs', () => {
     ['abc-', 'characters'],
     ['---', 'characters'],
     ['a b', 'characters'],
-    ['a/b', 'characters'],
+    ['a/bcd', 'segments'],
+    ['abc/', 'characters'],
+    ['/abc', 'characters'],
+    ['abc//d', 'characters'],
+    ['abc/../d', 'characters'],
+    ['abc/-d', 'characters'],
+    ['abc/b/c/d/e/f', 'segments'],
+    ['api/v1', 'reserved'],
+    ['l/abc', 'segments'],
     ['a.b', 'characters'],
     ['a%20b', 'characters'],
     ['über', 'characters'],

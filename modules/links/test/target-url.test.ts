@@ -3,7 +3,12 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { targetVerdict } from '../src/target-url.ts'
 
-const rules = { allowPrivateTargets: false, publicUrl: 'https://stoa.example', shortHost: 's.example' }
+const rules = {
+  allowPrivateTargets: false,
+  publicUrl: 'https://stoa.example',
+  shortHost: 's.example',
+  isShortHost: (host: string) => host === 'go.tenant.example',
+}
 
 const accepted: [input: string, stored: string][] = [
   ['https://example.com', 'https://example.com/'],
@@ -113,6 +118,8 @@ const refused: [input: string, reason: string][] = [
   ['http://[ff02::1]', 'private'],
   ['http://[100::1]', 'private'],
   ['https://s.example/abc', 'loop'],
+  ['https://go.tenant.example/abc', 'loop'],
+  ['http://GO.tenant.example.:8080/', 'loop'],
   ['http://S.EXAMPLE.:80/', 'loop'],
   ['https://stoa.example/l/abc', 'loop'],
   ['http://stoa.example/l/abc?x#y', 'loop'],
@@ -137,7 +144,12 @@ describe('targets', () => {
   }
 
   it('may be private where the installation says so; loops and credentials stay refused', () => {
-    const inside = { allowPrivateTargets: true, publicUrl: 'http://127.0.0.1:3000', shortHost: null }
+    const inside = {
+      allowPrivateTargets: true,
+      publicUrl: 'http://127.0.0.1:3000',
+      shortHost: null,
+      isShortHost: () => false,
+    }
     assert.equal(targetVerdict('http://intranet/wiki', inside).ok, true)
     assert.equal(targetVerdict('http://[::1]:9000/', inside).ok, true)
     const loop = targetVerdict('http://127.1:3000/l/abc', inside)

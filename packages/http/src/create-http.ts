@@ -16,6 +16,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { onResponse } from './access-log.ts'
 import { answerClientError, FailureLog, frameworkErrors, useProblems } from './answers.ts'
 import type { AuthScheme } from './auth.ts'
+import { claimedUrls, RequestHost } from './claims.ts'
 import { useCrossOrigin } from './cors.ts'
 import { createCursors } from './cursor.ts'
 import { serveDocs } from './docs-page.ts'
@@ -165,8 +166,8 @@ function openParts(config: HttpConfig, deps: HttpDeps): Parts {
 function openLanes({ server }: FastifyInstance, { config, deps, limits, load, meterOf }: Assembly): void {
   if (deps.tracing?.enabled || config.accessLog === 'all') return
   const open = deps.routes.flatMap((route): OpenLane[] => {
-    const { lane, method, url } = route
-    return lane ? [{ lane, policy: limits.own(route), meter: meterOf(method, url) }] : []
+    const { claims = null, lane, method, url } = route
+    return lane ? [{ lane, claims, policy: limits.own(route), meter: meterOf(method, url) }] : []
   })
   const [longWay] = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[]
   if (open.length === 0 || longWay === undefined) return
@@ -265,7 +266,9 @@ const BACKLOG = 16_384
 const noMeter: RouteMeter = { observe: () => undefined }
 
 function fastifyOf({ config, deps, headers, upgrades }: Assembly, Response: typeof ServerResponse): FastifyInstance {
+  const rewriteUrl = claimedUrls(deps.routes, new RequestHost(config.trustedProxies))
   return Fastify({
+    ...(rewriteUrl && { rewriteUrl }),
     bodyLimit: config.bodyLimitBytes,
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
     genReqId: requestIds(deps.clock) as never,

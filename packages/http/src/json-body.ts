@@ -9,6 +9,9 @@ import { errors, type FieldError, StoaError } from '@stoa/kernel'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { protocolErrors } from './protocol-errors.ts'
 
+/** What a form of a page sends. */
+export const FORM_TYPE = 'application/x-www-form-urlencoded'
+
 /** The deepest nesting of objects and arrays that is read. */
 const MAX_JSON_DEPTH = 32
 
@@ -97,6 +100,21 @@ export function useJsonBodies(app: FastifyInstance): void {
     if (!request.routeOptions.config.textBody) return done(new StoaError(errors.unsupported_media_type))
     if (!isUtf8(bytes)) return done(new StoaError(errors.invalid_request, { message: 'The body is not valid UTF-8.' }))
     done(null, bytes.toString('utf8'))
+    return undefined
+  })
+  useForms(app)
+}
+
+/**
+ * The fields of a form, each a string; one that comes twice counts once, the last. Where a route takes JSON a form is
+ * refused, so no page can send one without being asked (CORS).
+ */
+function useForms(app: FastifyInstance): void {
+  app.addContentTypeParser<Buffer>(FORM_TYPE, { parseAs: 'buffer' }, (request, bytes, done) => {
+    if (!request.routeOptions.config.formBody) return done(new StoaError(errors.unsupported_media_type))
+    const fields = Object.fromEntries(new URLSearchParams(bytes.toString('utf8')))
+    const unsafe = unsafeText(fields, '/body')
+    done(unsafe ? new StoaError(errors.validation_failed, { fields: [unsafe] }) : null, fields)
     return undefined
   })
 }

@@ -13,6 +13,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ClientAddress, callerOf, type Policy } from '@stoa/limiter'
+import { type Claim, pathOf, RequestHost } from './claims.ts'
 import type { RouteMeter } from './guard.ts'
 import type { LoadGuard } from './load.ts'
 
@@ -20,12 +21,13 @@ import type { LoadGuard } from './load.ts'
 export interface Lane {
   /** What the path begins with, such as `/l/`. What is asked for is the rest of it, without the query. */
   readonly prefix: string
-  /** The host that is asked, in lower case and with its port; null: any. */
-  readonly host: string | null
   /**
    * What will be answered; null: the long way. It may be called again on the long way, so it must not count anything. Must not throw.
+   *
+   * @param rest as it came; or what the route claims it to be: see {@link Claim}
+   * @param host of a path that the route claims, as in {@link Claim}; null for its own path
    */
-  find(rest: string, request: IncomingMessage): object | null | Promise<object | null>
+  find(rest: string, host: string | null, request: IncomingMessage): object | null | Promise<object | null>
   /**
    * Answers with what was found, once the caller's bucket has let it pass; the headers of every answer are the lane's to
    * write. When it throws before that, the long way is taken.
@@ -46,6 +48,7 @@ export interface Lane {
 /** A lane, ready to be served. */
 export interface OpenLane {
   readonly lane: Lane
+  readonly claims: Claim | null
   /** The route's own. */
   readonly policy: Policy | null
   readonly meter: RouteMeter
@@ -61,6 +64,8 @@ export interface LanesDeps {
 /** One request. */
 interface Visit {
   readonly open: OpenLane
+  readonly rest: string
+  readonly host: string | null
   readonly begun: number
   readonly request: IncomingMessage
   readonly response: ServerResponse
@@ -76,6 +81,7 @@ export class Lanes {
   readonly #load: LoadGuard
   readonly #addresses: ClientAddress
   readonly #proxied: boolean
+  readonly #hosts: RequestHost
   readonly #headers: readonly string[]
 
   /** @throws RangeError for a proxy that is neither an address nor a range */
@@ -84,28 +90,32 @@ export class Lanes {
     this.#load = load
     this.#addresses = new ClientAddress(trustedProxies)
     this.#proxied = trustedProxies.length > 0
+    this.#hosts = new RequestHost(trustedProxies)
     const hsts = hstsSeconds > 0 ? ['strict-transport-security', `max-age=${hstsSeconds}`] : []
     this.#headers = Object.freeze(['x-content-type-options', 'nosniff', ...hsts])
   }
 
   /** Answers on a lane, or takes the long way. */
   serve(request: IncomingMessage, response: ServerResponse, longWay: Visit['longWay']): void {
-    const open = request.method === 'GET' ? this.#laneOf(request) : null
-    if (open === null || this.#load.overloaded !== null || !isUsual(request, this.#proxied)) {
+    const visit = request.method === 'GET' ? this.#visitOf(request, response, longWay) : null
+    if (visit === null || this.#load.overloaded !== null || !isUsual(request, this.#proxied)) {
       longWay(request, response)
       return
     }
-    const visit: Visit = { open, begun: performance.now(), request, response, longWay }
-    const found = open.lane.find(restOf(request.url as string, open.lane.prefix), request)
+    const found = visit.open.lane.find(visit.rest, visit.host, request)
     if (found instanceof Promise) this.#later(visit, found)
     else this.#pass(visit, found)
   }
 
-  #laneOf(request: IncomingMessage): OpenLane | null {
-    const url = request.url as string
+  #visitOf(request: IncomingMessage, response: ServerResponse, longWay: Visit['longWay']): Visit | null {
+    const path = pathOf(request.url as string)
     for (const open of this.#lanes) {
-      const { host, prefix } = open.lane
-      if (url.startsWith(prefix) && (host === null || isHost(request, host))) return open
+      const { claims, lane } = open
+      const named = claims === null ? null : this.#hosts.of(request)
+      const claimed = named === null ? null : (claims?.(named, path) ?? null)
+      if (claimed === null && !path.startsWith(lane.prefix)) continue
+      const rest = claimed ?? path.slice(lane.prefix.length)
+      return { open, rest, host: claimed === null ? null : named, begun: performance.now(), request, response, longWay }
     }
     return null
   }
@@ -159,17 +169,6 @@ export class Lanes {
     const peer = request.socket.remoteAddress ?? ''
     return this.#proxied ? this.#addresses.of(peer, request.headers['x-forwarded-for']) : peer
   }
-}
-
-function restOf(url: string, prefix: string): string {
-  const query = url.indexOf('?', prefix.length)
-  return query < 0 ? url.slice(prefix.length) : url.slice(prefix.length, query)
-}
-
-/** Whether both the caller and a proxy, if there is one, mean this host. */
-function isHost({ headers }: IncomingMessage, host: string): boolean {
-  const forwarded = headers['x-forwarded-host']
-  return headers.host?.toLowerCase() === host && (forwarded === undefined || forwarded === host)
 }
 
 /**

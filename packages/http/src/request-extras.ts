@@ -15,6 +15,7 @@ declare module 'fastify' {
     operationId?: string
     permission?: string | null
     textBody?: boolean
+    formBody?: boolean
     /** What answers is a {@link Mount}. */
     mount?: boolean
     dialect?: Dialect

@@ -7,6 +7,7 @@
 import type { Readable } from 'node:stream'
 import type { BaseCtx, Ctx } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
+import type { Claim } from './claims.ts'
 import type { IfMatch } from './etag.ts'
 import type { Lane } from './lane.ts'
 import type { ListSpec, PageRequest, SortOf } from './pagination.ts'
@@ -146,6 +147,11 @@ export interface RouteSpec<
    * Default false: JSON.
    */
   readonly textBody?: boolean
+  /**
+   * The body is what a form of a page sends (`application/x-www-form-urlencoded`); its schema is an object of strings.
+   * Default false: JSON.
+   */
+  readonly formBody?: boolean
   /** `if-match`: the caller must say which version is meant; 428 when it does not. */
   readonly updates?: U
   /** Adds `limit`, `cursor` and `sort` to the query, and gives the handler a `page`. */
@@ -174,6 +180,8 @@ export interface RouteSpec<
    * For GET and without a permission.
    */
   readonly lane?: Lane
+  /** Paths beside `url`, which then ends with its one parameter, that are this route's too. Default: none. */
+  readonly claims?: Claim
   readonly schema: S
   /**
    * Calls one verb. Inside a mutating route it runs again when the transaction is retried: it has no effects outside of
@@ -200,6 +208,7 @@ export interface Route {
   readonly rateLimit?: RateLimit
   readonly bodyLimitBytes?: number
   readonly textBody?: boolean
+  readonly formBody?: boolean
   readonly updates?: 'if-match' | undefined
   readonly list?: ListSpec | undefined
   readonly cached?: boolean
@@ -208,6 +217,7 @@ export interface Route {
   readonly errors?: readonly string[]
   readonly upgrade?: (ctx: BaseCtx, connection: UpgradedConnection) => void
   readonly lane?: Lane
+  readonly claims?: Claim
   readonly schema: RouteSchemas
   handler(ctx: BaseCtx, request: unknown, reply: RouteReply): unknown
 }
@@ -264,6 +274,7 @@ function flawOf(route: Route): string | null {
   if (route.cached && route.method !== 'GET') return 'only a GET is cached'
   if (route.upgrade && route.method !== 'GET') return 'only a GET is upgraded'
   if (route.lane && (route.method !== 'GET' || route.permission !== null)) return 'only a GET for anyone has a lane'
+  if (route.claims && !/^[^:]*\/:\w+$/.test(route.url)) return 'who claims paths has one parameter, at the end'
   if (route.waits && (route.updates || route.cached || route.secretResponse)) return 'who waits only waits'
   if (route.list !== undefined && route.method !== 'GET') return 'a list is a GET'
   if (successStatuses(route).length === 0) return 'no 2xx or 3xx response is declared'

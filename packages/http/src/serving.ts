@@ -16,6 +16,7 @@ import type {
 import { type TSchema, Type } from 'typebox'
 import { noneMatchHolds } from './etag.ts'
 import { type Idempotency, idempotencyKeyOf } from './idempotency.ts'
+import { FORM_TYPE } from './json-body.ts'
 import type { LoadGuard } from './load.ts'
 import { listQuery } from './pagination.ts'
 import { inTenant } from './request-ctx.ts'
@@ -50,6 +51,7 @@ export function fastifySchema(route: Route): FastifySchema {
     ...(headers && { headers }),
     ...(body && { body: closed(body) }),
     ...(route.textBody && { consumes: ['text/plain'] }),
+    ...(route.formBody && { consumes: [FORM_TYPE] }),
     response,
   }
 }
@@ -228,6 +230,7 @@ export function serve(app: FastifyInstance, route: Route, deps: ServingDeps, gua
       operationId: route.operationId,
       permission: route.permission,
       ...(route.textBody && { textBody: true }),
+      ...(route.formBody && { formBody: true }),
       ...(route.dialect && { dialect: route.dialect }),
       ...(route.waits && { waits: true }),
     },

@@ -5,11 +5,11 @@ import { after, before, describe, it } from 'node:test'
 import { errors, StoaError } from '@stoa/kernel'
 import { createMetrics } from '@stoa/telemetry'
 import { Type } from 'typebox'
-import { defineRoute, type Http, type HttpDeps, type HttpOptions, type Lane } from '../src/index.ts'
+import { type Claim, defineRoute, type Http, type HttpDeps, type HttpOptions, type Lane } from '../src/index.ts'
 import { openApp } from './setup.ts'
 
 /** Answers `short` on the lane what the route answers `long`. */
-function routeOf(find: Lane['find'], host: string | null = null) {
+function routeOf(find: Lane['find'], claims?: Claim) {
   return defineRoute({
     method: 'GET',
     url: '/go/:name',
@@ -22,9 +22,9 @@ function routeOf(find: Lane['find'], host: string | null = null) {
       params: Type.Object({ name: Type.String() }),
       response: { 200: { content: { 'text/plain': { schema: Type.String() } } } },
     },
+    ...(claims && { claims }),
     lane: {
       prefix: '/go/',
-      host,
       find,
       answer(found: { text: string }, _request: IncomingMessage, response: ServerResponse, headers: readonly string[]) {
         response.writeHead(200, ['content-length', String(found.text.length), 'x-text', found.text, ...headers])
@@ -43,13 +43,9 @@ const found = (name: string) => (name === 'none' || name === 'gone' ? null : { t
 
 async function open(
   find: Lane['find'] = found,
-  {
-    deps = {},
-    host = null,
-    options = {},
-  }: { deps?: Partial<HttpDeps>; host?: string | null; options?: HttpOptions } = {},
+  { deps = {}, claims, options = {} }: { deps?: Partial<HttpDeps>; claims?: Claim; options?: HttpOptions } = {},
 ) {
-  const http = await openApp([routeOf(find, host)], options, deps)
+  const http = await openApp([routeOf(find, claims)], options, deps)
   const url = await http.listen()
   return {
     http,
@@ -175,13 +171,26 @@ describe('lanes', () => {
     )
   })
 
-  it('of one host serve no other', async () => {
-    await using opened = await open(found, { host: 's.example:8080', options: { trustedProxies: ['127.0.0.1'] } })
-    const on = async (headers: Record<string, string>) => (await opened.ask('/go/there', { headers })).text
-    assert.equal(await on({ host: 's.example:8080' }), 'short there')
-    assert.equal(await on({ host: 'S.Example:8080' }), 'short there')
-    assert.equal(await on({ host: 'other.example' }), 'long there')
-    assert.equal(await on({ host: 's.example:8080', 'x-forwarded-host': 'other.example' }), 'long there')
+  const ofHost: Claim = (host, path) => (host.toLowerCase() === 's.example:8080' ? path.slice(1) || 'root' : null)
+
+  it('serve the paths that their route claims, of the host that the caller or a trusted proxy names', async () => {
+    await using opened = await open(found, { claims: ofHost, options: { trustedProxies: ['127.0.0.1'] } })
+    const on = async (path: string, headers: Record<string, string>) => (await opened.ask(path, { headers })).text
+    assert.equal(await on('/there', { host: 's.example:8080' }), 'short there')
+    assert.equal(await on('/a/b?c', { host: 'S.Example:8080' }), 'short a/b')
+    assert.equal(await on('/go/there', { host: 's.example:8080' }), 'short go/there')
+    assert.equal(await on('/go/there', { host: 'other.example' }), 'short there')
+    assert.equal(await on('/', { host: 'x', 'x-forwarded-host': 'a, s.example:8080' }), 'short root')
+    assert.match(await on('/there', { host: 's.example:8080', 'x-forwarded-host': 'other.example' }), /not_found/)
+  })
+
+  it('and what they leave to their route goes there by its claim too', async () => {
+    await using opened = await open(() => null, { claims: ofHost })
+    const on = async (path: string, headers: Record<string, string>) => (await opened.ask(path, { headers })).text
+    assert.equal(await on('/a/b?c', { host: 's.example:8080' }), 'long a/b')
+    assert.equal(await on('/a%2Fb', { host: 's.example:8080' }), 'long a%2Fb')
+    assert.equal(await on('/health/live', { host: 's.example:8080' }), 'long health/live')
+    assert.match(await on('/a/b', { host: 'other.example', 'x-forwarded-host': 's.example:8080' }), /not_found/)
   })
 
   it('are closed when each request is logged', async () => {

@@ -45,7 +45,7 @@ export class ClientAddress {
     const header = typeof forwardedFor === 'string' ? forwardedFor : forwardedFor.join(',')
     let client = peer
     let end = header.length
-    for (let hops = 0; hops < MAX_HOPS && end >= 0 && this.#trusts(client); hops++) {
+    for (let hops = 0; hops < MAX_HOPS && end >= 0 && this.trusts(client); hops++) {
       const comma = header.lastIndexOf(',', end - 1)
       if (end - comma > MAX_HOP_LENGTH) break
       const hop = hopOf(header.slice(comma + 1, end))
@@ -57,7 +57,8 @@ export class ClientAddress {
     return client
   }
 
-  #trusts(address: string): boolean {
+  /** Whether it is the address of a trusted proxy. */
+  trusts(address: string): boolean {
     const groups = groupsOf(address)
     return groups !== null && this.#trusted.some((network) => contains(network, groups))
   }

@@ -1,4 +1,11 @@
 export {
+  type DomainProof,
+  type DomainProofOptions,
+  domainProof,
+  type ProofRecord,
+  type TxtRecords,
+} from './domain-proof.ts'
+export {
   type Columns,
   defineModule,
   type Examination,

@@ -141,6 +141,8 @@ export function configOf(env: Environment, tracing: Env, terminal: boolean): Con
         allowPrivateTargets: env.STOA_LINKS_PRIVATE_TARGETS,
         clickDays: env.STOA_LINKS_CLICK_DAYS,
         geo: env.STOA_LINKS_GEO ?? null,
+        domainsPerTenant: env.STOA_LINKS_DOMAINS,
+        domainProof: env.STOA_LINKS_DOMAIN_PROOF,
       },
       mail: mailOf(env, resolve(env.STOA_DATA)),
     },

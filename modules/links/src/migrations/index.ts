@@ -9,11 +9,15 @@ import { linkRouting } from './0007_link_routing.ts'
 import { linkAnalytics } from './0008_link_analytics.ts'
 import { linkClickHoursByHour } from './0009_link_click_hours_by_hour.ts'
 import { linkVisitorSalts } from './0010_link_visitor_salts.ts'
+import { linkDomains } from './0011_link_domains.ts'
+import { linksByDomain } from './0012_links_by_domain.ts'
+import { linksOfDomain } from './0013_links_of_domain.ts'
 
 const analytics = [linkAnalytics, linkClickHoursByHour, linkVisitorSalts]
+const domains = [linkDomains, linksByDomain, linksOfDomain]
 
 /** Every migration of the room, oldest first. */
 export const linkMigrations: MigrationSet = {
   owner: 'links',
-  migrations: [linkCodes, links, linkClicks, linkLimits, linksByStart, linkUtm, linkRouting, ...analytics],
+  migrations: [linkCodes, links, linkClicks, linkLimits, linksByStart, linkUtm, linkRouting, ...analytics, ...domains],
 }

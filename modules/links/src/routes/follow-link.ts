@@ -1,10 +1,11 @@
 import { defineRoute, type RateLimit } from '@stoa/http'
-import { errors, StoaError } from '@stoa/kernel'
+import { isError, StoaError } from '@stoa/kernel'
 import { Type } from 'typebox'
+import { linkErrors } from '../errors.ts'
 import type { VisitQuery } from '../forwarded-query.ts'
 import { REDIRECT_HEADERS, type Redirects } from '../redirect.ts'
 import { heldPage, pagePolicy, refusalPage, wantsPage } from '../redirect-page.ts'
-import { DEFAULT_HOST } from '../short-host.ts'
+import { type Place, ROOT, type ShortHosts } from '../short-hosts.ts'
 
 const page = (description: string) => ({
   description: `${description} A page for browsers, a problem for programs.`,
@@ -42,30 +43,16 @@ const shared = {
   },
 } as const
 
-/** `GET|HEAD /l/{code}` */
-export function followLink(redirects: Redirects, rateLimit: RateLimit) {
+/** `GET|HEAD /l/{code}`; every path on the hosts of tenants, and what can be a code on the installation's short host. */
+export function followLink(redirects: Redirects, hosts: ShortHosts, rateLimit: RateLimit) {
   return defineRoute({
     ...shared,
     rateLimit,
-    lane: redirects.lane('/l/', null),
+    lane: redirects.lane('/l/'),
+    claims: hosts.claim,
     url: '/l/:code',
     operationId: 'followLink',
-    handler: (_ctx, request, reply) => answer(redirects, request, reply),
-  })
-}
-
-/** `GET|HEAD /{code}` on the dedicated short host; on any other host there is nothing at this path. */
-export function followShortLink(redirects: Redirects, rateLimit: RateLimit, shortHost: string) {
-  return defineRoute({
-    ...shared,
-    rateLimit,
-    lane: redirects.lane('/', shortHost),
-    url: '/:code',
-    operationId: 'followShortLink',
-    handler: (_ctx, request, reply) => {
-      if (request.host.toLowerCase() !== shortHost) throw new StoaError(errors.not_found)
-      return answer(redirects, request, reply)
-    },
+    handler: (_ctx, request, reply) => answer(redirects, hosts.placeOf(request.host), request, reply),
   })
 }
 
@@ -85,13 +72,15 @@ interface Reply {
 
 async function answer(
   redirects: Redirects,
+  { notFoundTarget, rootTarget, space }: Place,
   { headers, ip, method, params, query }: Request,
   reply: Reply,
 ): Promise<string> {
   reply.header('cache-control', REDIRECT_HEADERS['cache-control'])
+  if (params.code === ROOT && rootTarget !== null) return redirect(reply, 302, rootTarget)
   try {
     const followed = await redirects.follow({
-      host: DEFAULT_HOST,
+      space,
       code: params.code,
       method,
       headers,
@@ -99,16 +88,22 @@ async function answer(
       address: ip,
     })
     if (followed === null) return sendPage(reply, 200, heldPage())
-    reply.code(followed.status)
-    reply.header('location', followed.target)
-    reply.header('referrer-policy', REDIRECT_HEADERS['referrer-policy'])
-    return ''
+    return redirect(reply, followed.status, followed.target)
   } catch (refusal) {
+    const isUnknown = isError(refusal, linkErrors.link_not_found)
+    if (isUnknown && notFoundTarget !== null) return redirect(reply, 302, notFoundTarget)
     reply.header('vary', 'accept')
     const isRefusal = refusal instanceof StoaError && (refusal.kind === 'not_found' || refusal.kind === 'gone')
     if (!isRefusal || !wantsPage(String(headers.accept ?? ''))) throw refusal
     return sendPage(reply, refusal.kind === 'gone' ? 410 : 404, refusalPage(refusal))
   }
+}
+
+function redirect(reply: Reply, status: number, target: string): string {
+  reply.code(status)
+  reply.header('location', target)
+  reply.header('referrer-policy', REDIRECT_HEADERS['referrer-policy'])
+  return ''
 }
 
 function sendPage(reply: Reply, status: number, html: string): string {

@@ -1,24 +1,33 @@
 import type { RateLimit, Route } from '@stoa/http'
 import type { Analytics } from '../analytics.ts'
 import type { BulkLinks } from '../bulk.ts'
+import type { LinkDomains } from '../link-domains.ts'
 import type { Links } from '../links.ts'
 import type { Redirects } from '../redirect.ts'
+import type { ShortHosts } from '../short-hosts.ts'
+import { addLinkDomain } from './add-link-domain.ts'
 import { archiveLink } from './archive-link.ts'
+import { askForCertificate } from './ask-for-certificate.ts'
 import { createLink } from './create-link.ts'
 import { createLinks } from './create-links.ts'
 import { exportLinkAnalytics } from './export-link-analytics.ts'
 import { exportLinks } from './export-links.ts'
-import { followLink, followShortLink } from './follow-link.ts'
+import { followLink } from './follow-link.ts'
 import { getLink } from './get-link.ts'
 import { getLinkAnalytics } from './get-link-analytics.ts'
 import { getLinkClicks } from './get-link-clicks.ts'
+import { getLinkDomain } from './get-link-domain.ts'
 import { getLinkOverview } from './get-link-overview.ts'
 import { getLinkQr } from './get-link-qr.ts'
+import { listLinkDomains } from './list-link-domains.ts'
 import { listLinks } from './list-links.ts'
+import { removeLinkDomain } from './remove-link-domain.ts'
 import { restoreLink } from './restore-link.ts'
 import { simulateVisit } from './simulate-visit.ts'
 import { updateLink } from './update-link.ts'
+import { updateLinkDomain } from './update-link-domain.ts'
 import { updateLinks } from './update-links.ts'
+import { verifyLinkDomain } from './verify-link-domain.ts'
 
 /** What the routes call. */
 export interface LinkRoutesDeps {
@@ -26,13 +35,25 @@ export interface LinkRoutesDeps {
   readonly bulk: BulkLinks
   readonly analytics: Analytics
   readonly redirects: Redirects
-  readonly shortHost: string | null
+  readonly domains: LinkDomains
+  readonly hosts: ShortHosts
+  /** Whether a host is the installation's own. */
+  readonly isOwnHost: (host: string) => boolean
   /** How often one address may follow links. */
   readonly visitLimit: RateLimit
 }
 
 /** Every route of the room. */
-export function linkRoutes({ analytics, bulk, links, redirects, shortHost, visitLimit }: LinkRoutesDeps): Route[] {
+export function linkRoutes({
+  analytics,
+  bulk,
+  domains,
+  hosts,
+  isOwnHost,
+  links,
+  redirects,
+  visitLimit,
+}: LinkRoutesDeps): Route[] {
   return [
     createLink(links),
     createLinks(bulk),
@@ -49,7 +70,13 @@ export function linkRoutes({ analytics, bulk, links, redirects, shortHost, visit
     getLinkAnalytics(analytics),
     exportLinkAnalytics(analytics),
     getLinkOverview(analytics),
-    followLink(redirects, visitLimit),
-    ...(shortHost === null ? [] : [followShortLink(redirects, visitLimit, shortHost)]),
+    addLinkDomain(domains),
+    listLinkDomains(domains),
+    getLinkDomain(domains),
+    updateLinkDomain(domains),
+    removeLinkDomain(domains),
+    verifyLinkDomain(domains),
+    askForCertificate((host) => hosts.has(host) || isOwnHost(host)),
+    followLink(redirects, hosts, visitLimit),
   ]
 }

@@ -1,0 +1,23 @@
+import { defineRoute, etag } from '@stoa/http'
+import { LinkDomain } from '../domain-schema.ts'
+import type { LinkDomains } from '../link-domains.ts'
+import { LinkParams } from '../schema.ts'
+
+/** `GET /api/v1/link-domains/{id}` */
+export function getLinkDomain(domains: LinkDomains) {
+  return defineRoute({
+    method: 'GET',
+    url: '/api/v1/link-domains/:id',
+    operationId: 'getLinkDomain',
+    tags: ['Link domains'],
+    summary: 'Get a host for short links',
+    permission: 'links:read',
+    errors: ['link_domain_not_found'],
+    schema: { params: LinkParams, response: { 200: LinkDomain } },
+    async handler(ctx, { params }, reply) {
+      const domain = await domains.domainById(ctx, params)
+      reply.header('etag', etag(domain.version))
+      return domain
+    },
+  })
+}
