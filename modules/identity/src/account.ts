@@ -5,7 +5,7 @@ import type { Account } from 'oidc-provider'
 
 /** Which claims go with which scope (OpenID Connect Core 1.0, §5.4). */
 export const CLAIMS = {
-  openid: ['sub'],
+  openid: ['sub', 'acr', 'amr', 'auth_time'],
   profile: ['name', 'locale', 'updated_at'],
   email: ['email', 'email_verified'],
 } as const

@@ -9,7 +9,7 @@ import { type Ctx, tenantCtx } from '@stoa/kernel'
 import { type Grant, type KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { oauthClientSubject } from './oauth-clients.ts'
 import { applicationAllowed, grantRevoked } from './oidc-events.ts'
-import type { ProviderDeps } from './provider-deps.ts'
+import type { Place, ProviderDeps } from './provider-deps.ts'
 
 /** What was asked for and not granted yet is granted. True when that was anything. */
 function grantWhatWasAsked(koa: KoaContextWithOIDC, grant: Grant): boolean {
@@ -41,25 +41,30 @@ export async function loadGrant(koa: KoaContextWithOIDC, ctx: Ctx, deps: Provide
   const grant = known ?? new provider.Grant({ accountId: session.accountId, clientId: client.clientId })
   if (grantWhatWasAsked(koa, grant)) {
     await grant.save()
-    await noteGrant(koa, ctx, deps, { personId: session.accountId, clientId: client.clientId, grant, asked: false })
+    const facts = { personId: session.accountId, clientId: client.clientId, grant, ...deps.placeOf(koa.req) }
+    await noteConsent(ctx, deps, facts, false)
   }
   return grant
 }
 
-/** Writes into the journal that somebody has let an application in. */
-async function noteGrant(
-  koa: Pick<KoaContextWithOIDC, 'req'>,
+/** Writes into the journal that an application was let in. @param asked the person was asked */
+export async function noteConsent(
   ctx: Ctx,
-  { db, journal, placeOf }: ProviderDeps,
-  { asked, clientId, grant, personId }: { personId: string; clientId: string; grant: Grant; asked: boolean },
+  { db, journal }: Pick<ProviderDeps, 'db' | 'journal'>,
+  { addressPrefix, clientId, device, grant, personId }: { personId: string; clientId: string; grant: Grant } & Place,
+  asked = true,
 ): Promise<void> {
   const own = tenantCtx(ctx, ctx.tenant, { actor: { type: 'person', id: personId } })
-  const resources = (grant as unknown as { resources?: Record<string, string> }).resources ?? {}
-  const scopes = [grant.getOIDCScope(), ...Object.values(resources)].flatMap((text) => text.split(' ')).filter(Boolean)
-  const data = { personId, clientId, scopes: [...new Set(scopes)], asked, ...placeOf(koa.req) }
+  const data = { personId, clientId, scopes: scopesOf(grant), asked, device, addressPrefix }
   await db.transaction(own, async (tx) => {
     journal.append(own, tx, applicationAllowed.of(data, [`person:${personId}`, oauthClientSubject(clientId)]))
   })
+}
+
+function scopesOf(grant: Grant): string[] {
+  const resources = (grant as unknown as { resources?: Record<string, string> }).resources ?? {}
+  const scopes = [grant.getOIDCScope(), ...Object.values(resources)].flatMap((text) => text.split(' '))
+  return [...new Set(scopes)].filter(Boolean)
 }
 
 /** Writes into the journal that a grant has ended, by what the request is about. @param spent something was shown twice */

@@ -13,7 +13,7 @@ import type { IdentityConfig } from './config.ts'
 import { Issuers, issuerUrl } from './issuer.ts'
 import { mintSecret, OAuthClients } from './oauth-clients.ts'
 import { retainRecords } from './oidc-retention.ts'
-import type { ProviderDeps, ProviderPages, Visitors } from './provider-deps.ts'
+import type { ProviderDeps, Visitors } from './provider-deps.ts'
 import { RegistrationTokens } from './registration-tokens.ts'
 import { oauthRoutes } from './routes/oauth-routes.ts'
 import { SigningKeys } from './signing-keys.ts'
@@ -27,7 +27,7 @@ export interface OpenIdDeps extends Pick<AccessTokenSchemeDeps, 'rightsOf'>, Pic
   /** Of the system. */
   readonly ctx: BaseCtx
   readonly visitors: Visitors
-  readonly pages: ProviderPages
+  readonly pages: ProviderDeps['pages']
 }
 
 /** The OpenID side. */

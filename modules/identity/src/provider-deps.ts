@@ -7,7 +7,7 @@ import type { AccessTokens } from './access-token.ts'
 import type { TokenDenials } from './token-denials.ts'
 
 /** Where a request comes from, as far as it is kept. */
-interface Place {
+export interface Place {
   readonly device: string
   readonly addressPrefix: string
 }
@@ -67,7 +67,8 @@ export interface ProviderDeps {
   /** How long access tokens last. */
   readonly accessTokenSeconds: number
   readonly visitors: Visitors
-  readonly pages: ProviderPages
+  /** The pages of a tenant. */
+  pages(ctx: Ctx): ProviderPages
   readonly tokens: AccessTokens
   readonly denials: TokenDenials
   readonly fetch: typeof globalThis.fetch

@@ -129,19 +129,19 @@ function configurationOf(issuer: string, ctx: Ctx, keys: KeySet, deps: ProviderD
     findAccount: (_ctx, sub) => accountOf(ctx, deps, sub),
     loadExistingGrant: (koa) => loadGrant(koa, ctx, deps),
     extraTokenClaims: async (koa, token) => tokenClaims(koa, token, ctx),
-    renderError: (koa, out, error) => deps.pages.failure(koa, out, error),
+    renderError: (koa, out, error) => deps.pages(ctx).failure(koa, out, error),
     fetch: deps.fetch,
     fetchResponseBodyLimits: { jwks_uri: 64 * 1024, sector_identifier_uri: 0 },
     interactions: {
       policy: interactionPolicy.base(),
       url: (_ctx, interaction) => `${pathname}/interaction/${interaction.uid}`,
     },
-    features: featuresOf(keys, deps),
+    features: featuresOf(ctx, keys, deps),
   } as Configuration
 }
 
-function featuresOf(keys: KeySet, deps: ProviderDeps): NonNullable<Configuration['features']> {
-  const { pages } = deps
+function featuresOf(ctx: Ctx, keys: KeySet, deps: ProviderDeps): NonNullable<Configuration['features']> {
+  const pages = deps.pages(ctx)
   return {
     devInteractions: { enabled: false },
     backchannelLogout: { enabled: true },

@@ -13,10 +13,11 @@ import { Factors } from './factors.ts'
 import { openOpenId } from './openid.ts'
 import { FormTokens } from './pages/form-token.ts'
 import { tenantPages } from './pages/index.ts'
+import { interactionPage } from './pages/interaction-page.ts'
 import { PageServer } from './pages/pages.ts'
 import { PasswordHasher } from './password-hash.ts'
 import { People } from './people.ts'
-import { plainPages } from './provider-pages.ts'
+import { providerPages } from './provider-pages.ts'
 import { Recovery } from './recovery.ts'
 import { Registration } from './registration.ts'
 import { identityRoutes } from './routes/index.ts'
@@ -41,21 +42,29 @@ export function openRoom(columns: Columns): Room {
   const { mail, pages, sessions, settings } = parts(columns, config, resources)
   resources.use(forgetEnded(columns, ctx), 'ended sessions')
   const cookies = new Cookies(() => publicUrl().startsWith('https:'))
-  const server = new PageServer({
-    ...{ pages: tenantPages(pages), sessions, settings, clock },
-    cookies,
-    formTokens: new FormTokens(columns.secret('identity.forms')),
-  })
   const openId = resources.use(
     openOpenId({
       ...{ columns, config, ctx, rightsOf: builtInRights(columns.db, ctx, columns.leastRoles) },
       visitors: visitorsOf(sessions, cookies, ctx),
-      pages: plainPages,
+      pages: providerPages(settings, (own) => tenantName(columns.db, settings, own)),
       fetch: config.allowPrivateApplications ? fetchAnywhere : globalThis.fetch,
       placeOf: ({ headers, socket }) => placeOf(headers['user-agent'], socket.remoteAddress ?? ''),
     }),
     'OpenID provider',
   )
+  const server = new PageServer({
+    ...{
+      pages: [
+        ...tenantPages(pages),
+        interactionPage({ issuers: openId.issuers, provider: openId.deps, permissions: columns.permissions }),
+      ],
+      sessions,
+      settings,
+      clock,
+    },
+    cookies,
+    formTokens: new FormTokens(columns.secret('identity.forms')),
+  })
   sessions.onEnded((own, tx, ids) => openId.sessionsEnded(own, tx, ids))
   return {
     routes: [...identityRoutes({ settings }), ...openId.routes],

@@ -16,6 +16,10 @@ export interface PageVisit {
   readonly tenant: TenantRecord
   /** Where the pages of the tenant are: `/t/acme`. */
   readonly base: string
+  /** What the last part of the path is, for a page whose path ends with `/*`. */
+  readonly rest: string
+  /** What the browser sent of cookies. */
+  readonly cookieHeader: string | undefined
   readonly query: URLSearchParams
   /** What was sent; empty for GET. Its form token has been checked. */
   readonly form: URLSearchParams
@@ -85,7 +89,7 @@ type PageHandler = (visit: PageVisit) => Promise<PageAnswer> | PageAnswer
 
 /** A page: what is shown, and what its forms do. */
 export interface Page {
-  /** Below the tenant: `sign-in`. */
+  /** Below the tenant: `sign-in`; `interaction/*` for whatever one part stands there. */
   readonly path: string
   readonly get: PageHandler
   readonly post: PageHandler

@@ -47,7 +47,9 @@ export class PageServer {
 
   /** Answers when it is one of the pages. False: it is not, and nothing was done. */
   async serve(visit: TenantVisit): Promise<boolean> {
-    const page = this.#pages.get(visit.path)
+    const slash = visit.path.indexOf('/')
+    const page =
+      this.#pages.get(visit.path) ?? (slash < 0 ? undefined : this.#pages.get(`${visit.path.slice(0, slash)}/*`))
     if (page === undefined) return false
     const { request } = visit
     if (request.method === 'GET' || request.method === 'HEAD' || request.method === 'POST')
@@ -71,6 +73,7 @@ export class PageServer {
     const own = session === null ? ctx : tenantCtx(ctx, tenant, { actor: { type: 'person', id: session.personId } })
     const holds = formTokens.holds(form.get('token_form'), deviceToken, session?.id ?? null)
     const visit: PageVisit = {
+      ...{ rest: path.slice(path.indexOf('/') + 1), cookieHeader: request.headers.cookie },
       ...{ ctx: own, tenant, base, query: url.searchParams, form, session, locale, look, host: call.host },
       visitor: { ip: call.ip, place: placeOf(request.headers['user-agent'], call.ip), deviceToken },
       expired: isPost && !(holds && isOwnPage(request, call.host)),

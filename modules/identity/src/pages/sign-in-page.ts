@@ -23,7 +23,9 @@ ${registration === 'open' && html`<p><a href="/${pathTo(visit, 'register').slice
   }
   return {
     path: 'sign-in',
-    get: (visit) => (visit.session === null ? show(visit, UNSENT) : arrival(visit)),
+    // `again`: somebody asks to be sure that it is still them.
+    get: (visit) =>
+      visit.session === null || visit.query.get('again') === 'yes' ? show(visit, UNSENT) : arrival(visit),
     async post(visit) {
       const { form: given, say, visitor } = visit
       const expired = expiredOr(visit)

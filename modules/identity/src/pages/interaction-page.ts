@@ -1,0 +1,153 @@
+/*
+ * Where the provider sends people when it needs something of them: to sign in (it is our sign-in page that does), or to
+ * say whether an application is let in.
+ *
+ * It belongs to one browser: the cookie that the provider set has to name it, or somebody could have another one let
+ * them in. What is let in is what was asked for, as it is kept here.
+ */
+import { type Html, html } from '@stoa/mail'
+import type { Client, Interaction, Provider } from 'oidc-provider'
+import { accountOf } from '../account.ts'
+import { noteConsent } from '../granting.ts'
+import type { Issuer, Issuers } from '../issuer.ts'
+import type { Text } from '../languages/index.ts'
+import type { ProviderDeps } from '../provider-deps.ts'
+import { expiredOr, form, summary } from './form.ts'
+import type { Page, PageAnswer, PageVisit } from './page.ts'
+
+/** What the page stands on. */
+export interface InteractionPageDeps {
+  readonly issuers: Issuers
+  readonly provider: ProviderDeps
+  /** Permission → what it allows. */
+  readonly permissions: Readonly<Record<string, string>>
+}
+
+interface Asked {
+  readonly issuer: Issuer
+  readonly interaction: Interaction
+  readonly client: Client
+}
+
+type Result = NonNullable<Interaction['result']>
+
+const SCOPE_TEXTS: Readonly<Record<string, Text>> = {
+  openid: 'scopeOpenid',
+  profile: 'scopeProfile',
+  email: 'scopeEmail',
+  offline_access: 'scopeOffline',
+}
+
+/** `interaction/<id>` */
+export function interactionPage(deps: InteractionPageDeps): Page {
+  const visit = async (at: PageVisit, posted: boolean): Promise<PageAnswer> => {
+    const asked = await askedOf(at, deps.issuers)
+    if (asked === null) return gone(at)
+    if (at.session === null) return signIn(at, asked, false)
+    const account = await accountOf(asked.issuer.ctx, deps.provider, at.session.personId)
+    if (account === undefined) return stranger(at)
+    const { prompt } = asked.interaction
+    if (prompt.name === 'login') {
+      if (!isRecent(at, asked.interaction)) return signIn(at, asked, true)
+      return finish(at, asked, { login: { accountId: account.accountId, ts: seconds(at.session.authTime) } }, posted)
+    }
+    if (prompt.name !== 'consent') return gone(at)
+    return posted ? decide(at, asked, account.email, deps) : consent(at, asked, account.email, deps)
+  }
+  return { path: 'interaction/*', get: (at) => visit(at, false), post: (at) => visit(at, true) }
+}
+
+const seconds = (date: Date) => Math.floor(date.getTime() / 1_000)
+
+async function askedOf(at: PageVisit, issuers: Issuers): Promise<Asked | null> {
+  const cookie = /(?:^|;\s*)stoa-interaction=([A-Za-z0-9_-]+)/.exec(at.cookieHeader ?? '')?.[1]
+  if (cookie === undefined || cookie !== at.rest) return null
+  const issuer = await issuers.ofTenant(at.tenant)
+  const interaction = await issuer.provider.Interaction.find(at.rest)
+  const client = interaction && (await issuer.provider.Client.find(String(interaction.params.client_id)))
+  return interaction && client ? { issuer, interaction, client } : null
+}
+
+/** Whether they have proven who they are since it was asked for, where that matters. */
+function isRecent({ ctx, session }: PageVisit, { iat, params, prompt }: Interaction): boolean {
+  const at = seconds(session?.authTime ?? new Date(0))
+  if (prompt.reasons.includes('login_prompt')) return at >= iat
+  const age = Math.floor(ctx.clock.now() / 1_000) - at
+  return !prompt.reasons.includes('max_age') || age <= Number(params.max_age) || at >= iat
+}
+
+function signIn({ base, rest }: PageVisit, { interaction }: Asked, again: boolean): PageAnswer {
+  const query = new URLSearchParams({ continue: `${base}/interaction/${rest}`, ...(again && { again: 'yes' }) })
+  const [locale] = String(interaction.params.ui_locales ?? '').split(' ')
+  if (locale) query.set('lang', locale)
+  return { kind: 'redirect', to: `${base}/sign-in?${query}` }
+}
+
+async function finish(at: PageVisit, asked: Asked, result: Result, posted: boolean): Promise<PageAnswer> {
+  const { interaction } = asked
+  interaction.result = 'error' in result ? result : { ...interaction.lastSubmission, ...result }
+  // Who has signed in meanwhile has another session than the one that it began with.
+  if (interaction.session && interaction.session.uid !== at.session?.id) {
+    ;(interaction as { session?: unknown }).session = undefined
+  }
+  await interaction.save(Math.max(1, interaction.exp - Math.floor(at.ctx.clock.now() / 1_000)))
+  const { pathname, search } = new URL(interaction.returnTo)
+  return { kind: posted ? 'leave' : 'redirect', to: pathname + search }
+}
+
+function consent(at: PageVisit, { client, interaction }: Asked, email: string, deps: InteractionPageDeps): PageAnswer {
+  const { base, form: sent, rest, say } = at
+  const application = client.clientName ?? client.clientId
+  const items = [...new Set(String(interaction.params.scope ?? 'openid').split(' '))].map((scope): Html => {
+    const text = SCOPE_TEXTS[scope]
+    return html`<li>${text ? say(text) : (deps.permissions[scope] ?? scope)}</li>`
+  })
+  const expired = expiredOr(at)
+  const body = html`${sent.size > 0 ? summary(say, expired) : ''}<p>${say('allowText', { application })}</p><ul>${items}</ul>
+<p class="hint">${say('allowSignedInAs', { email })}</p>
+${form(at, `${base}/interaction/${rest}`, [
+  html`<button class="main" name="answer" value="allow">${say('allowSubmit')}</button> `,
+  html`<button name="answer" value="deny">${say('denySubmit')}</button>`,
+])}`
+  return { kind: 'page', title: say('allowTitle', { application }), body, status: expired.status }
+}
+
+async function decide(at: PageVisit, asked: Asked, email: string, deps: InteractionPageDeps): Promise<PageAnswer> {
+  const { client, interaction, issuer } = asked
+  const answer = at.form.get('answer')
+  if (at.expired || answer === null) return consent(at, asked, email, deps)
+  if (answer !== 'allow') return finish(at, asked, { error: 'access_denied' }, true)
+  const personId = at.session?.personId as string
+  const grant = await allow(issuer.provider, client, interaction, personId)
+  const grantId = await grant.save()
+  const facts = { personId, clientId: client.clientId, grant, ...at.visitor.place }
+  await noteConsent(issuer.ctx, deps.provider, facts)
+  return finish(at, asked, { consent: { grantId } }, true)
+}
+
+/** Grants what the provider said is missing, and nothing else. */
+async function allow(provider: Provider, { clientId }: Client, interaction: Interaction, accountId: string) {
+  const known = interaction.grantId ? await provider.Grant.find(interaction.grantId) : undefined
+  const grant = known?.accountId === accountId ? known : new provider.Grant({ accountId, clientId })
+  const { missingOIDCScope, missingResourceScopes } = interaction.prompt.details as {
+    missingOIDCScope?: string[]
+    missingResourceScopes?: Record<string, string[]>
+  }
+  if (missingOIDCScope) grant.addOIDCScope(missingOIDCScope.join(' '))
+  for (const [resource, scopes] of Object.entries(missingResourceScopes ?? {})) {
+    grant.addResourceScope(resource, scopes.join(' '))
+  }
+  return grant
+}
+
+function gone({ say }: PageVisit): PageAnswer {
+  const body = html`<p>${say('interactionGone')}</p>`
+  return { kind: 'page', status: 400, title: say('linkSpent'), body, isError: true }
+}
+
+function stranger({ base, look, say, session }: PageVisit): PageAnswer {
+  const tenant = look.name
+  const body = html`<p>${say('notMemberText', { tenant, email: session?.person.email ?? '' })}</p>
+<p><a href="/${base.slice(1)}/sign-out">${say('signOut')}</a></p>`
+  return { kind: 'page', status: 403, title: say('notMember', { tenant }), body, isError: true }
+}

@@ -1,0 +1,73 @@
+/* An application of a tenant, by the library that such applications use. */
+import assert from 'node:assert/strict'
+import type { Tenant } from '@stoa/kernel'
+import * as client from 'openid-client'
+import type { Suite } from './openid-setup.ts'
+import type { Arrival, Person } from './person.ts'
+
+export const CALLBACK = 'https://app.example.org/callback'
+
+export interface Application {
+  readonly id: string
+  readonly secret: string | null
+  readonly config: client.Configuration
+}
+
+/** Adds an application. Default: a web application of the organisation's own. */
+export async function newApplication(
+  suite: Suite,
+  tenant: Tenant,
+  over: Readonly<Record<string, unknown>> = {},
+): Promise<Application> {
+  const scopes = ['openid', 'profile', 'email', 'offline_access', 'notes:read', 'notes:write', 'identity:clients:read']
+  const body = { name: 'Shop', redirectUris: [CALLBACK], consent: 'given', scopes, ...over }
+  const answer = await suite
+    .as(tenant)
+    .send<{ client: { id: string }; secret: string | null }>('POST', '/api/v1/oauth-clients', { body })
+  assert.equal(answer.status, 201, JSON.stringify(answer.body))
+  const { client: made, secret } = answer.body
+  return { id: made.id, secret, config: await configOf(suite, tenant, made.id, secret) }
+}
+
+export async function configOf(suite: Suite, tenant: Tenant, id: string, secret: string | null) {
+  const auth = secret === null ? client.None() : client.ClientSecretBasic(secret)
+  const execute = [client.allowInsecureRequests]
+  return client.discovery(new URL(suite.issuer(tenant)), id, secret ?? undefined, auth, { execute })
+}
+
+/** What was asked for, and what is needed to go on. */
+export interface Asked {
+  readonly verifier: string
+  readonly state: string
+  readonly nonce: string
+  readonly url: URL
+}
+
+/** What an application sends people to. */
+export async function ask({ config }: Application, over: Readonly<Record<string, string>> = {}): Promise<Asked> {
+  const verifier = client.randomPKCECodeVerifier()
+  const [state, nonce] = [client.randomState(), client.randomNonce()]
+  const parameters = {
+    ...{ redirect_uri: CALLBACK, scope: 'openid profile email', state, nonce },
+    ...{ code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256', ...over },
+  }
+  return { verifier, state, nonce, url: client.buildAuthorizationUrl(config, parameters) }
+}
+
+/** Exchanges the code that somebody came back with. */
+export function exchange(
+  { config }: Application,
+  { nonce, state, verifier }: Asked,
+  { url }: Arrival,
+  resource?: string,
+) {
+  assert.equal(url.origin + url.pathname, CALLBACK, url.href)
+  const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce }
+  return client.authorizationCodeGrant(config, url, checks, resource === undefined ? undefined : { resource })
+}
+
+/** Lets somebody who is signed in use an application. */
+export async function enter(person: Person, application: Application, over: Readonly<Record<string, string>> = {}) {
+  const asked = await ask(application, over)
+  return exchange(application, asked, await person.open(asked.url), over.resource)
+}
