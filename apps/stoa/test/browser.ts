@@ -17,6 +17,8 @@ export interface OpenPage {
   readonly errors: readonly string[]
   /** Opens an address. Resolves when the page and what it loads at once are there. */
   open(url: string): Promise<void>
+  /** Says something to the browser itself, by its protocol. */
+  command(method: string, params?: object): Promise<Record<string, unknown>>
   /** The value of an expression in the page, awaited. */
   evaluate(expression: string): Promise<unknown>
   /**
@@ -42,7 +44,7 @@ export async function openBrowser(path: string): Promise<OpenPage & AsyncDisposa
       '--disable-background-networking',
       '--no-first-run',
       '--window-size=1600,1200',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
       '--remote-debugging-port=0',
       `--user-data-dir=${profile}`,
       'about:blank',
@@ -135,6 +137,7 @@ async function attach(address: string): Promise<OpenPage> {
     requests,
     errors,
     evaluate,
+    command: send,
     async open(url) {
       loaded = Promise.withResolvers()
       await send('Page.navigate', { url })

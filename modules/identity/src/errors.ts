@@ -11,6 +11,10 @@ export const identityErrors = defineErrors({
   sign_in_refused: { kind: 'unauthenticated', message: 'The e-mail address or the password is wrong.' },
   too_many_attempts: { kind: 'rate_limited', message: 'There were too many attempts. Wait a little.' },
   code_refused: { kind: 'unauthenticated', message: 'This code is wrong, or it was used already.' },
+  passkey_refused: {
+    kind: 'unauthenticated',
+    message: 'This passkey is not known here, or it was used in another way.',
+  },
   person_suspended: { kind: 'forbidden', message: 'This account is suspended.' },
   registration_closed: { kind: 'forbidden', message: 'Nobody can register by themselves here.' },
   session_not_found: { kind: 'not_found', message: 'There is no such session.' },

@@ -15,6 +15,8 @@ import { FormTokens } from './pages/form-token.ts'
 import { tenantPages } from './pages/index.ts'
 import { interactionPage } from './pages/interaction-page.ts'
 import { PageServer } from './pages/pages.ts'
+import { PasskeyChallenges } from './passkey-challenge.ts'
+import { Passkeys } from './passkeys.ts'
 import { PasswordHasher } from './password-hash.ts'
 import { People } from './people.ts'
 import { providerPages } from './provider-pages.ts'
@@ -100,7 +102,9 @@ function parts(
   const registration = new Registration(shared)
   const recovery = new Recovery(shared)
   const emailChange = new EmailChange(shared)
-  const pages = { db, people, signIn, registration, recovery, emailChange, factors, sessions, settings }
+  const challenges = new PasskeyChallenges(secret('identity.challenges'))
+  const passkeys = new Passkeys({ ...shared, challenges, publicUrl })
+  const pages = { db, people, signIn, registration, recovery, emailChange, factors, passkeys, sessions, settings }
   return { mail, pages, sessions, settings }
 }
 

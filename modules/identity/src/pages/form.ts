@@ -141,6 +141,7 @@ export function sentWith(
       ? flawed(fields.email ?? null, say('signInRefused'))
       : flawed(fields.current, say('passwordWrong'))
   }
+  if (isError(error, identityErrors.passkey_refused)) return flawed(null, say('passkeyFailed'))
   if (isError(error, identityErrors.password_refused)) {
     const [fault] = ((error as StoaError).fields ?? []) as readonly FieldError[]
     return flawed(fields.password ?? null, say(PASSWORD_TEXTS[fault?.code ?? ''] ?? 'passwordCommon'))

@@ -1,6 +1,7 @@
 import type { Database } from '@stoa/db'
 import type { EmailChange } from '../email-change.ts'
 import type { Factors } from '../factors.ts'
+import type { Passkeys } from '../passkeys.ts'
 import type { People } from '../people.ts'
 import type { Recovery } from '../recovery.ts'
 import type { Registration } from '../registration.ts'
@@ -17,6 +18,7 @@ export interface PagesDeps {
   readonly recovery: Recovery
   readonly emailChange: EmailChange
   readonly factors: Factors
+  readonly passkeys: Passkeys
   readonly sessions: Sessions
   readonly settings: SignInSettings
 }

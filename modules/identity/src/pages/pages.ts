@@ -114,7 +114,9 @@ export class PageServer {
       return
     }
     const text = answer.kind === 'leave' ? leavingDocument(frame, answer.to) : documentOf(frame, answer)
-    response.setHeader('content-security-policy', frame.look.policy)
+    const scripts = answer.kind === 'page' ? (answer.scriptHashes ?? []) : []
+    const runs = scripts.length > 0 ? `; script-src ${scripts.map((one) => `'sha256-${one}'`).join(' ')}` : ''
+    response.setHeader('content-security-policy', frame.look.policy + runs)
     response.setHeader('x-frame-options', 'DENY')
     response.setHeader('permissions-policy', 'publickey-credentials-get=(self), publickey-credentials-create=(self)')
     response.setHeader('content-language', frame.locale)

@@ -3,14 +3,17 @@ import { isError } from '@stoa/kernel'
 import { type Html, html, trustedHtml } from '@stoa/mail'
 import { identityErrors } from '../errors.ts'
 import type { Enrolment } from '../factors.ts'
+import type { Text } from '../languages/index.ts'
 import type { LiveSessionRow } from '../session-store.ts'
 import { toSignIn } from './account-page.ts'
 import { codeField, sentWithCode } from './factor-page.ts'
-import { expiredOr, form, type Sent, status, submit, summary, UNSENT } from './form.ts'
+import { expiredOr, field, form, type Sent, sentWith, status, submit, summary, UNSENT } from './form.ts'
 import { type Page, type PageAnswer, type PageVisit, pathTo, redirectTo } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
+import { passkeyForm, passkeyScript, passkeyScriptHash } from './passkey-script.ts'
 import { shownAs } from './sign-in-page.ts'
 import { isFresh, toStepUp } from './step-up-page.ts'
+import { personName } from './verify-page.ts'
 
 type Guarded = (visit: PageVisit, session: LiveSessionRow) => Promise<PageAnswer>
 
@@ -24,11 +27,14 @@ function guarded(handler: Guarded): Page['get'] {
 }
 
 /** `security` */
-export function securityPage({ factors }: PagesDeps): Page {
-  const show = async (visit: PageVisit, { personId }: LiveSessionRow, sent: Sent): Promise<PageAnswer> => {
+export function securityPage({ factors, passkeys }: PagesDeps): Page {
+  const show = async (visit: PageVisit, session: LiveSessionRow, sent: Sent): Promise<PageAnswer> => {
+    const { personId } = session
     const { ctx, query, say } = visit
+    const done = DONE[query.get('done') ?? '']
+    const scripts = passkeys.isPossible && { scriptHashes: [passkeyScriptHash] }
     const { recoveryCodes, totp } = await factors.of(ctx, personId)
-    const body = html`${query.get('done') === 'removed' && sent === UNSENT && status(say('factorRemoved'))}${summary(say, sent)}
+    const body = html`${done && sent === UNSENT && status(say(done))}${summary(say, sent)}
 <h2>${say('factors')}</h2><p>${say('factorsText')}</p><p>${say(totp ? 'totpOn' : 'totpOff')}</p>
 ${
   totp
@@ -36,8 +42,9 @@ ${
 ${button(visit, 'codes', say('recoveryNew'))}${button(visit, 'remove', say('totpRemove'))}`
     : button(visit, 'begin', say('totpAdd'))
 }
+${passkeys.isPossible && (await passkeySection(visit, session, passkeys, sent))}
 <p><a href="/${pathTo(visit, 'account').slice(1)}">${say('account')}</a></p>`
-    return { kind: 'page', title: say('factors'), body, ...shownAs(sent) }
+    return { kind: 'page', title: say('factors'), body, ...shownAs(sent), ...scripts }
   }
   const enrol = async (visit: PageVisit, enrolment: Enrolment, sent: Sent): Promise<PageAnswer> => {
     const { say } = visit
@@ -62,6 +69,21 @@ ${form(visit, pathTo(visit, 'security'), fields, { what: 'confirm', sealed })}`
       }
     },
     codes: async (visit, { person }) => codesPage(visit, await factors.renewCodes(visit.ctx, person)),
+    async passkey(visit, session) {
+      const { ctx, form: given, say, visitor } = visit
+      const name = personName(given.get('passkey-name'))?.slice(0, 100)
+      try {
+        const response = given.get('response') ?? ''
+        await passkeys.add(ctx, session.person, { name: name ?? visitor.place.device, response }, visitor)
+      } catch (error) {
+        return show(visit, session, sentWith(say, error))
+      }
+      return redirectTo(visit, 'security', { done: 'passkey' })
+    },
+    async unpasskey(visit, { person }) {
+      await passkeys.remove(visit.ctx, person, visit.form.get('id') ?? '')
+      return redirectTo(visit, 'security', { done: 'unpasskey' })
+    },
     async remove(visit, { person }) {
       await factors.remove(visit.ctx, person)
       return redirectTo(visit, 'security', { done: 'removed' })
@@ -77,6 +99,51 @@ ${form(visit, pathTo(visit, 'security'), fields, { what: 'confirm', sealed })}`
       return change === undefined ? redirectTo(visit, 'security') : await change(visit, session)
     }),
   }
+}
+
+/** What has been done, as the address says it. */
+const DONE: Readonly<Record<string, Text>> = {
+  removed: 'factorRemoved',
+  passkey: 'passkeyAdded',
+  unpasskey: 'passkeyRemoved',
+}
+
+async function passkeySection(
+  visit: PageVisit,
+  { person }: LiveSessionRow,
+  passkeys: PagesDeps['passkeys'],
+  sent: Sent,
+): Promise<Html> {
+  const { ctx, locale, look, say, visitor } = visit
+  const options = await passkeys.creationOptions(ctx, person, visitor.deviceToken ?? '', look.name)
+  const items = (await passkeys.list(ctx, person.id)).map(({ createdAt, id, name }) => {
+    const time = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' }).format(createdAt)
+    const label = `${say('passkeyRemove')}: ${name}`
+    const remove = form(
+      visit,
+      pathTo(visit, 'security'),
+      [html`<button class="plain" aria-label="${label}">${say('passkeyRemove')}</button>`],
+      { what: 'unpasskey', id },
+    )
+    return html`<li><p><strong>${name}</strong> – ${say('passkeyMade', { time })}</p>${remove}</li>`
+  })
+  const value = visitor.place.device
+  const content = [
+    field(
+      say,
+      { id: 'passkey-name', label: 'passkeyName', type: 'text', autocomplete: 'off', value, maxLength: 100 },
+      sent,
+    ),
+    submit(say('passkeyAdd')),
+  ]
+  const add = passkeyForm(visit, pathTo(visit, 'security'), {
+    kind: 'create',
+    options,
+    content,
+    hidden: { what: 'passkey' },
+  })
+  return html`<h2>${say('passkeys')}</h2><p>${say('passkeysText')}</p><ul class="list">${items}</ul>${add}
+${trustedHtml(`<noscript><p>${html`${say('passkeyNeedsScript')}`}</p></noscript>`)}${passkeyScript()}`
 }
 
 function button(visit: PageVisit, what: string, label: string): Html {

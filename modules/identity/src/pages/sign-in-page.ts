@@ -1,25 +1,27 @@
-import { html } from '@stoa/mail'
+import { type Html, html } from '@stoa/mail'
 import type { Begun } from '../sign-in.ts'
 import { expiredOr, field, form, type Sent, sentWith, status, submit, summary, UNSENT } from './form.ts'
 import type { CookieChange, Page, PageAnswer, PageVisit } from './page.ts'
 import { pathTo, redirectTo } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
+import { passkeyForm, passkeyScript, passkeyScriptHash } from './passkey-script.ts'
 
 /** `sign-in` */
-export function signInPage({ settings, signIn }: PagesDeps): Page {
+export function signInPage({ passkeys, settings, signIn }: PagesDeps): Page {
   const show = async (visit: PageVisit, sent: Sent): Promise<PageAnswer> => {
     const { look, query, say } = visit
     const { registration } = await settings.of(visit.ctx)
     const said = query.get('done')
+    const scripts = passkeys.isPossible && { scriptHashes: [passkeyScriptHash] }
     const body = html`${said === 'reset' ? status(say('resetDone')) : said === 'out' ? status(say('signedOut')) : ''}${summary(say, sent)}
 ${form(visit, pathTo(visit, 'sign-in'), [
   field(say, { id: 'email', label: 'email', type: 'email', autocomplete: 'username', ...typed(visit) }, sent),
   field(say, { id: 'password', label: 'password', type: 'password', autocomplete: 'current-password' }, sent),
   submit(say('signIn')),
 ])}
-<p><a href="/${pathTo(visit, 'reset').slice(1)}">${say('forgotten')}</a></p>
+${passkeys.isPossible && passkeyPart(visit, passkeys)}<p><a href="/${pathTo(visit, 'reset').slice(1)}">${say('forgotten')}</a></p>
 ${registration === 'open' && html`<p><a href="/${pathTo(visit, 'register').slice(1)}">${say('noAccount')}</a></p>`}`
-    return { kind: 'page', title: say('signInTo', { tenant: look.name }), body, ...shownAs(sent) }
+    return { kind: 'page', title: say('signInTo', { tenant: look.name }), body, ...shownAs(sent), ...scripts }
   }
   return {
     path: 'sign-in',
@@ -32,7 +34,11 @@ ${registration === 'open' && html`<p><a href="/${pathTo(visit, 'register').slice
       if (expired !== UNSENT) return show(visit, expired)
       const credentials = { email: given.get('email') ?? '', password: given.get('password') ?? '' }
       try {
-        const outcome = await signIn.withPassword(visit.ctx, credentials, visitor)
+        const response = given.get('response')
+        const outcome =
+          response === null
+            ? await signIn.withPassword(visit.ctx, credentials, visitor)
+            : await passkeys.signIn(visit.ctx, response, visitor)
         if (outcome.kind === 'session') return { ...arrival(visit), cookies: cookiesOf(outcome) }
         return redirectTo(visit, 'factor', { step: outcome.token })
       } catch (error) {
@@ -40,6 +46,14 @@ ${registration === 'open' && html`<p><a href="/${pathTo(visit, 'register').slice
       }
     },
   }
+}
+
+/** Signing in by a passkey: there for who has scripts. */
+function passkeyPart(visit: PageVisit, passkeys: PagesDeps['passkeys']): Html {
+  const { ctx, say, visitor } = visit
+  const options = passkeys.signInOptions(ctx, visitor.deviceToken ?? '')
+  const content = [html`<button>${say('passkeyUse')}</button>`]
+  return html`${passkeyForm(visit, pathTo(visit, 'sign-in'), { kind: 'get', options, content, hidden: {} })}${passkeyScript()}`
 }
 
 /** What was typed into the field of the address. */
