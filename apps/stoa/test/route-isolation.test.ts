@@ -5,8 +5,11 @@ import type { Stoa } from '../src/compose.ts'
 import { apiCalls } from './api-calls.ts'
 import { documentOf, startProgram } from './suite.ts'
 
-/** Whose data is tried by the neighbour, who lives in the pool. */
-const VICTIMS = ['pooled', 'placed'] as const
+/**
+ * Whose data is tried by the neighbour, who lives in the pool. The statements are the same on both engines: who lives in
+ * a schema of their own is tried on one of them.
+ */
+const VICTIMS = { pglite: ['pooled'], postgres: ['pooled', 'placed'] } as const
 
 for (const engine of engines) {
   describe(`every route, tried by another tenant, on ${engine}`, () => {
@@ -16,7 +19,7 @@ for (const engine of engines) {
     })
     after(() => suite?.[Symbol.asyncDispose]())
 
-    for (const victim of VICTIMS) {
+    for (const victim of VICTIMS[engine]) {
       test(`keeps what is ${victim}'s: 0 rows read, 0 rows written`, async () => {
         const document = await documentOf(suite)
         const report = await tryRouteIsolation({

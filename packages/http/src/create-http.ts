@@ -38,6 +38,7 @@ import { RequestCtx } from './request-ctx.ts'
 import { useRequestExtras } from './request-extras.ts'
 import { requestIds } from './request-id.ts'
 import { isTransactional, type Route } from './route.ts'
+import { useSerialisation } from './serialisation.ts'
 import { checkUnique, type ServingDeps, serve } from './serving.ts'
 import { serveSystem } from './system-routes.ts'
 import { beginSpan, enterSpan, useSpans } from './tracing.ts'
@@ -180,6 +181,7 @@ function openLanes({ server }: FastifyInstance, { config, deps, limits, load, me
 function useHooks(app: FastifyInstance, { config, deps, failures, guard, headers, meterOf }: Assembly): void {
   useJsonBodies(app)
   useValidation(app)
+  useSerialisation(app)
   useRequestExtras(app, createCursors(deps.secret('http/cursors', 32)))
   if (deps.tracing?.enabled) useSpans(app)
   app.addHook('onRequest', rootHook(config, deps, headers))

@@ -50,7 +50,10 @@ test('a route that upgrades is handed the socket, its head, and who is there; wi
   wire.write(`${upgrade('/open?x=1', 'websocket')}head`)
   assert.match(await wire.closed, /^HTTP\/1\.1 101 [\s\S]*taken$/)
   assert.equal(handed.length, 1)
-  assert.deepEqual([handed[0]?.principal, handed[0]?.credentials], [null, { ip: '127.0.0.1', headers: {} }])
+  assert.deepEqual(
+    [handed[0]?.principal, handed[0]?.credentials],
+    [null, { ip: '127.0.0.1', headers: {}, again: true }],
+  )
   assert.equal(String(handed[0]?.head), 'head')
   assert.deepEqual(await (await fetch(`${url}/open`)).json(), { ok: true })
   await http[Symbol.asyncDispose]()

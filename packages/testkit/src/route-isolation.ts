@@ -55,6 +55,8 @@ export interface RouteIsolationReport {
 
 /** A shorter text may be there by chance. */
 const SHORTEST_SECRET = 6
+/** A longer one, such as a picture, is refused with the whole address before anybody looks for it. */
+const LONGEST_IN_URL = 1_000
 /** After so many attacks the intruder comes with another key. */
 const ATTACKS_OF_A_CLIENT = 8
 
@@ -129,7 +131,8 @@ function attacks(operation: ApiOperation, theirs: ApiHarvest, { samples, ids }: 
     found.push({ what: 'Idempotency-Key', of: (own) => withHeader(own, 'idempotency-key', key), status: null })
   }
   for (const { name, in: place, schema } of parameters) {
-    for (const text of place === 'header' || name === 'cursor' ? [] : textsFor(schema)) {
+    const texts = place === 'header' || name === 'cursor' ? [] : textsFor(schema)
+    for (const text of texts.filter(({ length }) => length <= LONGEST_IN_URL)) {
       found.push(
         place === 'path'
           ? { what: `path ${name}`, of: (own) => ({ ...own, params: { ...own.params, [name]: text } }), status: 404 }

@@ -1,0 +1,21 @@
+/*
+ * Answers are written by functions that are compiled from their schemas: several times as fast as JSON.stringify, and
+ * nothing leaves that no schema names. Each is compiled when the first answer of its kind is written: an installation
+ * has hundreds, and most processes give some.
+ */
+import { SerializerSelector } from '@fastify/fast-json-stringify-compiler'
+import type { FastifyInstance } from 'fastify'
+
+type Serialise = (data: unknown) => string
+
+/** Gives the application what writes its answers. */
+export function useSerialisation(app: FastifyInstance): void {
+  const compile = SerializerSelector()({}, {})
+  app.setSerializerCompiler((route) => {
+    let serialise: Serialise | undefined
+    return (data) => {
+      serialise ??= compile(route as never) as Serialise
+      return serialise(data)
+    }
+  })
+}
