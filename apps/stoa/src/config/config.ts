@@ -141,6 +141,7 @@ export function configOf(env: Environment, tracing: Env, terminal: boolean): Con
         allowPrivateTargets: env.STOA_LINKS_PRIVATE_TARGETS,
         clickDays: env.STOA_LINKS_CLICK_DAYS,
         geo: env.STOA_LINKS_GEO ?? null,
+        blocklist: env.STOA_LINKS_BLOCKLIST ?? null,
         domainsPerTenant: env.STOA_LINKS_DOMAINS,
         domainProof: env.STOA_LINKS_DOMAIN_PROOF,
       },

