@@ -89,7 +89,7 @@ export interface Suite extends AsyncDisposable {
 const sets = [journalMigrations, httpMigrations, queueMigrations, identityModule.migrations]
 
 /** Starts the room on an engine. */
-async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
+export async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
   const resources = new Resources()
   try {
     const database = resources.use(await openTestDatabase(engine, { sets, name: 'identity' }), 'database')
