@@ -901,7 +901,9 @@ create table stoa_pool.links (
   utm text,
   rules jsonb,
   split jsonb,
-  domain_id uuid
+  domain_id uuid,
+  password text,
+  card jsonb
 );
 alter table stoa_pool.links add constraint links_pkey PRIMARY KEY (tenant_id, id);
 alter table stoa_pool.links add constraint links_tenant_id_host_code_key UNIQUE (tenant_id, host, code);

@@ -179,6 +179,10 @@ export const apiCalls: ApiCalls = {
     return {}
   },
   followLink: async (client) => ({ params: { code: (await newLink(client)).code } }),
+  openLink: async (client) => ({
+    params: { code: (await newLink(client)).code },
+    body: { password: 'said for nothing' },
+  }),
   addLinkDomain: () => ({ body: domainBody() }),
   listLinkDomains: async (client) => {
     await newDomain(client)

@@ -226,7 +226,7 @@ for (const engine of engines) {
             for (const [name, schema] of fieldsOf(operation)) {
               const value = schema.type === 'array' ? [text] : text
               const answer = await sendCall(operation, { body: { ...body, [name]: value } })
-              if (answer.status < 300 && answer.body)
+              if (answer.status < 300 && answer.body && !schema.writeOnly)
                 assert.ok(JSON.stringify(answer.body).includes(JSON.stringify(text)), text)
             }
             for (const { name } of queryOf(operation)) await sendCall(operation, { query: { ...query, [name]: text } })

@@ -24,6 +24,7 @@
 import type { Clock, Tenant } from '@stoa/kernel'
 import { LRUCache } from 'lru-cache'
 import type { RedirectStatus } from './link-store.ts'
+import type { Card } from './preview-card.ts'
 import type { Routing } from './routing.ts'
 import { isCodeText } from './slug.ts'
 
@@ -46,6 +47,10 @@ export interface Destination {
   readonly forwardsQuery: boolean
   /** Who is led elsewhere; null: nobody. */
   readonly routing: Routing | null
+  /** The hash of the password that is asked for; null: none is. */
+  readonly password: string | null
+  /** What previews show; null: where the link leads. */
+  readonly card: Card | null
 }
 
 /** What {@link Destinations} works with. */

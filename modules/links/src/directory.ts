@@ -115,8 +115,10 @@ export class Directory {
 }
 
 function limitsOf(link: Omit<DestinationRow, 'id'>) {
-  const { archivedAt, expiresAt, forwardQuery, maxVisits, redirectStatus, startsAt, target, utm } = link
+  const { archivedAt, card, expiresAt, forwardQuery, maxVisits, password, redirectStatus, startsAt, target, utm } = link
   return {
+    password,
+    card,
     target: withUtm(target, utm),
     status: redirectStatus,
     startsAt: startsAt?.getTime() ?? Number.NEGATIVE_INFINITY,

@@ -20,6 +20,8 @@ const LinkState = {
   utm: Type.Union([Type.Record(Type.String(), Type.String()), Type.Null()]),
   rules: Type.Array(Type.Unknown(), { description: 'As the API shows them.' }),
   split: Type.Array(Type.Unknown(), { description: 'As the API shows it.' }),
+  hasPassword: Type.Boolean(),
+  card: Type.Union([Type.Object({}, { additionalProperties: true }), Type.Null()]),
   archivedAt: nullable.time,
   version: Type.Integer({ minimum: 1 }),
 }

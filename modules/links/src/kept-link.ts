@@ -20,7 +20,7 @@ export type KeptLink = Omit<Link, 'shortUrl' | 'status' | 'tags' | 'rules' | 'sp
 }
 
 /** The version of {@link KeptLink}: another one does not find what the one before has kept. */
-const KEPT_VERSION = 5
+const KEPT_VERSION = 6
 /** How long a link or a list is kept, in milliseconds. It is a safety net: events drop what changes. */
 const KEPT_MS = 10 * 60_000
 /** Carried by every list of a tenant: the kind of the events' subjects. */
@@ -46,6 +46,8 @@ export function keptLink(row: LinkRow): KeptLink {
     utm: shownUtm(utm),
     rules: rules ?? [],
     split: split ?? [],
+    hasPassword: row.password !== null,
+    card: row.card,
     archivedAt: archivedAt?.toISOString() ?? null,
     version,
     createdAt: createdAt.toISOString(),

@@ -1,5 +1,6 @@
 import { isUniqueViolation, json, queryBuilder, statement, type Tx } from '@stoa/db'
 import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
+import type { Card } from './preview-card.ts'
 import type { Rule, SplitTarget } from './routing.ts'
 
 /** A row of `links`. */
@@ -23,6 +24,9 @@ export interface LinkRow {
   /** See routing.ts; null for none. */
   readonly rules: readonly Rule[] | null
   readonly split: readonly SplitTarget[] | null
+  /** See link-password.ts; null for none. */
+  readonly password: string | null
+  readonly card: Card | null
   readonly archivedAt: Date | null
   readonly version: number
   readonly createdAt: Date
@@ -46,6 +50,8 @@ const changing = {
   utm: 'text',
   rules: 'jsonb',
   split: 'jsonb',
+  password: 'text',
+  card: 'jsonb',
   archivedAt: 'timestamptz',
   version: 'integer',
   updatedAt: 'timestamptz',
@@ -285,6 +291,8 @@ const followed = [
   'utm',
   'rules',
   'split',
+  'password',
+  'card',
 ] as const satisfies readonly (keyof LinkRow)[]
 
 /** What a redirect needs of a link. */

@@ -15,6 +15,7 @@ import { linkErrors } from './errors.ts'
 import { linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
 import type { Geo } from './geo.ts'
 import { type KeptLink, keptAs, keptLink, listKeptAs, statusAt } from './kept-link.ts'
+import type { LinkPasswords } from './link-password.ts'
 import {
   addLink,
   claimLink,
@@ -30,7 +31,7 @@ import {
   saveLinkTags,
   spaceOf,
 } from './link-store.ts'
-import { acceptedRules, acceptedSplit } from './routing-input.ts'
+import { acceptedCard, acceptedRules, acceptedSplit } from './routing-input.ts'
 import { DEFAULT_HOST } from './short-host.ts'
 import { type SimulatedVisit, simulation } from './simulation.ts'
 import { slugFault } from './slug.ts'
@@ -50,6 +51,7 @@ export interface LinksDeps {
   readonly changed: (space: string, code: string) => void
   /** See {@link RoutingSpec}. */
   readonly splitKey: Buffer
+  readonly passwords: Pick<LinkPasswords, 'hash'>
   readonly geo: Geo
 }
 
@@ -98,6 +100,8 @@ export class Links {
       target: this.#acceptedTarget(input.target),
       rules: acceptedRules(input.rules ?? [], this.#judge),
       split: acceptedSplit(input.split ?? [], this.#judge),
+      password: await this.#hashed(input.password),
+      card: acceptedCard(input.card, this.#judge),
       title: input.title ?? null,
       tags: tidyTags(input.tags ?? []),
       ...limitsOf(input, now),
@@ -193,6 +197,8 @@ export class Links {
       ...(change.utm !== undefined && { utm: utmQuery(change.utm) }),
       ...(change.rules !== undefined && { rules: acceptedRules(change.rules, this.#judge) }),
       ...(change.split !== undefined && { split: acceptedSplit(change.split, this.#judge) }),
+      ...(change.password !== undefined && { password: await this.#hashed(change.password) }),
+      ...(change.card !== undefined && { card: acceptedCard(change.card, this.#judge) }),
     }
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
@@ -229,6 +235,10 @@ export class Links {
   #checkSlug(slug: string): void {
     const fault = slugFault(slug)
     if (fault !== null) throw refusal(linkErrors.slug_invalid, '/body/slug', fault.reason, fault.message)
+  }
+
+  async #hashed(password: string | null | undefined): Promise<string | null> {
+    return password ? this.#deps.passwords.hash(password) : null
   }
 
   readonly #judge = (target: string) => targetVerdict(target, this.#deps.targetRules())
@@ -293,6 +303,8 @@ export class Links {
       utm,
       rules: [...rules],
       split: [...split],
+      hasPassword: link.hasPassword,
+      card: link.card,
       archivedAt,
       version,
       createdAt,
@@ -324,6 +336,8 @@ function state(row: LinkRow) {
     utm: shownUtm(row.utm),
     rules: [...(row.rules ?? [])],
     split: [...(row.split ?? [])],
+    hasPassword: row.password !== null,
+    card: row.card,
     archivedAt: row.archivedAt?.toISOString() ?? null,
     version: row.version,
   }

@@ -7,14 +7,42 @@ import type { StoaError } from '@stoa/kernel'
 
 const style = `:root{color-scheme:light dark;font:1.125rem/1.5 system-ui,sans-serif}
 body{margin:0;min-height:100vh;display:grid;place-items:center;text-align:center}
-main{padding:2rem;max-width:32rem}h1{font-size:1.5rem;margin:0 0 .5rem}p{margin:0;opacity:.75}`
+main{padding:2rem;max-width:32rem}h1{font-size:1.5rem;margin:0 0 .5rem}p{margin:0;opacity:.75}
+form{display:grid;gap:.5rem;margin-top:1.5rem;text-align:start}input,button{font:inherit;padding:.5rem .75rem}
+.told{margin-top:1rem;opacity:1;font-weight:600}`
 
-/** `Content-Security-Policy` of the page: its own style, named by its hash, and nothing else. */
-export const pagePolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+/** Longest password of a link, in characters. */
+export const PASSWORD_MAX = 128
+
+/**
+ * `Content-Security-Policy` of the page: its own style, named by its hash, and nothing else. Where its form leads is left
+ * open, because browsers hold that against the redirect to the target too.
+ */
+export const pagePolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; frame-ancestors 'none'`
 
 /** The page for a refusal, by its public message. */
 export function refusalPage(refusal: Pick<StoaError, 'kind' | 'message'>): string {
   return page(refusal.kind === 'gone' ? 'This link is no longer available' : 'There is no link here', refusal.message)
+}
+
+/** The page that asks for the password of a link. It works without a script. @param wrong whether one was wrong */
+export function passwordPage(wrong: boolean): string {
+  const told = wrong ? '<p role="alert" id="told" class="told">This is not the password. Try again.</p>' : ''
+  const described = wrong ? ' aria-invalid="true" aria-describedby="told"' : ''
+  return page(
+    'This link needs a password',
+    'Whoever gave you the link knows it.',
+    `${told}<form method="post">
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="off" required maxlength="${PASSWORD_MAX}" autofocus${described}>
+<button>Open</button>
+</form>`,
+  )
+}
+
+/** The page for who tried too many passwords. */
+export function waitPage(): string {
+  return page('Too many attempts', 'Wait a while, then try again.')
 }
 
 /** The page for programs, where a visit would use up one of a few. */
@@ -22,7 +50,7 @@ export function heldPage(): string {
   return page('This link works a limited number of times', 'Open it in a browser to follow it.')
 }
 
-function page(heading: string, text: string): string {
+function page(heading: string, text: string, more = ''): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -32,7 +60,7 @@ function page(heading: string, text: string): string {
 <title>${escaped(heading)}</title>
 <style>${style}</style>
 </head>
-<body><main><h1>${escaped(heading)}</h1><p>${escaped(text)}</p></main></body>
+<body><main><h1>${escaped(heading)}</h1><p>${escaped(text)}</p>${more}</main></body>
 </html>
 `
 }
@@ -67,6 +95,7 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 }
 
-function escaped(text: string): string {
+/** As text or an attribute of HTML. */
+export function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? '')
 }

@@ -23,7 +23,9 @@ import type { Destination, Destinations } from './destinations.ts'
 import { linkErrors } from './errors.ts'
 import { searchOf, type VisitQuery, withQuery } from './forwarded-query.ts'
 import type { Geo } from './geo.ts'
+import type { LinkPasswords } from './link-password.ts'
 import type { RedirectStatus } from './link-store.ts'
+import { type Card, makesPreviews } from './preview-card.ts'
 import type { Routing } from './routing.ts'
 import { DEFAULT_HOST } from './short-host.ts'
 import type { ShortHosts } from './short-hosts.ts'
@@ -41,10 +43,28 @@ export interface Visit {
   readonly query: VisitQuery
   /** The visitor's. */
   readonly address: string
+  /** The password that the visitor says now; default: none. */
+  readonly password?: string
 }
 
-/** Where a visit goes; null: nowhere, because it would use up a visit that nobody makes. */
-export type Followed = { readonly target: string; readonly status: RedirectStatus } | null
+/**
+ * What becomes of a visit:
+ *
+ * - `redirect`; with a cookie for who has just said the password
+ * - `held`: nothing, because it would use up a visit that nobody makes
+ * - `password`: it is asked for; or what was said is wrong
+ * - `card`: a program gets what a preview is to show
+ */
+export type Followed =
+  | {
+      readonly kind: 'redirect'
+      readonly target: string
+      readonly status: RedirectStatus
+      readonly cookie: string | null
+    }
+  | { readonly kind: 'held' }
+  | { readonly kind: 'password'; readonly wrong: boolean }
+  | { readonly kind: 'card'; readonly card: Card }
 
 /** What following a link takes. */
 export interface RedirectsDeps {
@@ -55,6 +75,9 @@ export interface RedirectsDeps {
   readonly clock: Clock
   readonly geo: Geo
   readonly hosts: ShortHosts
+  readonly passwords: LinkPasswords
+  /** The address of a code on a short host. */
+  readonly shortUrl: (host: string, code: string) => string
 }
 
 /** What every redirect says beside its target: it is stale at once, so a change holds from the next click on. */
@@ -74,15 +97,24 @@ export class Redirects {
     this.#deps = deps
   }
 
-  /** Where the link leads, the visit being noted; refuses with `link_not_found` or `link_gone`. */
-  async follow({ address, code, headers, method, query, space }: Visit): Promise<Followed> {
+  /**
+   * Where the link leads, the visit being noted; refuses with `link_not_found` or `link_gone`, and attempts at a password
+   * with `rate_limited` or `overloaded`.
+   */
+  async follow(visit: Visit): Promise<Followed> {
+    const { address, code, headers, method, query, space } = visit
     const { clock, destinations, limit, visitors } = this.#deps
     const destination = await destinations.find(space, code)
     const now = clock.now()
     if (destination === null || now < destination.startsAt) throw new StoaError(linkErrors.link_not_found)
     if (!leads(destination, now)) throw new StoaError(linkErrors.link_gone)
+    const { card } = destination
+    if (card !== null && makesPreviews(headers['user-agent'])) return { kind: 'card', card }
+    const passed = await this.#passes(destination, visit, now)
+    if (typeof passed === 'object' && passed !== null) return passed
     if (destination.limited) {
-      if (method === 'HEAD' || isPrefetch(headers) || visitors.agent(headers['user-agent']).isBot) return null
+      if (method === 'HEAD' || isPrefetch(headers) || visitors.agent(headers['user-agent']).isBot)
+        return { kind: 'held' }
       const passes = await limit.pass(destination.tenant, destination.linkId)
       if (!passes) throw new StoaError(linkErrors.link_gone)
     }
@@ -90,14 +122,41 @@ export class Redirects {
     const { forwardsQuery, routing, status } = destination
     const facts = () => ({ at: now, address, ...textsOf(headers), query: searchOf(query) })
     const target = routing === null ? destination.target : this.#routed(routing, facts)
-    return { status, target: forwardsQuery ? withQuery(target, query) : target }
+    return { kind: 'redirect', status, target: forwardsQuery ? withQuery(target, query) : target, cookie: passed }
+  }
+
+  /** The short address of a code, on the host that is asked. */
+  shortUrl(host: string, code: string): string {
+    const isOwn = this.#deps.hosts.placeOf(host).space === DEFAULT_HOST
+    return this.#deps.shortUrl(isOwn ? '' : host, code)
+  }
+
+  /** Whether the visitor knows the password, if there is one: the cookie for who has just said it; else what to do. */
+  async #passes(
+    { linkId, password }: Destination,
+    { address, headers, password: said }: Visit,
+    now: number,
+  ): Promise<string | null | Followed> {
+    if (password === null) return null
+    const { passwords } = this.#deps
+    const guarded = { linkId, password }
+    if (said === undefined) {
+      return passwords.remembers(guarded, headers.cookie, now) ? null : { kind: 'password', wrong: false }
+    }
+    if (!(await passwords.check(guarded, said, address))) return { kind: 'password', wrong: true }
+    return passwords.cookie(guarded, now)
   }
 
   /** The lane of links that lead somewhere. */
   lane(prefix: string): Lane {
     const { clock, destinations, hosts } = this.#deps
-    const usual = (found: Destination | null, { url }: IncomingMessage) =>
-      found !== null && leads(found, clock.now()) && !found.limited && !(found.forwardsQuery && url?.includes('?'))
+    const usual = (found: Destination | null, { headers, url }: IncomingMessage) =>
+      found !== null &&
+      leads(found, clock.now()) &&
+      !found.limited &&
+      found.password === null &&
+      !(found.forwardsQuery && url?.includes('?')) &&
+      !(found.card !== null && makesPreviews(headers['user-agent']))
         ? found
         : null
     let headers: readonly string[] | null = null

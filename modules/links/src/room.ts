@@ -3,6 +3,7 @@
  */
 import type { Journal, JournalEvent } from '@stoa/journal'
 import { type BaseCtx, Resources, systemCtx, tenantCtx } from '@stoa/kernel'
+import { createLimiter } from '@stoa/limiter'
 import type { Columns, Room } from '@stoa/module'
 import { createFetcher, isPublicAddress } from '@stoa/outbound'
 import { Analytics } from './analytics.ts'
@@ -22,6 +23,7 @@ import { checkLinks } from './jobs/check-links.ts'
 import { foldClicks } from './jobs/fold-clicks.ts'
 import { importCsv } from './jobs/import-csv.ts'
 import { importLinks } from './jobs/import-links.ts'
+import { LinkPasswords } from './link-password.ts'
 import { Links } from './links.ts'
 import { watchLookups } from './lookup-watch.ts'
 import { openDomains } from './open-domains.ts'
@@ -68,20 +70,26 @@ export async function openRoom(columns: Columns): Promise<Room> {
     publicUrl: columns.publicUrl(),
     isShortHost: (host: string) => hosts.has(host),
   })
+  const shortUrl = shortUrls(columns.publicUrl, config.shortHost)
+  const passwords = openPasswords(columns, resources)
   const links = new Links({
     db,
     journal,
     cache,
     codes: new CodeSupply(codePermutation(columns.secret('links.code', 16))),
     targetRules,
-    shortUrl: shortUrls(columns.publicUrl, config.shortHost),
+    shortUrl,
+    passwords,
     changed: (space, code) => destinations.forget(space, code),
     splitKey,
     geo,
   })
   const domains = openDomains(columns, config, { hosts, targetRules, ctx })
   const limit = visitLimitOf(columns, ctx)
-  const redirects = new Redirects({ destinations, visitors: new Visitors(), clicks, limit, clock, geo, hosts })
+  const redirects = new Redirects({
+    ...{ destinations, visitors: new Visitors(), clicks, limit, clock, geo, hosts },
+    ...{ passwords, shortUrl },
+  })
   const visitLimit = { capacity: config.visitBurst, refillPerSecond: config.visitsPerSecond }
   const isOwnHost = ownHosts(columns.publicUrl, config.shortHost)
   return {
@@ -119,6 +127,14 @@ function shortUrls(publicUrl: () => string, shortHost: string | null): (host: st
     }
     return host === '' ? base + code : `${scheme}//${host}/${code}`
   }
+}
+
+function openPasswords({ limitStore, log, publicUrl, secret }: Columns, resources: Resources): LinkPasswords {
+  const onStoreFailure = (err: unknown) => log.warn({ err }, 'attempts at passwords are counted in each process')
+  const limiter = createLimiter({ ...(limitStore && { store: limitStore }), onStoreFailure })
+  resources.use(limiter, 'limits of passwords')
+  const isSecure = () => publicUrl().startsWith('https:')
+  return new LinkPasswords({ key: secret('links.password'), limiter, isSecure })
 }
 
 /** Whether a host, without a port, is the installation's own. */

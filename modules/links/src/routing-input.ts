@@ -2,6 +2,7 @@
 import { isIP } from 'node:net'
 import { errors, type FieldError, StoaError } from '@stoa/kernel'
 import { linkErrors } from './errors.ts'
+import type { Card } from './preview-card.ts'
 import type { Rule, SplitTarget } from './routing.ts'
 import type { TargetVerdict } from './target-url.ts'
 import { plainAddress } from './visitor.ts'
@@ -41,6 +42,17 @@ export function acceptedSplit(split: readonly SplitTarget[], judge: Judge): read
     seen.add(url)
     return { target: url, weight }
   })
+}
+
+/** The card as it is kept; null for none. @throws StoaError `target_refused` for its picture */
+export function acceptedCard(card: Card | null | undefined, judge: Judge): Card | null {
+  if (!card) return null
+  const { description, image, title } = card
+  return {
+    title: title.trim(),
+    ...(description !== undefined && { description }),
+    ...(image !== undefined && { image: accepted(image, judge, '/body/card/image') }),
+  }
 }
 
 function accepted(target: string, judge: Judge, pointer: string): string {

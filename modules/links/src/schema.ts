@@ -1,4 +1,6 @@
 import { Type } from 'typebox'
+import { PreviewCard } from './preview-card.ts'
+import { PASSWORD_MAX } from './redirect-page.ts'
 import { Rules, Split } from './routing-schema.ts'
 import { SLUG_MAX, SLUG_MIN } from './slug.ts'
 import { TARGET_MAX } from './target-url.ts'
@@ -92,6 +94,8 @@ export const Link = Type.Object(
     utm: Type.Union([Utm, Type.Null()]),
     rules: Rules,
     split: Split,
+    hasPassword: Type.Boolean({ description: 'Whether visitors have to say a password.' }),
+    card: Type.Union([PreviewCard, Type.Null()], { examples: [null] }),
     archivedAt: Type.Union([Time, Type.Null()], { examples: [null] }),
     version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag is made of it.' }),
     createdAt: Time,
@@ -139,6 +143,12 @@ const ForwardQuery = Type.Boolean({
   examples: [false],
 })
 
+const Password = Type.Union([Type.String({ minLength: 1, maxLength: PASSWORD_MAX }), Type.Null()], {
+  description: 'What visitors have to say before they are led on; null for none. It is never shown again.',
+  writeOnly: true,
+  examples: [null],
+})
+
 /** What a new link is made from. */
 export const NewLink = Type.Object(
   {
@@ -168,6 +178,8 @@ export const NewLink = Type.Object(
     utm: Type.Optional(Type.Union([Utm, Type.Null()])),
     rules: Type.Optional(Rules),
     split: Type.Optional(Split),
+    password: Type.Optional(Password),
+    card: Type.Optional(Type.Union([PreviewCard, Type.Null()])),
   },
   { additionalProperties: false, title: 'NewLink' },
 )
@@ -186,6 +198,8 @@ export const LinkChange = Type.Object(
     utm: Type.Optional(Type.Union([Utm, Type.Null()])),
     rules: Type.Optional(Rules),
     split: Type.Optional(Split),
+    password: Type.Optional(Password),
+    card: Type.Optional(Type.Union([PreviewCard, Type.Null()])),
   },
   { additionalProperties: false, minProperties: 1, title: 'LinkChange' },
 )

@@ -14,6 +14,8 @@ export interface JsonSchema {
   readonly maxLength?: number
   readonly minimum?: number
   readonly pattern?: string
+  /** It is taken and never shown. */
+  readonly writeOnly?: boolean
   readonly items?: JsonSchema
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly anyOf?: readonly JsonSchema[]

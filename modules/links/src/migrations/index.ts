@@ -12,12 +12,13 @@ import { linkVisitorSalts } from './0010_link_visitor_salts.ts'
 import { linkDomains } from './0011_link_domains.ts'
 import { linksByDomain } from './0012_links_by_domain.ts'
 import { linksOfDomain } from './0013_links_of_domain.ts'
+import { linkPasswordAndCard } from './0014_link_password_and_card.ts'
 
 const analytics = [linkAnalytics, linkClickHoursByHour, linkVisitorSalts]
-const domains = [linkDomains, linksByDomain, linksOfDomain]
+const later = [linkDomains, linksByDomain, linksOfDomain, linkPasswordAndCard]
 
 /** Every migration of the room, oldest first. */
 export const linkMigrations: MigrationSet = {
   owner: 'links',
-  migrations: [linkCodes, links, linkClicks, linkLimits, linksByStart, linkUtm, linkRouting, ...analytics, ...domains],
+  migrations: [linkCodes, links, linkClicks, linkLimits, linksByStart, linkUtm, linkRouting, ...analytics, ...later],
 }

@@ -3,8 +3,9 @@ import { isError, StoaError } from '@stoa/kernel'
 import { Type } from 'typebox'
 import { linkErrors } from '../errors.ts'
 import type { VisitQuery } from '../forwarded-query.ts'
-import { REDIRECT_HEADERS, type Redirects } from '../redirect.ts'
-import { heldPage, pagePolicy, refusalPage, wantsPage } from '../redirect-page.ts'
+import { cardPage } from '../preview-card.ts'
+import { type Followed, REDIRECT_HEADERS, type Redirects } from '../redirect.ts'
+import { heldPage, PASSWORD_MAX, pagePolicy, passwordPage, refusalPage, waitPage, wantsPage } from '../redirect-page.ts'
 import { type Place, ROOT, type ShortHosts } from '../short-hosts.ts'
 
 const page = (description: string) => ({
@@ -25,9 +26,9 @@ const shared = {
   tags: ['Redirect'],
   summary: 'Follow a short link',
   description:
-    'Redirects to the target and counts a click. HEAD redirects too and counts nothing, and neither does a prefetch. The answer is stale at once, so a change of the link holds from the next click on. A link with a maximum of visits does not tell its target to HEAD, to a prefetch, or to a program that says so: they get 200.',
+    'Redirects to the target and counts a click. HEAD redirects too and counts nothing, and neither does a prefetch. The answer is stale at once, so a change of the link holds from the next click on. A link with a password shows a page that asks for it; a link with a card shows that to programs that make previews. A link with a maximum of visits does not tell its target to HEAD, to a prefetch, or to a program that says so: they get 200.',
   permission: null,
-  errors: ['link_not_found', 'link_gone'],
+  errors: ['link_not_found', 'link_gone', 'link_password_required'],
   schema: {
     params: Type.Object({ code: Type.String({ minLength: 1, maxLength: 256 }) }),
     querystring: Type.Object({}, { additionalProperties: true, description: 'What the link may forward.' }),
@@ -56,12 +57,50 @@ export function followLink(redirects: Redirects, hosts: ShortHosts, rateLimit: R
   })
 }
 
+/** `POST /l/{code}`: what the page sends that asks for the password. */
+export function openLink(redirects: Redirects, hosts: ShortHosts, rateLimit: RateLimit) {
+  return defineRoute({
+    method: 'POST',
+    tags: ['Redirect'],
+    summary: 'Say the password of a short link',
+    description:
+      'What the form of the page sends. With the right password the visit goes on, and a cookie remembers it for a day, until the password changes. Ten attempts at once and one more every 30 seconds, per link and address.',
+    permission: null,
+    formBody: true,
+    bodyLimitBytes: 4_096,
+    errors: ['link_not_found', 'link_gone', 'link_password_required', 'rate_limited'],
+    rateLimit,
+    url: '/l/:code',
+    operationId: 'openLink',
+    schema: {
+      params: shared.schema.params,
+      querystring: shared.schema.querystring,
+      body: Type.Object({
+        password: Type.String({ minLength: 1, maxLength: PASSWORD_MAX, examples: ['correct horse battery staple'] }),
+      }),
+      response: {
+        303: { description: 'The target, in `Location`.', content: { 'text/html': { schema: Type.String() } } },
+        403: page('This is not the password.'),
+        404: page('There is no such link.'),
+        410: page('The link was taken down or has expired.'),
+        429: page('Too many attempts.'),
+      },
+    },
+    handler(_ctx, { body, headers, host, ip, method, params, query }, reply) {
+      const { password } = body
+      return answer(redirects, hosts.placeOf(host), { headers, host, ip, method, params, query, password }, reply)
+    },
+  })
+}
+
 interface Request {
   readonly method: string
+  readonly host: string
   readonly params: { readonly code: string }
   readonly query: VisitQuery
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly ip: string
+  readonly password?: string
 }
 
 interface Reply {
@@ -70,33 +109,48 @@ interface Reply {
   type(mediaType: string): unknown
 }
 
-async function answer(
-  redirects: Redirects,
-  { notFoundTarget, rootTarget, space }: Place,
-  { headers, ip, method, params, query }: Request,
-  reply: Reply,
-): Promise<string> {
+async function answer(redirects: Redirects, place: Place, request: Request, reply: Reply): Promise<string> {
+  const { headers, ip, method, params, password, query } = request
+  const { rootTarget, space } = place
   reply.header('cache-control', REDIRECT_HEADERS['cache-control'])
   if (params.code === ROOT && rootTarget !== null) return redirect(reply, 302, rootTarget)
+  const said = password !== undefined && { password }
   try {
-    const followed = await redirects.follow({
-      space,
-      code: params.code,
-      method,
-      headers,
-      query,
-      address: ip,
-    })
-    if (followed === null) return sendPage(reply, 200, heldPage())
-    return redirect(reply, followed.status, followed.target)
+    const visit = { space, code: params.code, method, headers, query, address: ip, ...said }
+    return shown(await redirects.follow(visit), redirects, request, reply)
   } catch (refusal) {
-    const isUnknown = isError(refusal, linkErrors.link_not_found)
-    if (isUnknown && notFoundTarget !== null) return redirect(reply, 302, notFoundTarget)
-    reply.header('vary', 'accept')
-    const isRefusal = refusal instanceof StoaError && (refusal.kind === 'not_found' || refusal.kind === 'gone')
-    if (!isRefusal || !wantsPage(String(headers.accept ?? ''))) throw refusal
-    return sendPage(reply, refusal.kind === 'gone' ? 410 : 404, refusalPage(refusal))
+    return refused(refusal, place, request, reply)
   }
+}
+
+function shown(followed: Followed, redirects: Redirects, request: Request, reply: Reply): string {
+  switch (followed.kind) {
+    case 'held':
+      return sendPage(reply, 200, heldPage())
+    case 'card':
+      return sendPage(reply, 200, cardPage(followed.card, redirects.shortUrl(request.host, request.params.code)))
+    case 'password':
+      reply.header('vary', 'accept, cookie')
+      if (!wantsPage(String(request.headers.accept ?? ''))) throw new StoaError(linkErrors.link_password_required)
+      return sendPage(reply, followed.wrong ? 403 : 200, passwordPage(followed.wrong))
+    case 'redirect':
+      if (followed.cookie !== null) reply.header('set-cookie', followed.cookie)
+      // What was said must not be sent on.
+      return redirect(reply, request.password === undefined ? followed.status : 303, followed.target)
+  }
+}
+
+function refused(refusal: unknown, { notFoundTarget }: Place, { headers }: Request, reply: Reply): string {
+  const isUnknown = isError(refusal, linkErrors.link_not_found)
+  if (isUnknown && notFoundTarget !== null) return redirect(reply, 302, notFoundTarget)
+  reply.header('vary', 'accept')
+  if (!(refusal instanceof StoaError) || !wantsPage(String(headers.accept ?? ''))) throw refusal
+  if (refusal.kind === 'rate_limited') {
+    reply.header('retry-after', String(refusal.retryAfterSeconds ?? 1))
+    return sendPage(reply, 429, waitPage())
+  }
+  if (refusal.kind !== 'not_found' && refusal.kind !== 'gone') throw refusal
+  return sendPage(reply, refusal.kind === 'gone' ? 410 : 404, refusalPage(refusal))
 }
 
 function redirect(reply: Reply, status: number, target: string): string {

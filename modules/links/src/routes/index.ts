@@ -12,7 +12,7 @@ import { createLink } from './create-link.ts'
 import { createLinks } from './create-links.ts'
 import { exportLinkAnalytics } from './export-link-analytics.ts'
 import { exportLinks } from './export-links.ts'
-import { followLink } from './follow-link.ts'
+import { followLink, openLink } from './follow-link.ts'
 import { getLink } from './get-link.ts'
 import { getLinkAnalytics } from './get-link-analytics.ts'
 import { getLinkClicks } from './get-link-clicks.ts'
@@ -78,5 +78,6 @@ export function linkRoutes({
     verifyLinkDomain(domains),
     askForCertificate((host) => hosts.has(host) || isOwnHost(host)),
     followLink(redirects, hosts, visitLimit),
+    openLink(redirects, hosts, visitLimit),
   ]
 }
