@@ -5,7 +5,7 @@
  *   settle    what the program writes late is written
  *   intrude   the intruder calls every operation: word for word as the victim did, and as itself with each value of the victim in each place
  *             where one fits: path, query, body, cursor, Idempotency-Key, If-Match
- *   judge     no answer holds a value of the victim that the question did not hold, a path with the victim's ids answers 404, its cursors
+ *   judge     no answer holds a value of the victim that the question did not hold (or that is made of what it held), a path with the victim's ids answers 404, its cursors
  *             answer 400, nothing of its answers is replayed, and its tables are the same, row by row
  *
  * Operations that anybody may call have no tenant to keep apart: they are left out here, and stand on a list that is
@@ -199,10 +199,20 @@ class Intruder {
   #problemOf(call: ApiCall, answer: TestAnswer, status: number | null): string | null {
     const said = JSON.stringify([answer.body, [...answer.headers]])
     const asked = JSON.stringify(call)
-    const betrayed = this.#secrets.find((secret) => said.includes(secret) && !asked.includes(secret))
+    // The answer to `example.com` may say `_proof.example.com`.
+    const own = textsIn(call.body).filter(({ length }) => length >= SHORTEST_SECRET)
+    const isMadeOfIt = (secret: string) => own.some((text) => secret.includes(text))
+    const betrayed = this.#secrets.find(
+      (secret) => said.includes(secret) && !asked.includes(secret) && !isMadeOfIt(secret),
+    )
     if (betrayed !== undefined) return `the answer (${answer.status}) holds '${betrayed}' of the other tenant`
     if (answer.headers.has('idempotent-replayed')) return "the other tenant's answer was replayed"
     if (answer.status === 429 || answer.status >= 500) return `answered ${answer.status}, which proves nothing`
     return status === null || answer.status === status ? null : `answered ${answer.status} instead of ${status}`
   }
+}
+
+function textsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : []
 }
