@@ -148,6 +148,9 @@ async function newSettings(client: TestClient): Promise<ApiCall> {
 }
 
 export const apiCalls: ApiCalls = {
+  getMe: () => ({}),
+  listMySessions: () => ({}),
+  endMySessions: () => ({}),
   getSignInSettings: newSettings,
   updateSignInSettings: async (client) => ({ ...(await newSettings(client)), ...firstVersion, body: settingsBody() }),
   removeSignInSettings: newSettings,

@@ -20,6 +20,7 @@ export const identityModule = defineModule({
     'identity:keys:read': 'See which keys tokens are signed with.',
     'identity:keys:rotate': 'Have tokens signed with a new key.',
   },
+  leastRoles: { 'identity:self': 'viewer' },
   events: [...identityEvents, ...oidcEvents],
   errors: identityErrors,
   tables: {

@@ -69,7 +69,7 @@ export function openRoom(columns: Columns): Room {
   })
   sessions.onEnded((own, tx, ids) => openId.sessionsEnded(own, tx, ids))
   return {
-    routes: [...identityRoutes({ settings }), ...openId.routes],
+    routes: [...identityRoutes({ people: pages.people, sessions, settings }), ...openId.routes],
     mounts: [tenantMount((slug) => openId.issuers.tenant(slug), [server, openId])],
     schemes: openId.schemes,
     jobs: [mail.job, ...openId.jobs],

@@ -1,4 +1,5 @@
-import { Nullable, OneOf, Timestamp } from '@stoa/http'
+import { Id, Nullable, OneOf, Timestamp } from '@stoa/http'
+import { actorTypes } from '@stoa/kernel'
 import { Type } from 'typebox'
 
 const closed = { additionalProperties: false }
@@ -52,4 +53,50 @@ export const SignInSettingsChange = Type.Object(
     logoUrl: Type.Optional(settings.logoUrl),
   },
   { ...closed, title: 'SignInSettingsChange' },
+)
+
+/** Where somebody is signed in. */
+const Session = Type.Object(
+  {
+    id: Id,
+    name: Nullable(Type.String({ examples: ['Kitchen laptop'] })),
+    device: Type.String({ examples: ['Firefox on Linux'] }),
+    addressPrefix: Type.String({ description: 'The network that it began in.', examples: ['203.0.113.0/24'] }),
+    amr: Type.Array(Type.String(), { description: 'How (RFC 8176).', examples: [['pwd']] }),
+    acr: Type.String({ description: '`1`: one factor. `2`: two, or a passkey.', examples: ['1'] }),
+    authTime: Timestamp,
+    seenAt: Timestamp,
+    endsAt: Timestamp,
+    createdAt: Timestamp,
+  },
+  { ...closed, title: 'Session' },
+)
+
+/** Where somebody is signed in, everywhere. */
+export const Sessions = Type.Object({ data: Type.Array(Session) }, { ...closed, title: 'Sessions' })
+
+const Person = Type.Object(
+  {
+    id: Id,
+    email: Type.String({ examples: ['ann@example.org'] }),
+    name: Type.String({ examples: ['Ann'] }),
+    locale: Type.String({ examples: ['en'] }),
+    createdAt: Timestamp,
+  },
+  { ...closed, title: 'Person' },
+)
+
+/** Who asks. */
+export const Me = Type.Object(
+  {
+    actor: Type.Object(
+      {
+        type: OneOf(actorTypes, { examples: ['person'] }),
+        id: Type.String({ examples: ['019b76da-a800-7000-8000-000000000002'] }),
+      },
+      closed,
+    ),
+    person: Type.Union([Person, Type.Null()], { examples: [null] }),
+  },
+  { ...closed, title: 'Me' },
 )

@@ -133,6 +133,27 @@ describeOnEngines('sessions', (suite) => {
     assert.match((await signIn(suite().browser(), tenant(), email)).path, /account/)
   })
 
+  it('are seen and ended over the API by their owner, and a program has none', async () => {
+    const browser = suite().browser()
+    const { email } = await register(suite(), tenant(), browser)
+    const people = await suite().db.admin((session) =>
+      session.query<{ id: string }>('select id from stoa.people where email = $1', [email]),
+    )
+    const id = people[0]?.id ?? ''
+    const client = suite().asPerson(tenant(), id)
+    assert.equal((await client.get('/api/v1/me')).body.person.email, email)
+    const { body } = await client.get('/api/v1/me/sessions')
+    assert.deepEqual([body.data.length, body.data[0].device, body.data[0].amr], [1, 'Firefox on Linux', ['pwd']])
+    assert.ok(!('tokenHash' in body.data[0]))
+    const program = suite().as(tenant(), 'identity:self')
+    assert.deepEqual((await program.get('/api/v1/me/sessions')).body, { data: [] })
+    assert.equal((await program.get('/api/v1/me')).body.person, null)
+    assert.equal((await program.delete('/api/v1/me/sessions')).status, 204)
+    assert.match((await browser.open(account())).path, /account/)
+    assert.equal((await client.delete('/api/v1/me/sessions')).status, 204)
+    assert.match((await browser.open(account())).path, /sign-in/)
+  })
+
   it('are shown in the language that a person has chosen', async () => {
     const browser = suite().browser({ language: 'hi-IN,hi;q=0.9,en;q=0.5' })
     const { pooled } = suite().tenants

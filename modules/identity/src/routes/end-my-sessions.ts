@@ -1,0 +1,25 @@
+import { defineRoute } from '@stoa/http'
+import { Type } from 'typebox'
+import type { Sessions } from '../sessions.ts'
+import { personOf } from './person-of.ts'
+
+/** `DELETE /api/v1/me/sessions` */
+export function endMySessions(sessions: Sessions) {
+  return defineRoute({
+    method: 'DELETE',
+    url: '/api/v1/me/sessions',
+    operationId: 'endMySessions',
+    tags: ['Me'],
+    summary: 'Sign out everywhere',
+    description: 'Ends all sessions, also the one that asks; what was given out for them holds no longer.',
+    permission: 'identity:self',
+    // Sessions are no tenant's: they are written in a transaction of the system's own.
+    waits: true,
+    schema: { response: { 204: Type.Null() } },
+    async handler(ctx) {
+      const id = personOf(ctx)
+      if (id !== null) await sessions.endAll(ctx, id, null, 'ended')
+      return null
+    },
+  })
+}

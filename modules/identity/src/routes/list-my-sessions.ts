@@ -1,0 +1,27 @@
+import { defineRoute } from '@stoa/http'
+import { Sessions as Shape } from '../schema.ts'
+import type { SessionRow } from '../session-store.ts'
+import type { Sessions } from '../sessions.ts'
+import { personOf } from './person-of.ts'
+
+/** `GET /api/v1/me/sessions` */
+export function listMySessions(sessions: Sessions) {
+  return defineRoute({
+    method: 'GET',
+    url: '/api/v1/me/sessions',
+    operationId: 'listMySessions',
+    tags: ['Me'],
+    summary: 'See where you are signed in',
+    description: 'All of them, the one used last first. Programs are signed in nowhere.',
+    permission: 'identity:self',
+    schema: { response: { 200: Shape } },
+    async handler(ctx) {
+      const id = personOf(ctx)
+      return { data: id === null ? [] : (await sessions.list(ctx, id)).map(shownSession) }
+    },
+  })
+}
+
+function shownSession({ personId: _, idleSeconds: __, amr, ...session }: SessionRow) {
+  return { ...session, amr: [...amr] }
+}
