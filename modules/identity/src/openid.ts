@@ -2,8 +2,8 @@
  * The OpenID side of the room, put together: keys, tokens, clients, providers, and the guard's scheme.
  */
 import type { Tx } from '@stoa/db'
-import type { AuthScheme, Route } from '@stoa/http'
-import { type BaseCtx, newId, Resources } from '@stoa/kernel'
+import type { AuthScheme, Mount, Route } from '@stoa/http'
+import { type BaseCtx, errors, newId, Resources, StoaError } from '@stoa/kernel'
 import type { Columns } from '@stoa/module'
 import type { JobDefinition } from '@stoa/queue'
 import { AccessTokens } from './access-token.ts'
@@ -34,6 +34,7 @@ export interface OpenIdDeps extends Pick<AccessTokenSchemeDeps, 'rightsOf'>, Pic
 export interface OpenId extends AsyncDisposable, TenantAnswerer {
   readonly routes: readonly Route[]
   readonly jobs: readonly JobDefinition[]
+  readonly mounts: readonly Mount[]
   readonly schemes: readonly AuthScheme[]
   readonly issuers: Issuers
   readonly deps: ProviderDeps
@@ -82,6 +83,7 @@ export function openOpenId(given: OpenIdDeps): OpenId {
   return {
     routes: oauthRoutes({ clients, keys, registrations: new RegistrationTokens({ db, recordKey, issuerOf }) }),
     jobs: [job],
+    mounts: [metadataMount(issuers)],
     schemes: [new AccessTokenScheme({ db, ctx, tokens, recordKey, apiResource, publicUrl, rightsOf })],
     ...{ issuers, deps },
     sessionsEnded: (own, tx, ids) => endUses(own, tx, ids, { queue, denials, job }),
@@ -92,5 +94,21 @@ export function openOpenId(given: OpenIdDeps): OpenId {
     },
     ready: () => denials.ready(),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  }
+}
+
+const METADATA_PREFIX = '/.well-known/oauth-authorization-server/t/'
+
+/** The metadata of an issuer with a path where RFC 8414 §3.1 looks for it, beside OpenID's own place below the issuer. */
+function metadataMount(issuers: Issuers): Mount {
+  return {
+    prefix: METADATA_PREFIX,
+    async handle(request, response) {
+      const slug = request.url?.slice(METADATA_PREFIX.length) ?? ''
+      const issuer = await issuers.of(slug)
+      if (issuer === null) throw new StoaError(errors.not_found)
+      request.url = `/t/${slug}/.well-known/oauth-authorization-server`
+      await issuer.handle(request, response)
+    },
   }
 }

@@ -70,7 +70,7 @@ export function openRoom(columns: Columns): Room {
   sessions.onEnded((own, tx, ids) => openId.sessionsEnded(own, tx, ids))
   return {
     routes: [...identityRoutes({ people: pages.people, sessions, settings }), ...openId.routes],
-    mounts: [tenantMount((slug) => openId.issuers.tenant(slug), [server, openId])],
+    mounts: [tenantMount((slug) => openId.issuers.tenant(slug), [server, openId]), ...openId.mounts],
     schemes: openId.schemes,
     jobs: [mail.job, ...openId.jobs],
     ready: () => openId.ready(),

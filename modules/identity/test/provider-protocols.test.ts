@@ -46,6 +46,8 @@ describeOnEngines(
       const { keys } = (await (await fetch(String(metadata.jwks_uri))).json()) as { keys: Record<string, unknown>[] }
       assert.equal(keys.length, 1)
       assert.deepEqual([keys[0]?.kty, keys[0]?.d], ['EC', undefined])
+      const oauth = await fetch(`${suite().url}/.well-known/oauth-authorization-server/t/${tenant().slug}`)
+      assert.equal(((await oauth.json()) as { issuer: string }).issuer, issuer)
       const { status } = await fetch(`${suite().url}/t/nobody-here/.well-known/openid-configuration`)
       assert.equal(status, 404)
     })

@@ -135,6 +135,10 @@ export function configOf(env: Environment, tracing: Env, terminal: boolean): Con
         sessionIdleMinutes: env.STOA_SESSION_IDLE_MINUTES,
         sessionDays: env.STOA_SESSION_DAYS,
         passwordHashes: env.STOA_PASSWORD_HASHES,
+        accessTokenSeconds: env.STOA_ACCESS_TOKEN_SECONDS,
+        signingAlgorithm: env.STOA_SIGNING_ALGORITHM,
+        keyPublishSeconds: env.STOA_SIGNING_KEY_PUBLISH_SECONDS,
+        allowPrivateApplications: env.STOA_PRIVATE_APPLICATIONS,
       },
       links: {
         shortHost: env.STOA_SHORT_HOST ?? null,

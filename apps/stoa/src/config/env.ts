@@ -307,6 +307,31 @@ export const VARIABLES = {
     default: 2,
     doc: 'How many passwords a process hashes at once. Each takes 19 MiB, and a processor for some 30 ms.',
   },
+  STOA_ACCESS_TOKEN_SECONDS: {
+    type: 'integer',
+    min: 60,
+    max: 3600,
+    default: 600,
+    doc: 'How long access tokens last. Shorter is safer where other APIs check them by themselves.',
+  },
+  STOA_SIGNING_ALGORITHM: {
+    type: 'enum',
+    values: ['ES256', 'EdDSA'],
+    default: 'ES256',
+    doc: 'What new keys of the OpenID providers sign with. Keys that there are stay until they are rotated.',
+  },
+  STOA_SIGNING_KEY_PUBLISH_SECONDS: {
+    type: 'integer',
+    min: 0,
+    max: 86_400,
+    default: 900,
+    doc: 'How long a new key is published before it signs: as long as others may keep the key set of before.',
+  },
+  STOA_PRIVATE_APPLICATIONS: {
+    type: 'boolean',
+    default: false,
+    doc: 'Applications may be told of sign-outs in private networks and on this machine. For trying things out.',
+  },
   STOA_LINKS_CLICK_DAYS: {
     type: 'integer',
     min: 1,
