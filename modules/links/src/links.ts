@@ -31,6 +31,7 @@ import {
   saveLinkTags,
   spaceOf,
 } from './link-store.ts'
+import { readableCode } from './readable-code.ts'
 import { acceptedCard, acceptedRules, acceptedSplit } from './routing-input.ts'
 import { DEFAULT_HOST } from './short-host.ts'
 import { type SimulatedVisit, simulation } from './simulation.ts'
@@ -113,7 +114,8 @@ export class Links {
     }
     return this.#deps.db.transaction(ctx, async (tx) => {
       const on = input.domainId ? { ...draft, ...(await this.#placeOn(ctx, tx, input.domainId)) } : draft
-      const row = slug === undefined ? await this.#generate(ctx, tx, on) : await this.#claim(ctx, tx, on, slug)
+      const row =
+        slug === undefined ? await this.#generate(ctx, tx, on, input.codeStyle) : await this.#claim(ctx, tx, on, slug)
       saveLinkTags(tx, ctx.tenant.id, row.id, { before: [], after: row.tags })
       this.#append(ctx, tx, linkCreated, row, {})
       return this.#shown(keptLink(row), now.getTime())
@@ -257,9 +259,10 @@ export class Links {
   }
 
   /** A generated code may be taken, by a slug that looks like it or by itself: then all of this runs again with another. */
-  async #generate(ctx: Ctx, tx: Tx, draft: Omit<LinkRow, 'code'>): Promise<LinkRow> {
+  async #generate(ctx: Ctx, tx: Tx, draft: Omit<LinkRow, 'code'>, style: NewLink['codeStyle']): Promise<LinkRow> {
     const { codes } = this.#deps
-    const row = { ...draft, code: await codes.next(() => nextCodeNumber(tx)) }
+    const code = style === 'readable' ? readableCode() : await codes.next(() => nextCodeNumber(tx))
+    const row = { ...draft, code }
     addLink(tx, ctx.tenant.id, row, () => codes.giveUpBlockOf(row.code))
     return row
   }

@@ -26,6 +26,7 @@ import type { Geo } from './geo.ts'
 import type { LinkPasswords } from './link-password.ts'
 import type { RedirectStatus } from './link-store.ts'
 import { type Card, makesPreviews } from './preview-card.ts'
+import { meantCode } from './readable-code.ts'
 import type { Routing } from './routing.ts'
 import { DEFAULT_HOST } from './short-host.ts'
 import type { ShortHosts } from './short-hosts.ts'
@@ -104,7 +105,9 @@ export class Redirects {
   async follow(visit: Visit): Promise<Followed> {
     const { address, code, headers, method, query, space } = visit
     const { clock, destinations, limit, visitors } = this.#deps
-    const destination = await destinations.find(space, code)
+    const meant = meantCode(code)
+    const destination =
+      (await destinations.find(space, code)) ?? (meant === null ? null : await destinations.find(space, meant))
     const now = clock.now()
     if (destination === null || now < destination.startsAt) throw new StoaError(linkErrors.link_not_found)
     if (!leads(destination, now)) throw new StoaError(linkErrors.link_gone)

@@ -161,6 +161,13 @@ export const NewLink = Type.Object(
         examples: ['spring'],
       }),
     ),
+    codeStyle: Type.Optional(
+      Type.Union([Type.Literal('short'), Type.Literal('readable')], {
+        description:
+          'How a generated code looks: `short` has seven letters and digits; `readable` has eight in lower case without look-alikes, to be typed or read aloud. Default: `short`.',
+        examples: ['short'],
+      }),
+    ),
     domainId: Type.Optional(
       Type.Union([Id, Type.Null()], {
         description:
