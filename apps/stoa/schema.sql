@@ -78,6 +78,32 @@ grant select on stoa.events to stoa_system;
 grant insert (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id, trace_id) on stoa.events to stoa_app;
 grant insert (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id, trace_id) on stoa.events to stoa_system;
 
+create table stoa.grants (
+  tenant_id uuid not null,
+  id uuid not null,
+  subject_type text not null,
+  subject_id uuid not null,
+  role_name text collate "C" not null,
+  resource_kind text collate "C",
+  resource_id text collate "C",
+  expires_at timestamp with time zone,
+  created_by text not null,
+  created_at timestamp with time zone not null
+);
+alter table stoa.grants add constraint grants_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa.grants add constraint grants_check CHECK (((resource_kind IS NULL) = (resource_id IS NULL)));
+alter table stoa.grants add constraint grants_resource_id_check CHECK ((char_length(resource_id) <= 200));
+alter table stoa.grants add constraint grants_resource_kind_check CHECK ((char_length(resource_kind) <= 50));
+alter table stoa.grants add constraint grants_subject_type_check CHECK ((subject_type = ANY (ARRAY['person'::text, 'team'::text, 'serviceAccount'::text])));
+CREATE INDEX grants_by_resource ON stoa.grants USING btree (tenant_id, resource_kind, resource_id);
+CREATE UNIQUE INDEX grants_once ON stoa.grants USING btree (tenant_id, subject_type, subject_id, role_name, COALESCE(resource_kind, ''::text), COALESCE(resource_id, ''::text));
+alter table stoa.grants enable row level security;
+alter table stoa.grants force row level security;
+create policy system_rows on stoa.grants to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.grants to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select on stoa.grants to stoa_app;
+grant delete, insert, select, update on stoa.grants to stoa_system;
+
 create table stoa.idempotency_keys (
   tenant_id uuid not null,
   scope text not null,
@@ -115,6 +141,34 @@ create table stoa.installation_secret (
 alter table stoa.installation_secret add constraint installation_secret_pkey PRIMARY KEY (only_row);
 alter table stoa.installation_secret add constraint installation_secret_only_row_check CHECK (only_row);
 grant insert, select on stoa.installation_secret to stoa_system;
+
+create table stoa.invitations (
+  tenant_id uuid not null,
+  id uuid not null,
+  email text collate "C" not null,
+  role_names text[] not null,
+  team_ids uuid[] not null,
+  token_hash bytea not null,
+  expires_at timestamp with time zone not null,
+  accepted_at timestamp with time zone,
+  accepted_by uuid,
+  revoked_at timestamp with time zone,
+  created_by text not null,
+  created_at timestamp with time zone not null
+);
+alter table stoa.invitations add constraint invitations_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa.invitations add constraint invitations_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash);
+alter table stoa.invitations add constraint invitations_email_check CHECK ((char_length(email) <= 254));
+alter table stoa.invitations add constraint invitations_role_names_check CHECK (((cardinality(role_names) >= 1) AND (cardinality(role_names) <= 50)));
+alter table stoa.invitations add constraint invitations_team_ids_check CHECK ((cardinality(team_ids) <= 50));
+CREATE INDEX invitations_by_email ON stoa.invitations USING btree (tenant_id, email);
+CREATE INDEX invitations_by_token ON stoa.invitations USING btree (token_hash);
+alter table stoa.invitations enable row level security;
+alter table stoa.invitations force row level security;
+create policy system_rows on stoa.invitations to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.invitations to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.invitations to stoa_app;
+grant delete, insert, select, update on stoa.invitations to stoa_system;
 
 create table stoa.job_leases (
   tenant_id uuid not null,
@@ -447,7 +501,10 @@ create table stoa.memberships (
   version integer not null,
   created_by text not null,
   created_at timestamp with time zone not null,
-  updated_at timestamp with time zone not null
+  updated_at timestamp with time zone not null,
+  external_id text collate "C",
+  user_name text collate "C",
+  display_name text
 );
 alter table stoa.memberships add constraint memberships_pkey PRIMARY KEY (tenant_id, person_id);
 alter table stoa.memberships add constraint memberships_role_names_check CHECK ((cardinality(role_names) <= 50));
@@ -627,6 +684,54 @@ alter table stoa.recovery_codes add constraint recovery_codes_pkey PRIMARY KEY (
 alter table stoa.recovery_codes add constraint recovery_codes_person_id_fkey FOREIGN KEY (person_id) REFERENCES stoa.people(id) ON DELETE CASCADE;
 grant delete, insert, select, update on stoa.recovery_codes to stoa_system;
 
+create table stoa.roles (
+  tenant_id uuid not null,
+  name text collate "C" not null,
+  title text not null,
+  description text not null,
+  permissions text[] not null,
+  version integer not null,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null
+);
+alter table stoa.roles add constraint roles_pkey PRIMARY KEY (tenant_id, name);
+alter table stoa.roles add constraint roles_description_check CHECK ((char_length(description) <= 500));
+alter table stoa.roles add constraint roles_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{1,49}$'::text));
+alter table stoa.roles add constraint roles_permissions_check CHECK ((cardinality(permissions) <= 500));
+alter table stoa.roles add constraint roles_title_check CHECK (((char_length(title) >= 1) AND (char_length(title) <= 100)));
+alter table stoa.roles add constraint roles_version_check CHECK ((version >= 1));
+alter table stoa.roles enable row level security;
+alter table stoa.roles force row level security;
+create policy system_rows on stoa.roles to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.roles to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.roles to stoa_app;
+grant delete, insert, select, update on stoa.roles to stoa_system;
+
+create table stoa.service_accounts (
+  tenant_id uuid not null,
+  id uuid not null,
+  name text not null,
+  description text not null,
+  role_names text[] not null,
+  disabled_at timestamp with time zone,
+  version integer not null,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null
+);
+alter table stoa.service_accounts add constraint service_accounts_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa.service_accounts add constraint service_accounts_description_check CHECK ((char_length(description) <= 500));
+alter table stoa.service_accounts add constraint service_accounts_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)));
+alter table stoa.service_accounts add constraint service_accounts_role_names_check CHECK ((cardinality(role_names) <= 50));
+alter table stoa.service_accounts add constraint service_accounts_version_check CHECK ((version >= 1));
+alter table stoa.service_accounts enable row level security;
+alter table stoa.service_accounts force row level security;
+create policy system_rows on stoa.service_accounts to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.service_accounts to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.service_accounts to stoa_app;
+grant delete, insert, select, update on stoa.service_accounts to stoa_system;
+
 create table stoa.sessions (
   id uuid not null,
   token_hash bytea not null,
@@ -693,6 +798,48 @@ create policy system_rows on stoa.signing_keys to stoa_system using (true) with 
 create policy tenant_rows on stoa.signing_keys to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
 grant delete, insert, select, update on stoa.signing_keys to stoa_app;
 grant delete, insert, select, update on stoa.signing_keys to stoa_system;
+
+create table stoa.team_members (
+  tenant_id uuid not null,
+  team_id uuid not null,
+  person_id uuid not null,
+  created_at timestamp with time zone not null
+);
+alter table stoa.team_members add constraint team_members_pkey PRIMARY KEY (tenant_id, team_id, person_id);
+alter table stoa.team_members add constraint team_members_tenant_id_person_id_fkey FOREIGN KEY (tenant_id, person_id) REFERENCES stoa.memberships(tenant_id, person_id) ON DELETE CASCADE;
+alter table stoa.team_members add constraint team_members_tenant_id_team_id_fkey FOREIGN KEY (tenant_id, team_id) REFERENCES stoa.teams(tenant_id, id) ON DELETE CASCADE;
+CREATE INDEX team_members_by_person ON stoa.team_members USING btree (tenant_id, person_id);
+alter table stoa.team_members enable row level security;
+alter table stoa.team_members force row level security;
+create policy system_rows on stoa.team_members to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.team_members to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.team_members to stoa_app;
+grant delete, insert, select, update on stoa.team_members to stoa_system;
+
+create table stoa.teams (
+  tenant_id uuid not null,
+  id uuid not null,
+  name text collate "C" not null,
+  description text not null,
+  role_names text[] not null,
+  external_id text collate "C",
+  version integer not null,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null
+);
+alter table stoa.teams add constraint teams_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa.teams add constraint teams_tenant_id_name_key UNIQUE (tenant_id, name);
+alter table stoa.teams add constraint teams_description_check CHECK ((char_length(description) <= 500));
+alter table stoa.teams add constraint teams_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)));
+alter table stoa.teams add constraint teams_role_names_check CHECK ((cardinality(role_names) <= 50));
+alter table stoa.teams add constraint teams_version_check CHECK ((version >= 1));
+alter table stoa.teams enable row level security;
+alter table stoa.teams force row level security;
+create policy system_rows on stoa.teams to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.teams to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.teams to stoa_app;
+grant delete, insert, select, update on stoa.teams to stoa_system;
 
 create table stoa.tenants (
   id uuid not null,

@@ -130,6 +130,50 @@ interface ClaimedTask {
   readonly attempt: number
 }
 
+async function idOf(client: TestClient, path: string, body: object): Promise<string> {
+  return (await client.created<{ readonly id: string }>(path, body)).body.id
+}
+
+const roleBody = () => ({ name: `r${randomUUID()}`, title: `Title ${randomUUID()}`, permissions: ['links:read'] })
+const memberBody = (roles = ['member']) => ({
+  email: `${randomUUID()}@example.org`,
+  name: `Name ${randomUUID()}`,
+  roles,
+})
+const invitationBody = () => ({ email: `${randomUUID()}@example.org`, roles: ['viewer'] })
+const teamBody = () => ({ name: `Team ${randomUUID()}`, roles: ['viewer'] })
+const accountBody = () => ({ name: `Account ${randomUUID()}`, roles: ['viewer'] })
+const newRole = async (client: TestClient) => {
+  const body = roleBody()
+  await client.created('/api/v1/roles', body)
+  return { params: { name: body.name } }
+}
+const ofMember = async (client: TestClient, roles?: string[]) => ({
+  params: { id: await idOf(client, '/api/v1/members', memberBody(roles)) },
+})
+const ofInvitation = async (client: TestClient) => ({
+  params: { id: await idOf(client, '/api/v1/invitations', invitationBody()) },
+})
+const ofTeam = async (client: TestClient) => ({ params: { id: await idOf(client, '/api/v1/teams', teamBody()) } })
+const ofTeamMember = async (client: TestClient) => {
+  const { id } = (await ofTeam(client)).params
+  const personId = (await ofMember(client)).params.id
+  await client.send('PUT', `/api/v1/teams/${id}/members/${personId}`)
+  return { params: { id, personId } }
+}
+const ofAccount = async (client: TestClient) => ({
+  params: { id: await idOf(client, '/api/v1/service-accounts', accountBody()) },
+})
+const grantBody = async (client: TestClient) => ({
+  subject: { type: 'person', id: (await ofMember(client)).params.id },
+  role: 'member',
+  resource: { kind: 'link', id: randomUUID() },
+  expiresAt: '2099-01-02T03:04:05Z',
+})
+const ofGrant = async (client: TestClient) => ({
+  params: { id: await idOf(client, '/api/v1/grants', await grantBody(client)) },
+})
+
 const ofKind = async (client: TestClient) => ({ params: { kind: await newKind(client) } })
 const ofLink = async (client: TestClient) => ({ params: { id: (await newLink(client)).id } })
 const ofKey = async (client: TestClient) => ({ params: { id: await newKey(client) } })
@@ -154,6 +198,85 @@ export const apiCalls: ApiCalls = {
   getSignInSettings: newSettings,
   updateSignInSettings: async (client) => ({ ...(await newSettings(client)), ...firstVersion, body: settingsBody() }),
   removeSignInSettings: newSettings,
+  createRole: () => ({ body: roleBody() }),
+  listRoles: async (client) => {
+    await newRole(client)
+    return {}
+  },
+  getRole: newRole,
+  updateRole: async (client) => ({
+    ...(await newRole(client)),
+    ...firstVersion,
+    body: { title: `Title ${randomUUID()}`, permissions: ['links:write'] },
+  }),
+  deleteRole: newRole,
+  addMember: () => ({ body: memberBody() }),
+  listMembers: async (client) => {
+    await ofMember(client)
+    await ofMember(client)
+    return {}
+  },
+  getMember: ofMember,
+  updateMember: async (client) => ({ ...(await ofMember(client)), ...firstVersion, body: { roles: ['viewer'] } }),
+  suspendMember: ofMember,
+  restoreMember: async (client) => {
+    const call = await ofMember(client)
+    await client.send('POST', `/api/v1/members/${call.params.id}/suspension`)
+    return call
+  },
+  transferOwnership: async (client) => ({
+    ...(await ofMember(client)),
+    body: { from: (await ofMember(client, ['owner'])).params.id },
+  }),
+  removeMember: ofMember,
+  createInvitation: () => ({ body: invitationBody() }),
+  listInvitations: async (client) => {
+    await ofInvitation(client)
+    await ofInvitation(client)
+    return {}
+  },
+  getInvitation: ofInvitation,
+  revokeInvitation: ofInvitation,
+  createTeam: () => ({ body: teamBody() }),
+  listTeams: async (client) => {
+    await ofTeam(client)
+    await ofTeam(client)
+    return {}
+  },
+  getTeam: ofTeam,
+  updateTeam: async (client) => ({ ...(await ofTeam(client)), ...firstVersion, body: teamBody() }),
+  deleteTeam: ofTeam,
+  listTeamMembers: async (client) => {
+    const { id } = (await ofTeamMember(client)).params
+    await client.send('PUT', `/api/v1/teams/${id}/members/${(await ofMember(client)).params.id}`)
+    return { params: { id } }
+  },
+  addTeamMember: async (client) => ({
+    params: { id: (await ofTeam(client)).params.id, personId: (await ofMember(client)).params.id },
+  }),
+  removeTeamMember: ofTeamMember,
+  createGrant: async (client) => ({ body: await grantBody(client) }),
+  listGrants: async (client) => {
+    await ofGrant(client)
+    await ofGrant(client)
+    return {}
+  },
+  removeGrant: ofGrant,
+  createServiceAccount: () => ({ body: accountBody() }),
+  listServiceAccounts: async (client) => {
+    await ofAccount(client)
+    await ofAccount(client)
+    return {}
+  },
+  getServiceAccount: ofAccount,
+  updateServiceAccount: async (client) => ({ ...(await ofAccount(client)), ...firstVersion, body: accountBody() }),
+  deleteServiceAccount: ofAccount,
+  createServiceAccountKey: async (client) => ({
+    ...(await ofAccount(client)),
+    body: { name: `Key ${randomUUID()}`, scopes: ['links:read'] },
+  }),
+  getOwnPermissions: () => ({}),
+  authorize: () => ({ body: { permission: 'links:read', resource: { kind: 'link', id: randomUUID() } } }),
   createLink: () => ({ body: { ...linkBody(), expiresAt: '2099-01-02T03:04:05Z' } }),
   listLinks: async (client) => {
     await newLink(client)

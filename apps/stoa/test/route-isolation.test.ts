@@ -5,6 +5,9 @@ import type { Stoa } from '../src/compose.ts'
 import { apiCalls } from './api-calls.ts'
 import { documentOf, startProgram } from './suite.ts'
 
+/** A tenant calls its roles as it likes; and a person is one and the same in each tenant that they belong to. */
+const SHARED_NAMES = ['createRole', 'addMember']
+
 /**
  * Whose data is tried by the neighbour, who lives in the pool. The statements are the same on both engines: who lives in
  * a schema of their own is tried on one of them.
@@ -26,6 +29,7 @@ for (const engine of engines) {
           document,
           calls: apiCalls,
           db: () => suite.program.db,
+          sharedNames: SHARED_NAMES,
           victim: suite.tenants[victim],
           asVictim: () => suite.client(victim),
           asIntruder: () => suite.client('neighbour'),

@@ -1,4 +1,6 @@
 import { defineModule } from '@stoa/module'
+import { accessErrors } from './access/access-errors.ts'
+import { accessEvents } from './access/access-events.ts'
 import { identityErrors } from './errors.ts'
 import { identityEvents } from './events.ts'
 import { identityMigrations } from './migrations/index.ts'
@@ -14,15 +16,24 @@ export const identityModule = defineModule({
   migrations: identityMigrations,
   permissions: {
     'identity:self': 'See and change one’s own account: every person may.',
+    'identity:read': 'See members, teams, roles, grants and service accounts.',
+    'identity:manage': 'Invite, change and remove members; roles, teams, grants and service accounts.',
+    'identity:own': 'Hand the ownership of the organisation over.',
     'identity:configure': 'Set how the sign-in pages look, and who may register.',
     'identity:clients:read': 'See the applications that sign people in.',
     'identity:clients:write': 'Add, change and remove applications, with no more than one may do oneself.',
     'identity:keys:read': 'See which keys tokens are signed with.',
     'identity:keys:rotate': 'Have tokens signed with a new key.',
   },
-  leastRoles: { 'identity:self': 'viewer' },
-  events: [...identityEvents, ...oidcEvents],
-  errors: identityErrors,
+  leastRoles: {
+    'identity:self': 'viewer',
+    'identity:own': 'owner',
+    'identity:clients:read': 'admin',
+    'identity:clients:write': 'admin',
+    'identity:keys:read': 'admin',
+  },
+  events: [...identityEvents, ...accessEvents, ...oidcEvents],
+  errors: { ...identityErrors, ...accessErrors },
   tables: {
     people: 'A person, of the whole installation.',
     memberships: 'That a person belongs to a tenant, and by which roles.',
@@ -37,6 +48,12 @@ export const identityModule = defineModule({
     totp_secrets: 'The secret of somebody’s authenticator app, sealed.',
     recovery_codes: 'A code that stands in for the app, once.',
     passkeys: 'The public key of somebody’s passkey.',
+    roles: 'A role of a tenant’s own: a set of permissions.',
+    teams: 'A group of members, with roles.',
+    team_members: 'That a member is in a team.',
+    grants: 'A role for somebody beside those of their membership, everywhere or on one thing.',
+    invitations: 'That somebody is asked to join.',
+    service_accounts: 'A program that is a member.',
     sign_in_settings: 'How the pages of a tenant look, and whether anybody may register.',
   },
   create: openRoom,

@@ -104,3 +104,11 @@ export function membershipOf(tx: Tx, tenantId: string, personId: string): Promis
 }
 const membership = statement<[string, string], MembershipRow>(`
 select tenant_id, person_id, role_names, status from stoa.memberships where tenant_id = $1 and person_id = $2`)
+
+/** Notes that the address of a person is theirs. */
+export function proveEmail(tx: Tx, id: string, at: Date): void {
+  tx.later(emailProven(id, at))
+}
+const emailProven = statement<[string, Date], never>(
+  'update stoa.people set email_verified_at = $2, version = version + 1, updated_at = $2 where id = $1',
+)

@@ -15,7 +15,7 @@ import { dropTokensOf } from './one-time-store.ts'
 import type { PasswordHasher } from './password-hash.ts'
 import { normalisedPassword, type PasswordOwner, passwordFault } from './password-rules.ts'
 import { setPassword } from './password-store.ts'
-import { lockedPerson, type PersonRow, personById } from './person-store.ts'
+import { lockedPerson, type PersonRow, personById, proveEmail } from './person-store.ts'
 import type { LiveSessionRow } from './session-store.ts'
 import type { Sessions } from './sessions.ts'
 import { asPerson, type SignIn } from './sign-in.ts'
@@ -94,6 +94,8 @@ export class Recovery {
     const own = asPerson(ctx, person.id)
     await this.#deps.db.system(ctx, async (tx) => {
       await spendToken(tx, ctx.clock, 'reset', token)
+      // Whoever was added by hand, or by a directory, proves the address by its link.
+      if (person.emailVerifiedAt === null) proveEmail(tx, person.id, new Date(ctx.clock.now()))
       await this.#save(own, tx, person, { hash, by: 'reset', visitor })
       if (endSessions) await this.#deps.sessions.endIn(own, tx, person.id, { except: null }, 'password')
     })

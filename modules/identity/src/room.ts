@@ -1,15 +1,16 @@
-/** Puts the room together: passwords, attempts, sessions, mail, pages, routes, the OpenID provider. */
-import { type BaseCtx, Resources, repeat, systemCtx } from '@stoa/kernel'
+/** Puts the room together: passwords, attempts, sessions, mail, pages, routes, roles, the OpenID provider. */
+import { type BaseCtx, type Ctx, Resources, repeat, systemCtx } from '@stoa/kernel'
 import { createLimiter, createMemoryStore } from '@stoa/limiter'
 import type { Columns, Room } from '@stoa/module'
+import { openAccess } from './access/open-access.ts'
 import { AccountMail } from './account-mail.ts'
 import { Attempts } from './attempts.ts'
-import { builtInRights } from './built-in-rights.ts'
 import { type IdentityConfig, identityConfig } from './config.ts'
 import { placeOf } from './device.ts'
 import { EmailChange } from './email-change.ts'
 import { FactorSeal } from './factor-seal.ts'
 import { Factors } from './factors.ts'
+import { Joining } from './members/joining.ts'
 import { openOpenId } from './openid.ts'
 import { FormTokens } from './pages/form-token.ts'
 import { tenantPages } from './pages/index.ts'
@@ -41,12 +42,23 @@ export function openRoom(columns: Columns): Room {
   const config = identityConfig(columns.config)
   const ctx = systemCtx({ log, clock }, 'identity')
   const resources = new Resources({ clock })
-  const { mail, pages, sessions, settings } = parts(columns, config, resources)
+  const { hasher, mail, pages, sessions, settings } = parts(columns, config, resources)
   resources.use(forgetEnded(columns, ctx), 'ended sessions')
+  const displayName = async (own: Ctx) => (await settings.of(own)).displayName
+  const access = resources.use(openAccess(columns, displayName), 'roles and members')
+  const { journal } = columns
+  const joining = new Joining({
+    db: columns.db,
+    journal,
+    hasher,
+    signIn: pages.signIn,
+    invitations: access.invitations,
+  })
   const cookies = new Cookies(() => publicUrl().startsWith('https:'))
   const openId = resources.use(
     openOpenId({
-      ...{ columns, config, ctx, rightsOf: builtInRights(columns.db, ctx, columns.leastRoles) },
+      ...{ columns, config, ctx },
+      rightsOf: ({ id: tenantId }, id) => access.permissionsOf.accessOf(tenantId, { type: 'person', id }),
       visitors: visitorsOf(sessions, cookies, ctx),
       pages: providerPages(settings, (own) => tenantName(columns.db, settings, own)),
       fetch: config.allowPrivateApplications ? fetchAnywhere : globalThis.fetch,
@@ -57,7 +69,7 @@ export function openRoom(columns: Columns): Room {
   const server = new PageServer({
     ...{
       pages: [
-        ...tenantPages(pages),
+        ...tenantPages({ ...pages, joining }),
         interactionPage({ issuers: openId.issuers, provider: openId.deps, permissions: columns.permissions }),
       ],
       sessions,
@@ -69,11 +81,12 @@ export function openRoom(columns: Columns): Room {
   })
   sessions.onEnded((own, tx, ids) => openId.sessionsEnded(own, tx, ids))
   return {
-    routes: [...identityRoutes({ people: pages.people, sessions, settings }), ...openId.routes],
+    routes: [...identityRoutes({ people: pages.people, sessions, settings }), ...access.routes, ...openId.routes],
+    keyOwners: access.permissionsOf,
     mounts: [tenantMount((slug) => openId.issuers.tenant(slug), [server, openId]), ...openId.mounts],
     schemes: openId.schemes,
     jobs: [mail.job, ...openId.jobs],
-    ready: () => openId.ready(),
+    ready: async () => void (await Promise.all([access.permissionsOf.ready, openId.ready()])),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
 }
@@ -105,7 +118,7 @@ function parts(
   const challenges = new PasskeyChallenges(secret('identity.challenges'))
   const passkeys = new Passkeys({ ...shared, challenges, publicUrl })
   const pages = { db, people, signIn, registration, recovery, emailChange, factors, passkeys, sessions, settings }
-  return { mail, pages, sessions, settings }
+  return { hasher, mail, pages, sessions, settings }
 }
 
 /** Deletes what has ended, now and then. A failure is logged, and the next time tries again. */

@@ -126,10 +126,10 @@ async function open(
       ...{ ...deps, db, journal, queue, secret, metrics, config, health: createHealth({ cacheMs: 0 }, deps) },
       ...{
         cache: {} as Cache,
-        realtime: {} as never,
+        realtime: { actorChanged: () => undefined, tenantChanged: () => undefined } as never,
         apiKeys: {} as never,
-        permissions: {},
-        leastRoles: {},
+        permissions: identityModule.permissions,
+        leastRoles: identityModule.leastRoles ?? {},
         publicUrl: () => url,
       },
     }),

@@ -37,6 +37,11 @@ export interface RouteIsolationOptions extends TenantRowsOptions {
   readonly asVictim: () => Promise<TestClient>
   readonly asIntruder: () => Promise<TestClient>
   /**
+   * Operations whose body names what callers choose, or what several tenants may have: who says the same word for word is
+   * right to get it. They are not tried with what the victim sends. Default: none.
+   */
+  readonly sharedNames?: readonly string[]
+  /**
    * Comes back when nothing more is going to be written by itself: a restart of the program does. Default: nothing is
    * waited for.
    */
@@ -53,10 +58,12 @@ export interface RouteIsolationReport {
   readonly problems: readonly string[]
 }
 
+/** What is longer is refused before anybody looks at it. */
+const LONGEST_SEGMENT = 200
 /** A shorter text may be there by chance. */
 const SHORTEST_SECRET = 6
-/** A longer one, such as a picture, is refused with the whole address before anybody looks for it. */
-const LONGEST_IN_URL = 1_000
+/** Ids of other things of the victim that are put where an id belongs, beside the one that belongs there. */
+const OTHER_IDS = 12
 /** After so many attacks the intruder comes with another key. */
 const ATTACKS_OF_A_CLIENT = 8
 
@@ -67,7 +74,7 @@ const ATTACKS_OF_A_CLIENT = 8
  * could be betrayed
  */
 export async function tryRouteIsolation(options: RouteIsolationOptions): Promise<RouteIsolationReport> {
-  const { document, calls, db, victim, asVictim, asIntruder, settle } = options
+  const { document, calls, db, victim, asVictim, asIntruder, settle, sharedNames = [] } = options
   const operations = apiOperations(document).filter(({ permission }) => permission !== null)
   const theirs = await harvestOf(operations, calls, asVictim)
   const own = await harvestOf(operations, calls, asIntruder)
@@ -85,7 +92,9 @@ export async function tryRouteIsolation(options: RouteIsolationOptions): Promise
   const reads = operations.filter(({ method }) => method === 'GET')
   const writes = operations.filter(({ method }) => method !== 'GET')
   for (const operation of [...reads, ...writes]) {
-    await intruder.tryAll(operation, attacks(operation, theirs, texts, victim))
+    const all = attacks(operation, theirs, texts, victim)
+    const names = sharedNames.includes(operation.id)
+    await intruder.tryAll(operation, names ? all.filter(({ own }) => own) : all)
   }
   const after = await tenantRows(db(), victim, options)
   const changes = rowDifferences(before, after).map((difference) => `rows of the other tenant changed: ${difference}`)
@@ -104,6 +113,8 @@ interface Attack {
   readonly of: (own: ApiCall) => ApiCall
   /** What it has to answer; null: anything that betrays nothing. */
   readonly status: number | null
+  /** It sends the intruder's own body. */
+  readonly own?: boolean
 }
 
 /** What of the victim is put into places: ids where an id belongs, one value of each kind where any text does. */
@@ -113,9 +124,10 @@ interface Texts {
 }
 
 function attacks(operation: ApiOperation, theirs: ApiHarvest, { samples, ids }: Texts, victim: Tenant): Attack[] {
-  const textsFor = (schema: JsonSchema) => fitting(schema, schema.format === 'uuid' ? ids : samples)
   const { id, parameters, body } = operation
   const call = theirs.calls.get(id) as ApiCall
+  const near = [...new Set([...Object.values(call.params ?? {}), ...spread(ids, OTHER_IDS)])]
+  const textsFor = (schema: JsonSchema) => fitting(schema, schema.format === 'uuid' ? near : samples)
   const page = theirs.pages.get(id)
   const inPath = parameters.some((parameter) => parameter.in === 'path') ? 404 : null
   const { 'idempotency-key': key, ...headers } = call.headers ?? {}
@@ -123,16 +135,16 @@ function attacks(operation: ApiOperation, theirs: ApiHarvest, { samples, ids }: 
   const found: Attack[] = [
     { what: 'word for word', of: () => call, status: inPath },
     { what: 'If-Match', of: () => anyVersion, status: inPath },
-    { what: 'X-Tenant-Id', of: (own) => withHeader(own, 'x-tenant-id', victim.id), status: null },
-    { what: 'query tenantId', of: (own) => withQuery(own, { tenantId: victim.id }), status: null },
+    { what: 'X-Tenant-Id', of: (own) => withHeader(own, 'x-tenant-id', victim.id), status: null, own: true },
+    { what: 'query tenantId', of: (own) => withQuery(own, { tenantId: victim.id }), status: null, own: true },
   ]
   if (page !== undefined) found.push({ what: 'cursor', of: () => page, status: 400 })
   if (key !== undefined) {
     found.push({ what: 'Idempotency-Key', of: (own) => withHeader(own, 'idempotency-key', key), status: null })
   }
   for (const { name, in: place, schema } of parameters) {
-    const texts = place === 'header' || name === 'cursor' ? [] : textsFor(schema)
-    for (const text of texts.filter(({ length }) => length <= LONGEST_IN_URL)) {
+    for (const text of place === 'header' || name === 'cursor' ? [] : textsFor(schema)) {
+      if (place === 'path' && text.length > LONGEST_SEGMENT) continue
       found.push(
         place === 'path'
           ? { what: `path ${name}`, of: (own) => ({ ...own, params: { ...own.params, [name]: text } }), status: 404 }
@@ -151,6 +163,12 @@ function attacks(operation: ApiOperation, theirs: ApiHarvest, { samples, ids }: 
     for (const text of textsFor(schema)) found.push(inBody(path.join('.'), (own) => put({ ...own }, text)))
   }
   return found
+}
+
+/** Some of them, from the first to the last. */
+function spread(all: readonly string[], count: number): string[] {
+  const step = Math.max(1, all.length / count)
+  return Array.from({ length: Math.min(count, all.length) }, (_, index) => all[Math.floor(index * step)] as string)
 }
 
 /** Carries attacks out, and notes what came of them. */

@@ -79,6 +79,9 @@ export const en = {
   notMemberText: 'You are signed in as {email}, who is not a member of {tenant}. Ask for an invitation.',
   joinText: 'You are signed in as {email}. Do you want to join {tenant}?',
   join: 'Join {tenant}',
+  invitationText: 'You are asked to join {tenant} as {email}.',
+  invitationForAnother: 'This invitation is for {email}. You are signed in as {own}.',
+  invitationSpentText: 'An invitation works once, and not for long. Ask whoever invited you for a new one.',
   memberSuspended: 'Your membership is suspended',
   memberSuspendedText: 'Ask whoever looks after accounts in {tenant}.',
   // Register
@@ -164,6 +167,8 @@ export const en = {
   passkeyMade: 'Added {time}',
   // Mail
   mailGreeting: 'Hello,',
+  mailInvitationSubject: 'Join {tenant}',
+  mailInvitationText: 'you are asked to join {tenant}. Follow this link; it works once.',
   mailClosing: 'If this was not you, you need not do anything.',
   mailRegistrationSubject: 'Your registration with {tenant}',
   mailRegistrationText:

@@ -1,7 +1,8 @@
 import type { MigrationSet } from '@stoa/db'
 import { people } from './0001_people.ts'
 import { oidc } from './0002_oidc.ts'
+import { roles } from './0003_roles.ts'
 import { factors } from './0004_factors.ts'
 
 /** Every migration of the room, oldest first. */
-export const identityMigrations: MigrationSet = { owner: 'identity', migrations: [people, oidc, factors] }
+export const identityMigrations: MigrationSet = { owner: 'identity', migrations: [people, oidc, roles, factors] }

@@ -2,6 +2,7 @@ import { accountPage } from './account-page.ts'
 import { confirmEmailPage } from './confirm-email-page.ts'
 import { factorPage } from './factor-page.ts'
 import { homePage } from './home-page.ts'
+import { invitationPage } from './invitation-page.ts'
 import type { Page } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
 import { registerPage } from './register-page.ts'
@@ -20,6 +21,7 @@ export function tenantPages(deps: PagesDeps): Page[] {
     homePage(deps),
     registerPage(deps),
     verifyPage(deps),
+    invitationPage(deps),
     resetPage(deps),
     confirmEmailPage(deps),
     accountPage(deps),

@@ -1,6 +1,7 @@
 import type { Database } from '@stoa/db'
 import type { EmailChange } from '../email-change.ts'
 import type { Factors } from '../factors.ts'
+import type { Joining } from '../members/joining.ts'
 import type { Passkeys } from '../passkeys.ts'
 import type { People } from '../people.ts'
 import type { Recovery } from '../recovery.ts'
@@ -15,6 +16,7 @@ export interface PagesDeps {
   readonly people: People
   readonly signIn: SignIn
   readonly registration: Registration
+  readonly joining: Joining
   readonly recovery: Recovery
   readonly emailChange: EmailChange
   readonly factors: Factors

@@ -1,0 +1,58 @@
+/*
+ * Roles, members, teams, grants, service accounts: put together here, for the room.
+ */
+import type { Route } from '@stoa/http'
+import { type Ctx, Resources, systemCtx } from '@stoa/kernel'
+import type { Columns } from '@stoa/module'
+import { invitationMail } from '../members/invitation-mail.ts'
+import { Invitations } from '../members/invitations.ts'
+import { Members } from '../members/members.ts'
+import { Provisioning } from '../members/provisioning.ts'
+import { Teams } from '../members/teams.ts'
+import { accessRoutes } from '../routes/access-routes.ts'
+import { Authorization } from './authorization.ts'
+import { builtInRoles } from './built-in-roles.ts'
+import { Grants } from './grants.ts'
+import { PermissionsOf } from './permissions-of.ts'
+import { Roles } from './roles.ts'
+import { ServiceAccounts } from './service-accounts.ts'
+
+/** What somebody may do, and who says so. */
+export interface AccessPart extends AsyncDisposable {
+  readonly routes: readonly Route[]
+  readonly permissionsOf: PermissionsOf
+  readonly members: Members
+  readonly invitations: Invitations
+  readonly teams: Teams
+}
+
+/**
+ * Opens this part of the room on its columns.
+ *
+ * @param displayName what a tenant is called on its pages, when it says so
+ */
+export function openAccess(columns: Columns, displayName: (ctx: Ctx) => Promise<string | null>): AccessPart {
+  const { apiKeys, clock, db, journal, leastRoles, log, permissions, publicUrl, queue, realtime } = columns
+  const resources = new Resources({ clock })
+  const builtIn = builtInRoles(permissions, leastRoles)
+  const ctx = systemCtx({ log, clock }, 'identity')
+  const permissionsOf = resources.use(
+    new PermissionsOf({ db, journal, clock, ctx, builtIn, realtime }),
+    'permissions of members',
+  )
+  const deps = { db, journal, roles: new Roles({ db, journal, builtIn, permissions: Object.keys(permissions) }) }
+  const members = new Members({ ...deps, revokeKeys: (own, ownerId) => apiKeys.revokeOwned(own, ownerId) })
+  const teams = new Teams(deps)
+  const invitations = new Invitations({ ...deps, teams, mail: invitationMail({ queue, publicUrl, displayName }) })
+  const routes = accessRoutes({
+    ...{ members, teams, invitations, roles: deps.roles },
+    provisioning: new Provisioning(deps),
+    grants: new Grants(deps),
+    accounts: new ServiceAccounts({ ...deps, apiKeys }),
+    authorization: new Authorization(deps),
+  })
+  return {
+    ...{ routes, permissionsOf, members, invitations, teams },
+    [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  }
+}

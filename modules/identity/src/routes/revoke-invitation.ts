@@ -1,0 +1,21 @@
+import { defineRoute, IdParams } from '@stoa/http'
+import { Type } from 'typebox'
+import type { Invitations } from '../members/invitations.ts'
+
+/** `DELETE /api/v1/invitations/{id}` */
+export function revokeInvitation(invitations: Invitations) {
+  return defineRoute({
+    method: 'DELETE',
+    url: '/api/v1/invitations/:id',
+    operationId: 'revokeInvitation',
+    tags: ['Invitations'],
+    summary: 'Take an invitation back',
+    permission: 'identity:manage',
+    errors: ['invitation_not_found'],
+    schema: { params: IdParams, response: { 204: Type.Null() } },
+    async handler(ctx, { params }) {
+      await invitations.revoke(ctx, params.id)
+      return null
+    },
+  })
+}
