@@ -377,6 +377,17 @@ create policy tenant_rows on stoa.link_domains to stoa_app using ((tenant_id = (
 grant delete, insert, select, update on stoa.link_domains to stoa_app;
 grant delete, insert, select, update on stoa.link_domains to stoa_system;
 
+create table stoa.link_orphans (
+  space text collate "C" not null,
+  day date not null,
+  word text collate "C" not null,
+  visits bigint not null
+);
+alter table stoa.link_orphans add constraint link_orphans_pkey PRIMARY KEY (space, day, word);
+alter table stoa.link_orphans add constraint link_orphans_visits_check CHECK ((visits >= 1));
+alter table stoa.link_orphans add constraint link_orphans_word_check CHECK ((char_length(word) <= 24));
+grant delete, insert, select, update on stoa.link_orphans to stoa_system;
+
 create unlogged table stoa.link_visitor_salts (
   day date not null,
   salt bytea not null

@@ -316,6 +316,7 @@ export const apiCalls: ApiCalls = {
     return {}
   },
   getLinkDomain: newDomain,
+  listOrphanVisits: newDomain,
   updateLinkDomain: async (client) => ({
     ...(await newDomain(client)),
     ...firstVersion,

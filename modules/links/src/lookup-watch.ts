@@ -2,6 +2,7 @@
 import type { Columns } from '@stoa/module'
 import type { Destinations, LookupCounts } from './destinations.ts'
 import type { Directory } from './directory.ts'
+import type { Orphans } from './orphans.ts'
 
 /** Shows how codes are found in this process. */
 export function watchLookups(
@@ -29,6 +30,19 @@ export function watchLookups(
     collect(counter) {
       counter.inc(directory.questions - asked)
       asked = directory.questions
+    },
+  })
+}
+
+/** Shows how many visits of this process found no link. */
+export function watchOrphans({ metrics }: Pick<Columns, 'metrics'>, orphans: Pick<Orphans, 'counted'>): void {
+  let seen = 0
+  metrics.counter({
+    name: 'stoa_links_orphan_visits_total',
+    help: 'Visits that found no link.',
+    collect(counter) {
+      counter.inc(orphans.counted - seen)
+      seen = orphans.counted
     },
   })
 }

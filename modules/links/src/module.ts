@@ -28,6 +28,7 @@ export const linksModule = defineModule({
     link_click_batches: 'Visits that were written together and are not in the facets yet.',
     link_click_facets: 'Visits of one link in half an hour that have something in common, summed.',
     link_click_visitors: 'A visitor of a link on a day, as a hash; for two days.',
+    link_orphans: 'Visits of a day that asked a host for a word and found no link.',
     link_visitor_salts: 'The key of the hashes of a day, for two days; unlogged.',
     link_domains: 'A host of a tenant for short links.',
     link_codes: 'Who owns a code: the directory that the redirect asks.',

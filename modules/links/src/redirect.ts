@@ -25,6 +25,7 @@ import { searchOf, type VisitQuery, withQuery } from './forwarded-query.ts'
 import type { Geo } from './geo.ts'
 import type { LinkPasswords } from './link-password.ts'
 import type { RedirectStatus } from './link-store.ts'
+import type { Orphans } from './orphans.ts'
 import { type Card, makesPreviews } from './preview-card.ts'
 import { meantCode } from './readable-code.ts'
 import type { Routing } from './routing.ts'
@@ -72,6 +73,7 @@ export interface RedirectsDeps {
   readonly destinations: Destinations
   readonly visitors: Visitors
   readonly clicks: Clicks
+  readonly orphans: Orphans
   readonly limit: VisitLimit
   readonly clock: Clock
   readonly geo: Geo
@@ -104,12 +106,15 @@ export class Redirects {
    */
   async follow(visit: Visit): Promise<Followed> {
     const { address, code, headers, method, query, space } = visit
-    const { clock, destinations, limit, visitors } = this.#deps
+    const { clock, destinations, limit, orphans, visitors } = this.#deps
     const meant = meantCode(code)
     const destination =
       (await destinations.find(space, code)) ?? (meant === null ? null : await destinations.find(space, meant))
     const now = clock.now()
-    if (destination === null || now < destination.startsAt) throw new StoaError(linkErrors.link_not_found)
+    if (destination === null || now < destination.startsAt) {
+      if (method !== 'HEAD') orphans.note(space, code)
+      throw new StoaError(linkErrors.link_not_found)
+    }
     if (!leads(destination, now)) throw new StoaError(linkErrors.link_gone)
     const { card } = destination
     if (card !== null && makesPreviews(headers['user-agent'])) return { kind: 'card', card }

@@ -25,8 +25,9 @@ import { importCsv } from './jobs/import-csv.ts'
 import { importLinks } from './jobs/import-links.ts'
 import { LinkPasswords } from './link-password.ts'
 import { Links } from './links.ts'
-import { watchLookups } from './lookup-watch.ts'
+import { watchLookups, watchOrphans } from './lookup-watch.ts'
 import { openDomains } from './open-domains.ts'
+import { Orphans } from './orphans.ts'
 import { Redirects } from './redirect.ts'
 import { linkRoutes } from './routes/index.ts'
 import { codePermutation } from './short-code.ts'
@@ -86,15 +87,17 @@ export async function openRoom(columns: Columns): Promise<Room> {
   })
   const domains = openDomains(columns, config, { hosts, targetRules, ctx })
   const limit = visitLimitOf(columns, ctx)
+  const orphans = resources.use(new Orphans(db, ctx), 'visits without a link')
+  watchOrphans(columns, orphans)
   const redirects = new Redirects({
     ...{ destinations, visitors: new Visitors(), clicks, limit, clock, geo, hosts },
-    ...{ passwords, shortUrl },
+    ...{ orphans, passwords, shortUrl },
   })
   const visitLimit = { capacity: config.visitBurst, refillPerSecond: config.visitsPerSecond }
   const isOwnHost = ownHosts(columns.publicUrl, config.shortHost)
   return {
     routes: linkRoutes({
-      ...{ analytics: new Analytics(db, geo), bulk: new BulkLinks(db, links), links, redirects, visitLimit },
+      ...{ analytics: new Analytics(db, geo), bulk: new BulkLinks(db, links), links, orphans, redirects, visitLimit },
       ...{ domains: domains.verbs, hosts, isOwnHost },
     }),
     jobs: [importLinks(links), importCsv(links, db), checkJob(links, config), fold, domains.job],

@@ -122,6 +122,7 @@ describeEverywhere('keeping tenants apart', (place) => {
       [
         'stoa.link_codes has the unique key link_codes_pkey, which does not begin with tenant_id',
         'stoa.link_domains has the unique key link_domains_verified, which does not begin with tenant_id',
+        'stoa.link_orphans has no tenant_id and is not on the list of tables without one',
         'stoa.link_visitor_salts has no tenant_id and is not on the list of tables without one',
       ],
     )

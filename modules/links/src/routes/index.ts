@@ -3,6 +3,7 @@ import type { Analytics } from '../analytics.ts'
 import type { BulkLinks } from '../bulk.ts'
 import type { LinkDomains } from '../link-domains.ts'
 import type { Links } from '../links.ts'
+import type { Orphans } from '../orphans.ts'
 import type { Redirects } from '../redirect.ts'
 import type { ShortHosts } from '../short-hosts.ts'
 import { addLinkDomain } from './add-link-domain.ts'
@@ -21,6 +22,7 @@ import { getLinkOverview } from './get-link-overview.ts'
 import { getLinkQr } from './get-link-qr.ts'
 import { listLinkDomains } from './list-link-domains.ts'
 import { listLinks } from './list-links.ts'
+import { listOrphanVisits } from './list-orphan-visits.ts'
 import { removeLinkDomain } from './remove-link-domain.ts'
 import { restoreLink } from './restore-link.ts'
 import { simulateVisit } from './simulate-visit.ts'
@@ -36,6 +38,7 @@ export interface LinkRoutesDeps {
   readonly analytics: Analytics
   readonly redirects: Redirects
   readonly domains: LinkDomains
+  readonly orphans: Orphans
   readonly hosts: ShortHosts
   /** Whether a host is the installation's own. */
   readonly isOwnHost: (host: string) => boolean
@@ -51,6 +54,7 @@ export function linkRoutes({
   hosts,
   isOwnHost,
   links,
+  orphans,
   redirects,
   visitLimit,
 }: LinkRoutesDeps): Route[] {
@@ -73,6 +77,7 @@ export function linkRoutes({
     addLinkDomain(domains),
     listLinkDomains(domains),
     getLinkDomain(domains),
+    listOrphanVisits(domains, orphans),
     updateLinkDomain(domains),
     removeLinkDomain(domains),
     verifyLinkDomain(domains),
