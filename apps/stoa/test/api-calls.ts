@@ -396,7 +396,7 @@ export const apiCalls: ApiCalls = {
     headers: { 'if-match': '"1"' },
   }),
   removeOAuthClient: async (client) => ({ params: { id: await newOAuthClient(client) } }),
-  createRegistrationToken: () => ({ body: {} }),
+  createRegistrationToken: () => ({ body: { expiresInSeconds: 600 } }),
   listSigningKeys: () => ({}),
   rotateSigningKey: () => ({}),
   createApiKey: () => ({ body: { ...keyBody(), expiresAt: '2099-01-02T03:04:05Z' } }),

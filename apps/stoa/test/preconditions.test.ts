@@ -26,6 +26,8 @@ interface Body {
 
 /** A body that is as good, and another one. */
 function otherThan(body: object): Record<string, unknown> {
+  if ('expiresInSeconds' in body) return { ...body, expiresInSeconds: 601 }
+  if ('links' in body) return { ...body, links: (body.links as unknown[]).toReversed().concat(body.links) }
   if ('host' in body) return { ...body, rootTarget: 'https://example.com/other' }
   if ('rootTarget' in body) return { ...body, notFoundTarget: 'https://example.com/other' }
   if ('overlapSeconds' in body) return { ...body, overlapSeconds: 61 }
@@ -96,7 +98,7 @@ for (const engine of engines) {
       const { status, headers, body } = await send(call)
       const tag = headers.get('etag') ?? ''
       assert.equal(status, 200)
-      assert.match(tag, /^"\d+"$/)
+      assert.match(tag, /^"[0-9a-f]+"$/)
       for (const condition of [tag, `W/${tag}`, `"x", ${tag}`, '*']) {
         const again = await send({ headers: { 'if-none-match': condition } })
         assert.deepEqual([again.status, again.body, again.headers.get('etag')], [304, null, tag], condition)
@@ -140,7 +142,8 @@ for (const engine of engines) {
           assert.deepEqual(await outcome(keyed(key)), [400, 'invalid_request'], key)
         }
         // A key is a key, whatever it looks like.
-        assert.deepEqual((await outcome(keyed("';drop-table-links;--")))[0] === 412, operation.id.startsWith('update'))
+        const isConditional = operation.parameters.some(({ name }) => name === 'If-Match')
+        assert.equal((await outcome(keyed("';drop-table-links;--")))[0] === 412, isConditional)
       },
     )
 

@@ -13,7 +13,7 @@ export function rotateSigningKey(keys: SigningKeys) {
     description:
       'It is published at once and signs from `signsFrom` on; the one before it goes on checking what it has signed. No token is refused for it.',
     permission: 'identity:keys:rotate',
-    rateLimit: { capacity: 5, refillPerSecond: 0.01 },
+    rateLimit: { capacity: 20, refillPerSecond: 0.01 },
     schema: { response: { 201: SigningKey } },
     handler: async (ctx) => shownKey(await keys.rotate(ctx)),
   })
