@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { isId, newId } from '@stoa/kernel'
 import {
   type ApiCall,
   type ApiOperation,
@@ -24,22 +25,33 @@ interface Body {
   readonly nextCursor?: string | null
 }
 
+/** A field that tells a body from others → what makes it another one that is as good. */
+const OTHERS: Readonly<Record<string, object | ((body: never) => object)>> = {
+  subject: { expiresAt: '2099-02-03T04:05:06Z' },
+  email: { email: 'other@example.org' },
+  permission: { permission: 'links:write' },
+  permissions: { permissions: ['mail:read'] },
+  expiresInSeconds: { expiresInSeconds: 601 },
+  links: ({ links }: { links: unknown[] }) => ({ links: [...links, ...links] }),
+  host: { rootTarget: 'https://example.com/other' },
+  rootTarget: { notFoundTarget: 'https://example.com/other' },
+  overlapSeconds: { overlapSeconds: 61 },
+  userAgent: { query: 'a=1' },
+  target: { title: 'other' },
+  inputSchema: { description: 'other' },
+  attempt: { attempt: 2 },
+  kind: () => ({ runAt: new Date(Date.now() + 7_200_000).toISOString() }),
+  address: { note: 'other' },
+  registration: { displayName: 'other' },
+  from: ({ from }: { from: string }) => (isId(from) ? { from: newId() } : { replyTo: 'other@example.org' }),
+  name: { name: 'other' },
+  roles: { roles: ['member'] },
+}
+
 /** A body that is as good, and another one. */
 function otherThan(body: object): Record<string, unknown> {
-  if ('expiresInSeconds' in body) return { ...body, expiresInSeconds: 601 }
-  if ('links' in body) return { ...body, links: (body.links as unknown[]).toReversed().concat(body.links) }
-  if ('host' in body) return { ...body, rootTarget: 'https://example.com/other' }
-  if ('rootTarget' in body) return { ...body, notFoundTarget: 'https://example.com/other' }
-  if ('overlapSeconds' in body) return { ...body, overlapSeconds: 61 }
-  if ('userAgent' in body) return { ...body, query: 'a=1' }
-  if ('target' in body) return { ...body, title: 'other' }
-  if ('inputSchema' in body) return { ...body, description: 'other' }
-  if ('attempt' in body) return { ...body, attempt: 2 }
-  if ('kind' in body) return { ...body, runAt: new Date(Date.now() + 7_200_000).toISOString() }
-  if ('address' in body) return { ...body, note: 'other' }
-  if ('registration' in body) return { ...body, displayName: 'other' }
-  if ('from' in body) return { ...body, replyTo: 'other@example.org' }
-  return { ...body, name: 'other' }
+  const [, other = { name: 'other' }] = Object.entries(OTHERS).find(([field]) => field in body) ?? []
+  return { ...body, ...(typeof other === 'function' ? other(body as never) : other) }
 }
 
 for (const engine of engines) {
