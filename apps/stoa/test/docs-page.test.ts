@@ -24,6 +24,12 @@ describe('the page about the API, in a browser', () => {
     return page
   }
 
+  /** Of the operation that the page begins with. */
+  const firstAddress = async (page: Awaited<ReturnType<typeof open>>) => {
+    const [, address = ''] = /curl (http\S+) /.exec(String(await page.evaluate('document.body.innerText'))) ?? []
+    return address
+  }
+
   test('lists every operation, without an error, and asks nobody but this server', async () => {
     const { paths } = (await documentOf(suite)) as { readonly paths: Paths }
     const summaries = Object.values(paths).flatMap((methods) => Object.values(methods).map(({ summary }) => summary))
@@ -34,7 +40,7 @@ describe('the page about the API, in a browser', () => {
     const { url } = suite.program
     assert.deepEqual(page.requests, [`${url}/docs`, `${url}/docs/scalar.js`, `${url}/openapi.json`])
     assert.deepEqual(page.errors, [])
-    assert.match(String(await page.evaluate('document.body.innerText')), new RegExp(`curl ${url}/api/v1/links `))
+    assert.ok((await firstAddress(page)).startsWith(`${url}/api/v1/`))
   })
 
   test('tries an operation out on this server', async () => {
@@ -44,11 +50,11 @@ describe('the page about the API, in a browser', () => {
         `(() => { const found = [...document.querySelectorAll('button')].find((button) => button.innerText.startsWith(${JSON.stringify(text)}))
           found?.click(); return found !== undefined })()`,
       )
+    const address = await firstAddress(page)
     await click('Test Request')
     await click('Send')
-    const { url } = suite.program
-    await page.until(`performance.getEntriesByName('${url}/api/v1/links').length > 0`)
-    assert.equal(page.requests.at(-1), `${url}/api/v1/links`)
+    await page.until(`performance.getEntriesByName('${address}').length > 0`)
+    assert.equal(page.requests.at(-1), address)
   })
 
   test('reaches nobody else, whatever a script on it would like to do', async () => {
