@@ -85,8 +85,12 @@ async function open(
   const room = resources.use(
     await identityModule.create({
       ...{ ...deps, db, journal, queue, secret, metrics, config, health: createHealth({ cacheMs: 0 }, deps) },
-      ...{ cache: {} as Cache, realtime: { actorChanged: () => undefined } as never, apiKeys: {} as never },
-      ...{ permissions, leastRoles: {}, publicUrl: () => url },
+      ...{
+        cache: {} as Cache,
+        realtime: { actorChanged: () => undefined, tenantChanged: () => undefined } as never,
+        apiKeys: {} as never,
+      },
+      ...{ permissions, leastRoles: identityModule.leastRoles ?? {}, publicUrl: () => url },
     }),
     'room',
   )

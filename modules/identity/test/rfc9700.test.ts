@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { createHmac, createPublicKey, generateKeyPairSync, hash, type KeyObject, sign } from 'node:crypto'
 import { it } from 'node:test'
 import { newId, type Tenant } from '@stoa/kernel'
+import { eventually } from '@stoa/testkit'
 import * as client from 'openid-client'
 import { SigningKeys } from '../src/signing-keys.ts'
 import { type Application, ask, CALLBACK, enter, exchange, newApplication } from './application.ts'
@@ -393,11 +394,12 @@ describeOnEngines('the provider and the guard refuse', (suite) => {
     const over = { scope: 'openid identity:clients:read', resource: api() }
     const tokens = await enter(person, application, over)
     assert.equal(await asks(tokens.access_token), 200)
-    await suite().db.admin((session) =>
-      session.query('update stoa.memberships set status = $1 where person_id = $2', ['suspended', person.id]),
+    const suspended = await suite().as(tenant()).send('POST', `/api/v1/members/${person.id}/suspension`)
+    assert.ok(suspended.status < 300, JSON.stringify(suspended.body))
+    await eventually(
+      () => asks(tokens.access_token),
+      (status) => status === 401,
     )
-    suite().clock.advance(1_100)
-    assert.equal(await asks(tokens.access_token), 401)
     await assert.rejects(
       client.refreshTokenGrant(application.config, tokens.refresh_token ?? ''),
       failed('invalid_grant'),
