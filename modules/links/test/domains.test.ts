@@ -116,7 +116,7 @@ describeEverywhere(
       ]) {
         assert.equal((await get(path, domain.host))[0], 404, path)
       }
-      assert.ok([404, 405].includes((await get('/api/v1/links', domain.host, undefined, 'POST'))[0]))
+      assert.ok([404, 405, 422].includes((await get('/api/v1/links', domain.host, undefined, 'POST'))[0]))
     })
 
     it('lead their root and unknown codes where they are told to', async () => {

@@ -67,9 +67,9 @@ export async function importStep(
   const ids = wanted.map((_, index) => idOf(job.id, first + index))
   const before = job.attempt === 1 ? new Set() : await links.linksAmong(ctx, ids)
   const refused: Refused[] = []
-  const entries = wanted.map((link, index) => ({ link, index: first + index, id: ids[index] as string })).values()
-  const make = async () => {
-    for (const { id, index, link } of entries) {
+  const entries = wanted.map((link, index) => ({ link, index: first + index, id: ids[index] as string }))
+  const make = async (some: Iterable<(typeof entries)[number]>) => {
+    for (const { id, index, link } of some) {
       if (before.has(id)) continue
       try {
         await links.createLink(ctx, link, id)
@@ -79,7 +79,18 @@ export async function importStep(
       }
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, make))
+  // Of several with one slug, the one that comes first in the list gets it.
+  const slugs = new Set<string>()
+  const isRepeated = ({ link: { slug } }: (typeof entries)[number]) => {
+    if (slug === undefined) return false
+    const known = slugs.has(slug)
+    slugs.add(slug)
+    return known
+  }
+  const repeated = new Set(entries.filter(isRepeated))
+  const shared = entries.filter((entry) => !repeated.has(entry)).values()
+  await Promise.all(Array.from({ length: AT_ONCE }, () => make(shared)))
+  await make(repeated)
   return refused.sort((a, b) => a.index - b.index)
 }
 
