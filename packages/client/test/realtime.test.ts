@@ -145,14 +145,14 @@ describe('the client', () => {
       return { client, room, members: () => members.join() }
     }
     const ada = inRoom(ADA)
-    await eventually(() => ada.members() === 'user:ada')
+    await eventually(() => ada.members() === 'person:ada')
     const bob = inRoom(ADA.replace('ada', 'bob'))
-    await eventually(() => ada.members() === 'user:ada,user:bob' && bob.members() === ada.members())
+    await eventually(() => ada.members() === 'person:ada,person:bob' && bob.members() === ada.members())
     await bob.room.send({ text: 'hello' })
     assert.deepEqual(said, ['hello'])
     await assert.rejects(bob.room.send({ text: 5 }), { code: 'validation_failed' })
     bob.client.close()
-    await eventually(() => ada.members() === 'user:ada')
+    await eventually(() => ada.members() === 'person:ada')
     await server.stop()
     await eventually(() => ada.client.state !== 'open')
     await assert.rejects(ada.room.send({ text: 'hello' }), { code: 'disconnected' })

@@ -22,19 +22,19 @@ for (const engine of engines) {
       using ada = await connect(bench.node, token('ada'))
       await ada.ask({ type: 'subscribe', channel: 'notes', presence: true })
       const first = await ada.until(({ type }) => type === 'members')
-      assert.deepEqual([first.members, first.count], [['user:ada'], 1])
+      assert.deepEqual([first.members, first.count], [['person:ada'], 1])
       using bob = await connect(bench.node, token('bob'))
       using again = await connect(bench.node, token('bob'))
       await bob.follow('notes')
       await again.follow('notes')
-      await ada.until(({ joined }) => joined?.includes('user:bob'))
-      assert.deepEqual(await members(ada), ['user:ada', 'user:bob'])
+      await ada.until(({ joined }) => joined?.includes('person:bob'))
+      assert.deepEqual(await members(ada), ['person:ada', 'person:bob'])
       await again.ask({ type: 'unsubscribe', channel: 'notes' })
-      assert.deepEqual(await members(ada), ['user:ada', 'user:bob'])
+      assert.deepEqual(await members(ada), ['person:ada', 'person:bob'])
       bob.ws.terminate()
-      await ada.until(({ left }) => left?.includes('user:bob'))
-      assert.deepEqual(await members(ada), ['user:ada'])
-      assert.equal(joins(ada).filter(({ joined }) => joined.includes('user:bob')).length, 1)
+      await ada.until(({ left }) => left?.includes('person:bob'))
+      assert.deepEqual(await members(ada), ['person:ada'])
+      assert.equal(joins(ada).filter(({ joined }) => joined.includes('person:bob')).length, 1)
       assert.equal(joins(bob).length, 0)
     })
 
@@ -44,7 +44,7 @@ for (const engine of engines) {
       using rival = await connect(bench.node, 'rival|bob|*')
       await ada.follow('notes')
       await rival.follow('notes')
-      assert.deepEqual(await members(ada), ['user:ada'])
+      assert.deepEqual(await members(ada), ['person:ada'])
       await ada.ask({ type: 'subscribe', channel: 'note:1', presence: true })
       const { members: nobody } = await ada.ask({ type: 'members', channel: 'note:1' })
       assert.deepEqual(nobody, [])
@@ -99,7 +99,7 @@ for (const [name, make] of Object.entries(transports)) {
       using bob = await connect(other, token('bob'))
       await ada.follow('notes')
       await bob.follow('notes')
-      const both = ['user:ada', 'user:bob']
+      const both = ['person:ada', 'person:bob']
       await eventually(
         () => members(ada),
         (names) => names.length === 2,
@@ -118,7 +118,7 @@ for (const [name, make] of Object.entries(transports)) {
       bob.ws.terminate()
       await eventually(
         () => members(ada),
-        (names) => names.join() === 'user:ada,user:eve',
+        (names) => names.join() === 'person:ada,person:eve',
       )
     })
 
