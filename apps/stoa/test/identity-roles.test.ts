@@ -4,12 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { engines, type Suite, type TestAnswer, TestClient, testCtx } from '@stoa/testkit'
+import { type AnyJson, engines, type Suite, type TestAnswer, TestClient, testCtx } from '@stoa/testkit'
 import type { Stoa } from '../src/compose.ts'
 import { newAddress, startProgram } from './suite.ts'
 
-// biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects.
-type Body = any
 type TenantName = 'pooled' | 'neighbour' | 'placed'
 
 interface Person {
@@ -30,8 +28,11 @@ for (const engine of engines) {
     after(() => suite?.[Symbol.asyncDispose]())
 
     const send = (client: TestClient, method: string, path: string, body?: unknown, headers: object = {}) =>
-      client.send<Body>(method, path, { ...(body !== undefined && { body }), headers: { ...newAddress(), ...headers } })
-    const codeOf = (answer: TestAnswer<Body>) => (answer.status < 400 ? answer.status : answer.body.code)
+      client.send<AnyJson>(method, path, {
+        ...(body !== undefined && { body }),
+        headers: { ...newAddress(), ...headers },
+      })
+    const codeOf = (answer: TestAnswer<AnyJson>) => (answer.status < 400 ? answer.status : answer.body.code)
     /** A key that belongs to somebody. */
     async function keyOf(id: string, scopes = ['*'], tenant: TenantName = 'pooled', type = 'person') {
       const ctx = testCtx({ tenant: suite.tenants[tenant], actor: { type: type as 'person', id } })
@@ -41,7 +42,7 @@ for (const engine of engines) {
     async function person(...roles: string[]): Promise<Person> {
       people += 1
       const body = { email: `person${people}@example.org`, name: `Person ${people}`, roles }
-      const { id } = (await root.created<Body>('/api/v1/members', body)).body
+      const { id } = (await root.created<AnyJson>('/api/v1/members', body)).body
       return { id, client: await keyOf(id) }
     }
     const memberOf = (id: string) => send(root, 'GET', `/api/v1/members/${id}`)
@@ -150,7 +151,7 @@ for (const engine of engines) {
       assert.equal(codeOf(await send(client, 'POST', '/api/v1/members', added)), 'forbidden')
       const account = { name: 'Climber', roles: ['member'] }
       assert.equal(codeOf(await send(client, 'POST', '/api/v1/service-accounts', account)), 'forbidden')
-      const strong = (await root.created<Body>('/api/v1/teams', { name: `Strong ${people}`, roles: ['admin'] })).body
+      const strong = (await root.created<AnyJson>('/api/v1/teams', { name: `Strong ${people}`, roles: ['admin'] })).body
       assert.equal(codeOf(await send(client, 'PUT', `/api/v1/teams/${strong.id}/members/${id}`)), 'forbidden')
       assert.equal(
         codeOf(await setRoles(client, other.id, manager)),
@@ -206,7 +207,7 @@ for (const engine of engines) {
       assert.equal((await send(root, 'DELETE', `/api/v1/members/${id}`)).status, 204)
       assert.equal(codeOf(await memberOf(id)), 'member_not_found')
       assert.equal(codeOf(await send(client, 'GET', '/api/v1/links')), 'unauthenticated')
-      const again = await root.created<Body>('/api/v1/members', { email, name: 'Again', roles: ['member'] })
+      const again = await root.created<AnyJson>('/api/v1/members', { email, name: 'Again', roles: ['member'] })
       assert.equal(again.body.id, id, 'the same person')
       assert.equal(codeOf(await send(client, 'GET', '/api/v1/links')), 'unauthenticated')
     })
@@ -219,7 +220,7 @@ for (const engine of engines) {
         assert.equal(codeOf(await send(stranger, 'GET', `/api/v1/members/${id}`)), 'member_not_found')
         assert.equal(codeOf(await send(stranger, 'GET', `/api/v1/roles/${name}`)), 'role_not_found')
         const { data } = (await send(stranger, 'GET', '/api/v1/members?limit=100')).body
-        assert.ok(!data.some((member: Body) => member.id === id))
+        assert.ok(!data.some((member: AnyJson) => member.id === id))
         const key = await keyOf(id, ['*'], tenant)
         assert.equal(codeOf(await send(key, 'GET', '/api/v1/links')), 'unauthenticated', 'no member there')
       }
@@ -228,9 +229,10 @@ for (const engine of engines) {
     it('the name that one tenant gives is not the name that another one sees', async () => {
       people += 1
       const email = `shared${people}@example.org`
-      const here = (await root.created<Body>('/api/v1/members', { email, name: 'Here', roles: ['viewer'] })).body
+      const here = (await root.created<AnyJson>('/api/v1/members', { email, name: 'Here', roles: ['viewer'] })).body
       const neighbour = await suite.client('neighbour')
-      const there = (await neighbour.created<Body>('/api/v1/members', { email, name: 'There', roles: ['viewer'] })).body
+      const there = (await neighbour.created<AnyJson>('/api/v1/members', { email, name: 'There', roles: ['viewer'] }))
+        .body
       assert.deepEqual([here.id, here.name, there.name], [there.id, 'Here', 'There'])
     })
 
@@ -240,7 +242,7 @@ for (const engine of engines) {
       const add = async (...roles: string[]) => {
         people += 1
         const body = { email: `owner${people}@example.org`, name: `Owner ${people}`, roles }
-        const { id } = (await owners.created<Body>('/api/v1/members', body)).body
+        const { id } = (await owners.created<AnyJson>('/api/v1/members', body)).body
         return { id, client: await keyOf(id, ['*'], tenant) }
       }
       const roles = async (id: string) => (await send(owners, 'GET', `/api/v1/members/${id}`)).body.roles
@@ -270,7 +272,7 @@ for (const engine of engines) {
       it('of two owners who go at the same moment, one stays', async () => {
         const { data } = (await send(owners, 'GET', '/api/v1/members?role=owner&limit=100')).body
         const other = await add('owner')
-        const both = [...data.map((owner: Body) => owner.id), other.id]
+        const both = [...data.map((owner: AnyJson) => owner.id), other.id]
         assert.equal(both.length, 2)
         const any = { 'if-match': '*' }
         const answers = await Promise.all(
@@ -297,7 +299,7 @@ for (const engine of engines) {
 
     it('a team gives its roles to whoever is in it, as long as they are', async () => {
       const { client, id } = await person('viewer')
-      const team = (await root.created<Body>('/api/v1/teams', { name: `Writers ${people}`, roles: ['member'] })).body
+      const team = (await root.created<AnyJson>('/api/v1/teams', { name: `Writers ${people}`, roles: ['member'] })).body
       const write = async () => codeOf(await send(client, 'POST', '/api/v1/links', { target: 'https://example.com/' }))
       const path = `/api/v1/teams/${team.id}/members/${id}`
       assert.equal(await write(), 'forbidden')
@@ -317,7 +319,7 @@ for (const engine of engines) {
       const { client, id } = await person('viewer')
       const write = async () => codeOf(await send(client, 'POST', '/api/v1/links', { target: 'https://example.com/' }))
       const body = { subject: { type: 'person', id }, role: 'member' }
-      const grant = (await root.created<Body>('/api/v1/grants', body)).body
+      const grant = (await root.created<AnyJson>('/api/v1/grants', body)).body
       assert.equal(await write(), 201)
       assert.equal(codeOf(await send(root, 'POST', '/api/v1/grants', body)), 'grant_exists')
       assert.equal((await send(root, 'GET', `/api/v1/grants?subjectId=${id}`)).body.data.length, 1)
@@ -330,9 +332,10 @@ for (const engine of engines) {
     })
 
     it('a service account’s keys do what its roles allow, until it is switched off or gone', async () => {
-      const account = (await root.created<Body>('/api/v1/service-accounts', { name: 'Import', roles: ['member'] })).body
+      const account = (await root.created<AnyJson>('/api/v1/service-accounts', { name: 'Import', roles: ['member'] }))
+        .body
       const path = `/api/v1/service-accounts/${account.id}`
-      const made = (await root.created<Body>(`${path}/keys`, { name: 'Nightly', scopes: ['*'] })).body
+      const made = (await root.created<AnyJson>(`${path}/keys`, { name: 'Nightly', scopes: ['*'] })).body
       const client = new TestClient(suite.program.url, made.key)
       const read = async (url = '/api/v1/links') => codeOf(await send(client, 'GET', url))
       assert.deepEqual([await read(), await read('/api/v1/audit')], [200, 'forbidden'])
@@ -370,7 +373,7 @@ for (const engine of engines) {
       assert.deepEqual([scoped.allowed, scoped.missing, scoped.reasons.length], [false, ['scope'], 1])
       const resource = { kind: 'link', id: '7' }
       const grant = { subject: { type: 'person', id }, role: 'member', resource }
-      const { id: grantId } = (await root.created<Body>('/api/v1/grants', grant)).body
+      const { id: grantId } = (await root.created<AnyJson>('/api/v1/grants', grant)).body
       const there = await ask('links:write', { resource })
       assert.deepEqual([there.allowed, there.reasons[0].via, there.reasons[0].id], [true, 'grant', grantId])
       assert.equal((await ask('links:write', { resource: { kind: 'link', id: '8' } })).allowed, false)

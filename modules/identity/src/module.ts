@@ -4,10 +4,10 @@ import { accessEvents } from './access/access-events.ts'
 import { identityErrors } from './errors.ts'
 import { identityEvents } from './events.ts'
 import { identityMigrations } from './migrations/index.ts'
-import { oidcEvents } from './oidc-events.ts'
+import { oidcEvents } from './openid/oidc-events.ts'
 import { openRoom } from './room.ts'
 
-export { People } from './people.ts'
+export { People } from './people/people.ts'
 
 /** People: who they are, how they sign in, and what they belong to. */
 export const identityModule = defineModule({

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import type { Tenant } from '@stoa/kernel'
 import * as client from 'openid-client'
-import type { Suite } from './openid-setup.ts'
 import type { Arrival, Person } from './person.ts'
+import type { Suite } from './setup.ts'
 
 export const CALLBACK = 'https://app.example.org/callback'
 

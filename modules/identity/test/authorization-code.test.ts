@@ -2,172 +2,178 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import * as client from 'openid-client'
 import { ask, CALLBACK, enter, exchange, newApplication } from './application.ts'
-import { describeOnEngines } from './openid-setup.ts'
 import { newPerson } from './person.ts'
+import { describeOnEngines, runningClock } from './setup.ts'
 
 const failed = (code: string) => (error: unknown) =>
   error instanceof client.ResponseBodyError && error.error === code ? true : assert.fail(error as Error)
 
-describeOnEngines('an application of the organisation', (suite) => {
-  const tenant = () => suite().tenants.pooled
-  const api = () => `${suite().url}/api/v1`
+describeOnEngines(
+  'an application of the organisation',
+  (suite) => {
+    const tenant = () => suite().tenants.pooled
+    const api = () => `${suite().url}/api/v1`
 
-  it('sends who is not signed in to the sign-in page, which leads back to it', async () => {
-    const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
-    const asked = await ask(application)
-    const page = await person.open(asked.url)
-    assert.match(page.url.pathname, /\/sign-in$/)
-    const next = page.url.searchParams.get('continue') ?? ''
-    assert.match(next, /\/interaction\//)
-    await person.signIn()
-    const tokens = await exchange(application, asked, await person.open(next))
-    assert.equal(tokens.claims()?.sub, person.id)
-  })
-
-  it('learns who it is: by the ID token and by userinfo', async () => {
-    const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
-    await person.signIn()
-    const tokens = await enter(person, application)
-    const claims = tokens.claims()
-    assert.deepEqual([claims?.sub, claims?.aud, claims?.acr], [person.id, application.id, '1'])
-    const info = await client.fetchUserInfo(application.config, tokens.access_token, person.id)
-    assert.deepEqual([info.email, info.email_verified, info.name], [person.email, true, 'Bea'])
-  })
-
-  it('gets a token for the API that does what both the roles and the scopes allow', async () => {
-    const application = await newApplication(suite(), tenant())
-    const read = async (roles: string[], scope: string) => {
-      const person = await newPerson(suite(), tenant(), roles)
-      await person.signIn()
-      const { access_token: token } = await enter(person, application, { scope, resource: api() })
-      return (await suite().bearer(token).send('GET', '/api/v1/oauth-clients')).status
-    }
-    assert.equal(await read(['owner'], 'openid identity:clients:read'), 200)
-    assert.equal(await read(['owner'], 'openid notes:read'), 403)
-    assert.equal(await read(['viewer'], 'openid identity:clients:read'), 403)
-  })
-
-  it('refreshes: each refresh token is used once, and one that is shown again ends the whole family', async () => {
-    const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
-    await person.signIn()
-    const first = await enter(person, application)
-    const second = await client.refreshTokenGrant(application.config, first.refresh_token ?? '')
-    assert.notEqual(second.refresh_token, first.refresh_token)
-    await client.refreshTokenGrant(application.config, second.refresh_token ?? '')
-    await assert.rejects(
-      client.refreshTokenGrant(application.config, first.refresh_token ?? ''),
-      failed('invalid_grant'),
-    )
-    await assert.rejects(
-      client.refreshTokenGrant(application.config, second.refresh_token ?? ''),
-      failed('invalid_grant'),
-    )
-  })
-
-  it('that uses a refresh token twice at the same moment loses the family, too', async () => {
-    const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
-    await person.signIn()
-    const { refresh_token: token = '' } = await enter(person, application)
-    const tries = await Promise.allSettled([1, 2, 3, 4].map(() => client.refreshTokenGrant(application.config, token)))
-    const won = tries.filter((one) => one.status === 'fulfilled')
-    assert.ok(won.length <= 1, `${won.length}`)
-    for (const { value } of won) {
-      await assert.rejects(
-        client.refreshTokenGrant(application.config, value.refresh_token ?? ''),
-        failed('invalid_grant'),
-      )
-    }
-  })
-
-  it('pushes what it asks for (RFC 9126), and may be told that it has to', async () => {
-    const person = await newPerson(suite(), tenant())
-    await person.signIn()
-    const application = await newApplication(suite(), tenant(), { parRequired: true })
-    const refused = await person.open((await ask(application)).url)
-    assert.equal(refused.url.searchParams.get('error'), 'invalid_request')
-    const asked = await ask(application)
-    const pushed = await client.buildAuthorizationUrlWithPAR(application.config, asked.url.searchParams)
-    const tokens = await exchange(application, asked, await person.open(pushed))
-    assert.equal(tokens.claims()?.sub, person.id)
-  })
-
-  it('binds its tokens to a key (RFC 9449): the API takes them with a proof, and each proof once', async () => {
-    const person = await newPerson(suite(), tenant(), ['owner'])
-    await person.signIn()
-    const application = await newApplication(suite(), tenant(), { dpopBound: true })
-    const keys = await client.randomDPoPKeyPair('ES256')
-    const dpop = client.getDPoPHandle(application.config, keys)
-    const asked = await ask(application, { scope: 'openid identity:clients:read', resource: api() })
-    const { url } = await person.open(asked.url)
-    const checks = { pkceCodeVerifier: asked.verifier, expectedState: asked.state, expectedNonce: asked.nonce }
-    const tokens = await client.authorizationCodeGrant(
-      application.config,
-      url,
-      checks,
-      { resource: api() },
-      { DPoP: dpop },
-    )
-    assert.equal(tokens.token_type, 'dpop')
-    const address = new URL('/api/v1/oauth-clients', suite().url)
-    const taken = await client.fetchProtectedResource(
-      application.config,
-      tokens.access_token,
-      address,
-      'GET',
-      null,
-      undefined,
-      { DPoP: dpop },
-    )
-    assert.equal(taken.status, 200)
-    assert.equal((await suite().bearer(tokens.access_token).send('GET', '/api/v1/oauth-clients')).status, 401)
-  })
-
-  it('of somebody else asks first; what is denied is told, what is allowed is remembered for the session', async () => {
-    const person = await newPerson(suite(), tenant())
-    await person.signIn()
-    const application = await newApplication(suite(), tenant(), { consent: 'ask' })
-    const denied = await person.submit(await person.open((await ask(application)).url), { answer: 'deny' })
-    assert.equal(denied.url.searchParams.get('error'), 'access_denied')
-    const asked = await ask(application)
-    const page = await person.open(asked.url)
-    assert.match(page.html, /Let Shop in\?/)
-    assert.match(page.html, /see your e-mail address/)
-    const tokens = await exchange(application, asked, await person.submit(page, { answer: 'allow' }))
-    assert.equal(tokens.claims()?.sub, person.id)
-    await enter(person, application)
-  })
-
-  it('is not told of people who do not belong to its tenant', async () => {
-    const stranger = await newPerson(suite(), suite().tenants.neighbour)
-    await stranger.signIn()
-    const page = await stranger.open((await ask(await newApplication(suite(), tenant()))).url)
-    assert.equal(page.status, 403)
-    assert.match(page.html, /You do not belong to/)
-  })
-
-  it('may want to be sure that it is still them (prompt=login, max_age)', async () => {
-    const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
-    await person.signIn(new Date(suite().clock.now() - 600_000))
-    for (const over of [{ prompt: 'login' }, { max_age: '60' }]) {
-      const asked = await ask(application, over as Record<string, string>)
+    it('sends who is not signed in to the sign-in page, which leads back to it', async () => {
+      const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
+      const asked = await ask(application)
       const page = await person.open(asked.url)
       assert.match(page.url.pathname, /\/sign-in$/)
-      assert.equal(page.url.searchParams.get('again'), 'yes')
+      const next = page.url.searchParams.get('continue') ?? ''
+      assert.match(next, /\/interaction\//)
       await person.signIn()
-      const back = await person.open(page.url.searchParams.get('continue') ?? '')
-      const checks = { pkceCodeVerifier: asked.verifier, expectedState: asked.state, expectedNonce: asked.nonce }
-      assert.equal(back.url.origin + back.url.pathname, CALLBACK, back.url.href)
-      const tokens = await client.authorizationCodeGrant(application.config, back.url, checks)
+      const tokens = await exchange(application, asked, await person.open(next))
       assert.equal(tokens.claims()?.sub, person.id)
-      await person.signIn(new Date(suite().clock.now() - 600_000))
-    }
-  })
+    })
 
-  it('signs in silently where somebody is signed in, and is told when nobody is (prompt=none)', async () => {
-    const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
-    const nobody = await person.open((await ask(application, { prompt: 'none' })).url)
-    assert.equal(nobody.url.searchParams.get('error'), 'login_required')
-    await person.signIn()
-    await enter(person, application, { prompt: 'none' })
-  })
-})
+    it('learns who it is: by the ID token and by userinfo', async () => {
+      const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
+      await person.signIn()
+      const tokens = await enter(person, application)
+      const claims = tokens.claims()
+      assert.deepEqual([claims?.sub, claims?.aud, claims?.acr], [person.id, application.id, '1'])
+      const info = await client.fetchUserInfo(application.config, tokens.access_token, person.id)
+      assert.deepEqual([info.email, info.email_verified, info.name], [person.email, true, 'Bea'])
+    })
+
+    it('gets a token for the API that does what both the roles and the scopes allow', async () => {
+      const application = await newApplication(suite(), tenant())
+      const read = async (roles: string[], scope: string) => {
+        const person = await newPerson(suite(), tenant(), roles)
+        await person.signIn()
+        const { access_token: token } = await enter(person, application, { scope, resource: api() })
+        return (await suite().bearer(token).send('GET', '/api/v1/oauth-clients')).status
+      }
+      assert.equal(await read(['owner'], 'openid identity:clients:read'), 200)
+      assert.equal(await read(['owner'], 'openid notes:read'), 403)
+      assert.equal(await read(['viewer'], 'openid identity:clients:read'), 403)
+    })
+
+    it('refreshes: each refresh token is used once, and one that is shown again ends the whole family', async () => {
+      const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
+      await person.signIn()
+      const first = await enter(person, application)
+      const second = await client.refreshTokenGrant(application.config, first.refresh_token ?? '')
+      assert.notEqual(second.refresh_token, first.refresh_token)
+      await client.refreshTokenGrant(application.config, second.refresh_token ?? '')
+      await assert.rejects(
+        client.refreshTokenGrant(application.config, first.refresh_token ?? ''),
+        failed('invalid_grant'),
+      )
+      await assert.rejects(
+        client.refreshTokenGrant(application.config, second.refresh_token ?? ''),
+        failed('invalid_grant'),
+      )
+    })
+
+    it('that uses a refresh token twice at the same moment loses the family, too', async () => {
+      const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
+      await person.signIn()
+      const { refresh_token: token = '' } = await enter(person, application)
+      const tries = await Promise.allSettled(
+        [1, 2, 3, 4].map(() => client.refreshTokenGrant(application.config, token)),
+      )
+      const won = tries.filter((one) => one.status === 'fulfilled')
+      assert.ok(won.length <= 1, `${won.length}`)
+      for (const { value } of won) {
+        await assert.rejects(
+          client.refreshTokenGrant(application.config, value.refresh_token ?? ''),
+          failed('invalid_grant'),
+        )
+      }
+    })
+
+    it('pushes what it asks for (RFC 9126), and may be told that it has to', async () => {
+      const person = await newPerson(suite(), tenant())
+      await person.signIn()
+      const application = await newApplication(suite(), tenant(), { parRequired: true })
+      const refused = await person.open((await ask(application)).url)
+      assert.equal(refused.url.searchParams.get('error'), 'invalid_request')
+      const asked = await ask(application)
+      const pushed = await client.buildAuthorizationUrlWithPAR(application.config, asked.url.searchParams)
+      const tokens = await exchange(application, asked, await person.open(pushed))
+      assert.equal(tokens.claims()?.sub, person.id)
+    })
+
+    it('binds its tokens to a key (RFC 9449): the API takes them with a proof, and each proof once', async () => {
+      const person = await newPerson(suite(), tenant(), ['owner'])
+      await person.signIn()
+      const application = await newApplication(suite(), tenant(), { dpopBound: true })
+      const keys = await client.randomDPoPKeyPair('ES256')
+      const dpop = client.getDPoPHandle(application.config, keys)
+      const asked = await ask(application, { scope: 'openid identity:clients:read', resource: api() })
+      const { url } = await person.open(asked.url)
+      const checks = { pkceCodeVerifier: asked.verifier, expectedState: asked.state, expectedNonce: asked.nonce }
+      const tokens = await client.authorizationCodeGrant(
+        application.config,
+        url,
+        checks,
+        { resource: api() },
+        { DPoP: dpop },
+      )
+      assert.equal(tokens.token_type, 'dpop')
+      const address = new URL('/api/v1/oauth-clients', suite().url)
+      const taken = await client.fetchProtectedResource(
+        application.config,
+        tokens.access_token,
+        address,
+        'GET',
+        null,
+        undefined,
+        { DPoP: dpop },
+      )
+      assert.equal(taken.status, 200)
+      assert.equal((await suite().bearer(tokens.access_token).send('GET', '/api/v1/oauth-clients')).status, 401)
+    })
+
+    it('of somebody else asks first; what is denied is told, what is allowed is remembered for the session', async () => {
+      const person = await newPerson(suite(), tenant())
+      await person.signIn()
+      const application = await newApplication(suite(), tenant(), { consent: 'ask' })
+      const denied = await person.submit(await person.open((await ask(application)).url), { answer: 'deny' })
+      assert.equal(denied.url.searchParams.get('error'), 'access_denied')
+      const asked = await ask(application)
+      const page = await person.open(asked.url)
+      assert.match(page.html, /Let Shop in\?/)
+      assert.match(page.html, /see your e-mail address/)
+      const tokens = await exchange(application, asked, await person.submit(page, { answer: 'allow' }))
+      assert.equal(tokens.claims()?.sub, person.id)
+      await enter(person, application)
+    })
+
+    it('is not told of people who do not belong to its tenant', async () => {
+      const stranger = await newPerson(suite(), suite().tenants.neighbour)
+      await stranger.signIn()
+      const page = await stranger.open((await ask(await newApplication(suite(), tenant()))).url)
+      assert.equal(page.status, 403)
+      assert.match(page.html, /You do not belong to/)
+    })
+
+    it('may want to be sure that it is still them (prompt=login, max_age)', async () => {
+      const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
+      await person.signIn(new Date(suite().clock.now() - 600_000))
+      for (const over of [{ prompt: 'login' }, { max_age: '60' }]) {
+        const asked = await ask(application, over as Record<string, string>)
+        const page = await person.open(asked.url)
+        assert.match(page.url.pathname, /\/sign-in$/)
+        assert.equal(page.url.searchParams.get('again'), 'yes')
+        await person.signIn()
+        const back = await person.open(page.url.searchParams.get('continue') ?? '')
+        const checks = { pkceCodeVerifier: asked.verifier, expectedState: asked.state, expectedNonce: asked.nonce }
+        assert.equal(back.url.origin + back.url.pathname, CALLBACK, back.url.href)
+        const tokens = await client.authorizationCodeGrant(application.config, back.url, checks)
+        assert.equal(tokens.claims()?.sub, person.id)
+        await person.signIn(new Date(suite().clock.now() - 600_000))
+      }
+    })
+
+    it('signs in silently where somebody is signed in, and is told when nobody is (prompt=none)', async () => {
+      const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
+      const nobody = await person.open((await ask(application, { prompt: 'none' })).url)
+      assert.equal(nobody.url.searchParams.get('error'), 'login_required')
+      await person.signIn()
+      await enter(person, application, { prompt: 'none' })
+    })
+  },
+  { clock: runningClock },
+)

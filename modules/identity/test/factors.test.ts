@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { matchingStep, totpCode, totpStep } from '../src/totp.ts'
+import { matchingStep, totpCode, totpStep } from '../src/factors/totp.ts'
 import type { Browser } from './browser.ts'
 import { describeOnEngines } from './setup.ts'
 import { PASSWORD, register, signIn } from './story.ts'

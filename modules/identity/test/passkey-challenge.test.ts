@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { PasskeyChallenges } from '../src/passkey-challenge.ts'
+import { PasskeyChallenges } from '../src/factors/passkey-challenge.ts'
 
 const MADE_AT = 1_800_000_000_000
 const challenges = new PasskeyChallenges(Buffer.alloc(32, 'key'))

@@ -1,10 +1,10 @@
 /* Somebody with a browser: cookies by path, redirects until they lead out, forms. */
 import assert from 'node:assert/strict'
 import { newId, type Tenant } from '@stoa/kernel'
-import { addMembership, addPerson } from '../src/person-store.ts'
-import { hashOf, mintToken } from '../src/secret-token.ts'
-import { addSession } from '../src/session-store.ts'
-import type { Suite } from './openid-setup.ts'
+import { addMembership, addPerson } from '../src/people/person-store.ts'
+import { hashOf, mintToken } from '../src/people/secret-token.ts'
+import { addSession } from '../src/sign-in/session-store.ts'
+import type { Suite } from './setup.ts'
 
 /** A page, or where it led out of the installation. */
 export interface Arrival {

@@ -5,8 +5,8 @@ import { it } from 'node:test'
 import { eventually } from '@stoa/testkit'
 import * as client from 'openid-client'
 import { ask, configOf, enter, exchange, newApplication } from './application.ts'
-import { describeOnEngines } from './openid-setup.ts'
 import { newPerson } from './person.ts'
+import { describeOnEngines, runningClock } from './setup.ts'
 
 const failed = (code: string) => (error: unknown) =>
   error instanceof client.ResponseBodyError && error.error === code ? true : assert.fail(error as Error)
@@ -231,5 +231,5 @@ describeOnEngines(
       }
     })
   },
-  { allowPrivateApplications: true, accessTokenSeconds: 3_600 },
+  { clock: runningClock, config: { allowPrivateApplications: true, accessTokenSeconds: 3_600 } },
 )

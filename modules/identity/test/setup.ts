@@ -3,7 +3,7 @@ import { after, before, describe } from 'node:test'
 import type { Cache } from '@stoa/cache'
 import type { Database } from '@stoa/db'
 import { type AuthScheme, createHttp, httpMigrations } from '@stoa/http'
-import { createJournal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
+import { createJournal, type Journal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
 import {
   type Clock,
   type Ctx,
@@ -14,6 +14,7 @@ import {
   type Tenant,
   tenantCtx,
 } from '@stoa/kernel'
+import { createMemoryStore } from '@stoa/limiter'
 import { createQueue, defineJob, queueMigrations } from '@stoa/queue'
 import { createHealth, createMetrics } from '@stoa/telemetry'
 import {
@@ -36,18 +37,29 @@ class Client extends TestClient {
   }
 }
 
-/** A clock that goes on when a test says so: how many tries fit into a minute is not the machine's business. */
+/** A clock that a test puts forward. */
 interface TestClock extends Clock {
   advance(ms: number): void
 }
 
-function testClock(): TestClock {
-  let now = systemClock.now()
+/** Goes on only when a test says so: how many tries fit into a minute is not the machine's business. */
+function stillClock(): TestClock {
+  const now = systemClock.now()
+  return clockAt(() => now)
+}
+
+/** Goes on by itself as well: the provider's library reads the machine's clock, and both have to agree. */
+export function runningClock(): TestClock {
+  return clockAt(systemClock.now)
+}
+
+function clockAt(now: () => number): TestClock {
+  let ahead = 0
   return {
-    now: () => now,
+    now: () => now() + ahead,
     sleep: systemClock.sleep,
     advance: (ms) => {
-      now += ms
+      ahead += ms
     },
   }
 }
@@ -65,15 +77,19 @@ interface AskedMail {
 /** The room and what it stands on. */
 export interface Suite extends AsyncDisposable {
   readonly db: Database
+  readonly journal: Journal
   readonly clock: TestClock
   readonly tenants: TestTenants
   readonly url: string
   /** A new browser, at an address that nobody came from before unless one is given. */
   browser(options?: { readonly ip?: string; readonly language?: string; readonly agent?: string }): Browser
-  /** A program of this tenant with these permissions. */
+  issuer(tenant: Tenant): string
+  /** A program of this tenant with these permissions (default: all). */
   as(tenant: Tenant, ...permissions: string[]): Client
   /** A person of this tenant who calls the API. */
   asPerson(tenant: Tenant, personId: string): Client
+  /** Whoever shows this token. */
+  bearer(token: string): Client
   /** The context of the system in a tenant. */
   ctx(tenant: Tenant): Ctx
   /** Every mail so far. */
@@ -88,12 +104,25 @@ export interface Suite extends AsyncDisposable {
 
 const sets = [journalMigrations, httpMigrations, queueMigrations, identityModule.migrations]
 
+const permissions = {
+  ...identityModule.permissions,
+  'notes:read': 'Read notes.',
+  'notes:write': 'Write notes.',
+}
+
+/** What is not as usual. */
+interface SuiteOptions {
+  /** Default: one that stands still. */
+  readonly clock?: () => TestClock
+  readonly config?: Record<string, unknown>
+}
+
 /** Starts the room on an engine. */
-export async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
+export async function startSuite(engine: Engine, options: SuiteOptions = {}): Promise<Suite> {
   const resources = new Resources()
   try {
     const database = resources.use(await openTestDatabase(engine, { sets, name: 'identity' }), 'database')
-    return await open(database.db, await createTestTenants(database), config, resources)
+    return await open(database.db, await createTestTenants(database), options, resources)
   } catch (error) {
     await resources[Symbol.asyncDispose]()
     throw error
@@ -102,13 +131,9 @@ export async function startSuite(engine: Engine, config: Record<string, unknown>
 
 let addresses = 0
 
-async function open(
-  db: Database,
-  tenants: TestTenants,
-  config: Record<string, unknown>,
-  resources: Resources,
-): Promise<Suite> {
-  const clock = testClock()
+async function open(db: Database, tenants: TestTenants, options: SuiteOptions, resources: Resources): Promise<Suite> {
+  const { clock: newClock = stillClock, config = {} } = options
+  const clock = newClock()
   const deps = { log: silentLogger, clock }
   const hints = resources.use(processHints(), 'hints')
   const journal = createJournal({ events: identityModule.events }, { ...deps, db, hints })
@@ -128,10 +153,8 @@ async function open(
         cache: {} as Cache,
         realtime: { actorChanged: () => undefined, tenantChanged: () => undefined } as never,
         apiKeys: {} as never,
-        permissions: identityModule.permissions,
-        leastRoles: identityModule.leastRoles ?? {},
-        publicUrl: () => url,
       },
+      ...{ permissions, leastRoles: identityModule.leastRoles ?? {}, publicUrl: () => url },
     }),
     'room',
   )
@@ -143,18 +166,22 @@ async function open(
       {
         ...{ ...deps, db, secret, metrics, routes: room.routes, mounts: room.mounts ?? [] },
         errors: [identityModule.errors],
-        schemes: [scheme(tenants)],
+        schemes: [scheme(tenants), ...(room.schemes ?? [])],
+        limitStore: unlimited,
       },
     ),
     'http',
   )
   url = await http.listen()
+  await room.ready?.()
   return {
-    ...{ db, clock, tenants, url, mails, events },
+    ...{ db, journal, clock, tenants, url, mails, events },
     browser({ agent, ip = newAddress(), language } = {}) {
       return new Browser(url, { ip, ...(agent && { agent }), ...(language && { language }) })
     },
-    as: (tenant, ...permissions) => new Client(url, `${tenant.slug} apiKey key ${permissions.join(' ')}`),
+    issuer: (tenant) => `${url}/t/${tenant.slug}`,
+    as: (tenant, ...granted) => new Client(url, `${tenant.slug} apiKey key ${granted.join(' ') || '*'}`),
+    bearer: (token) => new Client(url, token),
     asPerson: (tenant, id) => new Client(url, `${tenant.slug} person ${id} identity:self`),
     ctx: (tenant) => tenantCtx(systemCtx(deps, 'test'), tenant),
     async mailTo(email, count = 1) {
@@ -169,6 +196,10 @@ async function open(
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
 }
+
+let hours = 0
+/** Buckets of routes that are always full: an hour goes by before each take. */
+const unlimited = createMemoryStore({ clock: () => (hours += 3_600_000) })
 
 /** An address that nobody came from before, in a network of its own. */
 function newAddress(): string {
@@ -240,13 +271,13 @@ function scheme(tenants: TestTenants): AuthScheme {
 export function describeOnEngines(
   story: string,
   tests: (suite: () => Suite) => void,
-  config: Record<string, unknown> = {},
+  options: SuiteOptions = {},
 ): void {
   for (const engine of engines) {
     describe(`${story} on ${engine}`, () => {
       let suite: Suite
       before(async () => {
-        suite = await startSuite(engine, config)
+        suite = await startSuite(engine, options)
       })
       after(() => suite?.[Symbol.asyncDispose]())
       tests(() => suite)

@@ -1,7 +1,7 @@
 import type { ErrorSpec } from '@stoa/kernel'
 import type { Static } from 'typebox'
-import type * as analytics from './analytics-schema.ts'
-import type * as domainSchema from './domain-schema.ts'
+import type * as analytics from './analytics/analytics-schema.ts'
+import type * as domainSchema from './domains/domain-schema.ts'
 import type { linkErrors } from './errors.ts'
 import type * as schema from './schema.ts'
 

@@ -1,7 +1,7 @@
 import { isUniqueViolation, json, queryBuilder, statement, type Tx } from '@stoa/db'
 import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
-import type { Card } from './preview-card.ts'
-import type { Rule, SplitTarget } from './routing.ts'
+import type { Card } from './redirect/preview-card.ts'
+import type { Rule, SplitTarget } from './redirect/routing.ts'
 
 /** A row of `links`. */
 export interface LinkRow {

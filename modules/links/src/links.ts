@@ -7,15 +7,16 @@ import type { Cache, Found } from '@stoa/cache'
 import type { Database, Tx } from '@stoa/db'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type Ctx, errors, type FieldError, newId, requirePermission, StoaError } from '@stoa/kernel'
-import { type ClickReportInput, clickReport } from './click-report.ts'
-import type { CodeSupply } from './code-supply.ts'
+import { type ClickReportInput, clickReport } from './analytics/click-report.ts'
+import type { Geo } from './analytics/geo.ts'
+import type { CodeSupply } from './codes/code-supply.ts'
+import { readableCode } from './codes/readable-code.ts'
+import { slugFault } from './codes/slug.ts'
 import type { Link, LinkChange, LinkClicks, NewLink } from './contract.ts'
-import { usedDomainRow } from './domain-store.ts'
+import { usedDomainRow } from './domains/domain-store.ts'
+import { DEFAULT_HOST } from './domains/short-host.ts'
 import { linkErrors } from './errors.ts'
 import { linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
-import type { Geo } from './geo.ts'
-import { type KeptLink, keptAs, keptLink, listKeptAs, statusAt } from './kept-link.ts'
-import type { LinkPasswords } from './link-password.ts'
 import {
   addLink,
   claimLink,
@@ -31,13 +32,12 @@ import {
   saveLinkTags,
   spaceOf,
 } from './link-store.ts'
-import { readableCode } from './readable-code.ts'
-import { acceptedCard, acceptedRules, acceptedSplit } from './routing-input.ts'
-import { DEFAULT_HOST } from './short-host.ts'
-import { type SimulatedVisit, simulation } from './simulation.ts'
-import { slugFault } from './slug.ts'
-import { type TargetRules, targetVerdict } from './target-url.ts'
-import { shownUtm, utmQuery } from './utm.ts'
+import { type KeptLink, keptAs, keptLink, listKeptAs, statusAt } from './redirect/kept-link.ts'
+import type { LinkPasswords } from './redirect/link-password.ts'
+import { acceptedCard, acceptedRules, acceptedSplit } from './redirect/routing-input.ts'
+import { type SimulatedVisit, simulation } from './redirect/simulation.ts'
+import { shownUtm, utmQuery } from './redirect/utm.ts'
+import { type TargetRules, targetVerdict } from './targets/target-url.ts'
 
 /** What the verbs stand on. */
 export interface LinksDeps {

@@ -1,6 +1,6 @@
 import { defineModule } from '@stoa/module'
+import { examineClicks } from './analytics/click-audit.ts'
 import { linkChannels } from './channels.ts'
-import { examineClicks } from './click-audit.ts'
 import { linkErrors } from './errors.ts'
 import { linkEvents } from './events.ts'
 import { linkMigrations } from './migrations/index.ts'

@@ -1,9 +1,9 @@
 import { Type } from 'typebox'
-import { PreviewCard } from './preview-card.ts'
-import { PASSWORD_MAX } from './redirect-page.ts'
-import { Rules, Split } from './routing-schema.ts'
-import { SLUG_MAX, SLUG_MIN } from './slug.ts'
-import { TARGET_MAX } from './target-url.ts'
+import { SLUG_MAX, SLUG_MIN } from './codes/slug.ts'
+import { PreviewCard } from './redirect/preview-card.ts'
+import { PASSWORD_MAX } from './redirect/redirect-page.ts'
+import { Rules, Split } from './redirect/routing-schema.ts'
+import { TARGET_MAX } from './targets/target-url.ts'
 
 /** Longest title, in characters. */
 const TITLE_MAX = 200

@@ -4,7 +4,7 @@ import { newId } from '@stoa/kernel'
 import { type Fetcher, OutboundError, type OutboundFault } from '@stoa/outbound'
 import type { RunningJob } from '@stoa/queue'
 import { testCtx } from '@stoa/testkit'
-import { Blocklist, checkTarget } from '../src/target-check.ts'
+import { Blocklist, checkTarget } from '../src/targets/target-check.ts'
 import { seedLink } from '../src/testing.ts'
 import { describeEverywhere } from './setup.ts'
 

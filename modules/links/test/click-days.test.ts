@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { silentLogger, systemCtx } from '@stoa/kernel'
-import { keepDays } from '../src/click-days.ts'
+import { dayOf } from '../src/analytics/visitor-salts.ts'
+import { keepDays } from '../src/clicks/click-days.ts'
 import { seedLink } from '../src/testing.ts'
-import { dayOf } from '../src/visitor-salts.ts'
 import { writeClicks } from './click-supply.ts'
 import { describeEverywhere } from './setup.ts'
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createHealth, createMetrics } from '@stoa/telemetry'
-import { clickHealth, watchClicks } from '../src/click-watch.ts'
-import type { ClickCounts } from '../src/clicks.ts'
+import { clickHealth, watchClicks } from '../src/analytics/click-watch.ts'
+import type { ClickCounts } from '../src/clicks/clicks.ts'
 
 const none: ClickCounts = { recorded: 0, dropped: 0, waiting: 0, droppedAt: null }
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { errors, StoaError, silentLogger, type Tenant } from '@stoa/kernel'
-import { type Click, Clicks } from '../src/clicks.ts'
-import { NO_AGENT } from '../src/visitor-agent.ts'
+import { NO_AGENT } from '../src/analytics/visitor-agent.ts'
+import { type Click, Clicks } from '../src/clicks/clicks.ts'
 
 const acme: Tenant = { id: 'a', slug: 'acme', schema: 'stoa_pool' }
 const other: Tenant = { id: 'b', slug: 'other', schema: 'stoa_t_other' }

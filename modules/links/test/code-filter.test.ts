@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { CodeFilter } from '../src/code-filter.ts'
+import { CodeFilter } from '../src/codes/code-filter.ts'
 
 const codes = (prefix: string, count: number) => Array.from({ length: count }, (_, number) => `${prefix}${number}`)
 

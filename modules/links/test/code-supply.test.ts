@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { CodeSupply } from '../src/code-supply.ts'
-import { CODE_SPACE, type CodePermutation, codePermutation } from '../src/short-code.ts'
+import { CodeSupply } from '../src/codes/code-supply.ts'
+import { CODE_SPACE, type CodePermutation, codePermutation } from '../src/codes/short-code.ts'
 
 const encoding = (encode: (number: number) => string): CodePermutation => ({
   encode,

@@ -189,8 +189,8 @@ describeEverywhere('creating links', (place) => {
 
 /** Which codes come next: the supply of the process is drawn once, and the permutation continued from there. */
 async function upcomingCodes({ client }: Place) {
-  const { codePermutation } = await import('../src/short-code.ts')
-  const { isKindCode } = await import('../src/slug.ts')
+  const { codePermutation } = await import('../src/codes/short-code.ts')
+  const { isKindCode } = await import('../src/codes/slug.ts')
   const permutation = codePermutation(Buffer.alloc(16, 'links.code'))
   const next = () => client.post('/api/v1/links', { target: 'https://example.com/' })
   const number = permutation.decode((await next()).body.code) ?? 0

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Destination, Destinations, type KnownCodes } from '../src/destinations.ts'
+import { type Destination, Destinations, type KnownCodes } from '../src/targets/destinations.ts'
 
 function setup(options: { entries?: number; filter?: KnownCodes } = {}) {
   const clock = { at: 1_000_000, now: () => clock.at }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { withQuery } from '../src/forwarded-query.ts'
+import { withQuery } from '../src/redirect/forwarded-query.ts'
 
 describe('a forwarded query', () => {
   it('stands before the fragment, behind what the target has', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import { Gathering } from '../src/gathering.ts'
+import { Gathering } from '../src/clicks/gathering.ts'
 
 function setup(options: { most?: number; atOnce?: number } = {}) {
   const asked: { keys: readonly string[]; answer: PromiseWithResolvers<ReadonlyMap<string, string>> }[] = []

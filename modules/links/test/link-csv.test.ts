@@ -5,7 +5,7 @@ import { newId } from '@stoa/kernel'
 import type { RunningJob } from '@stoa/queue'
 import { testCtx } from '@stoa/testkit'
 import fc from 'fast-check'
-import { csvLine, csvRows } from '../src/csv.ts'
+import { csvLine, csvRows } from '../src/bulk/csv.ts'
 import { seedLink } from '../src/testing.ts'
 import { describeEverywhere } from './setup.ts'
 

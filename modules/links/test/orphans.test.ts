@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { silentLogger, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
 import { engines } from '@stoa/testkit'
-import { Orphans } from '../src/orphans.ts'
+import { Orphans } from '../src/analytics/orphans.ts'
 import { startSuite } from './setup.ts'
 
 for (const engine of engines) {

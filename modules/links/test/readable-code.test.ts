@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { meantCode, readableCode } from '../src/readable-code.ts'
+import { meantCode, readableCode } from '../src/codes/readable-code.ts'
 import { seedLink } from '../src/testing.ts'
 import { describeEverywhere } from './setup.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { refusalPage, wantsPage } from '../src/redirect-page.ts'
+import { refusalPage, wantsPage } from '../src/redirect/redirect-page.ts'
 
 describe('the page of a link that leads nowhere', () => {
   it('goes to browsers; programs get problem+json', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { Routing, type Rule, type SplitTarget } from '../src/routing.ts'
-import { type VisitFacts, Visitor, wantedLanguage } from '../src/visitor.ts'
+import { type VisitFacts, Visitor, wantedLanguage } from '../src/analytics/visitor.ts'
+import { Routing, type Rule, type SplitTarget } from '../src/redirect/routing.ts'
 
 const PHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1'

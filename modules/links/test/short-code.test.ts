@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { CODE_SPACE, codePermutation } from '../src/short-code.ts'
+import { CODE_SPACE, codePermutation } from '../src/codes/short-code.ts'
 
 const key = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex')
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { codePermutation } from '../src/short-code.ts'
-import { isKindCode, slugFault } from '../src/slug.ts'
+import { codePermutation } from '../src/codes/short-code.ts'
+import { isKindCode, slugFault } from '../src/codes/slug.ts'
 
 describe('custom slugs', () => {
   for (const slug of [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { targetVerdict } from '../src/target-url.ts'
+import { targetVerdict } from '../src/targets/target-url.ts'
 
 const rules = {
   allowPrivateTargets: false,

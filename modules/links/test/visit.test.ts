@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isPrefetch, referrerHost } from '../src/visitors.ts'
+import { isPrefetch, referrerHost } from '../src/analytics/visitors.ts'
 
 describe('a visit', () => {
   it('is a prefetch when any of the three headers says so', () => {

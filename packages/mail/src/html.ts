@@ -66,18 +66,15 @@ const ENTITIES: Readonly<Record<string, string>> = {
 }
 
 function escaped(text: string): string {
-  return (
-    text
-      .toWellFormed()
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get in
-      .replace(/[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/g, '')
-      .replace(/[&<>"'`]/g, (character) => ENTITIES[character] as string)
-  )
+  return text
+    .toWellFormed()
+    .replace(/[^\P{Cc}\t\n\r]/gu, '')
+    .replace(/[&<>"'`]/g, (character) => ENTITIES[character] as string)
 }
 
 function safeLink(text: string): string {
   // Programs that show HTML skip control characters and blanks when they look for the scheme.
-  return /^(?:https?|mailto|tel|cid):/i.test(text.replace(/[\0-\x20\x7f]/g, '')) ? text.trim() : '#'
+  return /^(?:https?|mailto|tel|cid):/i.test(text.replace(/[\p{Cc} ]/gu, '')) ? text.trim() : '#'
 }
 
 /** Where a value stands. */

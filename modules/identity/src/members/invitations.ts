@@ -12,9 +12,9 @@ import { type BaseCtx, type Ctx, newId, requirePermission, StoaError, type Tenan
 import { accessErrors } from '../access/access-errors.ts'
 import { invitationAccepted, invitationRevoked, invitationSent } from '../access/access-events.ts'
 import { actorOf, type Roles } from '../access/roles.ts'
-import { requireEmail } from '../email.ts'
 import { memberAdded } from '../events.ts'
-import { hashOf, mintToken, tokenHash } from '../secret-token.ts'
+import { requireEmail } from '../people/email.ts'
+import { hashOf, mintToken, tokenHash } from '../people/secret-token.ts'
 import {
   type FoundInvitation,
   type InvitationRow,

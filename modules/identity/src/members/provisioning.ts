@@ -11,8 +11,8 @@ import type { Journal } from '@stoa/journal'
 import { type Ctx, newId, requirePermission, StoaError } from '@stoa/kernel'
 import { accessErrors } from '../access/access-errors.ts'
 import { actorOf, type Roles } from '../access/roles.ts'
-import { requireEmail } from '../email.ts'
 import { memberAdded } from '../events.ts'
+import { requireEmail } from '../people/email.ts'
 import { type MemberRow, memberById, memberInserted, personInserted } from './member-store.ts'
 
 /** What it stands on. */

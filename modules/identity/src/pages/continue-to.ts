@@ -9,8 +9,8 @@ const MAX_LENGTH = 2_000
  */
 export function continueTo(text: string | null, base: string): string | null {
   if (text === null || text.length > MAX_LENGTH || !text.startsWith(`${base}/`)) return null
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: browsers read past these
-  if (/[\\\s\0-\x1f\x7f]/.test(text)) return null
+  // Browsers read a backslash as a slash, and past blanks and control characters.
+  if (/[\\\s\p{Cc}]/u.test(text)) return null
   const url = URL.parse(text, 'http://stoa.invalid')
   if (url === null || url.origin !== 'http://stoa.invalid' || url.username !== '') return null
   return url.pathname.startsWith(`${base}/`) && !url.pathname.includes('//') ? url.pathname + url.search : null

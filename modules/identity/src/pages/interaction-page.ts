@@ -7,11 +7,11 @@
  */
 import { type Html, html } from '@stoa/mail'
 import type { Client, Interaction, Provider } from 'oidc-provider'
-import { accountOf } from '../account.ts'
-import { noteConsent } from '../granting.ts'
-import type { Issuer, Issuers } from '../issuer.ts'
 import type { Text } from '../languages/index.ts'
-import type { ProviderDeps } from '../provider-deps.ts'
+import { accountOf } from '../openid/account.ts'
+import { noteConsent } from '../openid/granting.ts'
+import type { Issuer, Issuers } from '../openid/issuer.ts'
+import type { ProviderDeps } from '../openid/provider-deps.ts'
 import { expiredOr, form, summary } from './form.ts'
 import type { Page, PageAnswer, PageVisit } from './page.ts'
 

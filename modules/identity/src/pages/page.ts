@@ -5,8 +5,8 @@ import type { TenantRecord } from '@stoa/db'
 import type { Ctx } from '@stoa/kernel'
 import type { Html } from '@stoa/mail'
 import type { Locale, Say } from '../languages/index.ts'
-import type { LiveSessionRow } from '../session-store.ts'
-import type { Visitor } from '../visitor.ts'
+import type { LiveSessionRow } from '../sign-in/session-store.ts'
+import type { Visitor } from '../sign-in/visitor.ts'
 import type { Look } from './look.ts'
 
 /** Somebody at a page. */

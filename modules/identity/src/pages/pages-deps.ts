@@ -1,14 +1,14 @@
 import type { Database } from '@stoa/db'
-import type { EmailChange } from '../email-change.ts'
-import type { Factors } from '../factors.ts'
+import type { Factors } from '../factors/factors.ts'
+import type { Passkeys } from '../factors/passkeys.ts'
 import type { Joining } from '../members/joining.ts'
-import type { Passkeys } from '../passkeys.ts'
-import type { People } from '../people.ts'
-import type { Recovery } from '../recovery.ts'
-import type { Registration } from '../registration.ts'
-import type { Sessions } from '../sessions.ts'
-import type { SignIn } from '../sign-in.ts'
-import type { SignInSettings } from '../sign-in-settings.ts'
+import type { EmailChange } from '../people/email-change.ts'
+import type { People } from '../people/people.ts'
+import type { Recovery } from '../people/recovery.ts'
+import type { Registration } from '../people/registration.ts'
+import type { Sessions } from '../sign-in/sessions.ts'
+import type { SignIn } from '../sign-in/sign-in.ts'
+import type { SignInSettings } from '../sign-in/sign-in-settings.ts'
 
 /** What the pages call. */
 export interface PagesDeps {

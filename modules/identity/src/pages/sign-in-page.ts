@@ -1,5 +1,5 @@
 import { type Html, html } from '@stoa/mail'
-import type { Begun } from '../sign-in.ts'
+import type { Begun } from '../sign-in/sign-in.ts'
 import { expiredOr, field, form, type Sent, sentWith, status, submit, summary, UNSENT } from './form.ts'
 import type { CookieChange, Page, PageAnswer, PageVisit } from './page.ts'
 import { pathTo, redirectTo } from './page.ts'

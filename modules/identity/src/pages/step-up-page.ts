@@ -3,7 +3,7 @@
  * an app is set up. The session goes on under another token, with a new time of proof.
  */
 import { html } from '@stoa/mail'
-import type { LiveSessionRow } from '../session-store.ts'
+import type { LiveSessionRow } from '../sign-in/session-store.ts'
 import { toSignIn } from './account-page.ts'
 import { codeField, sentWithCode } from './factor-page.ts'
 import { expiredOr, field, form, type Sent, submit, summary, UNSENT } from './form.ts'

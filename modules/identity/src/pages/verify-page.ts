@@ -68,8 +68,7 @@ export function tokenOf({ form: given, query }: PageVisit): string {
 /** A name as it is kept; null for none, or for more than a name. */
 export function personName(text: string | null): string | null {
   const name = (text ?? '').replace(/\s+/g, ' ').trim()
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: no name has these
-  if (name === '' || [...name].length > NAME_MAX || /[\0-\x1f\x7f]/.test(name) || !name.isWellFormed()) return null
+  if (name === '' || [...name].length > NAME_MAX || /\p{Cc}/u.test(name) || !name.isWellFormed()) return null
   return name
 }
 

@@ -1,6 +1,6 @@
 import { defineRoute, etag } from '@stoa/http'
-import type { OAuthClients } from '../oauth-clients.ts'
-import { NewOAuthClient, OAuthClientWithSecret, shownClient } from '../oauth-schema.ts'
+import type { OAuthClients } from '../openid/oauth-clients.ts'
+import { NewOAuthClient, OAuthClientWithSecret, shownClient } from '../openid/oauth-schema.ts'
 
 /** `POST /api/v1/oauth-clients` */
 export function createOAuthClient(clients: OAuthClients) {

@@ -1,6 +1,6 @@
 import { defineRoute, Timestamp } from '@stoa/http'
 import { Type } from 'typebox'
-import type { RegistrationTokens } from '../registration-tokens.ts'
+import type { RegistrationTokens } from '../openid/registration-tokens.ts'
 
 /** `POST /api/v1/oauth-registration-tokens` */
 export function createRegistrationToken(tokens: RegistrationTokens) {

@@ -1,6 +1,6 @@
 import { defineRoute } from '@stoa/http'
 import { Type } from 'typebox'
-import type { Sessions } from '../sessions.ts'
+import type { Sessions } from '../sign-in/sessions.ts'
 import { personOf } from './person-of.ts'
 
 /** `DELETE /api/v1/me/sessions` */

@@ -1,5 +1,5 @@
 import { defineRoute } from '@stoa/http'
-import type { People } from '../people.ts'
+import type { People } from '../people/people.ts'
 import { Me } from '../schema.ts'
 import { personOf } from './person-of.ts'
 

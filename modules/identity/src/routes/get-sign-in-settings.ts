@@ -1,6 +1,6 @@
 import { defineRoute, etag } from '@stoa/http'
 import { SignInSettings as Shape } from '../schema.ts'
-import type { SignInSettings } from '../sign-in-settings.ts'
+import type { SignInSettings } from '../sign-in/sign-in-settings.ts'
 
 /** `GET /api/v1/identity/sign-in-settings` */
 export function getSignInSettings(settings: SignInSettings) {

@@ -1,7 +1,7 @@
 import { defineRoute } from '@stoa/http'
 import { Sessions as Shape } from '../schema.ts'
-import type { SessionRow } from '../session-store.ts'
-import type { Sessions } from '../sessions.ts'
+import type { SessionRow } from '../sign-in/session-store.ts'
+import type { Sessions } from '../sign-in/sessions.ts'
 import { personOf } from './person-of.ts'
 
 /** `GET /api/v1/me/sessions` */

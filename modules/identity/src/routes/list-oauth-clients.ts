@@ -1,6 +1,6 @@
 import { defineRoute, PageOf } from '@stoa/http'
-import type { OAuthClients } from '../oauth-clients.ts'
-import { OAuthClient, shownClient } from '../oauth-schema.ts'
+import type { OAuthClients } from '../openid/oauth-clients.ts'
+import { OAuthClient, shownClient } from '../openid/oauth-schema.ts'
 
 /** `GET /api/v1/oauth-clients` */
 export function listOAuthClients(clients: OAuthClients) {

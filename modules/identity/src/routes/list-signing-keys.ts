@@ -1,7 +1,7 @@
 import { defineRoute } from '@stoa/http'
 import { Type } from 'typebox'
-import { SigningKey, shownKey } from '../oauth-schema.ts'
-import type { SigningKeys } from '../signing-keys.ts'
+import { SigningKey, shownKey } from '../openid/oauth-schema.ts'
+import type { SigningKeys } from '../openid/signing-keys.ts'
 
 /** `GET /api/v1/signing-keys` */
 export function listSigningKeys(keys: SigningKeys) {

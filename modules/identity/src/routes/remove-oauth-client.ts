@@ -1,6 +1,6 @@
 import { defineRoute, IdParams } from '@stoa/http'
 import { Type } from 'typebox'
-import type { OAuthClients } from '../oauth-clients.ts'
+import type { OAuthClients } from '../openid/oauth-clients.ts'
 
 /** `DELETE /api/v1/oauth-clients/{id}` */
 export function removeOAuthClient(clients: OAuthClients) {

@@ -1,6 +1,6 @@
 import { defineRoute } from '@stoa/http'
 import { Type } from 'typebox'
-import type { SignInSettings } from '../sign-in-settings.ts'
+import type { SignInSettings } from '../sign-in/sign-in-settings.ts'
 
 /** `DELETE /api/v1/identity/sign-in-settings` */
 export function removeSignInSettings(settings: SignInSettings) {

@@ -1,6 +1,6 @@
 import { defineRoute, etag, IdParams } from '@stoa/http'
-import type { OAuthClients } from '../oauth-clients.ts'
-import { OAuthClientWithSecret, shownClient } from '../oauth-schema.ts'
+import type { OAuthClients } from '../openid/oauth-clients.ts'
+import { OAuthClientWithSecret, shownClient } from '../openid/oauth-schema.ts'
 
 /** `POST /api/v1/oauth-clients/{id}/secret` */
 export function rotateOAuthClientSecret(clients: OAuthClients) {

@@ -1,6 +1,6 @@
 import { defineRoute } from '@stoa/http'
-import { SigningKey, shownKey } from '../oauth-schema.ts'
-import type { SigningKeys } from '../signing-keys.ts'
+import { SigningKey, shownKey } from '../openid/oauth-schema.ts'
+import type { SigningKeys } from '../openid/signing-keys.ts'
 
 /** `POST /api/v1/signing-keys` */
 export function rotateSigningKey(keys: SigningKeys) {

@@ -1,6 +1,6 @@
 import { defineRoute, etag, IdParams } from '@stoa/http'
-import type { OAuthClients } from '../oauth-clients.ts'
-import { OAuthClient, OAuthClientChange, shownClient } from '../oauth-schema.ts'
+import type { OAuthClients } from '../openid/oauth-clients.ts'
+import { OAuthClient, OAuthClientChange, shownClient } from '../openid/oauth-schema.ts'
 
 /** `PATCH /api/v1/oauth-clients/{id}` */
 export function updateOAuthClient(clients: OAuthClients) {

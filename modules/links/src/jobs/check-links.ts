@@ -4,7 +4,7 @@ import { defineJob, type RunningJob } from '@stoa/queue'
 import { type Static, Type } from 'typebox'
 import type { Link } from '../contract.ts'
 import type { Links } from '../links.ts'
-import { type Blocklist, checkTarget, type TargetCheck } from '../target-check.ts'
+import { type Blocklist, checkTarget, type TargetCheck } from '../targets/target-check.ts'
 
 const MAX_IDS = 1_000
 const MAX_LINKS = 20_000

@@ -12,8 +12,8 @@ import type { Database } from '@stoa/db'
 import type { Ctx } from '@stoa/kernel'
 import { defineJob } from '@stoa/queue'
 import { Type } from 'typebox'
-import { foldBatches, forgetVisitors } from '../click-fold-store.ts'
-import { dayOf } from '../visitor-salts.ts'
+import { foldBatches, forgetVisitors } from '../analytics/click-fold-store.ts'
+import { dayOf } from '../analytics/visitor-salts.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000

@@ -1,8 +1,8 @@
 import { isError } from '@stoa/kernel'
 import { defineJob, snoozeJob } from '@stoa/queue'
 import { Type } from 'typebox'
+import { isUnproven, type LinkDomains } from '../domains/link-domains.ts'
 import { linkErrors } from '../errors.ts'
-import { isUnproven, type LinkDomains } from '../link-domains.ts'
 
 /** For so long it is looked whether the record stands; after that by whoever asks. */
 const LOOKED_FOR_MS = 3 * 86_400_000

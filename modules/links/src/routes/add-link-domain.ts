@@ -1,6 +1,6 @@
 import { defineRoute, etag } from '@stoa/http'
-import { LinkDomain, NewLinkDomain } from '../domain-schema.ts'
-import type { LinkDomains } from '../link-domains.ts'
+import { LinkDomain, NewLinkDomain } from '../domains/domain-schema.ts'
+import type { LinkDomains } from '../domains/link-domains.ts'
 
 /** `POST /api/v1/link-domains` */
 export function addLinkDomain(domains: LinkDomains) {

@@ -1,5 +1,5 @@
-import type { AnalyticsInput } from '../analytics.ts'
-import type { Dimension, Interval } from '../analytics-store.ts'
+import type { AnalyticsInput } from '../analytics/analytics.ts'
+import type { Dimension, Interval } from '../analytics/analytics-store.ts'
 import { queryTime } from './query-time.ts'
 
 interface Query {

@@ -1,6 +1,6 @@
 import { defineRoute } from '@stoa/http'
-import type { BulkLinks } from '../bulk.ts'
-import { BULK_BYTES, BulkReport, NewLinks } from '../bulk-schema.ts'
+import type { BulkLinks } from '../bulk/bulk.ts'
+import { BULK_BYTES, BulkReport, NewLinks } from '../bulk/bulk-schema.ts'
 
 /** `POST /api/v1/links/bulk` */
 export function createLinks(bulk: BulkLinks) {

@@ -1,8 +1,8 @@
 import { defineRoute } from '@stoa/http'
 import { Type } from 'typebox'
-import type { Analytics } from '../analytics.ts'
-import { LinkAnalyticsQuery } from '../analytics-schema.ts'
-import { CSV, csvLine } from '../csv.ts'
+import type { Analytics } from '../analytics/analytics.ts'
+import { LinkAnalyticsQuery } from '../analytics/analytics-schema.ts'
+import { CSV, csvLine } from '../bulk/csv.ts'
 import { LinkParams } from '../schema.ts'
 import { analyticsInput } from './analytics-query.ts'
 

@@ -1,12 +1,20 @@
 import { defineRoute, type RateLimit } from '@stoa/http'
 import { isError, StoaError } from '@stoa/kernel'
 import { Type } from 'typebox'
+import { type Place, ROOT, type ShortHosts } from '../domains/short-hosts.ts'
 import { linkErrors } from '../errors.ts'
-import type { VisitQuery } from '../forwarded-query.ts'
-import { cardPage } from '../preview-card.ts'
-import { type Followed, REDIRECT_HEADERS, type Redirects } from '../redirect.ts'
-import { heldPage, PASSWORD_MAX, pagePolicy, passwordPage, refusalPage, waitPage, wantsPage } from '../redirect-page.ts'
-import { type Place, ROOT, type ShortHosts } from '../short-hosts.ts'
+import type { VisitQuery } from '../redirect/forwarded-query.ts'
+import { cardPage } from '../redirect/preview-card.ts'
+import { type Followed, REDIRECT_HEADERS, type Redirects } from '../redirect/redirect.ts'
+import {
+  heldPage,
+  PASSWORD_MAX,
+  pagePolicy,
+  passwordPage,
+  refusalPage,
+  waitPage,
+  wantsPage,
+} from '../redirect/redirect-page.ts'
 
 const page = (description: string) => ({
   description: `${description} A page for browsers, a problem for programs.`,

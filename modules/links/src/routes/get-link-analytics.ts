@@ -1,6 +1,6 @@
 import { defineRoute } from '@stoa/http'
-import type { Analytics } from '../analytics.ts'
-import { LinkAnalytics, LinkAnalyticsQuery } from '../analytics-schema.ts'
+import type { Analytics } from '../analytics/analytics.ts'
+import { LinkAnalytics, LinkAnalyticsQuery } from '../analytics/analytics-schema.ts'
 import { LinkParams } from '../schema.ts'
 import { analyticsInput } from './analytics-query.ts'
 

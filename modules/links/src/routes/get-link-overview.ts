@@ -1,6 +1,6 @@
 import { defineRoute } from '@stoa/http'
-import type { Analytics } from '../analytics.ts'
-import { LinkAnalyticsOverview, OverviewQuery } from '../analytics-schema.ts'
+import type { Analytics } from '../analytics/analytics.ts'
+import { LinkAnalyticsOverview, OverviewQuery } from '../analytics/analytics-schema.ts'
 import { analyticsInput } from './analytics-query.ts'
 
 /** `GET /api/v1/link-analytics` */

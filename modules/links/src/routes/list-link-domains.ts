@@ -1,6 +1,6 @@
 import { defineRoute, PageOf } from '@stoa/http'
-import { LinkDomain } from '../domain-schema.ts'
-import type { LinkDomains } from '../link-domains.ts'
+import { LinkDomain } from '../domains/domain-schema.ts'
+import type { LinkDomains } from '../domains/link-domains.ts'
 
 /** `GET /api/v1/link-domains` */
 export function listLinkDomains(domains: LinkDomains) {

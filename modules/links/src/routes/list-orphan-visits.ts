@@ -1,7 +1,7 @@
 import { defineRoute } from '@stoa/http'
 import { Type } from 'typebox'
-import type { LinkDomains } from '../link-domains.ts'
-import type { Orphans } from '../orphans.ts'
+import type { Orphans } from '../analytics/orphans.ts'
+import type { LinkDomains } from '../domains/link-domains.ts'
 import { LinkParams } from '../schema.ts'
 import { queryTime } from './query-time.ts'
 

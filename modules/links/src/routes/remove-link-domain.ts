@@ -1,6 +1,6 @@
 import { defineRoute } from '@stoa/http'
 import { Type } from 'typebox'
-import type { LinkDomains } from '../link-domains.ts'
+import type { LinkDomains } from '../domains/link-domains.ts'
 import { LinkParams } from '../schema.ts'
 
 /** `DELETE /api/v1/link-domains/{id}` */

@@ -1,6 +1,6 @@
 import { defineRoute } from '@stoa/http'
 import type { Links } from '../links.ts'
-import { LinkSimulation, SimulatedVisit } from '../routing-schema.ts'
+import { LinkSimulation, SimulatedVisit } from '../redirect/routing-schema.ts'
 import { LinkParams } from '../schema.ts'
 
 /** `POST /api/v1/links/{id}/simulation` */

@@ -1,6 +1,6 @@
 import { defineRoute } from '@stoa/http'
-import type { BulkLinks } from '../bulk.ts'
-import { BULK_BYTES, BulkReport, LinkChanges } from '../bulk-schema.ts'
+import type { BulkLinks } from '../bulk/bulk.ts'
+import { BULK_BYTES, BulkReport, LinkChanges } from '../bulk/bulk-schema.ts'
 import { shown } from './create-links.ts'
 
 /** `PATCH /api/v1/links/bulk` */

@@ -1,6 +1,6 @@
 import { defineRoute, etag } from '@stoa/http'
-import { LinkDomain } from '../domain-schema.ts'
-import type { LinkDomains } from '../link-domains.ts'
+import { LinkDomain } from '../domains/domain-schema.ts'
+import type { LinkDomains } from '../domains/link-domains.ts'
 import { LinkParams } from '../schema.ts'
 
 /** `POST /api/v1/link-domains/{id}/verification` */

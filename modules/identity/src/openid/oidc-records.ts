@@ -1,0 +1,190 @@
+/*
+ * Where the provider keeps what it has given out: one statement for each of its calls.
+ *
+ * What somebody can show (a code, a refresh token, a user code) is kept as its SHA-256, and left out of the payload; what
+ * the provider has to find again without being shown it (the device code behind a user code) is encrypted. A stolen
+ * table lets nobody in.
+ *
+ * The provider reads first and writes then. Where two could do that at the same time, the statement decides: one of them
+ * uses the code or the refresh token, and for the other one it is a replay, which ends the grant.
+ */
+import { createHmac, hash } from 'node:crypto'
+import type { Database, Tx } from '@stoa/db'
+import { type Ctx, isId } from '@stoa/kernel'
+import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
+import {
+  addRecord,
+  consumeRecord,
+  type OidcRecord,
+  type OidcRecordRow,
+  recordById,
+  recordByUserCode,
+  removeFamily,
+  removeRecord,
+  removeRecordsOfGrant,
+  saveRecord,
+} from './oidc-record-store.ts'
+import { seal, unseal } from './sealed.ts'
+
+/** What records stand on. */
+export interface OidcRecordsDeps {
+  readonly db: Database
+  /** Encrypts. 32 bytes. */
+  readonly key: Buffer
+  /** Calls for the words of the journal when a grant ends, in the transaction that ends it. Default: nothing is said. */
+  readonly grantEnded?: (tx: Tx, spent: boolean) => void
+}
+
+/** What is encrypted of a payload, by model: what could be shown to us, and has to be known again. */
+const SEALED: Readonly<Record<string, readonly string[]>> = {
+  DeviceCode: ['jti', 'userCode'],
+  Interaction: ['deviceCode', 'parJti', 'cid'],
+}
+const SESSION_BOUND = new Set(['AccessToken', 'AuthorizationCode', 'RefreshToken', 'DeviceCode'])
+/** What says nothing of its own end is kept for a year. */
+const NO_END_SECONDS = 365 * 86_400
+
+/** The kinds of tokens that are told apart by their first letter: only one of them is looked for. */
+const LETTERS: Readonly<Record<string, string>> = { AccessToken: 'a', ClientCredentials: 'c', RefreshToken: 'r' }
+
+/** The first letter of the tokens of a kind; null: they have none of their own. */
+export function letterOf(model: string): string | null {
+  return LETTERS[model] ?? null
+}
+
+/** The records of one kind, of one tenant. */
+export class OidcRecords implements Adapter {
+  readonly #model: string
+  readonly #ctx: Ctx
+  readonly #deps: OidcRecordsDeps
+
+  constructor(model: string, ctx: Ctx, deps: OidcRecordsDeps) {
+    this.#model = model
+    this.#ctx = ctx
+    this.#deps = deps
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<undefined> {
+    const record = this.#recordOf(id, payload, expiresIn)
+    await this.#deps.db.transaction(this.#ctx, (tx) => saveRecord(tx, record))
+  }
+
+  /** Keeps it if there is none. False when there is: somebody has shown the same before. */
+  add(id: string, payload: AdapterPayload, expiresIn: number): Promise<boolean> {
+    const record = this.#recordOf(id, payload, expiresIn)
+    return this.#deps.db.transaction(this.#ctx, (tx) => addRecord(tx, record))
+  }
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    const letter = letterOf(this.#model)
+    if (letter !== null && !id.startsWith(letter)) return undefined
+    const { id: tenantId } = this.#ctx.tenant
+    const row = await this.#deps.db.read(this.#ctx, (tx) => recordById(tx, tenantId, this.#model, digestOf(id)))
+    return row && this.#payloadOf(row, id)
+  }
+
+  async findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {
+    const { id: tenantId } = this.#ctx.tenant
+    const row = await this.#deps.db.read(this.#ctx, (tx) =>
+      recordByUserCode(tx, tenantId, this.#userCodeHash(userCode)),
+    )
+    return row && this.#payloadOf(row, undefined)
+  }
+
+  /** The provider's session of a session of ours: they have one id. */
+  async findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    return isId(uid) ? this.find(uid) : undefined
+  }
+
+  async consume(id: string): Promise<undefined> {
+    const { clock, tenant } = this.#ctx
+    const consumed = await this.#deps.db.transaction(this.#ctx, (tx) =>
+      consumeRecord(tx, tenant.id, this.#model, digestOf(id), new Date(clock.now())),
+    )
+    if (consumed) return
+    // Somebody else did, after it was looked at. Nobody knows which of them is the thief, so the grant ends for both.
+    await this.#deps.db.transaction(this.#ctx, async (tx) => {
+      if ((await removeFamily(tx, tenant.id, this.#model, digestOf(id))) > 0) this.#deps.grantEnded?.(tx, true)
+    })
+    throw new SpentError(this.#model)
+  }
+
+  async destroy(id: string): Promise<undefined> {
+    const { id: tenantId } = this.#ctx.tenant
+    await this.#deps.db.transaction(this.#ctx, async (tx) => {
+      const removed = await removeRecord(tx, tenantId, this.#model, digestOf(id))
+      if (this.#model === 'Grant' && removed > 0) this.#deps.grantEnded?.(tx, false)
+    })
+  }
+
+  async revokeByGrantId(grantId: string): Promise<undefined> {
+    const { id: tenantId } = this.#ctx.tenant
+    await this.#deps.db.transaction(this.#ctx, (tx) => removeRecordsOfGrant(tx, tenantId, this.#model, grantId))
+  }
+
+  #recordOf(id: string, payload: AdapterPayload, expiresIn: number): OidcRecord {
+    const { tenant } = this.#ctx
+    const digest = digestOf(id)
+    const { jti: _jti, ...rest } = payload as Record<string, unknown>
+    const hidden = SEALED[this.#model]
+    const secrets: Record<string, unknown> = {}
+    for (const name of hidden ?? []) {
+      const value = name === 'jti' ? id : rest[name]
+      if (value !== undefined) secrets[name] = value
+      delete rest[name]
+    }
+    const { accountId, expiresWithSession, grantId, sessionUid, userCode } = payload
+    return {
+      tenantId: tenant.id,
+      model: this.#model,
+      id: digest,
+      payload: rest,
+      sealed: hidden ? seal(this.#deps.key, JSON.stringify(secrets), this.#place(digest)) : null,
+      grantId: this.#model === 'Grant' ? id : (grantId ?? null),
+      sessionId: this.#sessionOf(id, expiresWithSession === true, sessionUid),
+      accountId: this.#model === 'Grant' && isId(accountId ?? '') ? (accountId as string) : null,
+      userCode: userCode === undefined ? null : this.#userCodeHash(userCode),
+      expiresAt: new Date(this.#ctx.clock.now() + (expiresIn ?? NO_END_SECONDS) * 1_000),
+    }
+  }
+
+  #sessionOf(id: string, endsWithIt: boolean, sessionUid: string | undefined): string | null {
+    if (this.#model === 'Session') return isId(id) ? id : null
+    const bound = SESSION_BOUND.has(this.#model) && endsWithIt && sessionUid !== undefined && isId(sessionUid)
+    return bound ? sessionUid : null
+  }
+
+  #payloadOf({ consumedAt, id, payload, sealed }: OidcRecordRow, shown: string | undefined): AdapterPayload {
+    const secrets = sealed === null ? {} : (JSON.parse(unseal(this.#deps.key, sealed, this.#place(id))) as object)
+    return {
+      ...payload,
+      ...(shown !== undefined && { jti: shown }),
+      ...secrets,
+      ...(consumedAt !== null && { consumed: Math.floor(consumedAt.getTime() / 1_000) }),
+    } as AdapterPayload
+  }
+
+  #place(id: Buffer): string {
+    return `${this.#ctx.tenant.id} ${this.#model} ${id.toString('hex')}`
+  }
+
+  /** User codes are short enough to be tried one by one, so a plain hash would not do. */
+  #userCodeHash(userCode: string): Buffer {
+    return createHmac('sha256', this.#deps.key).update(`${this.#ctx.tenant.id} user code ${userCode}`).digest()
+  }
+}
+
+/** A code or a refresh token was used twice at the same time. */
+class SpentError extends errors.InvalidGrant {
+  readonly model: string
+
+  constructor(model: string) {
+    super(`${model === 'RefreshToken' ? 'refresh token' : 'code'} already used`)
+    this.model = model
+  }
+}
+
+/** What is kept of something that can be shown. */
+function digestOf(id: string): Buffer {
+  return hash('sha256', id, 'buffer')
+}

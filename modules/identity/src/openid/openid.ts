@@ -1,0 +1,114 @@
+/*
+ * The OpenID side of the room, put together: keys, tokens, clients, providers, and the guard's scheme.
+ */
+import type { Tx } from '@stoa/db'
+import type { AuthScheme, Mount, Route } from '@stoa/http'
+import { type BaseCtx, errors, newId, Resources, StoaError } from '@stoa/kernel'
+import type { Columns } from '@stoa/module'
+import type { JobDefinition } from '@stoa/queue'
+import type { IdentityConfig } from '../config.ts'
+import { oauthRoutes } from '../routes/oauth-routes.ts'
+import { AccessTokens } from './access-token.ts'
+import { AccessTokenScheme, type AccessTokenSchemeDeps } from './access-token-scheme.ts'
+import { endUses, tellApplication } from './backchannel-logout.ts'
+import { Issuers, issuerUrl } from './issuer.ts'
+import { mintSecret, OAuthClients } from './oauth-clients.ts'
+import { retainRecords } from './oidc-retention.ts'
+import type { ProviderDeps, Visitors } from './provider-deps.ts'
+import { RegistrationTokens } from './registration-tokens.ts'
+import { SigningKeys } from './signing-keys.ts'
+import type { TenantAnswerer } from './tenant-mount.ts'
+import { TokenDenials } from './token-denials.ts'
+
+/** What the OpenID side stands on. */
+export interface OpenIdDeps extends Pick<AccessTokenSchemeDeps, 'rightsOf'>, Pick<ProviderDeps, 'placeOf' | 'fetch'> {
+  readonly columns: Columns
+  readonly config: IdentityConfig
+  /** Of the system. */
+  readonly ctx: BaseCtx
+  readonly visitors: Visitors
+  readonly pages: ProviderDeps['pages']
+}
+
+/** The OpenID side. */
+export interface OpenId extends AsyncDisposable, TenantAnswerer {
+  readonly routes: readonly Route[]
+  readonly jobs: readonly JobDefinition[]
+  readonly mounts: readonly Mount[]
+  readonly schemes: readonly AuthScheme[]
+  readonly issuers: Issuers
+  readonly deps: ProviderDeps
+  /** Call it in the transaction (of the system role) that ends sessions. */
+  sessionsEnded(ctx: BaseCtx, tx: Tx, sessionIds: readonly string[]): Promise<void>
+  ready(): Promise<void>
+}
+
+/** What tokens are for when nobody says otherwise: the API of the installation. */
+const API_PATH = '/api/v1'
+const SKEW_SECONDS = 60
+
+/** Puts it together. */
+export function openOpenId(given: OpenIdDeps): OpenId {
+  const { columns, config, ctx } = given
+  const { clock, db, journal, permissions, publicUrl, queue, realtime, secret } = columns
+  const resources = new Resources({ clock })
+  const lastingSeconds = config.accessTokenSeconds + 2 * SKEW_SECONDS
+  const denials = resources.use(new TokenDenials({ db, journal, ctx, lastingSeconds }), 'token denials')
+  denials.onDenial((_kind, id) => realtime.actorChanged(id))
+  const issuerOf = (slug: string) => issuerUrl(publicUrl(), slug)
+  const apiResource = () => `${publicUrl()}${API_PATH}`
+  const tokens = new AccessTokens({ db, ctx, denials, issuerOf })
+  const recordKey = secret('oidc.records', 32)
+  const keys = new SigningKeys({
+    ...{ db, journal, key: secret('signing.keys', 32) },
+    ...{ algorithm: config.signingAlgorithm, publishSeconds: config.keyPublishSeconds },
+  })
+  const job = tellApplication(() => issuers)
+  const deps: ProviderDeps = {
+    ...{ db, journal, clock, recordKey, nonceSecret: secret('dpop.nonce', 32), tokens, denials, apiResource },
+    ...{ visitors: given.visitors, pages: given.pages, fetch: given.fetch, placeOf: given.placeOf },
+    accessTokenSeconds: config.accessTokenSeconds,
+    newId: () => newId(clock),
+    newSecret: mintSecret,
+    tellSignedOut: async (own, notice) =>
+      void (await db.transaction(own, async (tx) => queue.enqueue(own, tx, job, notice))),
+  }
+  const issuers = resources.use(
+    new Issuers({ db, ctx, journal, keys, provider: deps, maxProviders: config.maxProviders, publicUrl }),
+    'issuers',
+  )
+  resources.use(retainRecords({ db, ctx }), 'retention of what the providers keep')
+  const clients = new OAuthClients({ db, journal, permissions: () => Object.keys(permissions) })
+  const { rightsOf } = given
+  return {
+    routes: oauthRoutes({ clients, keys, registrations: new RegistrationTokens({ db, recordKey, issuerOf }) }),
+    jobs: [job],
+    mounts: [metadataMount(issuers)],
+    schemes: [new AccessTokenScheme({ db, ctx, tokens, recordKey, apiResource, publicUrl, rightsOf })],
+    ...{ issuers, deps },
+    sessionsEnded: (own, tx, ids) => endUses(own, tx, ids, { queue, denials, job }),
+    serve: async ({ request, response, tenant }) => {
+      const issuer = await issuers.ofTenant(tenant)
+      await issuer.handle(request, response)
+      return true
+    },
+    ready: () => denials.ready(),
+    [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
+  }
+}
+
+const METADATA_PREFIX = '/.well-known/oauth-authorization-server/t/'
+
+/** The metadata of an issuer with a path where RFC 8414 §3.1 looks for it, beside OpenID's own place below the issuer. */
+function metadataMount(issuers: Issuers): Mount {
+  return {
+    prefix: METADATA_PREFIX,
+    async handle(request, response) {
+      const slug = request.url?.slice(METADATA_PREFIX.length) ?? ''
+      const issuer = await issuers.of(slug)
+      if (issuer === null) throw new StoaError(errors.not_found)
+      request.url = `/t/${slug}/.well-known/oauth-authorization-server`
+      await issuer.handle(request, response)
+    },
+  }
+}

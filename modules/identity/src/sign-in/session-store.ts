@@ -1,0 +1,145 @@
+import { statement, type Tx } from '@stoa/db'
+import type { PersonRow } from '../people/person-store.ts'
+
+/** A row of `sessions`. */
+export interface SessionRow {
+  readonly id: string
+  readonly personId: string
+  /** What its owner calls it. */
+  readonly name: string | null
+  /** `Firefox on Linux`. */
+  readonly device: string
+  readonly addressPrefix: string
+  /** How the person has proven who they are (RFC 8176). */
+  readonly amr: readonly string[]
+  /** How far that can be relied on. */
+  readonly acr: string
+  /** When they did so last. */
+  readonly authTime: Date
+  readonly idleSeconds: number
+  /** When it ends, however much it is used. */
+  readonly endsAt: Date
+  readonly seenAt: Date
+  readonly createdAt: Date
+}
+
+const columns =
+  'id, person_id, name, device, address_prefix, amr, acr, auth_time, idle_seconds, ends_at, seen_at, created_at'
+
+/** Adds a session; it rides with the commit. */
+export function addSession(tx: Tx, hash: Buffer, session: SessionRow): void {
+  const { acr, addressPrefix, amr, authTime, createdAt, device, endsAt, id, idleSeconds, personId } = session
+  tx.later(
+    sessionAddition(id, hash, personId, device, addressPrefix, amr, acr, authTime, idleSeconds, endsAt, createdAt),
+  )
+}
+const sessionAddition = statement<
+  [string, Buffer, string, string, string, readonly string[], string, Date, number, Date, Date],
+  never
+>(`
+insert into stoa.sessions (id, token_hash, person_id, device, address_prefix, amr, acr, auth_time, idle_seconds, ends_at, seen_at, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`)
+
+/** A session with whose it is. */
+export interface LiveSessionRow extends SessionRow {
+  readonly person: Pick<PersonRow, 'id' | 'email' | 'name' | 'locale' | 'suspendedAt'>
+}
+
+type FlatRow = SessionRow & Pick<PersonRow, 'email' | 'locale' | 'suspendedAt'> & { readonly personName: string }
+
+/** The session of a token, if it has not ended; undefined too when its person is suspended. */
+export async function sessionByToken(tx: Tx, hash: Buffer, now: Date): Promise<LiveSessionRow | undefined> {
+  const row = await tx.maybe(sessionOfToken(hash, now))
+  if (row === undefined) return undefined
+  const { email, locale, personName, suspendedAt, ...session } = row
+  return { ...session, person: { id: session.personId, email, name: personName, locale, suspendedAt } }
+}
+const sessionOfToken = statement<[Buffer, Date], FlatRow>(`
+select sessions.id, person_id, sessions.name, device, address_prefix, amr, acr, auth_time, idle_seconds, ends_at, seen_at,
+  sessions.created_at, email, locale, suspended_at, people.name as person_name
+from stoa.sessions join stoa.people on people.id = sessions.person_id
+where token_hash = $1 and ends_at > $2 and seen_at + make_interval(secs => idle_seconds) > $2 and suspended_at is null`)
+
+/** The sessions of a person that have not ended, the one used last first. */
+export function sessionsOf(tx: Tx, personId: string, now: Date): Promise<SessionRow[]> {
+  return tx.many(sessionsOfPerson(personId, now))
+}
+const sessionsOfPerson = statement<[string, Date], SessionRow>(`
+select ${columns} from stoa.sessions
+where person_id = $1 and ends_at > $2 and seen_at + make_interval(secs => idle_seconds) > $2
+order by seen_at desc, id desc`)
+
+/** Notes that a session was used. */
+export async function touchSession(tx: Tx, id: string, at: Date): Promise<void> {
+  await tx.run(sessionTouch(id, at))
+}
+const sessionTouch = statement<[string, Date], never>(
+  'update stoa.sessions set seen_at = $2 where id = $1 and seen_at < $2',
+)
+
+/** Gives a session another token, and says how and when its person was seen to be who they are. */
+export async function renewSession(
+  tx: Tx,
+  ...[id, hash, amr, acr, authTime]: [string, Buffer, readonly string[], string, Date]
+): Promise<boolean> {
+  return (await tx.run(sessionRenewal(id, hash, amr, acr, authTime))) === 1
+}
+const sessionRenewal = statement<[string, Buffer, readonly string[], string, Date], never>(
+  'update stoa.sessions set token_hash = $2, amr = $3, acr = $4, auth_time = $5 where id = $1',
+)
+
+/** Names a session of a person; false when there is no such. */
+export async function nameSession(tx: Tx, personId: string, id: string, name: string | null): Promise<boolean> {
+  return (await tx.run(sessionNaming(personId, id, name))) === 1
+}
+const sessionNaming = statement<[string, string, string | null], never>(
+  'update stoa.sessions set name = $3 where person_id = $1 and id = $2',
+)
+
+/** Ends sessions of a person: one of them, or all but one. Gives the ids of those that were there. */
+export async function removeSessions(
+  tx: Tx,
+  personId: string,
+  which: { readonly only: string } | { readonly except: string | null },
+): Promise<string[]> {
+  const query = 'only' in which ? sessionRemoval(personId, which.only) : sessionRemovals(personId, which.except)
+  return (await tx.many(query)).map(({ id }) => id)
+}
+const sessionRemoval = statement<[string, string], { id: string }>(
+  'delete from stoa.sessions where person_id = $1 and id = $2 returning id',
+)
+const sessionRemovals = statement<[string, string | null], { id: string }>(
+  'delete from stoa.sessions where person_id = $1 and ($2::uuid is null or id <> $2::uuid) returning id',
+)
+
+/** Deletes what has ended: sessions, and links and devices that nobody used. Gives how many rows went. */
+export async function removeEnded(tx: Tx, now: Date, devicesBefore: Date): Promise<number> {
+  const counts = await Promise.all([
+    tx.run(endedSessions(now)),
+    tx.run(endedTokens(now)),
+    tx.run(forgottenDevices(devicesBefore)),
+  ])
+  return counts.reduce((sum, count) => sum + count, 0)
+}
+const endedSessions = statement<[Date], never>(
+  'delete from stoa.sessions where ends_at <= $1 or seen_at + make_interval(secs => idle_seconds) <= $1',
+)
+const endedTokens = statement<[Date], never>('delete from stoa.one_time_tokens where expires_at <= $1')
+const forgottenDevices = statement<[Date], never>('delete from stoa.known_devices where seen_at < $1')
+
+/** Notes that somebody signed in with a device; true when they had not before. */
+export async function rememberDevice(tx: Tx, personId: string, hash: Buffer, at: Date): Promise<boolean> {
+  return (await tx.one(deviceMemory(personId, hash, at))).isNew
+}
+const deviceMemory = statement<[string, Buffer, Date], { isNew: boolean }>(`
+insert into stoa.known_devices as known (person_id, token_hash, seen_at, created_at) values ($1, $2, $3, $3)
+on conflict (person_id, token_hash) do update set seen_at = greatest(known.seen_at, excluded.seen_at)
+returning xmax = 0 as is_new`)
+
+/** How many devices a person has signed in with. */
+export async function deviceCount(tx: Tx, personId: string): Promise<number> {
+  return (await tx.one(devicesOf(personId))).count
+}
+const devicesOf = statement<[string], { count: number }>(
+  'select count(*) as count from stoa.known_devices where person_id = $1',
+)

@@ -1,0 +1,151 @@
+/*
+ * Who is signed in, where. A session is the installation's, as people are: somebody signs in once and is known to every
+ * tenant that they belong to.
+ *
+ *   begins   with a new token each time somebody proves who they are, so a token that was planted before is worth nothing
+ *   lives    while it is used (`idleSeconds`), and until `endsAt` at the most; noting the use costs a write a minute
+ *   ends     by its owner, by a new password, or by its time. Whoever holds something of it is told in the journal, and in
+ *            the transaction itself by `onEnded`
+ */
+import type { Database, Tx } from '@stoa/db'
+import type { Journal } from '@stoa/journal'
+import { type BaseCtx, type Ctx, isId, newId, StoaError } from '@stoa/kernel'
+import { identityErrors } from '../errors.ts'
+import { sessionEnded } from '../events.ts'
+import { hashOf, mintToken, tokenHash } from '../people/secret-token.ts'
+import type { Place } from './device.ts'
+import {
+  addSession,
+  type LiveSessionRow,
+  nameSession,
+  removeSessions,
+  renewSession,
+  type SessionRow,
+  sessionByToken,
+  sessionsOf,
+  touchSession,
+} from './session-store.ts'
+
+/** What sessions stand on. */
+export interface SessionsDeps {
+  readonly db: Database
+  readonly journal: Pick<Journal, 'append'>
+  readonly idleMinutes: number
+  readonly days: number
+}
+
+/** Why a session was ended. */
+export type EndReason = 'signed_out' | 'ended' | 'password' | 'suspended' | 'replaced'
+
+/** Told of sessions that end, in the transaction (of the system role) that ends them. */
+export type OnEnded = (ctx: Ctx, tx: Tx, sessionIds: readonly string[]) => Promise<void> | void
+
+/** How somebody has proven who they are. */
+export interface Proof {
+  /** RFC 8176: `pwd`, `otp`, `hwk`, `mfa` … */
+  readonly amr: readonly string[]
+  /** `1`: one factor; `2`: two, or one that is worth two. */
+  readonly acr: '1' | '2'
+}
+
+const DAY_MS = 86_400_000
+const MINUTE_MS = 60_000
+const TOUCH_MS = MINUTE_MS
+
+/** The sessions of people. */
+export class Sessions {
+  readonly #deps: SessionsDeps
+  readonly #onEnded: OnEnded[] = []
+
+  constructor(deps: SessionsDeps) {
+    this.#deps = deps
+  }
+
+  /** Calls `listener` for sessions that are ended from now on. */
+  onEnded(listener: OnEnded): void {
+    this.#onEnded.push(listener)
+  }
+
+  /** Begins one, in the caller's transaction of the system role. The token is given out here and never again. */
+  begin(ctx: BaseCtx, tx: Tx, personId: string, proof: Proof, place: Place): { session: SessionRow; token: string } {
+    const { days, idleMinutes } = this.#deps
+    const now = ctx.clock.now()
+    const at = new Date(now)
+    const token = mintToken()
+    const session: SessionRow = {
+      ...{ id: newId(ctx.clock), personId, name: null, ...place, amr: proof.amr, acr: proof.acr },
+      ...{ authTime: at, idleSeconds: idleMinutes * 60, endsAt: new Date(now + days * DAY_MS) },
+      ...{ seenAt: at, createdAt: at },
+    }
+    addSession(tx, hashOf(token), session)
+    return { session, token }
+  }
+
+  /** Goes on with one under another token, after a new proof. The token is given out here and never again. */
+  async renew(ctx: BaseCtx, id: string, { acr, amr }: Proof): Promise<string> {
+    const token = mintToken()
+    const renewed = (tx: Tx) => renewSession(tx, id, hashOf(token), amr, acr, new Date(ctx.clock.now()))
+    if (await this.#deps.db.system(ctx, renewed)) return token
+    throw new StoaError(identityErrors.session_not_found)
+  }
+
+  /** The session of a token, or null. Notes that it is used. */
+  async find(ctx: BaseCtx, token: string | null): Promise<LiveSessionRow | null> {
+    const hash = tokenHash(token)
+    if (hash === null) return null
+    const { db } = this.#deps
+    const now = new Date(ctx.clock.now())
+    const session = await db.systemRead(ctx, (tx) => sessionByToken(tx, hash, now))
+    if (session === undefined) return null
+    if (now.getTime() - session.seenAt.getTime() >= TOUCH_MS) {
+      await db.system(ctx, (tx) => touchSession(tx, session.id, now))
+    }
+    return session
+  }
+
+  /** The sessions of a person, the one used last first. */
+  list(ctx: BaseCtx, personId: string): Promise<SessionRow[]> {
+    return this.#deps.db.systemRead(ctx, (tx) => sessionsOf(tx, personId, new Date(ctx.clock.now())))
+  }
+
+  /** Names one of a person's. @throws StoaError `session_not_found` */
+  async name(ctx: BaseCtx, personId: string, id: string, name: string | null): Promise<void> {
+    const found = await this.#deps.db.system(ctx, (tx) => nameSession(tx, personId, id, name))
+    if (!found) throw new StoaError(identityErrors.session_not_found)
+  }
+
+  /** Ends one of a person's. @throws StoaError `session_not_found` */
+  async end(ctx: Ctx, personId: string, id: string, reason: EndReason): Promise<void> {
+    const known = isId(id)
+    const ended =
+      known && (await this.#deps.db.system(ctx, (tx) => this.endIn(ctx, tx, personId, { only: id }, reason)))
+    if (!ended) throw new StoaError(identityErrors.session_not_found)
+  }
+
+  /** Ends one of a person's, if it is still there. */
+  async endQuietly(ctx: Ctx, personId: string, id: string, reason: EndReason): Promise<void> {
+    await this.#deps.db.system(ctx, (tx) => this.endIn(ctx, tx, personId, { only: id }, reason))
+  }
+
+  /** Ends all of a person's, but one if it is named. Gives how many there were. */
+  endAll(ctx: Ctx, personId: string, except: string | null, reason: EndReason): Promise<number> {
+    return this.#deps.db.system(ctx, (tx) => this.endIn(ctx, tx, personId, { except }, reason))
+  }
+
+  /** Ends sessions in the caller's transaction of the system role. Gives how many there were. */
+  async endIn(
+    ctx: Ctx,
+    tx: Tx,
+    personId: string,
+    which: Parameters<typeof removeSessions>[2],
+    reason: EndReason,
+  ): Promise<number> {
+    const ids = await removeSessions(tx, personId, which)
+    for (const sessionId of ids) {
+      const subjects = [`session:${sessionId}`, `person:${personId}`]
+      this.#deps.journal.append(ctx, tx, sessionEnded.of({ personId, sessionId, reason }, subjects))
+    }
+    if (ids.length > 0) for (const listener of this.#onEnded) await listener(ctx, tx, ids)
+    return ids.length
+  }
+}

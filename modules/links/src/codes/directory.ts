@@ -1,0 +1,133 @@
+/**
+ * Asks the database where codes lead. A code says neither tenant nor placement, so the directory is asked first, which all
+ * placements share. Links of pooled tenants come along with it, in one statement for all codes that are wanted at the
+ * same time; those of a tenant with a schema of its own take a second one.
+ */
+import type { Database } from '@stoa/db'
+import { type BaseCtx, type Repeating, repeat, tenantCtx } from '@stoa/kernel'
+import { uuidBytes } from '../clicks/click-encoding.ts'
+import { Gathering } from '../clicks/gathering.ts'
+import {
+  codeCount,
+  codesAfter,
+  type DestinationRow,
+  destinationsByCode,
+  destinationsById,
+  type FoundCode,
+} from '../link-store.ts'
+import { routingOf } from '../redirect/routing.ts'
+import { withUtm } from '../redirect/utm.ts'
+import { type Destination, keyOf, ofKey } from '../targets/destinations.ts'
+import type { CodeFilter } from './code-filter.ts'
+
+const CODES_AT_ONCE = 500
+const QUESTIONS_AT_ONCE = 2
+const CODES_PER_PAGE = 10_000
+/** How often it is seen whether the filter has become too small, or has not been filled yet. */
+const FILTER_LOOK_MS = 30_000
+
+/** Where codes lead, as the database knows it. */
+export class Directory {
+  readonly #db: Database
+  readonly #ctx: BaseCtx
+  readonly #splitKey: Buffer
+  readonly #spaces = new Map<string, Gathering<Destination>>()
+
+  /** @param splitKey see {@link RoutingSpec} */
+  constructor(db: Database, ctx: BaseCtx, splitKey: Buffer) {
+    this.#db = db
+    this.#ctx = ctx
+    this.#splitKey = splitKey
+  }
+
+  /** How many questions the database was asked, each for all codes that were wanted at the time. */
+  get questions(): number {
+    return [...this.#spaces.values()].reduce((sum, { questions }) => sum + questions, 0)
+  }
+
+  /** Where a code leads; null when there is none. */
+  readonly find = (space: string, code: string): Promise<Destination | null> => {
+    const known = this.#spaces.get(space)
+    if (known) return known.get(code)
+    const gathering = new Gathering<Destination>({
+      ask: (codes) => this.#ask(space, codes),
+      most: CODES_AT_ONCE,
+      atOnce: QUESTIONS_AT_ONCE,
+    })
+    this.#spaces.set(space, gathering)
+    return gathering.get(code)
+  }
+
+  /**
+   * Fills the filter with all codes, and again when they have become too many for it.
+   *
+   * @param heard resolves as soon as new codes are told to the filter
+   */
+  keep(filter: CodeFilter, heard: Promise<unknown>): Repeating {
+    const { clock, log } = this.#ctx
+    const work = async (signal: AbortSignal): Promise<void> => {
+      if (filter.isFilled && !filter.isFull) return
+      await heard
+      const count = await this.#db.systemRead(this.#ctx, (tx) => codeCount(tx))
+      await filter.fill(count, async (after) => {
+        signal.throwIfAborted()
+        const codes = await this.#db.systemRead(this.#ctx, (tx) => codesAfter(tx, ofKey(after), CODES_PER_PAGE))
+        return codes.map(({ code, space }) => keyOf(space, code))
+      })
+    }
+    const onError = (err: unknown) => log.warn({ err }, 'the filter of codes could not be filled: later again')
+    return repeat(work, { clock, firstMs: 0, everyMs: FILTER_LOOK_MS, onError })
+  }
+
+  async #ask(space: string, codes: readonly string[]): Promise<ReadonlyMap<string, Destination>> {
+    const found = await this.#db.systemRead(this.#ctx, (tx) => destinationsByCode(tx, space, codes))
+    const all = new Map<string, Destination>()
+    const placed = new Map<string, [FoundCode, ...FoundCode[]]>()
+    for (const row of found) {
+      if (row.target !== null) all.set(row.code, this.#destinationOf(row, { ...row, target: row.target }))
+      else {
+        const others = placed.get(row.tenantId)
+        if (others) others.push(row)
+        else placed.set(row.tenantId, [row])
+      }
+    }
+    await Promise.all([...placed.values()].map((rows) => this.#addPlaced(rows, all)))
+    return all
+  }
+
+  async #addPlaced(rows: readonly [FoundCode, ...FoundCode[]], all: Map<string, Destination>): Promise<void> {
+    const ctx = tenantCtx(this.#ctx, tenantOf(rows[0]))
+    const ids = rows.map(({ linkId }) => linkId)
+    const links = await this.#db.read(ctx, (tx) => destinationsById(tx, rows[0].tenantId, ids))
+    const byId = new Map(links.map((link) => [link.id, link]))
+    for (const row of rows) {
+      const link = byId.get(row.linkId)
+      if (link) all.set(row.code, this.#destinationOf(row, link))
+    }
+  }
+
+  #destinationOf(found: FoundCode, link: Omit<DestinationRow, 'id'>): Destination {
+    const { linkId } = found
+    const hasNone = link.rules === null && link.split === null
+    const routing = hasNone ? null : routingOf(linkId, link, this.#splitKey)
+    return { ...limitsOf(link), routing, linkId, link: uuidBytes(linkId), tenant: tenantOf(found) }
+  }
+}
+
+function limitsOf(link: Omit<DestinationRow, 'id'>) {
+  const { archivedAt, card, expiresAt, forwardQuery, maxVisits, password, redirectStatus, startsAt, target, utm } = link
+  return {
+    password,
+    card,
+    target: withUtm(target, utm),
+    status: redirectStatus,
+    startsAt: startsAt?.getTime() ?? Number.NEGATIVE_INFINITY,
+    endsAt: archivedAt !== null ? Number.NEGATIVE_INFINITY : (expiresAt?.getTime() ?? Number.POSITIVE_INFINITY),
+    limited: maxVisits !== null,
+    forwardsQuery: forwardQuery,
+  }
+}
+
+function tenantOf({ tenantId, tenantSchema, tenantSlug }: FoundCode) {
+  return { id: tenantId, slug: tenantSlug, schema: tenantSchema }
+}

@@ -1,0 +1,211 @@
+/**
+ * Where a link may lead.
+ *
+ * A short link hides its target, so it is a way to bring a browser (or a program that follows redirects from inside a
+ * network) to an address that it would not visit knowingly. Refused are therefore: every scheme but http and https,
+ * names and passwords in the address, addresses that are not part of the public internet, names that only a local
+ * network resolves, and our own short links (a loop, or a chain that hides the end).
+ *
+ * The judgement is made on what the WHATWG parser yields, which is what a browser will visit: it turns `0x7f.1`,
+ * `2130706433` and `０177.0.0.1` into 127.0.0.1, `EXAMPLE。com` into example.com and IDN into punycode. What is judged is
+ * also what is stored; the text as typed is not kept.
+ *
+ * No name is resolved here: nothing is fetched, and what a name resolves to differs by place and hour.
+ */
+import { BlockList, isIP } from 'node:net'
+
+/** Longest target, in characters, measured on the normalised address that is sent in `Location`. */
+export const TARGET_MAX = 2048
+
+/** What the installation says about targets. */
+export interface TargetRules {
+  /**
+   * Accept private addresses and local names: for use inside one network. Credentials and loops stay refused. Default
+   * false.
+   */
+  readonly allowPrivateTargets: boolean
+  /** Where this installation is reached, e.g. `https://stoa.example`; its `/l/…` paths are our own links. */
+  readonly publicUrl: string
+  /**
+   * The dedicated short host (`s.example` or `s.example:8080`), where every path is a link of ours; null without one.
+   */
+  readonly shortHost: string | null
+  /** Whether a host is a tenant's for short links. */
+  readonly isShortHost: (host: string) => boolean
+}
+
+/** Why a target was refused. */
+type TargetFault = 'malformed' | 'length' | 'scheme' | 'credentials' | 'host' | 'port' | 'private' | 'loop'
+
+/** The judgement: the normalised address, or the reason for the refusal with a sentence for the caller. */
+export type TargetVerdict =
+  | { readonly ok: true; readonly url: string }
+  | { readonly ok: false; readonly reason: TargetFault; readonly message: string }
+
+const messages: Readonly<Record<TargetFault, string>> = {
+  malformed: 'The target is not a web address.',
+  length: `The target is longer than ${TARGET_MAX} characters.`,
+  scheme: 'The target begins with http:// or https://.',
+  credentials: 'The target carries a user name or password.',
+  host: 'The host of the target is not a valid name.',
+  port: 'The port of the target cannot be used.',
+  private: 'The target lies in a private, local or reserved network.',
+  loop: 'The target is a short link of this installation.',
+}
+
+/** A host of short links as it is kept, in Punycode and lower case; null when it cannot be one. */
+export function acceptedHost(input: string, rules: Pick<TargetRules, 'allowPrivateTargets'>): string | null {
+  if (/[/?#@:\\\s%]/.test(input) || unseen.test(input) || !input.isWellFormed()) return null
+  const url = URL.parse(`http://${input}`)
+  if (url === null || !dropTrailingDot(url)) return null
+  const { hostname } = url
+  const isName = isIP(hostname) === 0 && !hostname.startsWith('[') && hostname.includes('.') && isSoundName(hostname)
+  return isName && (rules.allowPrivateTargets || !isPrivateHost(hostname)) ? hostname : null
+}
+
+/** Judges a target and normalises it. Pure: no lookup, no state. */
+export function targetVerdict(input: string, rules: TargetRules): TargetVerdict {
+  const url = parse(input)
+  if (typeof url === 'string') return refuse(url)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return refuse('scheme')
+  if (url.username !== '' || url.password !== '') return refuse('credentials')
+  if (url.port === '0') return refuse('port')
+  if (!dropTrailingDot(url) || !isSoundName(url.hostname)) return refuse('host')
+  if (url.href.length > TARGET_MAX) return refuse('length')
+  if (isOurs(url, rules)) return refuse('loop')
+  if (!rules.allowPrivateTargets && isPrivateHost(url.hostname)) return refuse('private')
+  return { ok: true, url: url.href }
+}
+
+function refuse(reason: TargetFault): TargetVerdict {
+  return { ok: false, reason, message: messages[reason] }
+}
+
+/**
+ * Characters that a parser drops or a reader does not see: controls, and the marks that turn the direction of writing.
+ * A browser would strip some of them, so the address on the screen and the one visited would differ.
+ */
+const unseen = /[\p{Cc}\u061C\u200B-\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/u
+
+function parse(input: string): URL | TargetFault {
+  if (input.length > TARGET_MAX) return 'length'
+  if (unseen.test(input) || !input.isWellFormed()) return 'malformed'
+  return URL.parse(input) ?? 'malformed'
+}
+
+/** `example.com.` is the same host as `example.com`; one spelling keeps comparisons honest. */
+function dropTrailingDot(url: URL): boolean {
+  if (!url.hostname.endsWith('.')) return true
+  const bare = url.hostname.slice(0, -1)
+  url.hostname = bare
+  return url.hostname === bare && bare !== '' && !bare.endsWith('.')
+}
+
+function isSoundName(host: string): boolean {
+  if (host.startsWith('[') || isIP(host) !== 0) return true
+  if (host.length > 253) return false
+  return host.split('.').every((label) => label.length >= 1 && label.length <= 63 && /^[a-z0-9_-]+$/.test(label))
+}
+
+/**
+ * Suffixes that no public resolver answers for, or that stay inside a network (RFC 6761, RFC 6762, RFC 8375, ICANN
+ * `.internal`).
+ */
+const localSuffixes = [
+  'localhost',
+  'local',
+  'internal',
+  'localdomain',
+  'lan',
+  'home',
+  'corp',
+  'intranet',
+  'private',
+  'home.arpa',
+]
+
+function isPrivateHost(host: string): boolean {
+  if (host.startsWith('[')) return isPrivateIpv6(host.slice(1, -1))
+  if (isIP(host) === 4) return reservedIpv4.check(host, 'ipv4')
+  if (!host.includes('.')) return true
+  return localSuffixes.some((suffix) => host.endsWith(`.${suffix}`))
+}
+
+/**
+ * The blocks of the IANA special-purpose registry for IPv4 (RFC 6890) and multicast: none is a place on the public
+ * internet.
+ */
+const reservedIpv4 = blockList('ipv4', [
+  '0.0.0.0/8', // this network, unspecified
+  '10.0.0.0/8', // private
+  '100.64.0.0/10', // carrier-grade NAT
+  '127.0.0.0/8', // loopback
+  '169.254.0.0/16', // link-local, where clouds keep their metadata
+  '172.16.0.0/12', // private
+  '192.0.0.0/24', // protocol assignments
+  '192.0.2.0/24', // documentation
+  '192.88.99.0/24', // former 6to4 relays
+  '192.168.0.0/16', // private
+  '198.18.0.0/15', // benchmarks
+  '198.51.100.0/24', // documentation
+  '203.0.113.0/24', // documentation
+  '224.0.0.0/4', // multicast
+  '240.0.0.0/4', // reserved, broadcast
+])
+
+/**
+ * Only 2000::/3 is given out for the public internet; all else is refused by that, and these are the exceptions within
+ * it.
+ */
+const globalIpv6 = blockList('ipv6', ['2000::/3'])
+const reservedIpv6 = blockList('ipv6', [
+  '2001::/23', // protocol assignments, Teredo (carries an IPv4 address)
+  '2001:db8::/32', // documentation
+  '2002::/16', // 6to4 (carries an IPv4 address)
+  '3fff::/20', // documentation
+])
+
+/**
+ * Loopback, unspecified, link-local, unique-local, multicast, IPv4-mapped (::ffff:0:0/96), IPv4-compatible (::/96) and
+ * both NAT64 prefixes (64:ff9b::/96, 64:ff9b:1::/48) all lie outside 2000::/3.
+ */
+function isPrivateIpv6(address: string): boolean {
+  return !globalIpv6.check(address, 'ipv6') || reservedIpv6.check(address, 'ipv6')
+}
+
+function blockList(family: 'ipv4' | 'ipv6', blocks: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const block of blocks) {
+    const [network = '', prefix = ''] = block.split('/')
+    list.addSubnet(network, Number(prefix), family)
+  }
+  return list
+}
+
+/**
+ * A link of ours: any path on the short host or on a tenant's, `/l/…` on the public one. Either default port is the same place to a
+ * visitor.
+ */
+function isOurs(url: URL, rules: TargetRules): boolean {
+  if (rules.shortHost !== null && isSamePlace(url, URL.parse(`http://${rules.shortHost}`))) return true
+  if (rules.isShortHost(url.hostname)) return true
+  return isSamePlace(url, URL.parse(rules.publicUrl)) && /^\/+l(\/|$)/i.test(decoded(url.pathname))
+}
+
+function isSamePlace(url: URL, ours: URL | null): boolean {
+  if (ours === null || url.hostname !== ours.hostname.replace(/\.$/, '')) return false
+  return url.port === ours.port || url.port === '' || isDefaultPort(url.port)
+}
+
+function isDefaultPort(port: string): boolean {
+  return port === '80' || port === '443'
+}
+
+/** A router decodes `/%6C/x` before it matches, so the comparison does too. */
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
+}
