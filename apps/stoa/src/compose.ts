@@ -166,7 +166,7 @@ export async function compose(
   const hints = resources.use(await openHints(config, db, ground), 'hints')
   const journal = await openJournal(config, hints, metrics, ground, resources)
   const queue = openQueue({ ...ground, hints, journal, metrics, health }, resources)
-  const { cache, caughtUp } = await openCache(config, { ...ground, journal, metrics }, resources)
+  const { caughtUp, ...caches } = await openCache(config, { ...ground, journal, metrics }, resources)
   const own = { db, journal, clock, log, secret }
   const limits = await openLimits(config, ground, resources)
   const apiKeys = resources.use(createApiKeys({ ...own, ...limits, permissions: Object.keys(permissions) }), 'API keys')
@@ -178,7 +178,7 @@ export async function compose(
     roomColumns(
       module,
       config,
-      { ...own, ...limits, ...roles, apiKeys, cache, queue, realtime, metrics, health },
+      { ...own, ...limits, ...roles, ...caches, apiKeys, queue, realtime, metrics, health },
       () => url,
     ),
   )

@@ -1,4 +1,11 @@
-import { type Cache, createCache, dropFromJournal, subjectTags } from '@stoa/cache'
+import {
+  type Cache,
+  createCache,
+  createSharedEntries,
+  dropFromJournal,
+  type SharedEntries,
+  subjectTags,
+} from '@stoa/cache'
 import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
 import type { Clock, Resources } from '@stoa/kernel'
@@ -21,6 +28,8 @@ export interface CacheGround extends RedisGround {
 /** The cache of the program. */
 export interface OpenCache {
   readonly cache: Cache
+  /** What processes share beside it, each thing by a version of its own; absent without Redis. */
+  readonly shared?: SharedEntries
   /** Resolves when nothing is given that is older than what was committed before the call; after {@link CATCH_UP_LIMIT_MS} in any case. Never rejects. */
   caughtUp(): Promise<void>
 }
@@ -43,16 +52,21 @@ export async function openCache(
   const redis = config.redisUrl === null ? null : await connectRedis(config.redisUrl, 'the cache', ground, resources)
   // Installations that share a Redis do not share answers.
   const prefix = `stoa:cache:${secret('cache/prefix', 9).toString('base64url')}:`
+  const observe = cacheObserver(metrics, log)
   const cache = createCache(
     { memoryBytes: config.cacheBytes, maxTtlMs: MAX_TTL_MS, schema: VERSION, redis: { prefix, ...LEASE } },
-    { clock, observe: cacheObserver(metrics, log), bypass: () => db.inTransaction(), ...(redis && { redis }) },
+    { clock, observe, bypass: () => db.inTransaction(), ...(redis && { redis }) },
   )
   resources.use(cache, 'cache')
   cacheMetrics(metrics, cache)
   const drops = dropFromJournal(cache, journal, { pollMs: POLL_MS[db.engine], tagsOf })
   await resources.use(drops, 'drops of the cache').ready
+  const own = `stoa:shared:${secret('cache/shared', 9).toString('base64url')}:`
+  const shared = redis && { shared: createSharedEntries({ prefix: own }, { redis, clock, observe }) }
+  if (shared) resources.use(shared.shared, 'shared entries')
   return {
     cache,
+    ...shared,
     async caughtUp() {
       const over = new AbortController()
       try {

@@ -282,6 +282,7 @@ const earliestStart = statement<[string, Date], { at: Date | null }>(
 
 /** What a redirect needs of a link, beside its target. */
 const followed = [
+  'version',
   'startsAt',
   'expiresAt',
   'archivedAt',
@@ -306,6 +307,11 @@ export interface FoundCode extends Omit<DestinationRow, 'id' | 'target'> {
   readonly tenantSchema: string
   readonly linkId: string
   readonly target: string | null
+}
+
+/** The same of a link that was found. */
+export interface FoundLink extends FoundCode {
+  readonly target: string
 }
 
 /** Who owns codes, and where pooled ones lead: asked across tenants, in the system role. Unknown codes are missing. */

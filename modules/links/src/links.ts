@@ -48,8 +48,8 @@ export interface LinksDeps {
   readonly targetRules: () => TargetRules
   /** The address of a code on a short host; of the installation's own when the host is empty. */
   readonly shortUrl: (host: string, code: string) => string
-  /** Called after the commit of each change, in this process. */
-  readonly changed: (space: string, code: string) => void
+  /** Called after the commit of each change, in this process, with the version that the link has now. */
+  readonly changed: (space: string, code: string, version: number) => void
   /** See {@link RoutingSpec}. */
   readonly splitKey: Buffer
   readonly passwords: Pick<LinkPasswords, 'hash'>
@@ -283,7 +283,7 @@ export class Links {
 
   #append<D extends object>(ctx: Ctx, tx: Tx, event: LinkEvent<D>, row: LinkRow, extra: D): void {
     this.#deps.journal.append(ctx, tx, event.of({ ...state(row), ...extra }, [`link:${row.id}`]))
-    tx.afterCommit(() => this.#deps.changed(spaceOf(row), row.code))
+    tx.afterCommit(() => this.#deps.changed(spaceOf(row), row.code, row.version))
   }
 
   #shown(link: KeptLink, now: number): Link {

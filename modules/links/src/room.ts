@@ -20,6 +20,7 @@ import { Clicks } from './clicks/clicks.ts'
 import { CodeFilter } from './codes/code-filter.ts'
 import { CodeSupply } from './codes/code-supply.ts'
 import { Directory } from './codes/directory.ts'
+import { SharedLinks } from './codes/shared-links.ts'
 import { codePermutation } from './codes/short-code.ts'
 import { type LinksConfig, linksConfig } from './config.ts'
 import { openDomains } from './domains/open-domains.ts'
@@ -28,7 +29,7 @@ import { checkLinks } from './jobs/check-links.ts'
 import { foldClicks } from './jobs/fold-clicks.ts'
 import { importCsv } from './jobs/import-csv.ts'
 import { importLinks } from './jobs/import-links.ts'
-import { Links } from './links.ts'
+import { Links, type LinksDeps } from './links.ts'
 import { LinkPasswords } from './redirect/link-password.ts'
 import { watchLookups, watchOrphans } from './redirect/lookup-watch.ts'
 import { Redirects } from './redirect/redirect.ts'
@@ -46,7 +47,8 @@ export async function openRoom(columns: Columns): Promise<Room> {
   const resources = new Resources({ clock })
   const splitKey = columns.secret('links.split')
   const geo = await openPlaces(config.geo, log)
-  const directory = new Directory(db, ctx, splitKey)
+  const shared = columns.shared ? new SharedLinks(columns.shared) : null
+  const directory = new Directory(db, ctx, splitKey, shared)
   const filter = new CodeFilter()
   const destinations = new Destinations({
     entries: config.cacheEntries,
@@ -55,7 +57,11 @@ export async function openRoom(columns: Columns): Promise<Room> {
     load: directory.find,
     filter,
   })
-  watchLookups(columns, destinations, directory)
+  const changed = (space: string, code: string, version: number) => {
+    shared?.changed(space, code, version)
+    destinations.forget(space, code)
+  }
+  watchLookups(columns, destinations, directory, shared)
   const fold = foldClicks(db)
   const details = new ClickDetailsFinder(geo, new VisitorSalts(db, ctx))
   const { clickBatch: batch, clickBuffer: buffer, clickFlushMs: flushMs } = config
@@ -64,7 +70,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
   watchClicks(columns, clicks, buffer)
   resources.use(keepClickDays(db, ctx, config.clickDays), 'days of clicks')
   const hosts = new ShortHosts(db, ctx, config.shortHost)
-  const watch = resources.use(watchChanges(journal, destinations, hosts), 'link changes')
+  const watch = resources.use(watchChanges(journal, { changed, destinations, hosts }), 'link changes')
   resources.use(directory.keep(filter, watch.ready), 'filter of codes')
   const targetRules = () => ({
     ...config,
@@ -81,7 +87,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
     targetRules,
     shortUrl,
     passwords,
-    changed: (space, code) => destinations.forget(space, code),
+    changed,
     splitKey,
     geo,
   })
@@ -160,11 +166,20 @@ function visitLimitOf({ db }: Columns, ctx: BaseCtx): VisitLimit {
 /**
  * What other processes changed is forgotten here when the journal tells of it, whatever transaction is open beside it.
  */
-function watchChanges(journal: Journal, destinations: Destinations, hosts: ShortHosts) {
+function watchChanges(
+  journal: Journal,
+  {
+    changed,
+    destinations,
+    hosts,
+  }: { changed: LinksDeps['changed']; readonly destinations: Destinations; readonly hosts: ShortHosts },
+) {
   return journal.watch({ name: 'links.changes' }, (events, snapshot) => {
     for (const event of events) {
-      if (isLinkEvent(event)) destinations.forget(String(event.data.domainId ?? ''), String(event.data.code))
-      else if (event.type.startsWith('link_domain.')) hosts.changed(String(event.data.host))
+      if (isLinkEvent(event)) {
+        const { code, domainId, version } = event.data
+        changed(String(domainId ?? ''), String(code), Number(version))
+      } else if (event.type.startsWith('link_domain.')) hosts.changed(String(event.data.host))
     }
     hosts.refresh()
     if (snapshot !== null) destinations.heard()

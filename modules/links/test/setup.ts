@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { after, before, describe } from 'node:test'
-import { createCache, dropFromJournal } from '@stoa/cache'
+import { createCache, dropFromJournal, type SharedEntries } from '@stoa/cache'
 import type { Database } from '@stoa/db'
 import { type AuthScheme, createHttp, httpMigrations } from '@stoa/http'
 import { createJournal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
@@ -49,16 +49,21 @@ interface Suite extends AsyncDisposable {
   job(name: string): JobDefinition
   /** Runs jobs until it is disposed. */
   work(): Promise<AsyncDisposable>
-  /** A second process on the same database. */
-  second(): Promise<Suite>
+  /** A second process on the same database. @param shared default: as the first one has it */
+  second(shared?: SharedEntries): Promise<Suite>
 }
 
 const sets = [journalMigrations, httpMigrations, queueMigrations, linksModule.migrations]
 
-export async function startSuite(engine: Engine, config: Record<string, unknown> = {}): Promise<Suite> {
+/** @param entries what processes share in Redis; default: there is none */
+export async function startSuite(
+  engine: Engine,
+  config: Record<string, unknown> = {},
+  entries?: SharedEntries,
+): Promise<Suite> {
   const resources = new Resources()
   const database = resources.use(await openTestDatabase(engine, { sets, name: 'links' }), 'database')
-  const shared = { db: database.db, clock: testClock(), tenants: await createTestTenants(database), config }
+  const shared = { db: database.db, clock: testClock(), tenants: await createTestTenants(database), config, entries }
   return startProcess(shared, resources)
 }
 
@@ -67,6 +72,7 @@ interface Shared {
   readonly clock: TestClock
   readonly tenants: Suite['tenants']
   readonly config: Record<string, unknown>
+  readonly entries: SharedEntries | undefined
 }
 
 async function startProcess(shared: Shared, resources: Resources): Promise<Suite> {
@@ -79,7 +85,7 @@ async function startProcess(shared: Shared, resources: Resources): Promise<Suite
 }
 
 async function openProcess(shared: Shared, resources: Resources): Promise<Suite> {
-  const { db, clock, tenants, config } = shared
+  const { db, clock, tenants, config, entries } = shared
   const deps = { log: silentLogger, clock }
   const hints = resources.use(processHints(), 'hints')
   const journal = createJournal({ events: linksModule.events }, { ...deps, db, hints })
@@ -115,6 +121,7 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
       ...deps,
       ...{ secret, metrics, health, config, permissions: {}, leastRoles: {}, apiKeys: {} as Columns['apiKeys'] },
       publicUrl: () => url,
+      ...(entries && { shared: entries }),
     }),
     'room',
   )
@@ -150,7 +157,7 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
     },
     job: (name) => queue.definition(name),
     work: () => queue.work({}),
-    second: () => startProcess(shared, new Resources()),
+    second: (other = entries) => startProcess({ ...shared, entries: other }, new Resources()),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
 }

@@ -17,5 +17,12 @@ export type { Loading } from './load.ts'
 export type { MemoryUsage } from './memory-level.ts'
 export type { CacheOptions, RedisLevelOptions } from './options.ts'
 export type { RedisClient } from './redis-line.ts'
+export {
+  createSharedEntries,
+  type SharedEntries,
+  type SharedEntriesDeps,
+  type SharedEntriesOptions,
+  type SharedEntry,
+} from './shared-entries.ts'
 export type { CacheSignal, Outcome } from './signals.ts'
 export type { Witness } from './witness.ts'

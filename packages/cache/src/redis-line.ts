@@ -11,6 +11,8 @@ export interface RedisClient {
   callBuffer(command: string, ...args: (string | Buffer | number)[]): Promise<unknown>
 }
 
+type LineOptions = Required<Pick<RedisLevelOptions, 'timeoutMs' | 'failures' | 'restMs'>>
+
 /** Redis is being left alone. */
 class RedisAway extends Error {
   override readonly name = 'RedisAway'
@@ -25,19 +27,14 @@ export class RedisLine {
   readonly #client: RedisClient
   readonly #clock: CacheClock
   readonly #observe: (signal: CacheSignal) => void
-  readonly #options: Required<RedisLevelOptions>
+  readonly #options: LineOptions
   readonly #deadlines: Deadlines
   #failures = 0
   #restsUntil = 0
   #restsSince = 0
   #trying = false
 
-  constructor(
-    client: RedisClient,
-    options: Required<RedisLevelOptions>,
-    clock: CacheClock,
-    observe: (signal: CacheSignal) => void,
-  ) {
+  constructor(client: RedisClient, options: LineOptions, clock: CacheClock, observe: (signal: CacheSignal) => void) {
     this.#client = client
     this.#options = options
     this.#clock = clock
@@ -56,16 +53,25 @@ export class RedisLine {
    * @param late called with an answer that came after the time limit
    * @throws RedisAway when nothing was sent; RedisTimeout, or what the client rejects with, when something was
    */
-  async run(
+  run(
     script: Script,
     keys: readonly string[],
     args: readonly (string | Buffer | number)[],
     late?: (answer: unknown) => void,
   ): Promise<unknown> {
+    return this.#within(() => this.#send(script, keys, args), late)
+  }
+
+  /** Sends a command. @throws as {@link run} */
+  call(command: string, args: readonly string[]): Promise<unknown> {
+    return this.#within(() => this.#client.callBuffer(command, ...args))
+  }
+
+  async #within(send: () => Promise<unknown>, late?: (answer: unknown) => void): Promise<unknown> {
     if (!this.open) this.#tryOrThrow()
     try {
       const { timeoutMs } = this.#options
-      const sent = this.#send(script, keys, args)
+      const sent = send()
       const answer = await this.#deadlines.race(sent, () => {
         if (late) sent.then(late, () => undefined)
         return new RedisTimeout(timeoutMs)

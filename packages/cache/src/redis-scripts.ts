@@ -154,3 +154,20 @@ return {epoch, string.format('%.0f', now), clean and 1 or 0}
 
 /** KEYS drops. Everything of the tenant is void. */
 export const CLEAR = script("return redis.call('UNLINK', KEYS[1])")
+
+/**
+ * KEYS entries. ARGV life, then for each key its version and what is to be there: see shared-entries.ts. A mark takes no
+ * entry of the same version away.
+ */
+export const SETTLE = script(`
+for i, key in ipairs(KEYS) do
+  local version, text = ARGV[2 * i], ARGV[2 * i + 1]
+  local held = redis.pcall('GETRANGE', key, 0, 16)
+  local present = type(held) == 'string' and tonumber(string.match(held, '^%d+')) or -1
+  local wins = tonumber(version) > present or (tonumber(version) == present and text ~= version)
+  if wins then
+    local reply = redis.pcall('SET', key, text, 'PX', ARGV[1])
+    if type(reply) == 'table' and reply.err then redis.pcall('UNLINK', key) end
+  end
+end
+`)

@@ -3,7 +3,7 @@
  * The program is a list of such objects; adding a room changes that list and nothing else. Nothing happens when a
  * manifest is imported.
  */
-import type { Cache } from '@stoa/cache'
+import type { Cache, SharedEntries } from '@stoa/cache'
 import type { Database, MigrationSet } from '@stoa/db'
 import type { ApiKeys, AuthScheme, KeyOwners, Mount, Route } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
@@ -23,6 +23,11 @@ export interface Columns {
    * are in one space: begin them with what the room calls its things.
    */
   readonly cache: Pick<Cache, 'lookup' | 'wrap'>
+  /**
+   * What processes look up for each other past the tags, each thing by a version of its own. Keys of all rooms are in one
+   * space: begin them with what the room calls its things. Absent: there is no Redis.
+   */
+  readonly shared?: Pick<SharedEntries, 'read' | 'store' | 'outdate'>
   /**
    * Where the room's work goes that touches the network or takes long. It enqueues in the transaction of the write that
    * asked for the work; the program runs it: see {@link Room.jobs}.

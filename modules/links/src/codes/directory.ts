@@ -10,15 +10,16 @@ import { Gathering } from '../clicks/gathering.ts'
 import {
   codeCount,
   codesAfter,
-  type DestinationRow,
   destinationsByCode,
   destinationsById,
   type FoundCode,
+  type FoundLink,
 } from '../link-store.ts'
 import { routingOf } from '../redirect/routing.ts'
 import { withUtm } from '../redirect/utm.ts'
 import { type Destination, keyOf, ofKey } from '../targets/destinations.ts'
 import type { CodeFilter } from './code-filter.ts'
+import type { SharedLinks } from './shared-links.ts'
 
 const CODES_AT_ONCE = 500
 const QUESTIONS_AT_ONCE = 2
@@ -26,18 +27,23 @@ const CODES_PER_PAGE = 10_000
 /** How often it is seen whether the filter has become too small, or has not been filled yet. */
 const FILTER_LOOK_MS = 30_000
 
-/** Where codes lead, as the database knows it. */
+/** Where codes lead, as the database knows it, or another process that has asked it. */
 export class Directory {
   readonly #db: Database
   readonly #ctx: BaseCtx
   readonly #splitKey: Buffer
-  readonly #spaces = new Map<string, Gathering<Destination>>()
+  readonly #shared: SharedLinks | null
+  readonly #spaces = new Map<string, Gathering<FoundLink>>()
 
-  /** @param splitKey see {@link RoutingSpec} */
-  constructor(db: Database, ctx: BaseCtx, splitKey: Buffer) {
+  /**
+   * @param splitKey see {@link RoutingSpec}
+   * @param shared null: each process asks the database
+   */
+  constructor(db: Database, ctx: BaseCtx, splitKey: Buffer, shared: SharedLinks | null = null) {
     this.#db = db
     this.#ctx = ctx
     this.#splitKey = splitKey
+    this.#shared = shared
   }
 
   /** How many questions the database was asked, each for all codes that were wanted at the time. */
@@ -45,17 +51,27 @@ export class Directory {
     return [...this.#spaces.values()].reduce((sum, { questions }) => sum + questions, 0)
   }
 
-  /** Where a code leads; null when there is none. */
-  readonly find = (space: string, code: string): Promise<Destination | null> => {
+  /** Where a code leads; null when there is none. @param anew past what other processes know */
+  readonly find = async (space: string, code: string, anew = false): Promise<Destination | null> => {
+    const known = anew ? null : ((await this.#shared?.known(space, code)) ?? null)
+    if (known !== null) return this.#destinationOf(known.link, known.at)
+    const askedAt = this.#ctx.clock.now()
+    const link = await this.#gathering(space).get(code)
+    if (link === null) return null
+    this.#shared?.looked(space, link, askedAt)
+    return this.#destinationOf(link, askedAt)
+  }
+
+  #gathering(space: string): Gathering<FoundLink> {
     const known = this.#spaces.get(space)
-    if (known) return known.get(code)
-    const gathering = new Gathering<Destination>({
+    if (known) return known
+    const gathering = new Gathering<FoundLink>({
       ask: (codes) => this.#ask(space, codes),
       most: CODES_AT_ONCE,
       atOnce: QUESTIONS_AT_ONCE,
     })
     this.#spaces.set(space, gathering)
-    return gathering.get(code)
+    return gathering
   }
 
   /**
@@ -79,12 +95,12 @@ export class Directory {
     return repeat(work, { clock, firstMs: 0, everyMs: FILTER_LOOK_MS, onError })
   }
 
-  async #ask(space: string, codes: readonly string[]): Promise<ReadonlyMap<string, Destination>> {
+  async #ask(space: string, codes: readonly string[]): Promise<ReadonlyMap<string, FoundLink>> {
     const found = await this.#db.systemRead(this.#ctx, (tx) => destinationsByCode(tx, space, codes))
-    const all = new Map<string, Destination>()
+    const all = new Map<string, FoundLink>()
     const placed = new Map<string, [FoundCode, ...FoundCode[]]>()
     for (const row of found) {
-      if (row.target !== null) all.set(row.code, this.#destinationOf(row, { ...row, target: row.target }))
+      if (row.target !== null) all.set(row.code, { ...row, target: row.target })
       else {
         const others = placed.get(row.tenantId)
         if (others) others.push(row)
@@ -95,26 +111,26 @@ export class Directory {
     return all
   }
 
-  async #addPlaced(rows: readonly [FoundCode, ...FoundCode[]], all: Map<string, Destination>): Promise<void> {
+  async #addPlaced(rows: readonly [FoundCode, ...FoundCode[]], all: Map<string, FoundLink>): Promise<void> {
     const ctx = tenantCtx(this.#ctx, tenantOf(rows[0]))
     const ids = rows.map(({ linkId }) => linkId)
     const links = await this.#db.read(ctx, (tx) => destinationsById(tx, rows[0].tenantId, ids))
     const byId = new Map(links.map((link) => [link.id, link]))
     for (const row of rows) {
       const link = byId.get(row.linkId)
-      if (link) all.set(row.code, this.#destinationOf(row, link))
+      if (link) all.set(row.code, { ...row, ...link })
     }
   }
 
-  #destinationOf(found: FoundCode, link: Omit<DestinationRow, 'id'>): Destination {
-    const { linkId } = found
+  #destinationOf(link: FoundLink, readAt: number): Destination {
+    const { linkId } = link
     const hasNone = link.rules === null && link.split === null
     const routing = hasNone ? null : routingOf(linkId, link, this.#splitKey)
-    return { ...limitsOf(link), routing, linkId, link: uuidBytes(linkId), tenant: tenantOf(found) }
+    return { ...limitsOf(link), routing, linkId, link: uuidBytes(linkId), tenant: tenantOf(link), readAt }
   }
 }
 
-function limitsOf(link: Omit<DestinationRow, 'id'>) {
+function limitsOf(link: FoundLink) {
   const { archivedAt, card, expiresAt, forwardQuery, maxVisits, password, redirectStatus, startsAt, target, utm } = link
   return {
     password,

@@ -4,14 +4,16 @@
  *   find ── known ─────────────────────────▶ answer
  *        ├─ known to be unknown ───────────▶ null
  *        ├─ never heard of by the filter ──▶ null, when so many ask for such codes that not all can be looked up
- *        └─ otherwise ──▶ one load, however many ask at once ──▶ remembered, "unknown" too
+ *        └─ otherwise ──▶ one load, however many ask at once ──▶ remembered, "unknown" too: from Redis, when another process
+ *                         has looked it up, else from the database
  *
  *   forget ◀── this process changed the link (at once), or the journal tells that another one did
  *   heard  ◀── each look into the journal: up to here every change was told of
  *
  * What is remembered holds as long as the journal is heard, because a change is told of; for {@link KEPT_MS} at most, which
  * bounds what has no event. When nothing was heard for `ttlMs` it is loaded anew; where that fails, the database is away,
- * and what is remembered is given out, because a link that leads somewhere is better than none.
+ * and what is remembered is given out, because a link that leads somewhere is better than none. Redis is not asked for what
+ * is loaded anew: it has no more of it than is remembered.
  *
  * A change may commit while a load that saw the state before it is under way. `forget` therefore also disowns that load:
  * those who wait for it get its answer, which was true when they asked, but it is not remembered.
@@ -51,6 +53,8 @@ export interface Destination {
   readonly password: string | null
   /** What previews show; null: where the link leads. */
   readonly card: Card | null
+  /** When the database was asked for it, in milliseconds since the epoch. */
+  readonly readAt: number
 }
 
 /** What {@link Destinations} works with. */
@@ -60,8 +64,8 @@ export interface DestinationsOptions {
   /** How long an answer is believed after the journal was heard last, in milliseconds. */
   readonly ttlMs: number
   readonly clock: Pick<Clock, 'now'>
-  /** Asks the database; null for an unknown code. */
-  readonly load: (space: string, code: string) => Promise<Destination | null>
+  /** Asks for a link; null for an unknown code. `anew`: the database itself. */
+  readonly load: (space: string, code: string, anew: boolean) => Promise<Destination | null>
   /** Which codes there may be. Default: any. */
   readonly filter?: KnownCodes
 }
@@ -177,12 +181,13 @@ export class Destinations {
   #ask(key: string, space: string, code: string, known: Remembered | null): Promise<Destination | null> {
     const { clock, load } = this.#options
     this.#counts.database++
-    const asked: Promise<Destination | null> = load(space, code).then(
+    const asked: Promise<Destination | null> = load(space, code, known !== null).then(
       (destination) => {
         if (this.#loading.get(key) === asked) {
           this.#loading.delete(key)
           const home = destination === null ? this.#unknown : this.#known
-          home.set(key, { destination, at: clock.now() })
+          const now = clock.now()
+          home.set(key, { destination, at: Math.min(now, destination?.readAt ?? now) })
           if (destination === null) this.#known.delete(key)
         }
         return destination
