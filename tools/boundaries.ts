@@ -1,6 +1,7 @@
 // `npm run boundaries`: who may import whom, checked on the sources themselves.
 //
 //   packages ─▶ packages        modules ─▶ packages, another module's /contract        apps ─▶ everything but apps
+//   examples ─▶ nothing of Stoa: they stand for programs of others, which know its API alone
 //
 // npm hoists, so an import of what package.json does not declare would work here and break for whoever installs the
 // package alone: it is rejected. So are paths past a package's `exports`, and the two globals that only the program's
@@ -99,6 +100,8 @@ function packageProblem(specifier: string, place: Place, repository: Repository)
 function directionProblem(target: Workspace, entry: string, place: Place): string | null {
   const from = place.workspace
   if (from === null || target === from) return null
+  if (from.kind === 'example') return 'an example stands for a program of others, which has nothing of Stoa'
+  if (target.kind === 'example') return `${target.name} is an example, which nobody may import`
   if (target.kind === 'app') return `${target.name} is an app, which nobody may import`
   if (target.name === TESTKIT && !place.isTest && !/\/src\/testing(\.ts|\/)/.test(place.path)) {
     return `${TESTKIT} is for tests, examples and src/testing.ts only`
@@ -184,7 +187,7 @@ function cycles(all: readonly Workspace[]): readonly Violation[] {
 
 function forbiddenGlobals(source: Source, place: Place): readonly Violation[] {
   const { workspace, path } = place
-  if (workspace === null || place.isTest || workspace.name === TESTKIT) return []
+  if (workspace === null || place.isTest || workspace.name === TESTKIT || workspace.kind === 'example') return []
   const mayReadEnvironment = /^apps\/[^/]+\/src\/config\/env\.ts$/.test(path)
   const found: Violation[] = []
   const use = (property: string | null, offset: number) => {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** What a workspace is, by the folder it lies in. */
-export type WorkspaceKind = 'package' | 'module' | 'app'
+export type WorkspaceKind = 'package' | 'module' | 'app' | 'example'
 
 /** The fields of package.json that the checks read. */
 export interface Manifest {
@@ -14,7 +14,7 @@ export interface Manifest {
   readonly optionalDependencies?: Readonly<Record<string, string>>
 }
 
-/** A package, module or app of the repository. */
+/** A package, module, app or example of the repository. */
 export interface Workspace {
   readonly kind: WorkspaceKind
   readonly name: string
@@ -23,7 +23,12 @@ export interface Workspace {
   readonly manifest: Manifest
 }
 
-const PARENTS: Readonly<Record<string, WorkspaceKind>> = { packages: 'package', modules: 'module', apps: 'app' }
+const PARENTS: Readonly<Record<string, WorkspaceKind>> = {
+  packages: 'package',
+  modules: 'module',
+  apps: 'app',
+  examples: 'example',
+}
 
 /** Every workspace under `root`, sorted by folder. */
 export function workspaces(root: string): readonly Workspace[] {

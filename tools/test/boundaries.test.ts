@@ -86,6 +86,18 @@ describe('boundaries', () => {
     )
   })
 
+  it('finds an example that imports something of Stoa, yet lets it read its environment', () => {
+    const folder = 'examples/garden'
+    const manifest = { name: '@stoa/garden', dependencies: { '@stoa/db': '0.1.0' } }
+    const own = { [`${folder}/package.json`]: manifest, [`${folder}/app.ts`]: 'export const port = process.env.PORT\n' }
+    assert.deepEqual(violations(own), [])
+    assertBroken(
+      { ...own, [`${folder}/app.ts`]: `import '@stoa/db'\n` },
+      `${folder}/app.ts:1`,
+      /stands for a program of others/,
+    )
+  })
+
   it('finds an import that only hoisting makes possible', () => {
     assertBroken(
       { 'packages/db/src/a.ts': `import 'kysely/migration'\n` },

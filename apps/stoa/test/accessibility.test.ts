@@ -1,17 +1,15 @@
 /* The pages of an organisation, looked at by axe (WCAG 2.2, A and AA) in a real browser: light and dark, each language. */
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { seedPerson } from '@stoa/identity/testing'
-import { eventually, type Suite, type TestClient, testCtx } from '@stoa/testkit'
+import { eventually, type Suite, type TestClient } from '@stoa/testkit'
 import { provideBrowser } from '@stoa/testkit/servers'
 import type { Stoa } from '../src/compose.ts'
 import { type OpenPage, openBrowser } from './browser.ts'
+import { PASSWORD, personWithLink } from './people-at-pages.ts'
 import { startProgram } from './suite.ts'
 
-const PASSWORD = 'a walk along the river'
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 
 describe('the pages of an organisation, by axe', () => {
@@ -77,15 +75,7 @@ describe('the pages of an organisation, by axe', () => {
   })
 
   it('account and security have none', async () => {
-    const { email, id } = await seedPerson(suite.program.db, testCtx(), suite.tenants.pooled)
-    const token = randomBytes(32).toString('base64url')
-    await suite.program.db.admin((session) =>
-      session.query(
-        `insert into stoa.one_time_tokens (token_hash, purpose, person_id, expires_at, created_at)
-         values ($1, 'reset', $2, now() + interval '1 hour', now())`,
-        [createHash('sha256').update(token).digest(), id],
-      ),
-    )
+    const { email, token } = await personWithLink(suite, suite.tenants.pooled)
     await assertClean(`reset?token=${token}`)
     await fill({ password: PASSWORD })
     await press()

@@ -26,6 +26,8 @@ export interface OpenPage {
    * far
    */
   until(expression: string): Promise<void>
+  /** Another page of the same browser: it has the same cookies. */
+  newTab(): Promise<OpenPage>
 }
 
 /**
@@ -81,24 +83,46 @@ interface Message {
   readonly params?: Record<string, unknown>
   readonly result?: Record<string, unknown>
   readonly error?: { readonly message: string }
+  /** Of the page that it is about. */
+  readonly sessionId?: string
+}
+
+/** The browser, to be spoken to; of a page when its session is named. */
+interface Wire {
+  send(method: string, params: object, sessionId?: string): Promise<Record<string, unknown>>
+  /** Calls `listener` for what happens in a page. */
+  on(sessionId: string, listener: (method: string, params: Record<string, unknown>) => void): void
 }
 
 async function attach(address: string): Promise<OpenPage> {
   const socket = new WebSocket(address)
   await once(socket, 'open')
   const waiting = new Map<number, PromiseWithResolvers<Record<string, unknown>>>()
+  const listeners = new Map<string, (method: string, params: Record<string, unknown>) => void>()
+  let sent = 0
+  socket.addEventListener('message', ({ data }) => {
+    const { id, method, params = {}, result, error, sessionId = '' } = JSON.parse(String(data)) as Message
+    if (method !== undefined) listeners.get(sessionId)?.(method, params)
+    const answer = id === undefined ? undefined : waiting.get(id)
+    if (error) answer?.reject(new Error(error.message))
+    else answer?.resolve(result ?? {})
+  })
+  return await newPage({
+    send(method, params, sessionId) {
+      const answer = Promise.withResolvers<Record<string, unknown>>()
+      sent += 1
+      waiting.set(sent, answer)
+      socket.send(JSON.stringify({ id: sent, method, params, ...(sessionId && { sessionId }) }))
+      return answer.promise
+    },
+    on: (sessionId, listener) => void listeners.set(sessionId, listener),
+  })
+}
+
+async function newPage(wire: Wire): Promise<OpenPage> {
   const requests: string[] = []
   const errors: string[] = []
   let loaded = Promise.withResolvers<void>()
-  let sessionId: string | undefined
-  let sent = 0
-  const send = (method: string, params: object = {}): Promise<Record<string, unknown>> => {
-    const answer = Promise.withResolvers<Record<string, unknown>>()
-    sent += 1
-    waiting.set(sent, answer)
-    socket.send(JSON.stringify({ id: sent, method, params, ...(sessionId && { sessionId }) }))
-    return answer.promise
-  }
   const heard: Record<string, (params: never) => void> = {
     'Network.requestWillBeSent': ({ request }: { request: { url: string } }) => requests.push(request.url),
     'Network.webSocketCreated': ({ url }: { url: string }) => requests.push(url),
@@ -112,15 +136,11 @@ async function attach(address: string): Promise<OpenPage> {
       if (entry.level === 'error') errors.push(`${entry.text} ${entry.url ?? ''}`)
     },
   }
-  socket.addEventListener('message', ({ data }) => {
-    const { id, method, params, result, error } = JSON.parse(String(data)) as Message
-    if (method !== undefined) heard[method]?.(params as never)
-    const answer = id === undefined ? undefined : waiting.get(id)
-    if (error) answer?.reject(new Error(error.message))
-    else answer?.resolve(result ?? {})
-  })
-  const { targetId } = await send('Target.createTarget', { url: 'about:blank' })
-  sessionId = (await send('Target.attachToTarget', { targetId, flatten: true })).sessionId as string
+  const { targetId } = await wire.send('Target.createTarget', { url: 'about:blank' })
+  const attached = await wire.send('Target.attachToTarget', { targetId, flatten: true })
+  const sessionId = attached.sessionId as string
+  wire.on(sessionId, (method, params) => heard[method]?.(params as never))
+  const send = (method: string, params: object = {}) => wire.send(method, params, sessionId)
   for (const domain of ['Network', 'Page', 'Runtime', 'Log']) await send(`${domain}.enable`)
 
   async function evaluate(expression: string): Promise<unknown> {
@@ -138,6 +158,7 @@ async function attach(address: string): Promise<OpenPage> {
     errors,
     evaluate,
     command: send,
+    newTab: () => newPage(wire),
     async open(url) {
       loaded = Promise.withResolvers()
       await send('Page.navigate', { url })

@@ -1,26 +1,12 @@
 /* Passkeys in a real browser, with an authenticator that the browser plays: `localhost`, because no IP address can have any. */
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { after, before, describe, it } from 'node:test'
-import { seedPerson } from '@stoa/identity/testing'
-import { engines, eventually, type Suite, testCtx } from '@stoa/testkit'
+import { engines, eventually, type Suite } from '@stoa/testkit'
 import { provideBrowser } from '@stoa/testkit/servers'
 import type { Stoa } from '../src/compose.ts'
 import { type OpenPage, openBrowser } from './browser.ts'
+import { freePort, PASSWORD, personWithLink } from './people-at-pages.ts'
 import { startProgram } from './suite.ts'
-
-const PASSWORD = 'a walk along the river'
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { readonly port: number }
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 for (const engine of engines.slice(0, 1)) {
   describe('passkeys in a browser', () => {
@@ -47,18 +33,8 @@ for (const engine of engines.slice(0, 1)) {
 
     /** A link by which somebody sets their password. */
     async function passwordLink(): Promise<{ readonly link: string; readonly email: string }> {
-      const { db } = suite.program
       const { pooled } = suite.tenants
-      const { email, id } = await seedPerson(db, testCtx(), pooled)
-      const token = randomBytes(32).toString('base64url')
-      const hash = createHash('sha256').update(token).digest()
-      await db.admin((session) =>
-        session.query(
-          `insert into stoa.one_time_tokens (token_hash, purpose, person_id, expires_at, created_at)
-           values ($1, 'reset', $2, now() + interval '1 hour', now())`,
-          [hash, id],
-        ),
-      )
+      const { email, token } = await personWithLink(suite, pooled)
       return { email, link: `${origin}/t/${pooled.slug}/reset?token=${token}` }
     }
     const fill = (fields: Record<string, string>) =>
