@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { cache } from './cache.ts'
 import { type Bench, openServers } from './harness.ts'
 import { http } from './http.ts'
+import { identity } from './identity.ts'
 import { journal } from './journal.ts'
 import { limiter } from './limiter.ts'
 import { links } from './links.ts'
@@ -18,7 +19,7 @@ import { commit, table, thisMachine, writeResults } from './report.ts'
 import { start } from './start.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const BENCHES: readonly Bench[] = [start, http, journal, limiter, cache, realtime, queue, links]
+const BENCHES: readonly Bench[] = [start, http, journal, limiter, cache, realtime, queue, links, identity]
 const RUNS_WORTH_KEEPING = 5
 /** A share of all cores. */
 const BUSY = 0.1
