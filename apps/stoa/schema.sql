@@ -176,9 +176,11 @@ create table stoa.job_leases (
   attempt integer not null,
   until timestamp with time zone not null,
   ends_at timestamp with time zone not null,
-  policy json not null
+  policy json not null,
+  claim text
 );
 alter table stoa.job_leases add constraint job_leases_pkey PRIMARY KEY (tenant_id, job_id);
+CREATE INDEX job_leases_claim ON stoa.job_leases USING btree (tenant_id, claim) WHERE (claim IS NOT NULL);
 CREATE INDEX job_leases_until ON stoa.job_leases USING btree (until);
 alter table stoa.job_leases enable row level security;
 alter table stoa.job_leases force row level security;

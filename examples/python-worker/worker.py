@@ -6,6 +6,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import uuid
 
 STOA, KEY = os.environ["STOA_URL"], os.environ["STOA_KEY"]
 LEASE_SECONDS = 15
@@ -92,14 +93,16 @@ def work(task):
 def main():
     call("/task-kinds", KIND)
     print("ready", flush=True)
+    claim = str(uuid.uuid4())
     while True:
         try:
-            tasks = call("/task-claims", {"kinds": [KIND["kind"]], "waitSeconds": 30})["data"]
+            tasks = call("/task-claims", {"kinds": [KIND["kind"]], "waitSeconds": 30, "claimKey": claim})["data"]
         except OSError as error:
             if not passes(error):
                 raise
             time.sleep(2)
-            continue
+            continue  # The same claim again: what it was given meanwhile is not lost.
+        claim = str(uuid.uuid4())
         for task in tasks:
             work(task)
 

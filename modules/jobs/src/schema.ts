@@ -184,6 +184,16 @@ export const TaskClaim = Type.Object(
         examples: [25],
       }),
     ),
+    claimKey: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 100,
+        writeOnly: true,
+        description:
+          'Names this claim, best by a UUID. Whoever does not get the answer sends the claim again with the same one, and gets what it was given, as long as it is held. A new claim needs a new one.',
+        examples: ['0d3b9a5e-6b1f-4a39-9f0e-5a1d5c9e7b42'],
+      }),
+    ),
   },
   { additionalProperties: false, title: 'TaskClaim' },
 )

@@ -33,6 +33,8 @@ export interface TaskClaim {
   readonly limit?: number
   /** Default 0. */
   readonly waitSeconds?: number
+  /** The same again gives the same. Default: each claim is another one. */
+  readonly claimKey?: string
 }
 
 /** The verbs of workers. */
@@ -58,11 +60,15 @@ export class TaskWork {
    *
    * @throws StoaError `job_kind_unknown`, `too_many_connections`
    */
-  async claim(ctx: Ctx, { kinds, limit = 1, waitSeconds = 0 }: TaskClaim): Promise<readonly LeasedJob[]> {
+  async claim(ctx: Ctx, { claimKey, kinds, limit = 1, waitSeconds = 0 }: TaskClaim): Promise<readonly LeasedJob[]> {
     requirePermission(ctx, 'jobs:work')
     const found = await this.#deps.kinds.list(ctx, kinds && [...new Set(kinds)])
     const signals = [this.#closing.signal, ...(ctx.signal ? [ctx.signal] : [])]
-    const claim = { kinds: found, limit, waitMs: waitSeconds * 1_000, signal: AbortSignal.any(signals) }
+    const claim = {
+      ...{ kinds: found, limit, waitMs: waitSeconds * 1_000, signal: AbortSignal.any(signals) },
+      // Somebody else's claim is another one, whatever he calls it.
+      ...(claimKey !== undefined && { key: `${ctx.actor.id} ${claimKey}` }),
+    }
     if (waitSeconds === 0) return await this.#deps.queue.leases.claim(ctx, claim)
     this.#enter(ctx.tenant.id)
     try {

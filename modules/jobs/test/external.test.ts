@@ -133,6 +133,52 @@ describeOnEngines('a worker outside that claims', false, (suite) => {
     assert.deepEqual(taken.toSorted(), ids.toSorted())
   })
 
+  it('gets what it has claimed again under the same key, and nobody else does', async () => {
+    const { ask, claim, kind, owner, say } = await workshop(suite())
+    await ask(1)
+    await ask(2)
+    const key = { claimKey: 'first' }
+    // Twice at once: as a client does that gave up waiting for the first answer.
+    const both = await Promise.all([claim(key), claim(key)])
+    const [task] = both[0] ?? []
+    assert.ok(task)
+    const names = (tasks: readonly ClaimedTask[]) => tasks.map(({ attempt, id, input }) => [id, attempt, input])
+    assert.deepEqual(both.map(names), [names([task]), names([task])])
+    const [again] = await claim(key)
+    assert.deepEqual([again?.id, again?.attempt], [task.id, 1])
+    assert.ok((again?.leaseUntil ?? '') >= task.leaseUntil)
+    const other = await owner.post('/api/v1/task-claims', { kinds: [kind], ...key, limit: 5 })
+    assert.equal(other.body.data.length, 1)
+    assert.notEqual(other.body.data[0].id, task.id)
+    const started = await suite().db.admin((session) =>
+      session.query("select 1 from stoa.events where type = 'task.started' and $1 = any (subjects)", [
+        `task:${task.id}`,
+      ]),
+    )
+    assert.equal(started.length, 1)
+    assert.equal((await say(task, 'completion')).status, 204)
+    assert.deepEqual(await claim(key), [])
+  })
+
+  it('gets what came for the first claim when it was asked for twice and the first answer was lost', async () => {
+    const { ask, claim } = await workshop(suite())
+    const key = { claimKey: 'lost', waitSeconds: 30 }
+    const waiting = await suite().waitingClaims()
+    const first = claim(key)
+    await eventually(suite().waitingClaims, (count) => count === waiting + 1)
+    const second = claim(key)
+    await eventually(suite().waitingClaims, (count) => count === waiting + 2)
+    const id = await ask()
+    const both = await inTime(Promise.all([first, second]), 'the claims')
+    assert.deepEqual(
+      both.flat().map((task) => [task.id, task.attempt]),
+      [
+        [id, 1],
+        [id, 1],
+      ],
+    )
+  })
+
   it('waits without holding anything, and is woken by the task', async () => {
     const { ask, claim } = await workshop(suite())
     // More than there are connections to the database.

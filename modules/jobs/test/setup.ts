@@ -225,7 +225,7 @@ function scheme(tenants: TestTenants): AuthScheme {
       const [slug, ...permissions] = headers.authorization?.slice(7).split(' ') ?? []
       const tenant = Object.values(tenants).find((one) => one.slug === slug)
       if (tenant === undefined) return null
-      const actor = { type: 'apiKey', id: 'test' } as const
+      const actor = { type: 'apiKey', id: permissions.includes('*') ? 'test' : permissions.join(' ') } as const
       return { actor, tenant, permissions: new Set(permissions), limitKey: slug ?? '' }
     },
   }

@@ -25,12 +25,13 @@ export type LaneOptions = OptionsInput<typeof LANE_OPTIONS>
 export type Lane = Resolved<typeof LANE_OPTIONS> & { readonly name: string }
 
 /**
- * `critical` for what somebody waits for, `default`, and `bulk` for what can wait: it never takes more than half of a
- * worker.
+ * `critical` for what somebody waits for, `default`, `remote` for what waits for servers of others, and `bulk` for what
+ * can wait. The last two never take more than half of a worker: a mail server that hangs holds up nobody else.
  */
 export const DEFAULT_LANES: Readonly<Record<string, LaneOptions>> = Object.freeze({
   critical: { reserved: 2 },
   default: { reserved: 1 },
+  remote: { reserved: 1, share: 0.5 },
   bulk: { reserved: 0, share: 0.5, keepDays: 1 },
 })
 

@@ -47,9 +47,31 @@ export interface LeasedRow extends Omit<ClaimedRow, 'rank' | 'uniqueKey' | 'conc
   readonly endsAt: Date
 }
 
+/** Until the end of the transaction nobody else claims under this key. */
+export const claimLocked = statement<[tenantId: string, claim: string], never>(
+  "select pg_advisory_xact_lock(hashtextextended(concat_ws('/', 'stoa.job_leases', $1::text, $2::text), 0))",
+)
+
+/** What was claimed under this key and is still held, each for as long again as it was at first. */
+export const leasesOfClaim = statement<[tenantId: string, claim: string], LeasedRow>(`
+with again as (
+  update stoa.job_leases set until = least(ends_at, clock_timestamp() + (policy->>'leaseMs')::integer * interval '1 ms')
+  where tenant_id = $1 and claim = $2 and ends_at > clock_timestamp() returning job_id, attempt, until, ends_at
+)
+select j.tenant_id, j.id, j.kind, j.attempt, j.failures, j.run_at, j.input, j.origin, j.tracked, again.until as lease_until, again.ends_at
+from again join stoa.jobs j on j.tenant_id = $1 and j.id = again.job_id and j.attempt = again.attempt and j.worker = '${OUTSIDE}'`)
+
 /** Claims the oldest jobs of one kind, in no order, for a lease of so long within the time that an attempt may take. */
 export const jobsLeased = statement<
-  [tenantId: string, kind: string, count: number, leaseMs: number, timeoutMs: number, policy: string],
+  [
+    tenantId: string,
+    kind: string,
+    count: number,
+    leaseMs: number,
+    timeoutMs: number,
+    policy: string,
+    claim: string | null,
+  ],
   LeasedRow
 >(`
 with picked as materialized (
@@ -60,11 +82,11 @@ with picked as materialized (
   where ctid = any (array (select ctid from picked))
   returning tenant_id, id, kind, attempt, failures, run_at, started_at, input, origin, tracked
 ), leased as (
-  insert into stoa.job_leases as l (tenant_id, job_id, attempt, until, ends_at, policy)
-  select tenant_id, id, attempt, started_at + least($4::integer, $5::integer) * interval '1 ms', started_at + $5::integer * interval '1 ms', $6::json
+  insert into stoa.job_leases as l (tenant_id, job_id, attempt, until, ends_at, policy, claim)
+  select tenant_id, id, attempt, started_at + least($4::integer, $5::integer) * interval '1 ms', started_at + $5::integer * interval '1 ms', $6::json, $7
   from claimed
-  on conflict (tenant_id, job_id) do update
-    set attempt = excluded.attempt, until = excluded.until, ends_at = excluded.ends_at, policy = excluded.policy
+  on conflict (tenant_id, job_id) do update set attempt = excluded.attempt, until = excluded.until, ends_at = excluded.ends_at,
+    policy = excluded.policy, claim = excluded.claim
   returning job_id, until, ends_at
 )
 select tenant_id, id, kind, attempt, failures, run_at, input, origin, tracked, until as lease_until, ends_at

@@ -24,6 +24,8 @@ export interface LeaseWait {
   readonly kinds: readonly string[]
   /** How many jobs he takes. */
   readonly count: number
+  /** Names the claim. Default: nothing does. */
+  readonly claim?: string | null
 }
 
 const POLL_MS = 1_000
@@ -87,6 +89,13 @@ export class LeaseWaits implements AsyncDisposable {
         this.#count(key, -woken.count)
         setTimeout(() => this.#alarm.ring(), taken.length > 0 ? 0 : AGAIN_MS).unref()
       }
+    }
+  }
+
+  /** What this claim was given is known: whoever waits for it again waits no longer. */
+  answered(tenantId: string, claim: string): void {
+    for (const waiter of this.#waiters) {
+      if (waiter.claim === claim && waiter.tenantId === tenantId) waiter.end(null)
     }
   }
 

@@ -23,12 +23,14 @@ import { JobCtx } from './job-ctx.ts'
 import { jobsFinished, jobsProgressed, jobsPutOff, jobsRemoved, plannedByIndex } from './job-store.ts'
 import { EXTERNAL_LANE, type Lane } from './lanes.ts'
 import {
+  claimLocked,
   jobsLeased,
   kindsReady,
   type LeasedRow,
   type LeasePolicy,
   leaseReleased,
   leaseRenewed,
+  leasesOfClaim,
   OUTSIDE,
   type ReleasedRow,
 } from './lease-store.ts'
@@ -52,6 +54,11 @@ export interface LeaseClaim {
   readonly kinds: readonly LeaseKind[]
   /** At most so many jobs. */
   readonly limit: number
+  /**
+   * Names the claim, up to 250 characters: the same one again gives what it has given before and is still held, for as
+   * long again. For whoever does not know whether he was answered. Default: each claim is another one.
+   */
+  readonly key?: string
   /** When there is none, how long to wait for one, in milliseconds. Default 0. */
   readonly waitMs?: number
   /** Ends the waiting; then nothing is claimed. */
@@ -144,34 +151,57 @@ export function createLeases(deps: LeaseDeps): Leases {
 }
 
 async function claimOrWait(deps: LeaseDeps, ctx: Ctx, claim: LeaseClaim): Promise<readonly LeasedJob[]> {
-  const { kinds, limit, signal = null, waitMs = 0 } = claim
+  const { key, kinds, limit, signal = null, waitMs = 0 } = claim
   if (signal?.aborted) return []
+  const before = await heldBefore(deps, ctx, key)
+  if (before.length > 0) return before
   const names = kinds.map(({ job }) => job.name)
   const columns = [names.map(() => ctx.tenant.id), names, names.map(() => limit)] as const
   const ready = await deps.db.systemRead(deps.ctx, (tx) => tx.many(kindsReady(...columns)))
   const found = ready.map(({ kind }) => kind)
   const rows = ready.length === 0 ? [] : await claimNow(deps, ctx, claim, found)
   if (rows.length > 0) return rows.map(leasedJob)
-  const wanted = { tenantId: ctx.tenant.id, kinds: names, count: limit }
+  const wanted = { tenantId: ctx.tenant.id, kinds: names, count: limit, claim: key ?? null }
   const later = await deps.waits.take(wanted, waitMs, signal, (kind) => claimNow(deps, ctx, claim, [kind]))
-  return later.map(leasedJob)
+  // The claim of before may have been waiting as well, and have been given something.
+  return later.length > 0 || signal?.aborted ? later.map(leasedJob) : await heldBefore(deps, ctx, key)
+}
+
+/** What the same claim was given before. */
+async function heldBefore({ db }: LeaseDeps, ctx: Ctx, key: string | undefined): Promise<readonly LeasedJob[]> {
+  if (key === undefined) return []
+  const rows = await db.transaction(ctx, (tx) => tx.many(leasesOfClaim(ctx.tenant.id, key)))
+  return rows.sort(byAge).map(leasedJob)
 }
 
 /** @param names of those kinds that have jobs, in this order */
 function claimNow(
   deps: LeaseDeps,
   ctx: Ctx,
-  { kinds, limit }: LeaseClaim,
+  { key, kinds, limit }: LeaseClaim,
   names: readonly string[],
 ): Promise<readonly LeasedRow[]> {
   return deps.db.transaction(ctx, async (tx) => {
     const rows: LeasedRow[] = []
     tx.later(plannedByIndex('on'))
+    if (key !== undefined) {
+      tx.later(claimLocked(ctx.tenant.id, key))
+      const before = await tx.many(leasesOfClaim(ctx.tenant.id, key))
+      if (before.length > 0) return before.sort(byAge)
+    }
     for (const kind of names) {
       const { job, leaseMs } = kinds.find((one) => one.job.name === kind) as LeaseKind
       const { retries, retryMaxMs, retryMinMs, timeoutMs } = job
       const policy: LeasePolicy = { leaseMs, retries, retryMinMs, retryMaxMs }
-      const asked = [ctx.tenant.id, kind, limit - rows.length, leaseMs, timeoutMs, JSON.stringify(policy)] as const
+      const asked = [
+        ctx.tenant.id,
+        kind,
+        limit - rows.length,
+        leaseMs,
+        timeoutMs,
+        JSON.stringify(policy),
+        key ?? null,
+      ] as const
       rows.push(...(await tx.many(jobsLeased(...asked))).sort(byAge))
       if (rows.length === limit) break
     }
@@ -183,6 +213,7 @@ function claimNow(
         const waitedMs = ctx.clock.now() - runAt.getTime()
         deps.observe({ kind: 'started', job: kind, lane: EXTERNAL_LANE, id, waitedMs })
       }
+      if (key !== undefined && rows.length > 0) deps.waits.answered(ctx.tenant.id, key)
     })
     return rows
   })

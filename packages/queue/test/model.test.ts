@@ -136,7 +136,7 @@ for (const engine of engines) {
       let story: Story | null = null
       const job = numbered((_, { n }, running) => story?.attempts.run(n, running), { retries: 100 })
       await using bench = await setup(engine, { jobs: [job], worker: { ...QUICK, slots: 4 } })
-      await bench.queue.work({ ...QUICK, slots: 3 })
+      await bench.queue.work({ ...QUICK, slots: 4 })
       await bench.db.admin((session) => session.exec(EFFECTS))
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {

@@ -5,7 +5,7 @@ import type { TaskWork } from '../task-work.ts'
 
 const DESCRIPTION = `Gives tasks that nobody else has, the oldest first; when there is none, waits for one for up to \`waitSeconds\`. An empty list means: ask again.
 Whoever claims a task holds it until \`leaseUntil\`, and longer by heartbeats. Say how it ended by \`completion\` or \`failure\`, always with its \`attempt\`. Of a worker that is silent the task is taken back within 15 seconds after that, and given to another one as a new attempt; what the first one says of it then is refused.
-There is no \`Idempotency-Key\`: what was claimed by an answer that was lost comes again when its lease has run out.`
+When the answer is lost, send the claim again with the same \`claimKey\`: it gives what it gave before. Without one, such a task comes again when its lease has run out.`
 
 /** `POST /api/v1/task-claims` */
 export function claimTasks(work: TaskWork) {
