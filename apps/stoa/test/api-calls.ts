@@ -5,7 +5,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { ApiCall, ApiCalls, TestClient } from '@stoa/testkit'
-import { SHORT_HOST, zone } from './suite.ts'
+import { SHORT_HOST, snsServer, zone } from './suite.ts'
 
 interface Link {
   readonly id: string
@@ -380,6 +380,7 @@ export const apiCalls: ApiCalls = {
   getMailSender: newSender,
   updateMailSender: async (client) => ({ ...(await newSender(client)), ...firstVersion, body: senderBody() }),
   removeMailSender: newSender,
+  receiveSesFeedback: async () => ({ text: (await snsServer()).message() }),
   createOAuthClient: () => ({ body: clientBody() }),
   listOAuthClients: async (client) => {
     await newOAuthClient(client)

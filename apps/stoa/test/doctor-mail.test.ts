@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,15 @@ describe('the doctor, of mail', () => {
 
   it('says where it goes when it goes nowhere', async () => {
     ;(await of({})).has('ok', 'Mail', /into files in .*new\/mail: nothing leaves/)
+  })
+
+  it('says what has to stand in DNS for the key of the installation’s address', async () => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
+    const pem = (privateKey.export({ type: 'pkcs8', format: 'pem' }) as string).replaceAll('\n', '\\n')
+    const key = { STOA_MAIL_DKIM_SELECTOR: 's1', STOA_MAIL_DKIM_KEY: pem }
+    const found = await of({ ...from, ...key })
+    found.has('ok', 'Mail', /s1\._domainkey\.stoa\.example has to be: v=DKIM1; k=rsa; p=\w/)
+    assert.doesNotMatch(JSON.stringify(found.findings), /PRIVATE/)
   })
 
   it('says whether the server takes it, without the password', async () => {
@@ -65,6 +75,9 @@ describe('the doctor, of mail', () => {
       }),
       /STOA_MAIL_URL: .*region/,
     )
+    const key = { STOA_MAIL_DKIM_KEY: 'hidden' }
+    assert.match(await flawed({ ...from, ...key }), /STOA_MAIL_DKIM_SELECTOR and STOA_MAIL_DKIM_KEY go together/)
+    assert.match(await flawed({ ...from, ...key, STOA_MAIL_DKIM_SELECTOR: 's1' }), /DKIM_KEY: .*an RSA key in PEM/)
     assert.match(await flawed({ STOA_MAIL_SES_TOPICS: 'everything' }), /STOA_MAIL_SES_TOPICS: .*topicArns/)
   })
 })

@@ -167,7 +167,7 @@ for (const engine of engines) {
 
     each(
       'a body is refused where none is expected',
-      ({ method, body }) => method !== 'GET' && body === null,
+      ({ method, body, takesText }) => method !== 'GET' && body === null && !takesText,
       async (operation) => {
         assertProblem(await sendRaw(operation, '{"a":1}'), 422, 'validation_failed', '/body')
         assertProblem(await sendRaw(operation, '{'), 400, 'malformed_json')

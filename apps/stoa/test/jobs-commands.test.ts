@@ -58,6 +58,7 @@ for (const engine of engines) {
         [
           ['critical', 0, 0],
           ['default', 0, 0],
+          ['remote', 0, 0],
           ['bulk', 1, 1],
           ['external', 0, 0],
         ],

@@ -264,6 +264,23 @@ for (const engine of engines) {
       assert.deepEqual((await client.got('/api/v1/mail/sender')).body, none.body)
     })
 
+    it('takes half of a worker at most when the server hangs: other tasks go on', async () => {
+      server.manners.hangs = true
+      const asked = await Promise.all(Array.from({ length: 30 }, () => ask({})))
+      const running = () =>
+        suite.program.db.admin((session) =>
+          session.query("select id from stoa.jobs where kind = 'mail.send' and state = 'running'"),
+        )
+      await eventually(running, (rows) => rows.length === 10)
+      const body = { kind: 'links.import', input: { links: [{ target: 'https://example.com/' }] } }
+      const { id } = (await client.send<Task>('POST', '/api/v1/tasks', { body })).body
+      await task(id, 'done')
+      assert.equal((await running()).length, 10)
+      for (const { body: mail } of asked) await client.send('POST', `/api/v1/tasks/${mail.id}/cancellation`)
+      server.dropConnections()
+      for (const { body: mail } of asked) await task(mail.id, 'cancelled')
+    })
+
     it('is refused with the place at fault, and leaves nothing behind', async () => {
       const before = (await client.got<{ data: Message[] }>('/api/v1/mail/messages')).body.data[0]?.id
       const refused = async (input: object) => {

@@ -1,11 +1,13 @@
 /*
  * The whole program in this process, on a database of its own, with three tenants. It has a host for short links, so
  * that every operation there can be is there, and believes a proxy, so that a test can name that host and come from as
- * many addresses as it likes.
+ * many addresses as it likes. Amazon, which tells of bounces, is a server in this process.
  */
+import { Agent, type AgentOptions } from 'node:https'
+import type { Duplex } from 'node:stream'
 import { systemClock } from '@stoa/kernel'
 import { createLogger } from '@stoa/telemetry'
-import { type Engine, type Suite, startSuite, TestClient } from '@stoa/testkit'
+import { type Engine, SNS_TOPIC, type Suite, startSns, startSuite, TestClient, type TestSns } from '@stoa/testkit'
 import { type Stoa, startStoa } from '../src/compose.ts'
 import { configOf } from '../src/config/config.ts'
 import { readEnvironment } from '../src/config/env.ts'
@@ -19,6 +21,27 @@ export const zone = new Map<string, string>()
 
 async function txtRecords(name: string): Promise<string[][]> {
   return [[zone.get(name) ?? '']]
+}
+
+let sns: Promise<TestSns> | undefined
+
+/** Amazon SNS. Few tests need it, and it makes certificates first. */
+export function snsServer(): Promise<TestSns> {
+  sns ??= startSns()
+  return sns
+}
+
+/** Finds Amazon at {@link snsServer}. */
+class AmazonAgent extends Agent {
+  override createConnection(
+    options: AgentOptions,
+    connected: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    snsServer().then(
+      ({ agent }) => connected(null, agent.createConnection({ ...options, ...agent.options }) as Duplex),
+      (error) => connected(error, null as never),
+    )
+  }
 }
 
 /** A machine that is busy with other tests is no reason to refuse a request. */
@@ -42,11 +65,13 @@ export function startProgram(engine: Engine, settings: Readonly<Record<string, s
         // No name server is asked.
         STOA_MAIL_SENDER_PROOF: 'none',
         STOA_LINKS_DOMAINS: '10000',
+        STOA_MAIL_SES_TOPICS: SNS_TOPIC,
         ...(databaseUrl !== null && { DATABASE_URL: databaseUrl }),
         ...settings,
       }
       const config = configOf(readEnvironment(env), {}, false)
-      const rooms = { ...config.rooms, links: { ...config.rooms.links, txtRecords } }
+      const { links, mail } = config.rooms
+      const rooms = { ...config.rooms, links: { ...links, txtRecords }, mail: { ...mail, sesAgent: new AmazonAgent() } }
       return await startStoa(
         { ...config, rooms, http: { ...config.http, ...PATIENT } },
         { log: createLogger({ level: 'silent' }), clock: systemClock },

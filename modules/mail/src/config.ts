@@ -7,7 +7,7 @@ import {
   type Resolved,
   resolveOptions,
 } from '@stoa/kernel'
-import type { AddressInput, SesCredentials } from '@stoa/mail'
+import type { AddressInput, DkimInput, SesCredentials } from '@stoa/mail'
 
 const spec = {
   /**
@@ -21,6 +21,8 @@ const spec = {
   sesCredentials: optionalObject<SesCredentials>(),
   /** Whom mail is from when a tenant has no sender of its own. */
   from: objectOption<Exclude<AddressInput, string>>(),
+  /** Signs mail that is from there. Default: none, and it is not signed. */
+  dkim: optionalObject<Required<DkimInput>>(),
   /** Where bounces go. Default null: to whom the message is from. */
   returnPath: { type: 'string', minLength: 3, default: null },
   /**

@@ -25,9 +25,9 @@ export function openRoom({ clock, config: given, db, journal, log, queue, secret
   const ctx = systemCtx({ log, clock }, 'mail')
   const resources = new Resources({ clock })
   const transport = resources.use(carrierOf(config), 'mail transport')
-  const { from, returnPath } = config
+  const { dkim, from, returnPath } = config
   const mail = createMail(
-    { from, ...(returnPath !== null && { returnPath }) },
+    { from, ...(dkim && { dkim }), ...(returnPath !== null && { returnPath }) },
     { db, transport, key: secret('mail.dkim'), record: recordInto(journal) },
   )
   resources.use(retainMail(mail, ctx, config.keepDays), 'mail retention')
@@ -45,9 +45,8 @@ export function openRoom({ clock, config: given, db, journal, log, queue, secret
   }
 }
 
-/** null when no topic is expected to bring any. */
 function feedbackOf({ sesAgent: agent, sesTopics: topicArns = [] }: MailConfig, mail: Mail, ctx: BaseCtx) {
-  return topicArns.length === 0 ? null : new SesFeedback(createSesIntake({ topicArns }, { mail, agent }), ctx)
+  return new SesFeedback(topicArns.length === 0 ? null : createSesIntake({ topicArns }, { mail, agent }), ctx)
 }
 
 function carrierOf({ folder, sesCredentials, url }: MailConfig): MailTransport {

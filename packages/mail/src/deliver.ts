@@ -146,11 +146,12 @@ async function notBegun(ctx: Ctx, tx: Tx, id: string): Promise<Settled> {
 }
 
 async function signedContent(
-  { key, transport }: MailGround,
+  { dkim: own, from, key, transport }: MailGround,
   ctx: Ctx,
   { content, message, sender }: Sending,
 ): Promise<Buffer> {
-  const dkim = signingKey(sender, key, ctx.tenant.id, message.fromAddress)
+  const isOurs = sameAddressAs(message.fromAddress) === sameAddressAs(from.address)
+  const dkim = signingKey(sender, key, ctx.tenant.id, message.fromAddress) ?? (isOurs ? own : null)
   return dkim === null ? content : signed(content, dkim, transport.replacesHeaders)
 }
 

@@ -14,7 +14,15 @@ export type { MailState, RecipientState } from './message-store.ts'
 export { mailMigrations } from './migrations/index.ts'
 export type { MailFilter, MailMessage, MailPage, MailRecipient, MailSummary } from './outbox.ts'
 export { textOf } from './plain-text.ts'
-export type { DkimInput, Sender, SenderDkim, SenderInput, SetSenderOptions } from './sender.ts'
+export {
+  type DkimInput,
+  dkimRecord,
+  ownDkimKey,
+  type Sender,
+  type SenderDkim,
+  type SenderInput,
+  type SetSenderOptions,
+} from './sender.ts'
 export {
   createSesIntake,
   type SesIntake,

@@ -1,7 +1,8 @@
 import type { Database, Tx } from '@stoa/db'
-import { type Ctx, type OptionsInput, objectOption, resolveOptions } from '@stoa/kernel'
+import { type Ctx, type OptionsInput, objectOption, optionalObject, resolveOptions } from '@stoa/kernel'
 import { type AddressInput, isMailbox, mailboxOf } from './address.ts'
 import type { MailState, RecipientState } from './message-store.ts'
+import { type DkimInput, ownDkimKey } from './sender.ts'
 import type { MailTransport } from './transport.ts'
 
 /** What {@link createMail} stands on. */
@@ -32,6 +33,8 @@ const OPTIONS = {
   from: objectOption<{ readonly address: string; readonly name?: string }>(),
   /** Where bounces go (the envelope's sender). Default: the address that the message is from. */
   returnPath: { type: 'string', minLength: 3, optional: true },
+  /** Signs mail that is from `from`, with a key that is brought. Default: none, and such mail is not signed. */
+  dkim: optionalObject<Required<DkimInput>>(),
   /** Receivers of one message, to, cc and bcc together. The engine may take fewer. 1–1 000. Default 50. */
   maxRecipients: { type: 'integer', min: 1, max: 1_000, default: 50 },
   /** 0–100. Default 20. */
@@ -53,6 +56,7 @@ export type MailGround = ReturnType<typeof mailGround>
 export function mailGround({ from: given, ...input }: MailOptions, deps: MailDeps) {
   const from = mailboxOf(given)
   const back = input.returnPath === undefined ? null : mailboxOf(input.returnPath)
+  const key = input.dkim === undefined || !isMailbox(from) ? null : ownDkimKey(input.dkim, from.address)
   const options = resolveOptions(
     OPTIONS,
     { ...input, from: typeof given === 'string' ? { address: given } : given } as OptionsInput<typeof OPTIONS>,
@@ -61,16 +65,19 @@ export function mailGround({ from: given, ...input }: MailOptions, deps: MailDep
       relations: [
         () => (isMailbox(from) ? null : `from ${from.message}`),
         () => (back === null || isMailbox(back) ? null : `returnPath ${back.message}`),
+        () => (typeof key === 'string' ? key : null),
       ],
     },
   )
   if (deps.key.length !== 32) throw new TypeError('createMail: the key must have 32 bytes')
-  if (!isMailbox(from) || (back !== null && !isMailbox(back))) throw new TypeError('createMail: no address')
+  if (!isMailbox(from) || (back !== null && !isMailbox(back)) || typeof key === 'string')
+    throw new TypeError('createMail: no address')
   const { transport } = deps
   return Object.freeze({
     ...deps,
     from,
     returnPath: back?.address ?? null,
+    dkim: key,
     limits: {
       maxRecipients: Math.min(options.maxRecipients, transport.maxRecipients),
       maxAttachments: options.maxAttachments,

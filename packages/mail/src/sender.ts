@@ -138,6 +138,21 @@ export function signingKey(row: SenderRow | undefined, key: Buffer, tenantId: st
   }
 }
 
+/** A DKIM key that is not in the database; or the first thing that is wrong with it. @param from whose mail it signs */
+export function ownDkimKey(input: DkimInput, from: string): DkimKey | string {
+  const faults = new Faults()
+  const { domain, privateKey, selector } = checkedDkim(faults, input, from)
+  if (privateKey === null) faults.add('/dkim/privateKey', 'required', 'is required')
+  const [fault] = faults.fields
+  if (fault) return `${fault.pointer.slice(1).replace('/', '.')} ${fault.message}`
+  return { domain, selector, privateKey: pemOf(privateKey as KeyObject) }
+}
+
+/** What has to stand in DNS for receivers to believe what this key signs. */
+export function dkimRecord({ domain, privateKey, selector }: DkimKey): SenderDkim['record'] {
+  return recordOf(domain, selector, publicKeyOf(createPrivateKey(privateKey)))
+}
+
 /** Whether a key of `domain` speaks for an address (RFC 7489, relaxed alignment). */
 function speaksFor(domain: string, address: string): boolean {
   const host = address.slice(address.lastIndexOf('@') + 1)
@@ -165,7 +180,11 @@ function checkedSender(input: SenderInput): CheckedSender {
   return { from, replyTo, dkim }
 }
 
-function checkedDkim(faults: Faults, { domain, selector, privateKey }: DkimInput, from: string): CheckedSender['dkim'] {
+function checkedDkim(
+  faults: Faults,
+  { domain, selector, privateKey }: DkimInput,
+  from: string,
+): NonNullable<CheckedSender['dkim']> {
   const ascii = typeof domain === 'string' && domain.length <= 253 ? asciiDomain(domain) : null
   if (ascii === null) faults.add('/dkim/domain', 'not_allowed', 'must be a domain')
   else if (from !== '' && !speaksFor(ascii, from)) {
@@ -216,16 +235,18 @@ const placeOf = (tenantId: string) => `mail/dkim/${tenantId}`
 
 function shown(row: SenderRow): Sender {
   const { dkimDomain: domain, dkimSelector: selector, dkimPublicKey: publicKey } = row
-  const record = {
-    name: `${selector}._domainkey.${domain}`,
-    type: 'TXT',
-    value: `v=DKIM1; k=rsa; p=${publicKey}`,
-  } as const
   return {
     from: { address: row.fromAddress, name: row.fromName },
     replyTo: row.replyTo,
-    dkim: domain === null || selector === null ? null : { domain, selector, record },
+    dkim:
+      domain === null || selector === null
+        ? null
+        : { domain, selector, record: recordOf(domain, selector, publicKey ?? '') },
     version: row.version,
     updatedAt: row.updatedAt,
   }
+}
+
+function recordOf(domain: string, selector: string, publicKey: string): SenderDkim['record'] {
+  return { name: `${selector}._domainkey.${domain}`, type: 'TXT', value: `v=DKIM1; k=rsa; p=${publicKey}` }
 }

@@ -3,7 +3,7 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { isError } from '@stoa/kernel'
 import { engines } from '@stoa/testkit'
-import { createMail, type MailInput, mailErrors, type Sender, type SenderInput } from '../src/index.ts'
+import { createMail, dkimRecord, type MailInput, mailErrors, type Sender, type SenderInput } from '../src/index.ts'
 import { dkimTags, read } from './mime.ts'
 import { type Bench, KEY, setup } from './setup.ts'
 
@@ -11,7 +11,7 @@ const pem = (bits: number) =>
   generateKeyPairSync('rsa', { modulusLength: bits }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
 
 /** The key as a receiver finds it in DNS. */
-function publicKey({ dkim }: Sender) {
+function publicKey({ dkim }: Pick<Sender, 'dkim'>) {
   const [, value = ''] = /^v=DKIM1; k=rsa; p=([\w+/=]+)$/.exec(dkim?.record.value ?? '') ?? []
   return createPublicKey({ key: Buffer.from(value, 'base64'), type: 'spki', format: 'der' })
 }
@@ -110,6 +110,32 @@ for (const engine of engines) {
       const text = stored.flat().join('\n')
       assert.ok(text.includes('acme.example'))
       for (const line of lines.slice(3)) assert.equal(text.includes(line), false)
+    })
+
+    it('signs what is from the installation’s address with the installation’s key, and nothing of others', async () => {
+      const { db, server, transport } = bench
+      const dkim = { domain: 'stoa.example', selector: 'own', privateKey: pem(1024) }
+      const mail = bench.another({ options: { dkim } })
+      const ctx = await bench.tenant()
+      const sent = async (from?: string) => {
+        const message = { to: ['ann@example.org'], subject: 'Hello', text: 'Hello', ...(from && { from }) }
+        await mail.deliver(ctx, await db.transaction(ctx, (tx) => mail.compose(ctx, tx, message)))
+        return server.taken.at(-1)?.content ?? Buffer.alloc(0)
+      }
+      const record = dkimRecord(dkim)
+      assert.equal(record.name, 'own._domainkey.stoa.example')
+      assert.equal(dkimTags(await sent(), publicKey({ dkim: { ...dkim, record } })).get('s'), 'own')
+      assert.equal(dkimTags(await sent('POST@stoa.example'), publicKey({ dkim: { ...dkim, record } })).get('s'), 'own')
+      await mail.setSender(ctx, { from: 'shop@acme.example' })
+      assert.equal((await sent()).includes('DKIM-Signature'), false)
+      for (const [change, flaw] of [
+        [{ domain: 'other.example' }, /dkim\.domain must be the domain/],
+        [{ selector: '' }, /dkim\.selector must be/],
+        [{ privateKey: 'x' }, /dkim\.privateKey must be an RSA key/],
+      ] as const) {
+        const options = { from: 'post@stoa.example', dkim: { ...dkim, ...change } }
+        assert.throws(() => createMail(options, { db, transport, key: KEY }), flaw)
+      }
     })
 
     it('waits for the right secret when the key was sealed with another one', async () => {

@@ -40,6 +40,8 @@ export interface ApiOperation {
   readonly parameters: readonly ApiParameter[]
   /** Of the JSON body; null when it takes none. */
   readonly body: JsonSchema | null
+  /** Its body is plain text. */
+  readonly takesText: boolean
   /** Status → media type → schema. */
   readonly responses: Readonly<Record<string, Readonly<Record<string, JsonSchema>>>>
   /** Status → names of headers, in lower case. */
@@ -51,6 +53,8 @@ export interface ApiCall {
   readonly params?: Readonly<Record<string, string>>
   readonly query?: Readonly<Record<string, string>>
   readonly body?: Readonly<Record<string, unknown>>
+  /** Of an operation whose body is plain text. */
+  readonly text?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
@@ -96,6 +100,7 @@ function operationOf(document: object, method: string, path: string, raw: Json):
   return {
     ...{ id, method, path, permission, parameters },
     body: schemas(requestBody?.content)['application/json'] ?? null,
+    takesText: requestBody?.content?.['text/plain'] !== undefined,
     responses: each(({ content }) => schemas(content)),
     headers: each(({ headers = {} }) => Object.keys(headers).map((name) => name.toLowerCase())),
   }
@@ -132,6 +137,10 @@ export function addressOf({ id, path }: ApiOperation, { params = {}, query = {} 
 
 /** Sends a call. */
 export function callOperation(client: TestClient, operation: ApiOperation, call: ApiCall): Promise<TestAnswer> {
-  const { body, headers = {} } = call
-  return client.send(operation.method, addressOf(operation, call), { headers, ...(body && { body }) })
+  const { text, body = text, headers = {} } = call
+  const type = text !== undefined && { 'content-type': 'text/plain; charset=UTF-8' }
+  return client.send(operation.method, addressOf(operation, call), {
+    headers: { ...headers, ...type },
+    ...(body && { body }),
+  })
 }

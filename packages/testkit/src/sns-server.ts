@@ -40,6 +40,8 @@ export async function startSns(): Promise<TestSns> {
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
+  // Nobody stays because of it: who asks holds the connection.
+  server.unref()
   const { port } = server.address() as AddressInfo
   const agent = new LocalAgent({ ca: authority.cert }, port)
   return {

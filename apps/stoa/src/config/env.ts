@@ -256,7 +256,7 @@ export const VARIABLES = {
     min: 4,
     max: 10_000,
     default: 20,
-    doc: 'Jobs that run in this process at the same time. Three of the slots are kept for the lanes `critical` and `default`; `bulk` gets half of them at most.',
+    doc: 'Jobs that run in this process at the same time. Four of the slots are kept for the lanes `critical`, `default` and `remote`; `remote` and `bulk` get half of them at most, each.',
   },
   STOA_WORKER_MAX_SLOTS: {
     type: 'integer',
@@ -387,6 +387,18 @@ export const VARIABLES = {
     doc: 'The address that bounces go to.',
     defaultDoc: 'whom the message is from',
   },
+  STOA_MAIL_DKIM_SELECTOR: {
+    type: 'string',
+    optional: true,
+    doc: 'Names the DKIM key of the address of `STOA_MAIL_FROM`: 1–63 letters, digits and hyphens. What has to stand in DNS, `stoa doctor` says. Needs `STOA_MAIL_DKIM_KEY`.',
+    defaultDoc: 'none: what is from that address is not signed here',
+  },
+  STOA_MAIL_DKIM_KEY: {
+    type: 'string',
+    optional: true,
+    secret: true,
+    doc: 'That key: RSA in PEM, 1,024 to 4,096 bits. Line breaks may be written as `\\n`.',
+  },
   STOA_MAIL_SENDER_PROOF: {
     type: 'enum',
     values: ['dns', 'none'],
@@ -403,7 +415,7 @@ export const VARIABLES = {
   STOA_MAIL_SES_TOPICS: {
     type: 'string',
     default: '',
-    doc: 'ARNs of the topics of SNS that tell of bounces and complaints of SES, separated by commas. They are subscribed to `https://…/api/v1/mail/feedback/ses`, which is there with this variable alone.',
+    doc: 'ARNs of the topics of SNS that tell of bounces and complaints of SES, separated by commas. They are subscribed to `https://…/api/v1/mail/feedback/ses`, which refuses all others.',
     defaultDoc: 'none: nothing is taken in',
   },
   AWS_ACCESS_KEY_ID: {

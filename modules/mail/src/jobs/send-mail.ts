@@ -31,6 +31,8 @@ export function sendMail(mail: Mail, { timeoutMs }: Pick<MailTransport, 'timeout
     name: SEND_MAIL,
     description:
       'Sends a message. It is in the outbox at once, under the id of the task: GET /api/v1/mail/messages/{id} says what became of each receiver.',
+    // A server that hangs takes half of a worker at most, and delays no other kind of job.
+    lane: 'remote',
     timeoutMs: timeoutMs + GRACE_MS,
     retries: RETRIES,
     input: Type.Object({ messageId: Type.String({ format: 'uuid' }) }, { additionalProperties: false }),

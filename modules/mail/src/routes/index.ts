@@ -19,8 +19,7 @@ export interface MailRoutesDeps {
   readonly mail: Mail
   readonly suppressions: Suppressions
   readonly senders: Senders
-  /** null: none is expected. */
-  readonly feedback: SesFeedback | null
+  readonly feedback: SesFeedback
 }
 
 /** Every route of the room. */
@@ -35,6 +34,6 @@ export function mailRoutes({ feedback, mail, senders, suppressions }: MailRoutes
     getMailSender(senders),
     updateMailSender(senders),
     removeMailSender(senders),
-    ...(feedback === null ? [] : [receiveSesFeedback(feedback)]),
+    receiveSesFeedback(feedback),
   ]
 }

@@ -14,7 +14,7 @@ export function receiveSesFeedback(feedback: SesFeedback) {
     tags: ['Mail'],
     summary: 'Take in bounces and complaints of SES',
     description:
-      'For Amazon SNS, whose signature is checked: messages of topics that are not expected here are refused. Subscriptions are confirmed. The same message again changes nothing.',
+      'For Amazon SNS, whose signature is checked: messages of topics that are not expected here are refused, which are all of them until the installation names some. Subscriptions are confirmed. The same message again changes nothing.',
     permission: null,
     // All of Amazon comes from few addresses.
     rateLimit: { capacity: 2_000, refillPerSecond: 500 },
