@@ -1,6 +1,7 @@
 /*
  * A PostgreSQL of its own, three workers in processes of their own, callers that enqueue without a pause; and meanwhile
- * workers are killed, sessions are terminated, PostgreSQL is restarted, a transaction is left open. In the end every job
+ * workers are killed, one dies of a job that leaves a rejected promise behind, sessions are terminated, all connections
+ * are taken, PostgreSQL is restarted, a transaction is left open. In the end every job
  * whose enqueue was acknowledged has run, and what was written in the transaction that finishes a job is there once.
  */
 import assert from 'node:assert/strict'
@@ -13,11 +14,12 @@ import { silentLogger, systemClock, tenantCtx } from '@stoa/kernel'
 import { eventually, testCtx } from '@stoa/testkit'
 import { startPostgres } from '@stoa/testkit/servers'
 import { createQueue, queueMigrations } from '../src/index.ts'
-import { appending, counting, EFFECTS } from './effects.ts'
+import { appending, counting, EFFECTS, leaking } from './effects.ts'
 
 const deps = { log: silentLogger, clock: systemClock }
 const JOBS = 2_000
 const CALLERS = 20
+const POOL_SIZE = 4
 
 class Workers implements AsyncDisposable {
   readonly #url: string
@@ -48,7 +50,7 @@ class Workers implements AsyncDisposable {
 }
 
 async function open(url: string): Promise<Database> {
-  return openPostgres({ url, poolSize: 4, acquireTimeoutMs: 1_000 }, deps)
+  return openPostgres({ url, poolSize: POOL_SIZE, acquireTimeoutMs: 1_000 }, deps)
 }
 
 describe('a queue whose workers, sessions and server die (postgres)', () => {
@@ -64,7 +66,7 @@ describe('a queue whose workers, sessions and server die (postgres)', () => {
     })
     const ctx = tenantCtx(testCtx(), tenant)
     const [once_, any] = [counting(db), appending(db)]
-    await using queue = createQueue({ jobs: [once_, any] }, { ...deps, db })
+    await using queue = createQueue({ jobs: [once_, any, leaking] }, { ...deps, db })
     await using workers = new Workers(server.url)
     for (let n = 0; n < 3; n++) workers.add()
 
@@ -88,9 +90,12 @@ describe('a queue whose workers, sessions and server die (postgres)', () => {
     workers.replaceOne()
     await at(0.3)
     await terminateSessions(db)
+    await at(0.4)
+    await exhaustPool(db)
     await at(0.5)
     await server.restart()
     await at(0.7)
+    const leak = await eventually(() => queue.add(ctx, leaking, { n: -1 }).catch(() => null), Boolean)
     workers.replaceOne()
     workers.replaceOne()
     await calling
@@ -114,10 +119,21 @@ describe('a queue whose workers, sessions and server die (postgres)', () => {
       [],
       'run in effect more than once',
     )
+    assert.equal(
+      (await queue.operations.job(ctx, leak ?? '')).result,
+      'done',
+      'the process that it ended was not the last',
+    )
     const dead = await queue.operations.list(ctx, { states: ['dead'] })
     assert.deepEqual(dead, [])
   })
 })
+
+/** Somebody takes every connection of this process, for longer than one is waited for. */
+async function exhaustPool(db: Database): Promise<void> {
+  const hold = () => db.admin((session) => session.exec('select pg_sleep(1.5)')).catch(() => undefined)
+  await Promise.all(Array.from({ length: POOL_SIZE }, hold))
+}
 
 async function terminateSessions(db: Database): Promise<void> {
   await db

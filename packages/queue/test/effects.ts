@@ -12,6 +12,15 @@ const effect = statement<[n: number, how: string], never>('insert into public.ef
 /** Never ends by itself. */
 export const stuck = numbered(() => new Promise(() => undefined), { name: 'test.stuck' })
 
+/** The first attempt leaves a rejected promise behind, of which its process dies. */
+export const leaking = numbered(
+  (_ctx, _input, job) => {
+    if (job.attempt === 1) void Promise.reject(new Error('left behind'))
+    return job.attempt === 1 ? new Promise(() => undefined) : 'done'
+  },
+  { name: 'test.leak' },
+)
+
 /** Its effect happens exactly once: it is written in the transaction that finishes the job. */
 export function counting(_db: Database) {
   return numbered(

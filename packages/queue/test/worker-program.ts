@@ -1,16 +1,16 @@
 // A process that works on the database given as its first argument until it is killed. It says what it starts. Jobs of
-// `test.stuck` never end; jobs of `test.count` write their number once, in the transaction that finishes them, and jobs
+// `test.stuck` never end; the first attempt at one of `test.leak` ends the process; jobs of `test.count` write their number once, in the transaction that finishes them, and jobs
 // of `test.append` write theirs by themselves.
 import { openPostgres } from '@stoa/db'
 import { silentLogger, systemClock } from '@stoa/kernel'
 import { createQueue } from '../src/index.ts'
-import { appending, counting, stuck } from './effects.ts'
+import { appending, counting, leaking, stuck } from './effects.ts'
 
 const deps = { log: silentLogger, clock: systemClock }
 const [url = '', deadAfterMs = '1500'] = process.argv.slice(2)
 const db = await openPostgres({ url, poolSize: 4, acquireTimeoutMs: 1_000 }, deps)
 const queue = createQueue(
-  { jobs: [stuck, counting(db), appending(db)] },
+  { jobs: [stuck, leaking, counting(db), appending(db)] },
   { ...deps, db, observe: (signal) => signal.kind === 'started' && process.send?.(signal.id) },
 )
 const work = async (): Promise<unknown> =>
