@@ -78,6 +78,11 @@ export class GivenAnswer implements Answer {
     this.retryAfterMs = allowed ? 0 : (retryAfterMs ?? this.strictest.decision?.retryAfterMs ?? 0)
   }
 
+  /** The layer, when there is one; null when there are several. */
+  get only(): LayerAnswer | null {
+    return 'length' in this.#given ? null : this.#given
+  }
+
   get layers(): readonly LayerAnswer[] {
     return 'length' in this.#given ? this.#given : [this.#given]
   }

@@ -8,7 +8,7 @@
  */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { Gate, type GateOptions, writeRateLimitFields } from './gate.ts'
-import { originOf } from './node-http.ts'
+import { nodeOrigin } from './node-http.ts'
 import { refusalOf } from './problem.ts'
 
 /** The request that the proxy asks about. */
@@ -50,7 +50,11 @@ export function checkEndpoint(
   if (others.trustedProxies === undefined && others.key === undefined) {
     throw new TypeError("checkEndpoint: without 'trustedProxies' or 'key' every request would be the proxy's own")
   }
-  const gate = new Gate<CheckedRequest>('checkEndpoint', others, ({ raw }) => originOf(raw))
+  const gate = new Gate<CheckedRequest>('checkEndpoint', others, {
+    address: ({ raw }) => nodeOrigin.address(raw),
+    peer: ({ raw }) => nodeOrigin.peer(raw),
+    forwardedFor: ({ raw }) => nodeOrigin.forwardedFor(raw),
+  })
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const given = await gate.check(checkedOf(request))
     if (given !== null) writeRateLimitFields(given, (name, value) => response.setHeader(name, value))

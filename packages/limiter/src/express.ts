@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Answer } from './answer.ts'
 import { Gate, type GateOptions } from './gate.ts'
-import { answerNode, originOf } from './node-http.ts'
+import { answerNode, nodeOrigin } from './node-http.ts'
 
 /** What is used of Express's request. */
 export interface ExpressRequestLike extends IncomingMessage {
@@ -21,10 +21,8 @@ export type ExpressRateLimit<R> = (request: R, response: ServerResponse, next: (
 export function expressRateLimit<R extends ExpressRequestLike = ExpressRequestLike>(
   options: GateOptions<R>,
 ): ExpressRateLimit<R> {
-  const gate = new Gate<R>('expressRateLimit', options, (request) => {
-    const origin = originOf(request)
-    return { ...origin, address: request.ip ?? origin.address }
-  })
+  const address = (request: R) => request.ip ?? nodeOrigin.address(request)
+  const gate = new Gate<R>('expressRateLimit', options, { ...nodeOrigin, address })
   return function rateLimit(request, response, next) {
     let answer: Answer | Promise<Answer> | null
     try {

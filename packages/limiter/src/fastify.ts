@@ -9,7 +9,7 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Answer } from './answer.ts'
-import { Gate, type GateOptions, limiterOf, type Origin, writeRateLimitFields } from './gate.ts'
+import { type FieldNames, Gate, type GateOptions, limiterOf, type OriginReader, writeRateLimitFields } from './gate.ts'
 import { refusalOf } from './problem.ts'
 
 /** What is used of Fastify's request. */
@@ -62,7 +62,7 @@ export async function fastifyRateLimit<R extends FastifyRequestLike = FastifyReq
   const { limiter: given, store, ...shared } = options
   const limiter = limiterOf('fastifyRateLimit', { ...(given && { limiter: given }), ...(store && { store }) })
   const general = shared.capacity !== undefined || shared.layers !== undefined
-  const standard = general ? hookOf(new Gate<R>('fastifyRateLimit', { ...shared, limiter }, originOf)) : null
+  const standard = general ? hookOf(new Gate<R>('fastifyRateLimit', { ...shared, limiter }, origin)) : null
   const { trustedProxies, key } = shared
   const inherited = { ...(trustedProxies && { trustedProxies }), ...(key && { key }) }
   const hooks = new Map<string, Hook>()
@@ -84,7 +84,7 @@ export async function fastifyRateLimit<R extends FastifyRequestLike = FastifyReq
     const taken = limiter.policies.some((policy) => policy.name === name)
     const unique = taken ? `${name}#${limiter.policies.length}` : name
     const base = own.layers === undefined ? inherited : { ...(trustedProxies && { trustedProxies }) }
-    const hook = hookOf(new Gate<R>(`rateLimit of ${name}`, { ...base, ...own, name: unique, limiter }, originOf))
+    const hook = hookOf(new Gate<R>(`rateLimit of ${name}`, { ...base, ...own, name: unique, limiter }, origin))
     hooks.set(name, hook)
     return hook
   }
@@ -96,10 +96,18 @@ Object.assign(fastifyRateLimit, {
   [Symbol.for('fastify.display-name')]: '@stoa/limiter',
 })
 
+/** Fastify makes small letters of them: these are already, and cost it nothing. */
+const LOWER: FieldNames = { policy: 'ratelimit-policy', limit: 'ratelimit', retryAfter: 'retry-after' }
+
 function hookOf<R extends FastifyRequestLike>(gate: Gate<R>): Hook {
   const finish = (answer: Answer, request: FastifyRequestLike, reply: ReplyLike, done: Done): void => {
-    ;(request as { rateLimit?: Answer }).rateLimit = answer
-    writeRateLimitFields(answer, (name, value) => reply.header(name, value))
+    try {
+      ;(request as { rateLimit?: Answer }).rateLimit = answer
+      writeRateLimitFields(answer, (name, value) => reply.header(name, value), LOWER)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
     if (answer.allowed) done()
     else refuse(answer, reply)
   }
@@ -112,7 +120,7 @@ function hookOf<R extends FastifyRequestLike>(gate: Gate<R>): Hook {
       return
     }
     if (answer === null) done()
-    else if (answer instanceof Promise) answer.then((late) => finish(late, request, reply, done)).catch(done)
+    else if (answer instanceof Promise) answer.then((late) => finish(late, request, reply, done), done)
     else finish(answer, request, reply, done)
   }
 }
@@ -124,8 +132,10 @@ function refuse(answer: Answer, reply: ReplyLike): void {
   reply.send(body)
 }
 
-function originOf({ ip, raw, headers }: FastifyRequestLike): Origin {
-  return { address: ip, peer: raw.socket.remoteAddress ?? '', forwardedFor: headers['x-forwarded-for'] }
+const origin: OriginReader<FastifyRequestLike> = {
+  address: ({ ip }) => ip,
+  peer: ({ raw }) => raw.socket.remoteAddress ?? '',
+  forwardedFor: ({ headers }) => headers['x-forwarded-for'],
 }
 
 function limitOf<R>(route: RouteLike): FastifyRouteLimit<R> | undefined {

@@ -2,7 +2,7 @@
  * What all adapters share: whose call it is, what it takes, and which header fields say so. An adapter gives the
  * request's parts and writes the answer in its framework's way.
  */
-import type { Answer } from './answer.ts'
+import { type Answer, GivenAnswer, type LayerAnswer } from './answer.ts'
 import { ClientAddress, callerOf } from './client-address.ts'
 import { limitFieldOf, policyFieldOf, retryAfterSeconds } from './headers.ts'
 import type { Store } from './layers.ts'
@@ -39,13 +39,16 @@ export interface GateOptions<R> extends Partial<PolicySettings> {
   readonly layers?: (request: R, caller: string) => readonly Ask[]
 }
 
-/** Where a request comes from. */
-export interface Origin {
+/**
+ * Reads where a request comes from. One by one, because Node makes the headers of a request when somebody looks at the
+ * first of them, and most limits need none.
+ */
+export interface OriginReader<R> {
   /** What the framework takes for the client's address. */
-  readonly address: string
+  address(request: R): string
   /** Who is at the other end of the connection. */
-  readonly peer: string
-  readonly forwardedFor: string | readonly string[] | undefined
+  peer(request: R): string
+  forwardedFor(request: R): string | readonly string[] | undefined
 }
 
 const USED_WITH_LAYERS = ['limiter', 'store', 'trustedProxies', 'layers']
@@ -56,17 +59,17 @@ export class Gate<R> {
   readonly #options: GateOptions<R>
   readonly #policy: Policy | null
   readonly #address: ClientAddress | null
-  readonly #originOf: (request: R) => Origin
+  readonly #origin: OriginReader<R>
 
   /**
    * @param where the adapter, for messages
    * @throws RangeError, TypeError when the options make no sense
    */
-  constructor(where: string, options: GateOptions<R>, originOf: (request: R) => Origin) {
+  constructor(where: string, options: GateOptions<R>, origin: OriginReader<R>) {
     const { name = 'default', limiter, store, trustedProxies, key, cost, plan, layers, ...settings } = options
     this.limiter = limiterOf(where, { ...(limiter && { limiter }), ...(store && { store }) })
     this.#options = options
-    this.#originOf = originOf
+    this.#origin = origin
     this.#address = trustedProxies === undefined ? null : new ClientAddress(trustedProxies)
     if (layers !== undefined) {
       const unused = Object.entries({ key, cost, plan, ...settings }).filter(([, value]) => value !== undefined)
@@ -91,8 +94,9 @@ export class Gate<R> {
 
   /** The client's address, IPv6 by its /64. */
   callerOf(request: R): string {
-    const { address, peer, forwardedFor } = this.#originOf(request)
-    return callerOf(this.#address === null ? address : this.#address.of(peer, forwardedFor))
+    const origin = this.#origin
+    if (this.#address === null) return callerOf(origin.address(request))
+    return callerOf(this.#address.of(origin.peer(request), origin.forwardedFor(request)))
   }
 }
 
@@ -104,20 +108,47 @@ export function limiterOf(where: string, { limiter, store }: Pick<GateOptions<ne
   return limiter ?? createLimiter(store && { store })
 }
 
-/** Writes the header fields that say how the limits stand. Shadows are not told. */
-export function writeRateLimitFields(answer: Answer, write: (name: string, value: string) => void): void {
+/** The names of the header fields. */
+export interface FieldNames {
+  readonly policy: string
+  readonly limit: string
+  readonly retryAfter: string
+}
+
+const WRITTEN: FieldNames = { policy: 'RateLimit-Policy', limit: 'RateLimit', retryAfter: 'Retry-After' }
+
+/** Writes the header fields that say how the limits stand. Shadows are not told. @param names default: as they are written */
+export function writeRateLimitFields(
+  answer: Answer,
+  write: (name: string, value: string) => void,
+  names: FieldNames = WRITTEN,
+): void {
+  const only = answer instanceof GivenAnswer ? answer.only : null
+  if (only === null) writeEach(answer.layers, write, names)
+  else if (!only.policy.settings.shadow) {
+    const { decision, limit, policy } = only
+    write(names.policy, policyFieldOf(policy.name, limit))
+    if (decision !== null) write(names.limit, limitFieldOf(policy.name, decision))
+  }
+  if (answer.allowed) return
+  const seconds = retryAfterSeconds(answer)
+  if (seconds !== null) write(names.retryAfter, String(seconds))
+}
+
+function writeEach(
+  layers: readonly LayerAnswer[],
+  write: (name: string, value: string) => void,
+  names: FieldNames,
+): void {
   let policies = ''
   let limits = ''
-  for (const { policy, limit, decision } of answer.layers) {
+  for (const { policy, limit, decision } of layers) {
     if (policy.settings.shadow) continue
     policies += (policies && ', ') + policyFieldOf(policy.name, limit)
     if (decision !== null) limits += (limits && ', ') + limitFieldOf(policy.name, decision)
   }
-  if (policies) write('RateLimit-Policy', policies)
-  if (limits) write('RateLimit', limits)
-  if (answer.allowed) return
-  const seconds = retryAfterSeconds(answer)
-  if (seconds !== null) write('Retry-After', String(seconds))
+  if (policies) write(names.policy, policies)
+  if (limits) write(names.limit, limits)
 }
 
 /**

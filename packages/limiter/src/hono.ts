@@ -1,5 +1,5 @@
 /* For Hono 4, on Node or anywhere else that has `node:crypto` and `node:net`. */
-import { Gate, type GateOptions, type Origin, writeRateLimitFields } from './gate.ts'
+import { Gate, type GateOptions, writeRateLimitFields } from './gate.ts'
 import { refusalOf } from './problem.ts'
 
 /** What is used of Hono's context. */
@@ -31,10 +31,8 @@ export function honoRateLimit<C extends HonoContextLike = HonoContextLike>(
   options: HonoRateLimitOptions<C>,
 ): HonoRateLimit<C> {
   const { peer = peerOf, ...others } = options
-  const gate = new Gate<C>('honoRateLimit', others, (context): Origin => {
-    const address = peer(context)
-    return { address, peer: address, forwardedFor: context.req.header('x-forwarded-for') }
-  })
+  const forwardedFor = ({ req }: C) => req.header('x-forwarded-for')
+  const gate = new Gate<C>('honoRateLimit', others, { address: peer, peer, forwardedFor })
   return async (context, next) => {
     const answer = await gate.check(context)
     if (answer === null) {

@@ -1,7 +1,7 @@
 /* For `node:http`, and everything whose request and response are its own. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Answer } from './answer.ts'
-import { Gate, type GateOptions, type Origin, writeRateLimitFields } from './gate.ts'
+import { Gate, type GateOptions, type OriginReader, writeRateLimitFields } from './gate.ts'
 import { refusalOf } from './problem.ts'
 
 /** Asks about a request. False: it was refused, and is answered. */
@@ -13,7 +13,7 @@ export type NodeRateLimit = (request: IncomingMessage, response: ServerResponse)
  * @throws RangeError, TypeError when the options make no sense
  */
 export function nodeRateLimit(options: GateOptions<IncomingMessage>): NodeRateLimit {
-  const gate = new Gate('nodeRateLimit', options, originOf)
+  const gate = new Gate('nodeRateLimit', options, nodeOrigin)
   return (request, response) => {
     const answer = gate.check(request)
     if (answer === null) return true
@@ -37,7 +37,8 @@ export function answerNode(answer: Answer, request: IncomingMessage, response: S
 }
 
 /** Where a request of `node:http` comes from. */
-export function originOf({ socket, headers }: IncomingMessage): Origin {
-  const peer = socket.remoteAddress ?? ''
-  return { address: peer, peer, forwardedFor: headers['x-forwarded-for'] }
+export const nodeOrigin: OriginReader<IncomingMessage> = {
+  address: ({ socket }) => socket.remoteAddress ?? '',
+  peer: ({ socket }) => socket.remoteAddress ?? '',
+  forwardedFor: ({ headers }) => headers['x-forwarded-for'],
 }
