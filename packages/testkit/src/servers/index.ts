@@ -2,6 +2,7 @@ export { provideBrowser } from './browser.ts'
 export type { EngineServer, PostgresOptions, PostgresServer, RedisOptions, RedisServer } from './engine.ts'
 export type { Engine } from './install.ts'
 export type { CommandOptions, CommandResult, Machine } from './machine.ts'
+export { startNginx } from './nginx.ts'
 export {
   type EngineSource,
   type Engines,
@@ -12,3 +13,4 @@ export {
   startPostgres,
   startRedis,
 } from './provide.ts'
+export { type RedisSentinel, startRedisSentinel } from './sentinel.ts'

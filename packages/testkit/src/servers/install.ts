@@ -4,12 +4,13 @@ import { type Machine, programInPath } from './machine.ts'
 export type Engine = 'postgres' | 'redis'
 
 /** What can be installed. */
-export type Installable = Engine | 'chromium'
+export type Installable = Engine | 'chromium' | 'nginx'
 
 const DEBIAN_PACKAGES: Record<Installable, string> = {
   postgres: 'postgresql',
   redis: 'redis-server',
   chromium: 'chromium',
+  nginx: 'nginx',
 }
 const SERVICE_POLICY = '/usr/sbin/policy-rc.d'
 
