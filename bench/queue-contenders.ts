@@ -6,7 +6,7 @@
 import { createTenant, migrate, openPostgres } from '@stoa/db'
 import { notifyTransport, relayedHints } from '@stoa/journal'
 import { type Ctx, silentLogger, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
-import { createQueue, defineJob, queueMigrations, type Worker } from '@stoa/queue'
+import { createQueue, defineJob, EXTERNAL_LANE, queueMigrations, type Worker } from '@stoa/queue'
 import { Pool } from 'pg'
 import { Type } from 'typebox'
 import { peer } from './peers.ts'
@@ -30,10 +30,12 @@ export interface Contender extends AsyncDisposable {
 }
 
 export type Lane = 'critical' | 'default' | 'bulk'
-export type ContenderName = 'stoa' | 'stoaKept' | 'graphile' | 'graphilePlain' | 'pgBoss' | 'bullmq'
+export type ContenderName = 'stoa' | 'stoaKept' | 'stoaOutside' | 'graphile' | 'graphilePlain' | 'pgBoss' | 'bullmq'
 
 const deps = { log: silentLogger, clock: systemClock }
 const NAME = 'noop'
+const OUTSIDE_WORKERS = 8
+const OUTSIDE_LIMIT = 20
 /** It fetches when its local queue is empty, one fetch at a time: with 500 it makes a sixth of what it makes with this. */
 const GRAPHILE_LOCAL = 5_000
 
@@ -44,6 +46,8 @@ export function openContender(name: ContenderName, url: string): Promise<Contend
       return stoa(url, 0)
     case 'stoaKept':
       return stoa(url, 7)
+    case 'stoaOutside':
+      return stoaOutside(url)
     case 'graphile':
       return graphile(url, { localQueue: { size: GRAPHILE_LOCAL }, completeJobBatchDelay: 0, failJobBatchDelay: 0 })
     case 'graphilePlain':
@@ -86,6 +90,46 @@ async function stoa(url: string, keepDays: number): Promise<Contender> {
     async [Symbol.asyncDispose]() {
       await queue[Symbol.asyncDispose]()
       await hints[Symbol.asyncDispose]()
+      await db[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Jobs of programs outside: claimed by leases, some at a time, and completed one by one. */
+async function stoaOutside(url: string): Promise<Contender> {
+  const db = await openPostgres({ url, poolSize: OUTSIDE_WORKERS, applicationName: 'bench' }, deps)
+  await migrate(db, [queueMigrations], deps)
+  const ctx = await someone(db)
+  const job = defineJob({ name: 'bench.outside', lane: EXTERNAL_LANE, input: Type.Object({ at: Type.Number() }) })
+  const queue = createQueue({ jobs: [job], lanes: { [EXTERNAL_LANE]: { reserved: 0, keepDays: 0 } } }, { ...deps, db })
+  return {
+    async fill(inputs) {
+      for (let at = 0; at < inputs.length; at += 5_000) {
+        await db.transaction(ctx, async (tx) => queue.enqueueMany(ctx, tx, job, inputs.slice(at, at + 5_000)))
+      }
+    },
+    enqueue: (input) => queue.add(ctx, job, input),
+    async work(ran) {
+      const stopping = new AbortController()
+      const claim = { kinds: [{ job, leaseMs: 60_000 }], limit: OUTSIDE_LIMIT, waitMs: 1_000, signal: stopping.signal }
+      const worker = async () => {
+        while (!stopping.signal.aborted) {
+          for (const held of await queue.leases.claim(ctx, claim)) {
+            ran(held.input as Input)
+            await queue.leases.complete(ctx, held, null)
+          }
+        }
+      }
+      const workers = Promise.all(Array.from({ length: OUTSIDE_WORKERS }, worker))
+      return {
+        async [Symbol.asyncDispose]() {
+          stopping.abort()
+          await workers
+        },
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await queue[Symbol.asyncDispose]()
       await db[Symbol.asyncDispose]()
     },
   }

@@ -17,10 +17,12 @@ import { taskDelays } from './queue-tasks.ts'
 
 const JOBS = 100_000
 const CALLERS = 50
+const OUTSIDE_JOBS = 10_000
 const SNAPSHOT_MS = 180_000
 const NAMES: Readonly<Record<ContenderName, string>> = {
   stoa: 'ours',
   stoaKept: 'ours, kept',
+  stoaOutside: 'ours, by leases',
   graphile: 'graphile-worker, local queue of 5,000',
   graphilePlain: 'graphile-worker',
   pgBoss: 'pg-boss, batches of 2000',
@@ -45,6 +47,7 @@ async function run(context: BenchContext): Promise<readonly Row[]> {
     ...(await enqueues(context)),
     ...(await delays(context)),
     ...(await urgent(context)),
+    ...(await outside(context)),
     ...(await taskDelays(context)),
     ...(await millions(context)),
     ...(await underSnapshot(context)),
@@ -200,6 +203,27 @@ async function urgent(context: BenchContext): Promise<Row[]> {
   ]
 }
 
+/** Jobs that programs outside run. */
+async function outside(context: BenchContext): Promise<Row[]> {
+  const server = await context.postgres()
+  await using ours = await openQueue('stoaOutside', server)
+  const outcomes: Outcome[] = []
+  for (let n = 0; n <= context.runs; n++) {
+    context.say('jobs of programs outside')
+    const outcome = await drained(ours, OUTSIDE_JOBS)
+    if (n > 0) outcomes.push(outcome)
+  }
+  const name = `drain of ${OUTSIDE_JOBS.toLocaleString('en')} jobs by leases: 8 claim 20 at a time, each is completed by itself`
+  return [
+    row({ name, unit: 'jobs/s', subject: outcomes.map((one) => one.perSecond) }),
+    row({
+      name: `${name}: CPU of process and database`,
+      unit: 'ms per 1000',
+      subject: outcomes.map((one) => one.cpuMs),
+    }),
+  ]
+}
+
 /** Whether it slows down: ten rounds of 100,000 on one database. */
 async function millions(context: BenchContext): Promise<Row[]> {
   const server = await context.postgres()
@@ -292,9 +316,9 @@ async function openQueue(name: ContenderName, server: Server): Promise<OpenQueue
   }
 }
 
-async function drained(queue: OpenQueue): Promise<Outcome> {
-  await queue.program.ask('fill', { count: JOBS })
-  return measured(queue, () => queue.program.ask<Timed>('drain', { count: JOBS }))
+async function drained(queue: OpenQueue, count = JOBS): Promise<Outcome> {
+  await queue.program.ask('fill', { count })
+  return measured(queue, () => queue.program.ask<Timed>('drain', { count }))
 }
 
 const enqueued = (queue: OpenQueue, seconds: number): Promise<Outcome> =>

@@ -203,12 +203,14 @@ export class Dispatcher implements AttemptHost {
   // From a claimed row to an attempt.
 
   #stockOf(lane: string): Stock {
-    const { ctx, db, maxPrefetch, observe, pollMs, worker } = this.#deps
+    const { ctx, db, lanes, maxPrefetch, observe, pollMs, worker } = this.#deps
+    const { share } = lanes.get(lane) as Lane
     return new Stock(lane, {
       db,
       ctx,
       pollMs,
-      maxPrefetch,
+      // What is claimed at once is handled at once, and holds up the process meanwhile, and so what is more urgent.
+      maxPrefetch: Math.ceil(maxPrefetch * share),
       observe,
       worker,
       free: () => (this.#reports.unwritten > MAX_UNWRITTEN ? 0 : this.slots.free(lane)),

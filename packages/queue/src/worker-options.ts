@@ -22,8 +22,8 @@ const WORKER_OPTIONS = {
  * - `maxSlots`: when jobs wait for longer than `scaleAtAgeMs`, the slots grow up to this, and shrink again when nothing
  *   waits. Null: they stay. Default null.
  * - `scaleAtAgeMs`: see `maxSlots`. In milliseconds, 10 – 1 h. Default 1 s.
- * - `maxPrefetch`: how many jobs of a lane may be claimed and not begun: only as many as end within 20 ms are. 1–5 000.
- *   Default 500.
+ * - `maxPrefetch`: how many jobs of a lane may be claimed and not begun: only as many as end within 20 ms are, and of a
+ *   lane with a smaller `share` so much less. 1–5 000. Default 500.
  * - `pollMs`: how often to look without a hint, in milliseconds, 10 – 60 000. Default 1 s.
  * - `heartbeatMs`: the time between two signs of life, in milliseconds, 10 – 60 000. Default 2.5 s.
  * - `deadAfterMs`: a worker that was silent for so long has lost its jobs: they run again elsewhere. Shorter rescues
