@@ -124,6 +124,33 @@ create policy tenant_rows on stoa.idempotency_keys to stoa_app using ((tenant_id
 grant delete, insert, select on stoa.idempotency_keys to stoa_app;
 grant delete, select, update on stoa.idempotency_keys to stoa_system;
 
+create table stoa.identity_providers (
+  tenant_id uuid not null,
+  id uuid not null,
+  kind text not null,
+  name text not null,
+  issuer text collate "C" not null,
+  client_id text collate "C" not null,
+  secret_sealed bytea not null,
+  enabled boolean not null,
+  version integer not null,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null
+);
+alter table stoa.identity_providers add constraint identity_providers_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa.identity_providers add constraint identity_providers_client_id_check CHECK ((char_length(client_id) <= 500));
+alter table stoa.identity_providers add constraint identity_providers_issuer_check CHECK ((char_length(issuer) <= 1000));
+alter table stoa.identity_providers add constraint identity_providers_kind_check CHECK ((kind = ANY (ARRAY['openid'::text, 'google'::text, 'microsoft'::text, 'github'::text])));
+alter table stoa.identity_providers add constraint identity_providers_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)));
+alter table stoa.identity_providers add constraint identity_providers_version_check CHECK ((version >= 1));
+alter table stoa.identity_providers enable row level security;
+alter table stoa.identity_providers force row level security;
+create policy system_rows on stoa.identity_providers to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.identity_providers to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.identity_providers to stoa_app;
+grant delete, insert, select, update on stoa.identity_providers to stoa_system;
+
 create table stoa.installation (
   id uuid not null,
   created_at timestamp with time zone not null,
@@ -396,6 +423,30 @@ create unlogged table stoa.link_visitor_salts (
 );
 alter table stoa.link_visitor_salts add constraint link_visitor_salts_pkey PRIMARY KEY (day);
 grant delete, insert, select on stoa.link_visitor_salts to stoa_system;
+
+create table stoa.linked_accounts (
+  tenant_id uuid not null,
+  provider_id uuid not null,
+  issuer text collate "C" not null,
+  subject text collate "C" not null,
+  person_id uuid not null,
+  label text not null,
+  used_at timestamp with time zone,
+  created_at timestamp with time zone not null
+);
+alter table stoa.linked_accounts add constraint linked_accounts_pkey PRIMARY KEY (tenant_id, provider_id, issuer, subject);
+alter table stoa.linked_accounts add constraint linked_accounts_tenant_id_provider_id_person_id_key UNIQUE (tenant_id, provider_id, person_id);
+alter table stoa.linked_accounts add constraint linked_accounts_issuer_check CHECK ((char_length(issuer) <= 1000));
+alter table stoa.linked_accounts add constraint linked_accounts_label_check CHECK (((char_length(label) >= 1) AND (char_length(label) <= 200)));
+alter table stoa.linked_accounts add constraint linked_accounts_subject_check CHECK (((char_length(subject) >= 1) AND (char_length(subject) <= 255)));
+alter table stoa.linked_accounts add constraint linked_accounts_person_id_fkey FOREIGN KEY (person_id) REFERENCES stoa.people(id) ON DELETE CASCADE;
+alter table stoa.linked_accounts add constraint linked_accounts_tenant_id_provider_id_fkey FOREIGN KEY (tenant_id, provider_id) REFERENCES stoa.identity_providers(tenant_id, id) ON DELETE CASCADE;
+CREATE INDEX linked_accounts_by_person ON stoa.linked_accounts USING btree (person_id);
+alter table stoa.linked_accounts enable row level security;
+alter table stoa.linked_accounts force row level security;
+create policy system_rows on stoa.linked_accounts to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.linked_accounts to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.linked_accounts to stoa_system;
 
 create table stoa.mail_contents (
   tenant_id uuid not null,
@@ -758,7 +809,8 @@ create table stoa.sessions (
   idle_seconds integer not null,
   ends_at timestamp with time zone not null,
   seen_at timestamp with time zone not null,
-  created_at timestamp with time zone not null
+  created_at timestamp with time zone not null,
+  bound_tenant_id uuid
 );
 alter table stoa.sessions add constraint sessions_pkey PRIMARY KEY (id);
 alter table stoa.sessions add constraint sessions_token_hash_key UNIQUE (token_hash);

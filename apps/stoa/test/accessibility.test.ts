@@ -26,6 +26,8 @@ describe('the pages of an organisation, by axe', () => {
     // A colour that is bad for text of either kind.
     const body = { registration: 'open', color: '#777777' }
     assert.equal((await client.send('PUT', path, { headers: { 'if-match': '"0"' }, body })).status, 200)
+    const provider = { kind: 'google', name: 'Google', clientId: 'stoa', clientSecret: 'said-to-nobody' }
+    await client.created('/api/v1/identity-providers', provider)
     page = await openBrowser(await provideBrowser())
   })
   after(async () => {

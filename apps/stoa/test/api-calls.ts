@@ -191,7 +191,32 @@ async function newSettings(client: TestClient): Promise<ApiCall> {
   return {}
 }
 
+const providerBody = () => ({
+  ...{ kind: 'openid', name: `Provider ${randomUUID()}`, issuer: 'https://id.example.org' },
+  ...{ clientId: 'stoa', clientSecret: randomUUID() },
+})
+
+/** A provider. A tenant has at most some, so those of before make room. */
+async function newProvider(client: TestClient) {
+  const path = '/api/v1/identity-providers'
+  const { body } = await client.got<{ readonly items: readonly { readonly id: string }[] }>(path)
+  for (const { id } of body.items.slice(0, -10)) await client.send('DELETE', `${path}/${id}`)
+  return { params: { id: await idOf(client, path, providerBody()) } }
+}
+
 export const apiCalls: ApiCalls = {
+  createIdentityProvider: async (client) => {
+    await newProvider(client)
+    return { body: providerBody() }
+  },
+  listIdentityProviders: newProvider,
+  getIdentityProvider: newProvider,
+  updateIdentityProvider: async (client) => ({
+    ...(await newProvider(client)),
+    ...firstVersion,
+    body: { clientSecret: randomUUID() },
+  }),
+  removeIdentityProvider: newProvider,
   getMe: () => ({}),
   listMySessions: () => ({}),
   endMySessions: () => ({}),

@@ -1,4 +1,5 @@
-import { type OptionsInput, type Resolved, resolveOptions } from '@stoa/kernel'
+import { type OptionsInput, optionalFunction, type Resolved, resolveOptions } from '@stoa/kernel'
+import type { Fetcher } from '@stoa/outbound'
 
 const spec = {
   /**
@@ -26,12 +27,14 @@ const spec = {
    */
   keyPublishSeconds: { type: 'integer', min: 0, max: 86_400, default: 900 },
   /**
-   * Whether applications may be on this machine or in a private network, for what is sent to them: where a program tries
-   * out its sign-on. Default false.
+   * Whether applications, and other providers that people sign in by, may be on this machine or in a private network, for
+   * what is sent to them: where a program tries out its sign-on. Default false.
    */
   allowPrivateApplications: { type: 'boolean', default: false },
   /** How many providers a process keeps, one for each tenant; about 100 KB each. From 10 to 10,000; default 300. */
   maxProviders: { type: 'integer', min: 10, max: 10_000, default: 300 },
+  /** Asks other providers that people sign in by. Default: one that keeps to the public internet. */
+  fetcher: optionalFunction<Fetcher>(),
 } as const
 
 /** The settings of the room, complete. */

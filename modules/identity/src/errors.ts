@@ -17,5 +17,10 @@ export const identityErrors = defineErrors({
   },
   person_suspended: { kind: 'forbidden', message: 'This account is suspended.' },
   registration_closed: { kind: 'forbidden', message: 'Nobody can register by themselves here.' },
+  upstream_cancelled: { kind: 'unauthenticated', message: 'The other provider did not let anybody in.' },
+  upstream_failed: { kind: 'unauthenticated', message: 'What the other provider says does not hold.' },
+  upstream_unavailable: { kind: 'unavailable', message: 'The other provider does not answer.' },
+  account_linked_elsewhere: { kind: 'conflict', message: 'This account is connected to somebody else.' },
+  last_way_in: { kind: 'conflict', message: 'This is the only way to sign in that there is.' },
   session_not_found: { kind: 'not_found', message: 'There is no such session.' },
 })

@@ -6,6 +6,7 @@ import { identityEvents } from './events.ts'
 import { identityMigrations } from './migrations/index.ts'
 import { oidcEvents } from './openid/oidc-events.ts'
 import { openRoom } from './room.ts'
+import { upstreamEvents } from './upstream/upstream-events.ts'
 
 export { People } from './people/people.ts'
 
@@ -19,7 +20,7 @@ export const identityModule = defineModule({
     'identity:read': 'See members, teams, roles, grants and service accounts.',
     'identity:manage': 'Invite, change and remove members; roles, teams, grants and service accounts.',
     'identity:own': 'Hand the ownership of the organisation over.',
-    'identity:configure': 'Set how the sign-in pages look, and who may register.',
+    'identity:configure': 'Set how the sign-in pages look, who may register, and whom people may sign in by.',
     'identity:clients:read': 'See the applications that sign people in.',
     'identity:clients:write': 'Add, change and remove applications, with no more than one may do oneself.',
     'identity:keys:read': 'See which keys tokens are signed with.',
@@ -32,7 +33,7 @@ export const identityModule = defineModule({
     'identity:clients:write': 'admin',
     'identity:keys:read': 'admin',
   },
-  events: [...identityEvents, ...accessEvents, ...oidcEvents],
+  events: [...identityEvents, ...accessEvents, ...oidcEvents, ...upstreamEvents],
   errors: { ...identityErrors, ...accessErrors },
   tables: {
     people: 'A person, of the whole installation.',
@@ -54,6 +55,8 @@ export const identityModule = defineModule({
     grants: 'A role for somebody beside those of their membership, everywhere or on one thing.',
     invitations: 'That somebody is asked to join.',
     service_accounts: 'A program that is a member.',
+    identity_providers: 'Another provider that people sign in by.',
+    linked_accounts: 'That somebody over there is this person here.',
     sign_in_settings: 'How the pages of a tenant look, and whether anybody may register.',
   },
   create: openRoom,

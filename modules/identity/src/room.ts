@@ -32,6 +32,7 @@ import { Sessions } from './sign-in/sessions.ts'
 import { SignIn } from './sign-in/sign-in.ts'
 import { SignInSettings } from './sign-in/sign-in-settings.ts'
 import { tenantName } from './tenant-name.ts'
+import { openUpstream } from './upstream/open-upstream.ts'
 
 const HOUR_MS = 3_600_000
 const DEVICE_MS = 400 * 24 * HOUR_MS
@@ -81,7 +82,7 @@ export function openRoom(columns: Columns): Room {
   })
   sessions.onEnded((own, tx, ids) => openId.sessionsEnded(own, tx, ids))
   return {
-    routes: [...identityRoutes({ people: pages.people, sessions, settings }), ...access.routes, ...openId.routes],
+    routes: [...identityRoutes(pages), ...access.routes, ...openId.routes],
     keyOwners: access.permissionsOf,
     mounts: [tenantMount((slug) => openId.issuers.tenant(slug), [server, openId]), ...openId.mounts],
     schemes: openId.schemes,
@@ -92,11 +93,8 @@ export function openRoom(columns: Columns): Room {
 }
 
 /** The verbs, each on those that it needs. */
-function parts(
-  { clock, db, journal, limitStore, log, publicUrl, queue, secret }: Columns,
-  config: IdentityConfig,
-  resources: Resources,
-) {
+function parts(columns: Columns, config: IdentityConfig, resources: Resources) {
+  const { clock, db, journal, limitStore, log, publicUrl, queue, secret } = columns
   const store = limitStore ?? createMemoryStore({ clock: () => clock.now() })
   const onStoreFailure = (err: unknown) =>
     log.warn({ err }, 'the store of the limits failed: attempts are counted in each process by itself')
@@ -117,7 +115,20 @@ function parts(
   const emailChange = new EmailChange(shared)
   const challenges = new PasskeyChallenges(secret('identity.challenges'))
   const passkeys = new Passkeys({ ...shared, challenges, publicUrl })
-  const pages = { db, people, signIn, registration, recovery, emailChange, factors, passkeys, sessions, settings }
+  const others = openUpstream(columns, config, { attempts, mail, signIn })
+  const pages = {
+    ...others,
+    db,
+    people,
+    signIn,
+    registration,
+    recovery,
+    emailChange,
+    factors,
+    passkeys,
+    sessions,
+    settings,
+  }
   return { hasher, mail, pages, sessions, settings }
 }
 

@@ -49,7 +49,16 @@ export class Person {
     const id = newId()
     await db.system(this.#suite.ctx(tenants.pooled), async (tx) => {
       addSession(tx, hashOf(token), {
-        ...{ id, personId: this.id, name: null, device: 'Test', addressPrefix: '', amr: ['pwd'], acr: '1' },
+        ...{
+          id,
+          personId: this.id,
+          name: null,
+          device: 'Test',
+          addressPrefix: '',
+          amr: ['pwd'],
+          acr: '1',
+          boundTenantId: null,
+        },
         ...{ authTime, idleSeconds: 3_600, endsAt: new Date(at.getTime() + 86_400_000), seenAt: at, createdAt: at },
       })
     })

@@ -38,8 +38,10 @@ export interface FetcherOptions {
 
 /** One request. */
 export interface FetchRequest {
-  /** Default GET. */
-  readonly method?: 'GET' | 'HEAD'
+  /** Default GET. What is posted is not posted again elsewhere: a redirect of it is a failure. */
+  readonly method?: 'GET' | 'HEAD' | 'POST'
+  /** What is posted. */
+  readonly body?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
 }
@@ -94,8 +96,8 @@ export function createFetcher(options: FetcherOptions): Fetcher {
         if (timeout.aborted) throw new OutboundError('timeout', from, 'There was no answer in time.', error)
         throw failure(from, error)
       }
-      if (redirects.length > settings.maxRedirects) {
-        throw new OutboundError('redirects', from, `There are more than ${settings.maxRedirects} redirects.`)
+      if (redirects.length > (request.method === 'POST' ? 0 : settings.maxRedirects)) {
+        throw new OutboundError('redirects', from, 'There are more redirects than are followed.')
       }
     }
   }
@@ -173,7 +175,7 @@ function open(
   { ca, userAgent }: Settings,
   url: URL,
   addresses: readonly string[],
-  { headers, method = 'GET', signal }: FetchRequest & { readonly signal: AbortSignal },
+  { body, headers, method = 'GET', signal }: FetchRequest & { readonly signal: AbortSignal },
 ): Promise<IncomingMessage> {
   const all = addresses.map((address) => ({ address, family: isIP(address) }))
   const pinned: LookupFunction = (_name, { all: wantsAll }, found) => {
@@ -194,6 +196,7 @@ function open(
         'user-agent': userAgent,
         'accept-encoding': 'identity',
         connection: 'close',
+        ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }),
       },
       ...(ca !== undefined && { ca }),
     })
@@ -204,7 +207,7 @@ function open(
       socket.destroy()
       reject(new Error('the answer is not HTTP'))
     })
-    request.end()
+    request.end(body)
   })
 }
 

@@ -126,6 +126,22 @@ describe('a fetch of what strangers name', () => {
     await assert.rejects(site.fetcher(`${site.url}/round`), fault('redirects'))
   })
 
+  it('posts what it is given, once and to nobody else', async () => {
+    const seen: string[] = []
+    await using site = await setup(async (request, response) => {
+      const { method, url } = request
+      let body = ''
+      for await (const chunk of request) body += chunk
+      seen.push(`${method} ${url} ${body}`)
+      if (url === '/moved') response.writeHead(307, { location: '/' }).end()
+      else response.writeHead(201).end('kept')
+    })
+    const found = await site.fetcher(site.url, { method: 'POST', body: 'a=ü' })
+    assert.deepEqual([found.status, found.body.toString()], [201, 'kept'])
+    await assert.rejects(site.fetcher(`${site.url}/moved`, { method: 'POST', body: 'b' }), fault('redirects'))
+    assert.deepEqual(seen, ['POST / a=ü', 'POST /moved b'])
+  })
+
   it('reads no more than it may', async () => {
     await using site = await setup((_request, response) => void response.end('x'.repeat(100_000)), { maxBytes: 1_000 })
     const { body, truncated } = await site.fetcher(site.url)

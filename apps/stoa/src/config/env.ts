@@ -330,7 +330,7 @@ export const VARIABLES = {
   STOA_PRIVATE_APPLICATIONS: {
     type: 'boolean',
     default: false,
-    doc: 'Applications may be told of sign-outs in private networks and on this machine. For trying things out.',
+    doc: 'Applications may be told of sign-outs, and other providers asked, in private networks and on this machine. For trying things out.',
   },
   STOA_LINKS_CLICK_DAYS: {
     type: 'integer',

@@ -75,7 +75,8 @@ export class Factors {
   async begin(ctx: Ctx, person: PersonRow, proof: Proof): Promise<string | null> {
     const { totp } = await this.of(ctx, person.id)
     if (!totp) return null
-    const input = { purpose: 'factor', personId: person.id, email: null, data: { amr: proof.amr } } as const
+    const { amr, boundTo = null } = proof
+    const input = { purpose: 'factor', personId: person.id, email: null, data: { amr, boundTo } } as const
     return await this.#deps.db.system(ctx, (tx) => issueToken(tx, ctx.clock, input))
   }
 
@@ -100,7 +101,8 @@ export class Factors {
     })
     if (person === undefined) throw new StoaError(identityErrors.link_spent)
     const amr = [...(data.amr as readonly string[]), 'otp', 'mfa']
-    return { person, proof: { amr, acr: '2' } }
+    const boundTo = data.boundTo as string | null
+    return { person, proof: { amr, acr: '2', ...(boundTo !== null && { boundTo }) } }
   }
 
   /** Takes a code of the app, or a recovery code. @throws StoaError `code_refused`, `too_many_attempts` */

@@ -165,6 +165,28 @@ export const en = {
   passkeyAdded: 'The passkey has been added.',
   passkeyFailed: 'That did not work. Try again',
   passkeyMade: 'Added {time}',
+  // Other providers
+  signInWith: 'Continue with {provider}',
+  upstreamTitle: 'You are not signed in',
+  upstreamCancelled: 'The other service did not let you in. Try again, or sign in another way.',
+  upstreamFailed: 'What the other service says about you could not be believed. Try again, or sign in another way.',
+  upstreamAway: 'The other service does not answer at the moment. Try again shortly, or sign in another way.',
+  upstreamSpent: 'This sign-in was open for too long, or in another browser. Begin again.',
+  upstreamTooMany: 'There were too many attempts. Wait a little.',
+  connectTitle: 'Connect {provider}',
+  connectUnknown: '{account} at {provider} is not connected to anybody at {tenant} yet.',
+  connectProve: 'Sign in once as you do otherwise, and you can connect it.',
+  connectText:
+    'Connect {account} at {provider} to your account {email}? From then on you can sign in to {tenant} by it.',
+  connect: 'Connect',
+  connectAccount: 'Connect {provider}',
+  connected: 'Connected accounts',
+  connectedText: 'Sign in by an account that you have elsewhere. It counts in this organisation.',
+  connectedDone: 'The account has been connected.',
+  disconnect: 'Disconnect',
+  disconnected: 'The account has been disconnected.',
+  linkedElsewhere: 'This account is connected to somebody else, or you have connected another one with this service.',
+  lastWayIn: 'This is the only way for you to sign in. Set a password or add a passkey first.',
   // Mail
   mailGreeting: 'Hello,',
   mailInvitationSubject: 'Join {tenant}',
@@ -191,7 +213,7 @@ export const en = {
   mailPasswordChangedText: 'The password of your account has been changed. If this was not you, reset it at once.',
   mailFactorChangedSubject: 'Your sign-in methods were changed',
   mailFactorChangedText:
-    'How you confirm that it is you has been changed: an app, a passkey or recovery codes. If this was not you, reset your password at once.',
+    'How you confirm that it is you has been changed: an app, a passkey, recovery codes or a connected account. If this was not you, reset your password at once.',
   mailNewDeviceSubject: 'A new sign-in to your account',
   mailNewDeviceText:
     'Somebody has signed in to your account with a browser that was not used before: {device}, network {network}, {time}. If this was not you, change your password and end that session.',

@@ -3,6 +3,10 @@ import { people } from './0001_people.ts'
 import { oidc } from './0002_oidc.ts'
 import { roles } from './0003_roles.ts'
 import { factors } from './0004_factors.ts'
+import { upstream } from './0005_upstream.ts'
 
 /** Every migration of the room, oldest first. */
-export const identityMigrations: MigrationSet = { owner: 'identity', migrations: [people, oidc, roles, factors] }
+export const identityMigrations: MigrationSet = {
+  owner: 'identity',
+  migrations: [people, oidc, roles, factors, upstream],
+}

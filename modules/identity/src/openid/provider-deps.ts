@@ -19,6 +19,8 @@ export interface Visitor {
   readonly amr: readonly string[]
   readonly acr: string
   readonly authTime: Date
+  /** The one tenant that it counts in; null: all. */
+  readonly boundTenantId: string | null
   readonly endsAt: Date
 }
 

@@ -8,6 +8,7 @@
  */
 import { type Ctx, isId } from '@stoa/kernel'
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider'
+import { countsIn } from '../sign-in/sessions.ts'
 import { accountOf } from './account.ts'
 import type { ProviderDeps, Visitor } from './provider-deps.ts'
 
@@ -67,7 +68,7 @@ export function deriveSessions(provider: Provider, ctx: Ctx, deps: ProviderDeps)
 /** Who is signed in and belongs to the tenant. */
 async function memberAt(koa: KoaContextWithOIDC, ctx: Ctx, deps: ProviderDeps): Promise<Visitor | null> {
   const visitor = await deps.visitors.of(koa.req)
-  if (visitor === null) return null
+  if (visitor === null || !countsIn(visitor, ctx)) return null
   return (await accountOf(ctx, deps, visitor.personId)) === undefined ? null : visitor
 }
 

@@ -10,8 +10,8 @@ export function visitorsOf(sessions: Sessions, cookies: Cookies, ctx: BaseCtx): 
     async of({ headers }: IncomingMessage) {
       const session = await sessions.find(ctx, cookies.read(headers.cookie, 'session'))
       if (session === null) return null
-      const { acr, amr, authTime, endsAt, id, personId } = session
-      return { sessionId: id, personId, amr, acr, authTime, endsAt }
+      const { acr, amr, authTime, boundTenantId, endsAt, id, personId } = session
+      return { sessionId: id, personId, amr, acr, authTime, boundTenantId, endsAt }
     },
     signOut: (own, { personId, sessionId }) => sessions.endQuietly(own, personId, sessionId, 'signed_out'),
     removal: () => cookies.removed('session'),

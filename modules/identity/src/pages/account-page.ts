@@ -9,6 +9,7 @@ import { type Page, type PageAnswer, type PageVisit, pathTo, redirectTo } from '
 import type { PagesDeps } from './pages-deps.ts'
 import { mailSent } from './register-page.ts'
 import { shownAs } from './sign-in-page.ts'
+import { toStepUp } from './step-up-page.ts'
 import { personName } from './verify-page.ts'
 
 /** What has been done, as the address says it. */
@@ -49,6 +50,8 @@ ${profileSection(visit, session, sent)}${emailSection(visit, sent)}${passwordSec
       if (session === null) return toSignIn(visit)
       const expired = expiredOr(visit)
       if (expired !== UNSENT) return show(visit, session, expired)
+      // What another provider vouches for is good for this organisation, and changes nothing of the person.
+      if (session.boundTenantId !== null) return toStepUp(visit, 'account')
       const change = changes[given.get('what') ?? '']
       if (change === undefined) return redirectTo(visit, 'account')
       try {

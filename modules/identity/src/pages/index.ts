@@ -1,5 +1,6 @@
 import { accountPage } from './account-page.ts'
 import { confirmEmailPage } from './confirm-email-page.ts'
+import { connectPage } from './connect-page.ts'
 import { factorPage } from './factor-page.ts'
 import { homePage } from './home-page.ts'
 import { invitationPage } from './invitation-page.ts'
@@ -12,6 +13,7 @@ import { signInPage } from './sign-in-page.ts'
 import { signOutPage } from './sign-out-page.ts'
 import { stepUpPage } from './step-up-page.ts'
 import { verifyPage } from './verify-page.ts'
+import { withPage } from './with-page.ts'
 
 /** Every page of a tenant. */
 export function tenantPages(deps: PagesDeps): Page[] {
@@ -28,5 +30,7 @@ export function tenantPages(deps: PagesDeps): Page[] {
     factorPage(deps),
     stepUpPage(deps),
     securityPage(deps),
+    withPage(deps),
+    connectPage(deps),
   ]
 }

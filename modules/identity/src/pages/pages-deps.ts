@@ -9,9 +9,10 @@ import type { Registration } from '../people/registration.ts'
 import type { Sessions } from '../sign-in/sessions.ts'
 import type { SignIn } from '../sign-in/sign-in.ts'
 import type { SignInSettings } from '../sign-in/sign-in-settings.ts'
+import type { Upstream } from '../upstream/open-upstream.ts'
 
 /** What the pages call. */
-export interface PagesDeps {
+export interface PagesDeps extends Upstream {
   readonly db: Database
   readonly people: People
   readonly signIn: SignIn

@@ -68,7 +68,7 @@ export class PageServer {
     const look = lookOf(theme.displayName ?? tenant.name, theme.color, theme.logoUrl)
     const known = cookies.read(request.headers.cookie, 'device')
     const deviceToken = tokenHash(known) === null ? mintToken() : (known as string)
-    const session = await sessions.find(ctx, cookies.read(request.headers.cookie, 'session'))
+    const session = await sessions.findIn(ctx, cookies.read(request.headers.cookie, 'session'))
     const locale = chosenLocale(url.searchParams, session?.person.locale, request.headers['accept-language'])
     const own = session === null ? ctx : tenantCtx(ctx, tenant, { actor: { type: 'person', id: session.personId } })
     const holds = formTokens.holds(form.get('token_form'), deviceToken, session?.id ?? null)

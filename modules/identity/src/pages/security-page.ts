@@ -6,6 +6,7 @@ import type { Enrolment } from '../factors/factors.ts'
 import type { Text } from '../languages/index.ts'
 import type { LiveSessionRow } from '../sign-in/session-store.ts'
 import { toSignIn } from './account-page.ts'
+import { connectedAccounts } from './connected-accounts.ts'
 import { codeField, sentWithCode } from './factor-page.ts'
 import { expiredOr, field, form, type Sent, sentWith, status, submit, summary, UNSENT } from './form.ts'
 import { type Page, type PageAnswer, type PageVisit, pathTo, redirectTo } from './page.ts'
@@ -27,7 +28,7 @@ function guarded(handler: Guarded): Page['get'] {
 }
 
 /** `security` */
-export function securityPage({ factors, passkeys }: PagesDeps): Page {
+export function securityPage({ factors, linked, passkeys, providers }: PagesDeps): Page {
   const show = async (visit: PageVisit, session: LiveSessionRow, sent: Sent): Promise<PageAnswer> => {
     const { personId } = session
     const { ctx, query, say } = visit
@@ -43,6 +44,7 @@ ${button(visit, 'codes', say('recoveryNew'))}${button(visit, 'remove', say('totp
     : button(visit, 'begin', say('totpAdd'))
 }
 ${passkeys.isPossible && (await passkeySection(visit, session, passkeys, sent))}
+${await connectedAccounts(visit, session, { linked, providers })}
 <p><a href="/${pathTo(visit, 'account').slice(1)}">${say('account')}</a></p>`
     return { kind: 'page', title: say('factors'), body, ...shownAs(sent), ...scripts }
   }
@@ -84,6 +86,16 @@ ${form(visit, pathTo(visit, 'security'), fields, { what: 'confirm', sealed })}`
       await passkeys.remove(visit.ctx, person, visit.form.get('id') ?? '')
       return redirectTo(visit, 'security', { done: 'unpasskey' })
     },
+    async disconnect(visit, session) {
+      const { ctx, form: given, say } = visit
+      try {
+        await linked.unlink(ctx, session.person, given.get('id') ?? '')
+      } catch (error) {
+        if (!isError(error, identityErrors.last_way_in)) throw error
+        return show(visit, session, { status: 409, flaws: [{ field: null, text: say('lastWayIn') }] })
+      }
+      return redirectTo(visit, 'security', { done: 'disconnected' })
+    },
     async remove(visit, { person }) {
       await factors.remove(visit.ctx, person)
       return redirectTo(visit, 'security', { done: 'removed' })
@@ -106,6 +118,8 @@ const DONE: Readonly<Record<string, Text>> = {
   removed: 'factorRemoved',
   passkey: 'passkeyAdded',
   unpasskey: 'passkeyRemoved',
+  connected: 'connectedDone',
+  disconnected: 'disconnected',
 }
 
 async function passkeySection(

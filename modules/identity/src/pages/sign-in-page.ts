@@ -5,12 +5,16 @@ import type { CookieChange, Page, PageAnswer, PageVisit } from './page.ts'
 import { pathTo, redirectTo } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
 import { passkeyForm, passkeyScript, passkeyScriptHash } from './passkey-script.ts'
+import { withButtons } from './with-buttons.ts'
 
 /** `sign-in` */
-export function signInPage({ passkeys, settings, signIn }: PagesDeps): Page {
+export function signInPage({ passkeys, providers, settings, signIn }: PagesDeps): Page {
   const show = async (visit: PageVisit, sent: Sent): Promise<PageAnswer> => {
     const { look, query, say } = visit
     const { registration } = await settings.of(visit.ctx)
+    const again = query.get('again') === 'yes'
+    // GitHub does not say when somebody has proven who they are.
+    const others = (await providers.open(visit.ctx)).filter(({ kind }) => !again || kind !== 'github')
     const said = query.get('done')
     const scripts = passkeys.isPossible && { scriptHashes: [passkeyScriptHash] }
     const body = html`${said === 'reset' ? status(say('resetDone')) : said === 'out' ? status(say('signedOut')) : ''}${summary(say, sent)}
@@ -19,7 +23,7 @@ ${form(visit, pathTo(visit, 'sign-in'), [
   field(say, { id: 'password', label: 'password', type: 'password', autocomplete: 'current-password' }, sent),
   submit(say('signIn')),
 ])}
-${passkeys.isPossible && passkeyPart(visit, passkeys)}<p><a href="/${pathTo(visit, 'reset').slice(1)}">${say('forgotten')}</a></p>
+${passkeys.isPossible && passkeyPart(visit, passkeys)}${withButtons(visit, others, again ? { again: 'yes' } : {})}<p><a href="/${pathTo(visit, 'reset').slice(1)}">${say('forgotten')}</a></p>
 ${registration === 'open' && html`<p><a href="/${pathTo(visit, 'register').slice(1)}">${say('noAccount')}</a></p>`}`
     return { kind: 'page', title: say('signInTo', { tenant: look.name }), body, ...shownAs(sent), ...scripts }
   }

@@ -49,9 +49,9 @@ ${form(visit, pathTo(visit, 'step-up'), [
   }
 }
 
-/** Whether somebody has proven of late who they are. */
-export function isFresh({ ctx }: PageVisit, { authTime }: LiveSessionRow): boolean {
-  return ctx.clock.now() - authTime.getTime() <= FRESH_MS
+/** Whether somebody has proven of late who they are, by means of their own. */
+export function isFresh({ ctx }: PageVisit, { authTime, boundTenantId }: LiveSessionRow): boolean {
+  return boundTenantId === null && ctx.clock.now() - authTime.getTime() <= FRESH_MS
 }
 
 /** To the step-up, and back to a page. */

@@ -1,7 +1,7 @@
 import { statement, type Tx } from '@stoa/db'
 
 /** What a mailed link is for. */
-export type TokenPurpose = 'registration' | 'reset' | 'email' | 'factor' | 'step'
+export type TokenPurpose = 'registration' | 'reset' | 'email' | 'factor' | 'step' | 'upstream' | 'connect'
 
 /** What is known of a link. */
 export interface OneTimeRow {

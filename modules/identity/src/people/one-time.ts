@@ -19,6 +19,8 @@ const LASTS_MS: Readonly<Record<TokenPurpose, number>> = {
   email: 60 * MINUTE_MS,
   factor: 10 * MINUTE_MS,
   step: 10 * MINUTE_MS,
+  upstream: 10 * MINUTE_MS,
+  connect: 15 * MINUTE_MS,
 }
 
 /** Whom a link is for. */

@@ -14,6 +14,8 @@ export interface SessionRow {
   readonly amr: readonly string[]
   /** How far that can be relied on. */
   readonly acr: string
+  /** The tenant whose provider vouches for it: it counts there, and nowhere else. null: everywhere. */
+  readonly boundTenantId: string | null
   /** When they did so last. */
   readonly authTime: Date
   readonly idleSeconds: number
@@ -24,21 +26,35 @@ export interface SessionRow {
 }
 
 const columns =
-  'id, person_id, name, device, address_prefix, amr, acr, auth_time, idle_seconds, ends_at, seen_at, created_at'
+  'id, person_id, name, device, address_prefix, amr, acr, bound_tenant_id, auth_time, idle_seconds, ends_at, seen_at, created_at'
 
 /** Adds a session; it rides with the commit. */
 export function addSession(tx: Tx, hash: Buffer, session: SessionRow): void {
-  const { acr, addressPrefix, amr, authTime, createdAt, device, endsAt, id, idleSeconds, personId } = session
+  const { acr, addressPrefix, amr, authTime, boundTenantId, createdAt, device, endsAt, id, idleSeconds, personId } =
+    session
   tx.later(
-    sessionAddition(id, hash, personId, device, addressPrefix, amr, acr, authTime, idleSeconds, endsAt, createdAt),
+    sessionAddition(
+      id,
+      hash,
+      personId,
+      device,
+      addressPrefix,
+      amr,
+      acr,
+      authTime,
+      idleSeconds,
+      endsAt,
+      createdAt,
+      boundTenantId,
+    ),
   )
 }
 const sessionAddition = statement<
-  [string, Buffer, string, string, string, readonly string[], string, Date, number, Date, Date],
+  [string, Buffer, string, string, string, readonly string[], string, Date, number, Date, Date, string | null],
   never
 >(`
-insert into stoa.sessions (id, token_hash, person_id, device, address_prefix, amr, acr, auth_time, idle_seconds, ends_at, seen_at, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`)
+insert into stoa.sessions (id, token_hash, person_id, device, address_prefix, amr, acr, auth_time, idle_seconds, ends_at, seen_at, created_at, bound_tenant_id)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)`)
 
 /** A session with whose it is. */
 export interface LiveSessionRow extends SessionRow {
@@ -55,7 +71,7 @@ export async function sessionByToken(tx: Tx, hash: Buffer, now: Date): Promise<L
   return { ...session, person: { id: session.personId, email, name: personName, locale, suspendedAt } }
 }
 const sessionOfToken = statement<[Buffer, Date], FlatRow>(`
-select sessions.id, person_id, sessions.name, device, address_prefix, amr, acr, auth_time, idle_seconds, ends_at, seen_at,
+select sessions.id, person_id, sessions.name, device, address_prefix, amr, acr, bound_tenant_id, auth_time, idle_seconds, ends_at, seen_at,
   sessions.created_at, email, locale, suspended_at, people.name as person_name
 from stoa.sessions join stoa.people on people.id = sessions.person_id
 where token_hash = $1 and ends_at > $2 and seen_at + make_interval(secs => idle_seconds) > $2 and suspended_at is null`)
@@ -85,7 +101,7 @@ export async function renewSession(
   return (await tx.run(sessionRenewal(id, hash, amr, acr, authTime))) === 1
 }
 const sessionRenewal = statement<[string, Buffer, readonly string[], string, Date], never>(
-  'update stoa.sessions set token_hash = $2, amr = $3, acr = $4, auth_time = $5 where id = $1',
+  'update stoa.sessions set token_hash = $2, amr = $3, acr = $4, auth_time = $5, bound_tenant_id = null where id = $1',
 )
 
 /** Names a session of a person; false when there is no such. */

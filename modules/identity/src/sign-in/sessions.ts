@@ -46,6 +46,8 @@ export interface Proof {
   readonly amr: readonly string[]
   /** `1`: one factor; `2`: two, or one that is worth two. */
   readonly acr: '1' | '2'
+  /** The tenant whose provider vouches for it. Absent: it is the person's own. */
+  readonly boundTo?: string
 }
 
 const DAY_MS = 86_400_000
@@ -74,6 +76,7 @@ export class Sessions {
     const token = mintToken()
     const session: SessionRow = {
       ...{ id: newId(ctx.clock), personId, name: null, ...place, amr: proof.amr, acr: proof.acr },
+      boundTenantId: proof.boundTo ?? null,
       ...{ authTime: at, idleSeconds: idleMinutes * 60, endsAt: new Date(now + days * DAY_MS) },
       ...{ seenAt: at, createdAt: at },
     }
@@ -81,7 +84,7 @@ export class Sessions {
     return { session, token }
   }
 
-  /** Goes on with one under another token, after a new proof. The token is given out here and never again. */
+  /** Goes on with one under another token, after a new proof by the person's own means. The token is given out here and never again. */
   async renew(ctx: BaseCtx, id: string, { acr, amr }: Proof): Promise<string> {
     const token = mintToken()
     const renewed = (tx: Tx) => renewSession(tx, id, hashOf(token), amr, acr, new Date(ctx.clock.now()))
@@ -101,6 +104,12 @@ export class Sessions {
       await db.system(ctx, (tx) => touchSession(tx, session.id, now))
     }
     return session
+  }
+
+  /** The session of a token as far as it counts in the tenant, or null. */
+  async findIn(ctx: Ctx, token: string | null): Promise<LiveSessionRow | null> {
+    const session = await this.find(ctx, token)
+    return session !== null && countsIn(session, ctx) ? session : null
   }
 
   /** The sessions of a person, the one used last first. */
@@ -148,4 +157,9 @@ export class Sessions {
     if (ids.length > 0) for (const listener of this.#onEnded) await listener(ctx, tx, ids)
     return ids.length
   }
+}
+
+/** Whether a session counts in a tenant: one that a tenant's provider vouches for counts in that one alone. */
+export function countsIn({ boundTenantId }: { readonly boundTenantId: string | null }, { tenant }: Ctx): boolean {
+  return boundTenantId === null || boundTenantId === tenant.id
 }
