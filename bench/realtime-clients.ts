@@ -30,14 +30,17 @@ export interface Received {
 
 const BATCH = 200
 const PATIENCE_MS = 60_000
-/** A source address has 28,000 ports; loopback has addresses enough. */
+/**
+ * A source address has 28,000 ports; loopback has addresses enough. The first clients name none: for one that is named, the kernel looks for
+ * a port that nobody has anywhere, which takes it longer with each connection that there was in the last minute.
+ */
 const CLIENTS_PER_ADDRESS = 10_000
 
 const nowUs = (): number => Number(process.hrtime.bigint() / 1_000n)
 
 class Client {
   readonly #crowd: Crowd
-  readonly #localAddress: string
+  readonly #localAddress: string | undefined
   readonly seen = new Map<number, number>()
   ready = Promise.withResolvers<void>()
   #ws: WebSocket | null = null
@@ -47,7 +50,8 @@ class Client {
 
   constructor(crowd: Crowd, index: number) {
     this.#crowd = crowd
-    this.#localAddress = `127.0.0.${2 + Math.floor(index / CLIENTS_PER_ADDRESS)}`
+    const group = Math.floor(index / CLIENTS_PER_ADDRESS)
+    if (group > 0) this.#localAddress = `127.0.0.${1 + group}`
     this.connect()
   }
 
@@ -59,7 +63,7 @@ class Client {
     const ws = new WebSocket(`${base}${path}`, {
       perMessageDeflate: false,
       headers: { authorization: 'Bearer bench' },
-      localAddress: this.#localAddress,
+      ...(this.#localAddress && { localAddress: this.#localAddress }),
     } as never)
     this.#ws = ws
     ws.on('message', (data: Buffer) => (kind === 'stoa' ? this.#hearStoa(ws, data) : this.#hearPeer(ws, data)))

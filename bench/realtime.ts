@@ -24,7 +24,8 @@ const ACTIVE = 5_000
 const SINGLE_EVENTS = 10
 const SINGLE_EVERY_MS = 500
 const PER_SECOND = 2
-const QUIET_MS = 5_000
+/** What comes after this much silence counts as lost. */
+const QUIET_MS = 15_000
 
 /** What one measurement of one contender gave. */
 interface Outcome {

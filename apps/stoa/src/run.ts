@@ -3,38 +3,56 @@
  * second signal.
  */
 import { writeSync } from 'node:fs'
-import { type Command, readCommandLine } from './command-line.ts'
+import { readCommandLine } from './command-line.ts'
 import { COMMANDS } from './commands/index.ts'
 import { type Config, configOf } from './config/config.ts'
-import { readEnvironment, startedByNpm, tracingEnvironment } from './config/env.ts'
+import { type Env, readEnvironment, startedByNpm, tracingEnvironment } from './config/env.ts'
 import { failureOf, Refusal } from './failure.ts'
 import type { Program } from './program.ts'
 import { listenForStop, type StopSignals } from './stop-signals.ts'
 import { VERSION } from './version.ts'
 
+/** What a command meets of the process that it runs in. */
+export interface Surroundings {
+  /** Its variables. Default: those of the process. */
+  readonly env?: Env
+  /** Whether a person reads what goes to stderr. */
+  readonly isTerminal: boolean
+  /** Write a line (or lines) to stdout, and to stderr. */
+  readonly print: (text: string) => void
+  readonly complain: (text: string) => void
+}
+
+const PROCESS: Surroundings = {
+  isTerminal: process.stderr.isTTY === true,
+  print: (text) => void process.stdout.write(`${text}\n`),
+  complain: (text) => void process.stderr.write(`${text}\n`),
+}
+
 /** Does what the words say. Never throws. */
-export async function run(words: readonly string[], commands: readonly Command[] = COMMANDS): Promise<number> {
+export async function run(words: readonly string[], surroundings: Surroundings = PROCESS): Promise<number> {
+  const { complain, env, isTerminal, print } = surroundings
   let config: Config | null = null
   let signals: StopSignals | null = null
   const program: Program = {
     config() {
-      config ??= configOf(readEnvironment(), tracingEnvironment(), process.stderr.isTTY === true)
+      config ??= configOf(readEnvironment(env), tracingEnvironment(env), isTerminal)
       return config
     },
-    print: (text) => void process.stdout.write(`${text}\n`),
-    complain: (text) => void process.stderr.write(`${text}\n`),
+    print,
+    complain,
     stopping() {
-      signals ??= listenForStop(stopAtOnce, { byNpm: startedByNpm() })
+      signals ??= listenForStop(stopAtOnce, { byNpm: startedByNpm(env) })
       return signals.signal
     },
   }
   try {
-    const request = readCommandLine(words, commands, VERSION)
+    const request = readCommandLine(words, COMMANDS, VERSION)
     if ('command' in request) return await request.command.run(program, request.input)
-    program.print(request.help)
+    print(request.help)
     return 0
   } catch (error) {
-    program.complain(`stoa: ${failureOf(error, config).text}`)
+    complain(`stoa: ${failureOf(error, config).text}`)
     return error instanceof Refusal ? error.exitCode : 1
   } finally {
     const open = signals as StopSignals | null

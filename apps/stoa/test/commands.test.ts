@@ -11,7 +11,7 @@ interface Link {
 
 /** A command that works. @returns the lines that it printed */
 async function done(installation: Installation, ...words: string[]): Promise<string[]> {
-  const { code, stderr, stdout } = await installation.run(words)
+  const { code, stderr, stdout } = await installation.call(words)
   assert.equal(code, 0, stderr)
   return stdout.split('\n').slice(0, -1)
 }
@@ -149,6 +149,6 @@ describe('the commands', () => {
       ['key revoke --tenant acme 7', /'7' is not the id of a key/, 2],
       [`key revoke --tenant acme ${unlikely}`, new RegExp(`The tenant 'acme' has no key ${unlikely}`), 1],
     ]
-    await Promise.all(tries.map(async ([words, why, code]) => refused(await installation.run(words), why, code)))
+    await Promise.all(tries.map(async ([words, why, code]) => refused(await installation.call(words), why, code)))
   })
 })

@@ -10,6 +10,7 @@ import {
   type ApiOperation,
   addressOf,
   apiOperations,
+  type Engine,
   engines,
   type JsonSchema,
   rowDifferences,
@@ -24,25 +25,19 @@ import { apiCalls } from './api-calls.ts'
 import { assertDocumented } from './documented.ts'
 import { documentOf, newAddress, startProgram } from './suite.ts'
 
-/** Text that would do harm where text and SQL are mixed. */
+/** Text that would do harm where text and SQL are mixed: whichever quotes it gets into, it ends them. */
 const SQL = [
-  "'; drop table links; --",
-  "' or '1'='1",
-  "' union select * from stoa.api_keys --",
-  "\\'; delete from stoa.tenants; --",
-  '"; drop schema stoa cascade; --',
-  '$1',
+  "'; drop table links; -- ' or '1'='1 ' union select * from stoa.api_keys --",
+  "x'); select pg_sleep(30); -- \\'; delete from stoa.tenants; --",
+  '"; drop schema stoa cascade; -- {"$ne": null}',
+  "$1 $$ /* '' \\",
   '%',
   '_',
-  '\\',
-  "''",
-  '$$',
-  '/*',
   'null',
-  "x'); select pg_sleep(30); --",
-  '{"$ne": null}',
 ]
 const JSON_TYPE = { 'content-type': 'application/json' }
+/** What is refused for its form is refused before any database is asked: every operation is tried for it on this one. */
+const FORM_ON: Engine = 'postgres'
 /** A key is let through only so often. */
 const REQUESTS_OF_A_KEY = 15
 
@@ -111,11 +106,15 @@ for (const engine of engines) {
         for (const operation of chosen) await t.test(operation.id, () => check(operation))
       })
     }
+    /** The same for what is refused for its form. */
+    const eachForm: typeof each = (...rule) => {
+      if (engine === FORM_ON) each(...rule)
+    }
     const takesBody = (operation: ApiOperation) => operation.body !== null
     const fieldsOf = ({ body }: ApiOperation) => Object.entries(body?.properties ?? {})
     const queryOf = ({ parameters }: ApiOperation) => parameters.filter((parameter) => parameter.in === 'query')
 
-    each('a body that is not JSON, not UTF-8 or not declared as JSON is refused', takesBody, async (operation) => {
+    eachForm('a body that is not JSON, not UTF-8 or not declared as JSON is refused', takesBody, async (operation) => {
       for (const text of ['{', '', 'null', '[]', '{"a":1,}', "{'a':1}", '\ufeff{"a":1}']) {
         const { status } = await sendRaw(operation, text)
         assert.ok(status === 400 || status === 422, `${JSON.stringify(text)}: ${status}`)
@@ -127,13 +126,13 @@ for (const engine of engines) {
       }
     })
 
-    each('a body of 10 MB, or one that is 200 deep, is refused', takesBody, async (operation) => {
+    eachForm('a body of 10 MB, or one that is 200 deep, is refused', takesBody, async (operation) => {
       assertProblem(await sendRaw(operation, `{"a":"${'x'.repeat(10_000_000)}"}`), 413, 'payload_too_large')
       assertProblem(await sendRaw(operation, `${'{"a":'.repeat(200)}1${'}'.repeat(200)}`), 400, 'json_too_deep')
       assertProblem(await sendRaw(operation, '['.repeat(200) + ']'.repeat(200)), 400, 'json_too_deep')
     })
 
-    each('unknown fields and __proto__ are refused', takesBody, async (operation) => {
+    eachForm('unknown fields and __proto__ are refused', takesBody, async (operation) => {
       const { body } = callOf(operation)
       for (const name of ['unknown', 'tenantId', 'id', 'tenant_id', 'permissions', 'version', 'toString', '']) {
         const answer = await sendCall(operation, { body: { ...body, [name]: 'x' } })
@@ -145,7 +144,7 @@ for (const engine of engines) {
       }
     })
 
-    each('a field of the wrong type or length is refused, and nothing is bent', takesBody, async (operation) => {
+    eachForm('a field of the wrong type or length is refused, and nothing is bent', takesBody, async (operation) => {
       const { body } = callOf(operation)
       for (const [name, schema] of fieldsOf(operation)) {
         for (const value of wrongValues(schema)) {
@@ -155,7 +154,7 @@ for (const engine of engines) {
       }
     })
 
-    each('NUL and lone surrogates are refused in every text', takesBody, async (operation) => {
+    eachForm('NUL and lone surrogates are refused in every text', takesBody, async (operation) => {
       const { body } = callOf(operation)
       for (const [name] of fieldsOf(operation)) {
         for (const text of ['"a\\u0000b"', '"\\ud800"', '"\\udc00\\ud800"', '["\\u0000"]', '{"\\u0000":1}']) {
@@ -165,7 +164,7 @@ for (const engine of engines) {
       }
     })
 
-    each(
+    eachForm(
       'a body is refused where none is expected',
       ({ method, body, takesText }) => method !== 'GET' && body === null && !takesText,
       async (operation) => {
@@ -174,7 +173,7 @@ for (const engine of engines) {
       },
     )
 
-    each(
+    eachForm(
       'a query that is unknown, doubled, too long or of the wrong type is refused',
       (operation) => queryOf(operation).length > 0,
       async (operation) => {

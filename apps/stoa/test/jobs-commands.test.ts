@@ -28,13 +28,13 @@ for (const engine of engines) {
 
     /** What a command that works has printed. */
     async function done(words: string): Promise<string[]> {
-      const { code, stderr, stdout } = await installation.run(words)
+      const { code, stderr, stdout } = await installation.call(words)
       assert.equal(code, 0, stderr)
       return stdout.split('\n').slice(0, -1)
     }
 
     async function refused(words: string): Promise<string> {
-      const { code, stderr } = await installation.run(words)
+      const { code, stderr } = await installation.call(words)
       assert.ok(code === 1 || code === 2, stderr)
       return stderr
     }

@@ -43,7 +43,7 @@ for (const engine of engines) {
   describe(`people of the program on ${engine}`, () => {
     it('are added by a command, set their password by its link, sign in, and get mail', async () => {
       await using installation = await newInstallation(engine)
-      const add = (...words: string[]) => installation.run(['person', 'add', ...words])
+      const add = (...words: string[]) => installation.call(['person', 'add', ...words])
       {
         await using _first = await installation.up()
       }
@@ -52,7 +52,7 @@ for (const engine of engines) {
       assert.match(wrong.stderr, /'nobody' is not an e-mail address/)
       const added = await add('Ann@Example.org', '--tenant', 'demo', '--name', 'Ann', '--role', 'owner')
       assert.equal(added.code, 0, added.stderr)
-      const listed = await installation.run(['person', 'list', '--tenant', 'demo'])
+      const listed = await installation.call(['person', 'list', '--tenant', 'demo'])
       assert.match(listed.stdout, /ann@example\.org +active +owner +Ann\n$/)
       const { pathname, search } = new URL(added.stdout.trim())
       await using up = await installation.up()

@@ -11,6 +11,7 @@ import { silentLogger, systemClock } from '@stoa/kernel'
 import { type Engine, TestClient, testPlace, testServerUrl } from '@stoa/testkit'
 import manifest from '../package.json' with { type: 'json' }
 import { migrationSets } from '../src/manifest.ts'
+import { run as runHere } from '../src/run.ts'
 import { type Running, type RunOptions, run } from './running.ts'
 
 const REPOSITORY = join(import.meta.dirname, '../../..')
@@ -41,6 +42,11 @@ export interface Installation extends AsyncDisposable {
   readonly key: string | null
   /** Starts a command, without waiting for anything. Words with blanks in them come in a list. */
   start(words: string | readonly string[], settings?: Settings): Running
+  /**
+   * Runs a command to its end in this process, which has loaded the program already: for what is asked of the command
+   * and not of its process.
+   */
+  call(words: string | readonly string[], settings?: Settings): Promise<Finished>
   /** Runs a command to its end. `by` is put before it: a program that starts others, with its options. */
   run(words: string | readonly string[], settings?: Settings, by?: readonly string[]): Promise<Finished>
   /** `stoa up`, until it is ready. */
@@ -117,6 +123,20 @@ export async function newInstallation(engine: Engine, options: InstallationOptio
       return key
     },
     start,
+    async call(words, more) {
+      const printed = { stdout: '', stderr: '' }
+      const code = await runHere(typeof words === 'string' ? words.split(' ') : words, {
+        env: { ...settings, ...more },
+        isTerminal: false,
+        print(text) {
+          printed.stdout += `${text}\n`
+        },
+        complain(text) {
+          printed.stderr += `${text}\n`
+        },
+      })
+      return { code, ...printed }
+    },
     async run(words, more, by) {
       const one = start(words, more, by)
       const code = await one.exit

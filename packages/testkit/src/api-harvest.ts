@@ -10,8 +10,8 @@ export interface ApiHarvest {
   readonly pages: ReadonlyMap<string, ApiCall>
   /** Every text that was sent or came back, times aside. */
   readonly values: ReadonlySet<string>
-  /** One of each field. */
-  readonly samples: readonly string[]
+  /** One of each field, by its name. */
+  readonly samples: ReadonlyMap<string, string>
   /** One UUID of each field, and those that were made for a call. */
   readonly ids: readonly string[]
 }
@@ -58,7 +58,7 @@ export async function harvestOf(
     pages,
     values: basket.values,
     samples: basket.samples,
-    ids: idsOf([...done.values()], basket.samples),
+    ids: idsOf([...done.values()], [...basket.samples.values()]),
   }
 }
 
@@ -111,7 +111,7 @@ async function mustReplay(caller: TestClient, operation: ApiOperation, call: Api
 
 class Basket {
   readonly values = new Set<string>()
-  readonly #byField = new Map<string, string>()
+  readonly samples = new Map<string, string>()
 
   take(field: string, value: unknown): void {
     if (typeof value === 'string') this.#keep(field, value)
@@ -124,10 +124,6 @@ class Basket {
   #keep(field: string, value: string): void {
     if (TIME.test(value)) return
     this.values.add(value)
-    if (!this.#byField.has(field)) this.#byField.set(field, value)
-  }
-
-  get samples(): string[] {
-    return [...new Set(this.#byField.values())]
+    if (!this.samples.has(field)) this.samples.set(field, value)
   }
 }

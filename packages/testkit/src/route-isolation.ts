@@ -3,8 +3,9 @@
  *
  *   seed      both tenants call every operation once, with success; whatever comes back (ids, codes, names, cursors) is kept
  *   settle    what the program writes late is written
- *   intrude   the intruder calls every operation: word for word as the victim did, and as itself with each value of the victim in each place
- *             where one fits: path, query, body, cursor, Idempotency-Key, If-Match
+ *   intrude   the intruder calls every operation: word for word as the victim did, and as itself with values of the victim in each place where
+ *             one fits (path, query, body, cursor, Idempotency-Key, If-Match): what the victim has there, what is called alike, and
+ *             others in turn
  *   judge     no answer holds a value of the victim that the question did not hold (or that is made of what it held), a path with the victim's ids answers 404, its cursors
  *             answer 400, nothing of its answers is replayed, and its tables are the same, row by row
  *
@@ -62,8 +63,11 @@ export interface RouteIsolationReport {
 const LONGEST_SEGMENT = 200
 /** A shorter text may be there by chance. */
 const SHORTEST_SECRET = 6
-/** Ids of other things of the victim that are put where an id belongs, beside the one that belongs there. */
-const OTHER_IDS = 12
+/**
+ * Values of other kinds that are put into each place. They take turns: each is tried somewhere, and the number of requests
+ * does not grow with the square of the program.
+ */
+const OTHER_KINDS = 3
 /** After so many attacks the intruder comes with another key. */
 const ATTACKS_OF_A_CLIENT = 8
 
@@ -82,17 +86,14 @@ export async function tryRouteIsolation(options: RouteIsolationOptions): Promise
   const isSecret = (value: string) => value.length >= SHORTEST_SECRET && !own.values.has(value)
   const secrets = [...theirs.values, victim.id].filter(isSecret)
   if (secrets.length < operations.length) throw new Error('the victim has too little that could be betrayed')
-  const texts = {
-    samples: [...theirs.samples, victim.id].filter(isSecret),
-    ids: [...theirs.ids, victim.id].filter(isSecret),
-  }
+  const values = new VictimValues(theirs, victim, isSecret)
   const before = await tenantRows(db(), victim, options)
   const intruder = new Intruder(calls, asIntruder, secrets)
   // What the intruder writes holds what it knows of the victim, and it may read that again: so it reads first.
   const reads = operations.filter(({ method }) => method === 'GET')
   const writes = operations.filter(({ method }) => method !== 'GET')
   for (const operation of [...reads, ...writes]) {
-    const all = attacks(operation, theirs, texts, victim)
+    const all = attacks(operation, theirs, values, victim)
     const names = sharedNames.includes(operation.id)
     await intruder.tryAll(operation, names ? all.filter(({ own }) => own) : all)
   }
@@ -109,45 +110,72 @@ export async function tryRouteIsolation(options: RouteIsolationOptions): Promise
 interface Attack {
   /** `path id`, `query subject`, `word for word` … */
   readonly what: string
-  /** Makes it of a call that succeeds for the intruder. */
-  readonly of: (own: ApiCall) => ApiCall
+  /** The victim's own call; or how it is made of a call that succeeds for the intruder. */
+  readonly of: ApiCall | ((own: ApiCall) => ApiCall)
   /** What it has to answer; null: anything that betrays nothing. */
   readonly status: number | null
   /** It sends the intruder's own body. */
   readonly own?: boolean
+  /** It cannot succeed, so the call that it is made of serves others as well. */
+  readonly harmless?: boolean
 }
 
-/** What of the victim is put into places: ids where an id belongs, one value of each kind where any text does. */
-interface Texts {
-  readonly samples: readonly string[]
-  readonly ids: readonly string[]
+/** What of the victim is put into places. */
+class VictimValues {
+  readonly #named: ReadonlyMap<string, string>
+  readonly #ids: readonly string[]
+  readonly #texts: readonly string[]
+  readonly #isSecret: (value: string) => boolean
+  #turn = 0
+
+  constructor({ ids, samples }: ApiHarvest, victim: Tenant, isSecret: (value: string) => boolean) {
+    this.#named = samples
+    this.#ids = [...new Set([...ids, victim.id])].filter(isSecret)
+    this.#texts = [...new Set([...samples.values(), victim.id])].filter(isSecret)
+    this.#isSecret = isSecret
+  }
+
+  /** Those for a place: what the victim has there, what it has under this name, and some others. */
+  for(name: string, schema: JsonSchema, theirs: string | null | undefined): string[] {
+    const alike = [theirs, this.#named.get(name)].filter((text) => typeof text === 'string').filter(this.#isSecret)
+    const others = fitting(schema, schema.format === 'uuid' ? this.#ids : this.#texts)
+    const some = Array.from({ length: Math.min(OTHER_KINDS, others.length) }, (_, index) => {
+      return others[(this.#turn + index) % others.length] as string
+    })
+    this.#turn += OTHER_KINDS
+    return [...new Set([...fitting(schema, alike), ...some])]
+  }
 }
 
-function attacks(operation: ApiOperation, theirs: ApiHarvest, { samples, ids }: Texts, victim: Tenant): Attack[] {
+function attacks(operation: ApiOperation, theirs: ApiHarvest, values: VictimValues, victim: Tenant): Attack[] {
   const { id, parameters, body } = operation
   const call = theirs.calls.get(id) as ApiCall
-  const near = [...new Set([...Object.values(call.params ?? {}), ...spread(ids, OTHER_IDS)])]
-  const textsFor = (schema: JsonSchema) => fitting(schema, schema.format === 'uuid' ? near : samples)
   const page = theirs.pages.get(id)
   const inPath = parameters.some((parameter) => parameter.in === 'path') ? 404 : null
   const { 'idempotency-key': key, ...headers } = call.headers ?? {}
   const anyVersion = withHeader({ ...call, headers }, 'if-match', '*')
   const found: Attack[] = [
-    { what: 'word for word', of: () => call, status: inPath },
-    { what: 'If-Match', of: () => anyVersion, status: inPath },
+    { what: 'word for word', of: call, status: inPath },
+    { what: 'If-Match', of: anyVersion, status: inPath },
     { what: 'X-Tenant-Id', of: (own) => withHeader(own, 'x-tenant-id', victim.id), status: null, own: true },
     { what: 'query tenantId', of: (own) => withQuery(own, { tenantId: victim.id }), status: null, own: true },
   ]
-  if (page !== undefined) found.push({ what: 'cursor', of: () => page, status: 400 })
+  if (page !== undefined) found.push({ what: 'cursor', of: page, status: 400 })
   if (key !== undefined) {
     found.push({ what: 'Idempotency-Key', of: (own) => withHeader(own, 'idempotency-key', key), status: null })
   }
   for (const { name, in: place, schema } of parameters) {
-    for (const text of place === 'header' || name === 'cursor' ? [] : textsFor(schema)) {
+    if (place === 'header' || name === 'cursor') continue
+    for (const text of values.for(name, schema, (place === 'path' ? call.params : call.query)?.[name])) {
       if (place === 'path' && text.length > LONGEST_SEGMENT) continue
       found.push(
         place === 'path'
-          ? { what: `path ${name}`, of: (own) => ({ ...own, params: { ...own.params, [name]: text } }), status: 404 }
+          ? {
+              what: `path ${name}`,
+              of: (own) => ({ ...own, params: { ...own.params, [name]: text } }),
+              status: 404,
+              harmless: true,
+            }
           : { what: `query ${name}`, of: (own) => withQuery(own, { [name]: text }), status: null },
       )
     }
@@ -159,16 +187,11 @@ function attacks(operation: ApiOperation, theirs: ApiHarvest, { samples, ids }: 
     status: null,
   })
   found.push(inBody('tenantId', (own) => ({ ...own, tenantId: victim.id })))
-  for (const { path, schema, put } of stringPlaces(body)) {
-    for (const text of textsFor(schema)) found.push(inBody(path.join('.'), (own) => put({ ...own }, text)))
+  for (const { get, path, put, schema } of stringPlaces(body)) {
+    for (const text of values.for(path.at(-1) ?? '', schema, get(call.body ?? {})))
+      found.push(inBody(path.join('.'), (own) => put({ ...own }, text)))
   }
   return found
-}
-
-/** Some of them, from the first to the last. */
-function spread(all: readonly string[], count: number): string[] {
-  const step = Math.max(1, all.length / count)
-  return Array.from({ length: Math.min(count, all.length) }, (_, index) => all[Math.floor(index * step)] as string)
 }
 
 /** Carries attacks out, and notes what came of them. */
@@ -199,15 +222,22 @@ class Intruder {
     }
     for (const group of groups) {
       const client = await this.#newClient()
+      const prepare = () => callOf(this.#calls, operation, client)
       // Reading changes nothing, so one call serves as the start of all; what was carried out may not succeed a second
       // time.
-      const shared = operation.method === 'GET' ? await callOf(this.#calls, operation, client) : null
-      await Promise.all(group.map((attack) => this.#try(operation, attack, client, shared)))
+      let shared: Promise<ApiCall> | null = null
+      const prepareFor = ({ harmless }: Attack) => {
+        if (operation.method !== 'GET' && !harmless) return prepare()
+        shared ??= prepare()
+        return shared
+      }
+      const made = async (attack: Attack) =>
+        typeof attack.of === 'function' ? attack.of(await prepareFor(attack)) : attack.of
+      await Promise.all(group.map(async (attack) => this.#try(operation, attack, client, await made(attack))))
     }
   }
 
-  async #try(operation: ApiOperation, attack: Attack, client: TestClient, shared: ApiCall | null): Promise<void> {
-    const call = attack.of(shared ?? (await callOf(this.#calls, operation, client)))
+  async #try(operation: ApiOperation, attack: Attack, client: TestClient, call: ApiCall): Promise<void> {
     const answer = await callOperation(client, operation, call)
     this.sent += 1
     const problem = this.#problemOf(call, answer, attack.status)

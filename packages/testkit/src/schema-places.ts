@@ -4,6 +4,8 @@ import type { JsonSchema } from './api-operations.ts'
 export interface StringPlace {
   /** Names from the root: `['owner', 'id']`. */
   readonly path: readonly string[]
+  /** What stands there: the text, the first one of a list, or null. */
+  get(body: object): string | null
   /** The body with this text there. */
   put(body: Readonly<Record<string, unknown>>, text: string): Record<string, unknown>
   readonly schema: JsonSchema
@@ -19,9 +21,20 @@ function placesOf(schema: JsonSchema, path: readonly string[]): StringPlace[] {
   if (isA('object', schema)) return stringPlaces(schema, path)
   const { items } = schema
   if (isA('array', schema) && items && isA('string', items)) {
-    return [{ path, schema: items, put: (body, text) => placed(body, path, [text]) }]
+    return [{ path, schema: items, get: textAt(path), put: (body, text) => placed(body, path, [text]) }]
   }
-  return isA('string', schema) ? [{ path, schema, put: (body, text) => placed(body, path, text) }] : []
+  return isA('string', schema)
+    ? [{ path, schema, get: textAt(path), put: (body, text) => placed(body, path, text) }]
+    : []
+}
+
+function textAt(path: readonly string[]): StringPlace['get'] {
+  return (body) => {
+    let value: unknown = body
+    for (const name of path) value = (value as Readonly<Record<string, unknown>> | null | undefined)?.[name]
+    const [text] = [value].flat()
+    return typeof text === 'string' ? text : null
+  }
 }
 
 function placed(

@@ -3,7 +3,7 @@
  * for a formula has an apostrophe in front, which is taken off again.
  */
 import type { FieldError } from '@stoa/kernel'
-import { Compile } from 'typebox/compile'
+import { Compile } from 'typebox/schema'
 import type { Link, NewLink } from '../contract.ts'
 import { NewLink as NewLinkSchema } from '../schema.ts'
 import { csvLine, csvRows } from './csv.ts'
@@ -74,14 +74,12 @@ function readLine(line: number, columns: readonly string[], cells: readonly stri
   })
   const link: unknown = Object.fromEntries(entries)
   if (validator.Check(link)) return { line, link: link as NewLink }
-  const fields = validator
-    .Errors(link)
-    .slice(0, 5)
-    .map(({ instancePath, message }) => ({
-      pointer: instancePath,
-      code: 'invalid',
-      message,
-    }))
+  const [, faults] = validator.Errors(link)
+  const fields = faults.slice(0, 5).map(({ instancePath, message }) => ({
+    pointer: instancePath,
+    code: 'invalid',
+    message,
+  }))
   return { line, fault: faultOf(link as Record<string, unknown>, fields), fields }
 }
 
