@@ -934,7 +934,7 @@ create table stoa.token_denials (
 );
 alter table stoa.token_denials add constraint token_denials_pkey PRIMARY KEY (kind, id);
 alter table stoa.token_denials add constraint token_denials_id_check CHECK ((char_length(id) <= 100));
-alter table stoa.token_denials add constraint token_denials_kind_check CHECK ((kind = ANY (ARRAY['token'::text, 'session'::text, 'client'::text])));
+alter table stoa.token_denials add constraint token_denials_kind_check CHECK ((kind = ANY (ARRAY['token'::text, 'session'::text, 'client'::text, 'grant'::text]))) NOT VALID;
 CREATE INDEX token_denials_by_end ON stoa.token_denials USING btree (ends_at);
 grant delete, insert, select, update on stoa.token_denials to stoa_system;
 

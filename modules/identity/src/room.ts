@@ -81,6 +81,7 @@ export function openRoom(columns: Columns): Room {
     formTokens: new FormTokens(columns.secret('identity.forms')),
   })
   sessions.onEnded((own, tx, ids) => openId.sessionsEnded(own, tx, ids))
+  sessions.onLeft((own, tx, personId) => openId.leftEverywhere(own, tx, personId))
   return {
     routes: [...identityRoutes(pages), ...access.routes, ...openId.routes],
     keyOwners: access.permissionsOf,

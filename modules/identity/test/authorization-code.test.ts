@@ -4,6 +4,7 @@ import * as client from 'openid-client'
 import { ask, CALLBACK, enter, exchange, newApplication } from './application.ts'
 import { newPerson } from './person.ts'
 import { describeOnEngines, runningClock } from './setup.ts'
+import { linkIn, PASSWORD } from './story.ts'
 
 const failed = (code: string) => (error: unknown) =>
   error instanceof client.ResponseBodyError && error.error === code ? true : assert.fail(error as Error)
@@ -81,6 +82,62 @@ describeOnEngines(
           failed('invalid_grant'),
         )
       }
+    })
+
+    it('whose code is used twice loses the access tokens that were got by it (RFC 6749 §4.1.2)', async () => {
+      const person = await newPerson(suite(), tenant(), ['owner'])
+      const application = await newApplication(suite(), tenant())
+      await person.signIn()
+      const asked = await ask(application, { scope: 'openid identity:clients:read', resource: api() })
+      const arrival = await person.open(asked.url)
+      const { access_token: token } = await exchange(application, asked, arrival, api())
+      const status = async () => (await suite().bearer(token).send('GET', '/api/v1/oauth-clients')).status
+      assert.equal(await status(), 200)
+      await assert.rejects(exchange(application, asked, arrival, api()), failed('invalid_grant'))
+      assert.equal(await status(), 401)
+      const { access_token: next } = await enter(person, application, {
+        scope: 'openid identity:clients:read',
+        resource: api(),
+      })
+      assert.equal(
+        (await suite().bearer(next).send('GET', '/api/v1/oauth-clients')).status,
+        200,
+        'a new sign-in is good',
+      )
+    })
+
+    it('keeps what it was given for when somebody is away, until they set a new password and sign out everywhere', async () => {
+      const person = await newPerson(suite(), tenant(), ['owner'])
+      const application = await newApplication(suite(), tenant())
+      await person.signIn()
+      const scope = 'openid offline_access identity:clients:read'
+      const asked = await ask(application, { scope, resource: api(), prompt: 'consent' })
+      const allowed = await person.submit(await person.open(asked.url), { answer: 'allow' })
+      const given = await exchange(application, asked, allowed, api())
+      const refreshed = await client.refreshTokenGrant(application.config, given.refresh_token ?? '', {
+        resource: api(),
+      })
+      const status = async () =>
+        (await suite().bearer(refreshed.access_token).send('GET', '/api/v1/oauth-clients')).status
+      assert.equal(await status(), 200)
+      const browser = suite().browser()
+      await browser.open(`/t/${tenant().slug}/reset`)
+      await browser.submit({ email: person.email })
+      await browser.open(linkIn(await suite().mailTo(person.email)))
+      await browser.submit({ password: PASSWORD })
+      assert.match(browser.page.path, /done=reset/)
+      assert.equal(await status(), 401)
+      await assert.rejects(
+        client.refreshTokenGrant(application.config, refreshed.refresh_token ?? '', { resource: api() }),
+        failed('invalid_grant'),
+      )
+      const told = ({ data, type }: { readonly type: string; readonly data: unknown }) =>
+        type === 'identity.grant_revoked' && (data as { readonly personId: string }).personId === person.id
+      const events = await suite().events(told, 1)
+      assert.deepEqual(
+        events.map(({ data }) => (data as { readonly reason: string }).reason),
+        ['password'],
+      )
     })
 
     it('pushes what it asks for (RFC 9126), and may be told that it has to', async () => {

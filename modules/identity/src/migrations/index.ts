@@ -4,9 +4,10 @@ import { oidc } from './0002_oidc.ts'
 import { roles } from './0003_roles.ts'
 import { factors } from './0004_factors.ts'
 import { upstream } from './0005_upstream.ts'
+import { grantDenials } from './0006_grant_denials.ts'
 
 /** Every migration of the room, oldest first. */
 export const identityMigrations: MigrationSet = {
   owner: 'identity',
-  migrations: [people, oidc, roles, factors, upstream],
+  migrations: [people, oidc, roles, factors, upstream, grantDenials],
 }

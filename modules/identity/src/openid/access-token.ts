@@ -34,6 +34,8 @@ export interface AccessToken {
   readonly clientId: string
   /** The session that it was given out for; null: it has none, or outlives it. */
   readonly sid: string | null
+  /** A name of the grant that it was given out for; null: none. */
+  readonly grant: string | null
   readonly aud: string
   readonly scopes: readonly string[]
   /** The thumbprint of the key that has to be shown with it; null: none. */
@@ -181,15 +183,16 @@ function jsonOf(part: string): Record<string, unknown> | null {
 function tokenOf(value: unknown, tenant: Tenant): AccessToken | null {
   if (typeof value !== 'object' || value === null) return null
   const payload = value as Record<string, unknown>
-  const { aud, client_id: clientId, cnf, exp, iat, jti, scope, sid, sub } = payload
+  const { aud, client_id: clientId, cnf, exp, grant, iat, jti, scope, sid, sub } = payload
   const texts = [aud, clientId, jti, sub].every((text) => typeof text === 'string' && text !== '')
   if (!texts || typeof exp !== 'number' || typeof iat !== 'number' || payload.tenant !== tenant.id) return null
-  if (sid !== undefined && typeof sid !== 'string') return null
+  if (![sid, grant].every((text) => text === undefined || typeof text === 'string')) return null
   const jkt = jktOf(cnf)
   if (jkt === undefined) return null
   return {
     ...{ tenant, jti: jti as string, sub: sub as string, clientId: clientId as string, aud: aud as string },
-    sid: sid ?? null,
+    sid: (sid as string | undefined) ?? null,
+    grant: (grant as string | undefined) ?? null,
     scopes: typeof scope === 'string' ? scope.split(' ') : [],
     jkt,
     issuedAtMs: iat * 1_000,

@@ -4,11 +4,13 @@
  * 8252 §8.6), ask.
  */
 
+import { hash } from 'node:crypto'
 import type { Tx } from '@stoa/db'
-import { type Ctx, tenantCtx } from '@stoa/kernel'
+import { type BaseCtx, type Ctx, tenantCtx } from '@stoa/kernel'
 import { type Grant, type KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { oauthClientSubject } from './oauth-clients.ts'
 import { applicationAllowed, grantRevoked } from './oidc-events.ts'
+import { removeOfflineGrants } from './oidc-record-store.ts'
 import type { Place, ProviderDeps } from './provider-deps.ts'
 
 /** What was asked for and not granted yet is granted. True when that was anything. */
@@ -67,8 +69,21 @@ function scopesOf(grant: Grant): string[] {
   return [...new Set(scopes)].filter(Boolean)
 }
 
-/** Writes into the journal that a grant has ended, by what the request is about. @param spent something was shown twice */
-export function noteGrantEnd(ctx: Ctx, tx: Tx, { journal }: Pick<ProviderDeps, 'journal'>, spent: boolean): void {
+/** What access tokens name a grant by: it opens nothing. */
+export function grantName(grantId: string): string {
+  return hash('sha256', `grant ${grantId}`, 'base64url').slice(0, 22)
+}
+
+/**
+ * A grant has ended, by what the request is about: the access tokens that were given out for it hold no longer, and the
+ * journal says so. In a transaction of the system role.
+ */
+export function noteGrantEnd(
+  ctx: Ctx,
+  tx: Tx,
+  { denials, journal }: Pick<ProviderDeps, 'denials' | 'journal'>,
+  { grantId, spent }: { readonly grantId: string /** Something was shown twice. */; readonly spent: boolean },
+): void {
   const { client, entities, route } = Provider.ctx?.oidc ?? {}
   const clientId = client?.clientId ?? null
   const facts = entities as Readonly<Record<string, { readonly accountId?: string } | undefined>> | undefined
@@ -79,5 +94,30 @@ export function noteGrantEnd(ctx: Ctx, tx: Tx, { journal }: Pick<ProviderDeps, '
     ...(clientId === null ? [] : [oauthClientSubject(clientId)]),
     ...(personId === null ? [] : [`person:${personId}`]),
   ]
-  journal.append(ctx, tx, grantRevoked.of({ clientId, personId, reason }, subjects))
+  const grant = grantName(grantId)
+  denials.add(tx, 'grant', [grant])
+  journal.append(ctx, tx, grantRevoked.of({ clientId, personId, reason, grant }, subjects))
+}
+
+/**
+ * Ends what applications were given for when a person is away, in every tenant: whoever sets a new password and signs out
+ * everywhere leaves nothing behind. In the caller's transaction of the system role.
+ */
+export async function endOfflineGrants(
+  ctx: BaseCtx,
+  tx: Tx,
+  personId: string,
+  { denials, journal }: Pick<ProviderDeps, 'denials' | 'journal'>,
+): Promise<void> {
+  const ended = await removeOfflineGrants(tx, personId)
+  denials.add(
+    tx,
+    'grant',
+    ended.map(({ grantId }) => grantName(grantId)),
+  )
+  for (const { clientId, grantId, schema, slug, tenantId } of ended) {
+    const own = tenantCtx(ctx, { id: tenantId, slug, schema }, { actor: { type: 'person', id: personId } })
+    const data = { clientId, personId, reason: 'password', grant: grantName(grantId) }
+    journal.append(own, tx, grantRevoked.of(data, [oauthClientSubject(clientId), `person:${personId}`]))
+  }
 }

@@ -113,13 +113,41 @@ const grantRemoval = statement<[string, string, string], never>(
   'delete from stoa.oidc_records where tenant_id = $1 and grant_id = $3 and model = $2',
 )
 
-/** Removes the grant of a record, and all that was given out for it. */
-export function removeFamily(tx: Tx, tenantId: string, model: string, id: Buffer): Promise<number> {
-  return tx.run(familyRemoval(tenantId, model, id))
+/** Removes the grant of a record, and all that was given out for it. Gives its id; undefined when there was none. */
+export async function removeFamily(tx: Tx, tenantId: string, model: string, id: Buffer): Promise<string | undefined> {
+  return (await tx.many(familyRemoval(tenantId, model, id)))[0]?.grantId
 }
-const familyRemoval = statement<[string, string, Buffer], never>(
+const familyRemoval = statement<[string, string, Buffer], { grantId: string }>(
   `delete from stoa.oidc_records where tenant_id = $1
-     and grant_id = (select grant_id from stoa.oidc_records where tenant_id = $1 and model = $2 and id = $3)`,
+     and grant_id = (select grant_id from stoa.oidc_records where tenant_id = $1 and model = $2 and id = $3)
+   returning grant_id`,
+)
+
+/** What was given out for a person who is away, and is there no more. */
+export interface OfflineGrant {
+  readonly tenantId: string
+  readonly slug: string
+  readonly schema: string
+  readonly grantId: string
+  readonly clientId: string
+}
+
+/** Removes what applications were given for when a person is away, in every tenant. Run it as the system role. */
+export function removeOfflineGrants(tx: Tx, personId: string): Promise<OfflineGrant[]> {
+  return tx.many(offlineRemoval(personId))
+}
+// What ends with a session names it; a grant of which something does not was given for when nobody is there.
+const offlineRemoval = statement<[string], OfflineGrant>(
+  `with offline as (
+     select tenant_id, grant_id from stoa.oidc_records g where model = 'Grant' and account_id = $1
+       and exists (select from stoa.oidc_records t where t.tenant_id = g.tenant_id and t.grant_id = g.grant_id
+         and t.model in ('RefreshToken', 'AccessToken') and t.session_id is null)),
+   gone as (
+     delete from stoa.oidc_records r using offline
+     where r.tenant_id = offline.tenant_id and r.grant_id = offline.grant_id
+     returning r.tenant_id, r.model, r.grant_id, r.payload)
+   select tenant_id, t.slug, t.schema, grant_id, payload->>'clientId' as client_id
+   from gone join stoa.tenants t on t.id = tenant_id where model = 'Grant'`,
 )
 
 interface Authorization {

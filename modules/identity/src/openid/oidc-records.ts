@@ -31,8 +31,8 @@ export interface OidcRecordsDeps {
   readonly db: Database
   /** Encrypts. 32 bytes. */
   readonly key: Buffer
-  /** Calls for the words of the journal when a grant ends, in the transaction that ends it. Default: nothing is said. */
-  readonly grantEnded?: (tx: Tx, spent: boolean) => void
+  /** Called when a grant ends, in the transaction (of the system role) that ends it. Default: nothing is said. */
+  readonly grantEnded?: (tx: Tx, grantId: string, spent: boolean) => void
 }
 
 /** What is encrypted of a payload, by model: what could be shown to us, and has to be known again. */
@@ -103,17 +103,22 @@ export class OidcRecords implements Adapter {
     )
     if (consumed) return
     // Somebody else did, after it was looked at. Nobody knows which of them is the thief, so the grant ends for both.
-    await this.#deps.db.transaction(this.#ctx, async (tx) => {
-      if ((await removeFamily(tx, tenant.id, this.#model, digestOf(id))) > 0) this.#deps.grantEnded?.(tx, true)
+    await this.#deps.db.system(this.#ctx, async (tx) => {
+      const grantId = await removeFamily(tx, tenant.id, this.#model, digestOf(id))
+      if (grantId !== undefined) this.#deps.grantEnded?.(tx, grantId, true)
     })
     throw new SpentError(this.#model)
   }
 
   async destroy(id: string): Promise<undefined> {
     const { id: tenantId } = this.#ctx.tenant
-    await this.#deps.db.transaction(this.#ctx, async (tx) => {
+    if (this.#model !== 'Grant') {
+      await this.#deps.db.transaction(this.#ctx, (tx) => removeRecord(tx, tenantId, this.#model, digestOf(id)))
+      return
+    }
+    await this.#deps.db.system(this.#ctx, async (tx) => {
       const removed = await removeRecord(tx, tenantId, this.#model, digestOf(id))
-      if (this.#model === 'Grant' && removed > 0) this.#deps.grantEnded?.(tx, false)
+      if (removed > 0) this.#deps.grantEnded?.(tx, id, false)
     })
   }
 

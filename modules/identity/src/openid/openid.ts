@@ -11,6 +11,7 @@ import { oauthRoutes } from '../routes/oauth-routes.ts'
 import { AccessTokens } from './access-token.ts'
 import { AccessTokenScheme, type AccessTokenSchemeDeps } from './access-token-scheme.ts'
 import { endUses, tellApplication } from './backchannel-logout.ts'
+import { endOfflineGrants } from './granting.ts'
 import { Issuers, issuerUrl } from './issuer.ts'
 import { mintSecret, OAuthClients } from './oauth-clients.ts'
 import { retainRecords } from './oidc-retention.ts'
@@ -40,6 +41,8 @@ export interface OpenId extends AsyncDisposable, TenantAnswerer {
   readonly deps: ProviderDeps
   /** Call it in the transaction (of the system role) that ends sessions. */
   sessionsEnded(ctx: BaseCtx, tx: Tx, sessionIds: readonly string[]): Promise<void>
+  /** Call it in the transaction (of the system role) in which somebody signs out of everything. */
+  leftEverywhere(ctx: BaseCtx, tx: Tx, personId: string): Promise<void>
   ready(): Promise<void>
 }
 
@@ -86,6 +89,7 @@ export function openOpenId(given: OpenIdDeps): OpenId {
     mounts: [metadataMount(issuers)],
     schemes: [new AccessTokenScheme({ db, ctx, tokens, recordKey, apiResource, publicUrl, rightsOf })],
     ...{ issuers, deps },
+    leftEverywhere: (own, tx, personId) => endOfflineGrants(own, tx, personId, deps),
     sessionsEnded: (own, tx, ids) => endUses(own, tx, ids, { queue, denials, job }),
     serve: async ({ request, response, tenant }) => {
       const issuer = await issuers.ofTenant(tenant)

@@ -11,7 +11,7 @@ import { type Configuration, errors, interactionPolicy, type KoaContextWithOIDC,
 import { accountOf, CLAIMS } from './account.ts'
 import { deferLogouts } from './backchannel-logout.ts'
 import { ClientRecords, compareSecrets, EXTRA_METADATA, metadataPolicy } from './client-metadata.ts'
-import { loadGrant, noteGrantEnd } from './granting.ts'
+import { grantName, loadGrant, noteGrantEnd } from './granting.ts'
 import { GRANT_TYPES, OIDC_SCOPES, permissionScopes } from './oauth-clients.ts'
 import { letterOf, OidcRecords } from './oidc-records.ts'
 import type { ProviderDeps } from './provider-deps.ts'
@@ -86,7 +86,7 @@ function configurationOf(issuer: string, ctx: Ctx, keys: KeySet, deps: ProviderD
   const cookie = { httpOnly: true, sameSite: 'lax', secure, signed: false, overwrite: true } as const
   const records = {
     ...{ db: deps.db, key: deps.recordKey },
-    grantEnded: (tx: Tx, spent: boolean) => noteGrantEnd(ctx, tx, deps, spent),
+    grantEnded: (tx: Tx, grantId: string, spent: boolean) => noteGrantEnd(ctx, tx, deps, { grantId, spent }),
   }
   return {
     adapter: (model: string) =>
@@ -268,7 +268,7 @@ function resourceServer(
 
 /** What our access tokens say besides RFC 9068 §2.2. */
 function tokenClaims(koa: KoaContextWithOIDC, token: object, { tenant }: Ctx): Record<string, unknown> {
-  const { accountId, expiresWithSession, sessionUid } = token as Record<string, unknown>
+  const { accountId, expiresWithSession, grantId, sessionUid } = token as Record<string, unknown>
   const base = { tenant: tenant.id }
   if (accountId === undefined) return base
   const { Account, AuthorizationCode, DeviceCode, RefreshToken } = koa.oidc.entities as Record<string, unknown>
@@ -277,6 +277,7 @@ function tokenClaims(koa: KoaContextWithOIDC, token: object, { tenant }: Ctx): R
     ...base,
     roles: (Account as { readonly roles?: readonly string[] } | undefined)?.roles ?? [],
     ...(expiresWithSession === true && { sid: sessionUid }),
+    ...(typeof grantId === 'string' && { grant: grantName(grantId) }),
     ...(source.acr !== undefined && { acr: source.acr }),
     ...(source.amr !== undefined && { amr: source.amr }),
     ...(source.authTime !== undefined && { auth_time: source.authTime }),

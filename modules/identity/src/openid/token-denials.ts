@@ -8,9 +8,10 @@ import type { Database, Tx } from '@stoa/db'
 import { statement } from '@stoa/db'
 import type { Journal, JournalEvent } from '@stoa/journal'
 import { type BaseCtx, type Repeating, repeat } from '@stoa/kernel'
+import type { AccessToken } from './access-token.ts'
 
 /** By what a token is refused. */
-export type DenialKind = 'token' | 'session' | 'client'
+export type DenialKind = 'token' | 'session' | 'client' | 'grant'
 
 /** What denials stand on. */
 export interface TokenDenialsDeps {
@@ -90,17 +91,18 @@ export class TokenDenials implements AsyncDisposable {
   }
 
   /** Whether a token is refused. */
-  isDenied(token: { jti: string; sid: string | null; clientId: string; issuedAtMs: number }): boolean {
+  isDenied(token: Pick<AccessToken, 'jti' | 'sid' | 'grant' | 'clientId' | 'issuedAtMs'>): boolean {
     if (this.#denied.size === 0) return false
     return (
       this.#denied.has(`token ${token.jti}`) ||
       (token.sid !== null && this.#denied.has(`session ${token.sid}`)) ||
+      (token.grant !== null && this.#denied.has(`grant ${token.grant}`)) ||
       token.issuedAtMs <= (this.#denied.get(`client ${token.clientId}`)?.issuedBeforeMs ?? 0)
     )
   }
 
   #hear({ at, data, type }: JournalEvent): void {
-    const facts = data as { sessionId?: string; jti?: string; clientId?: string; endsTokens?: boolean }
+    const facts = data as { sessionId?: string; jti?: string; clientId?: string; endsTokens?: boolean; grant?: string }
     const atMs = at.getTime()
     const endsAtMs = atMs + this.#deps.lastingSeconds * 1_000
     const hear = (kind: DenialKind, id: string | undefined) => {
@@ -108,6 +110,7 @@ export class TokenDenials implements AsyncDisposable {
     }
     if (type === 'identity.session_ended') hear('session', facts.sessionId)
     else if (type === 'identity.token_revoked') hear('token', facts.jti)
+    else if (type === 'identity.grant_revoked') hear('grant', facts.grant)
     else if (type === 'identity.oauth_client_removed') hear('client', facts.clientId)
     else if (type === 'identity.oauth_client_changed' && facts.endsTokens) hear('client', facts.clientId)
   }

@@ -97,7 +97,7 @@ export class Recovery {
       // Whoever was added by hand, or by a directory, proves the address by its link.
       if (person.emailVerifiedAt === null) proveEmail(tx, person.id, new Date(ctx.clock.now()))
       await this.#save(own, tx, person, { hash, by: 'reset', visitor })
-      if (endSessions) await this.#deps.sessions.endIn(own, tx, person.id, { except: null }, 'password')
+      if (endSessions) await this.#deps.sessions.leaveIn(own, tx, person.id, null, 'password')
     })
     await this.#tell(own, person)
   }
@@ -125,7 +125,7 @@ export class Recovery {
     const own = asPerson(ctx, person.id)
     await db.system(ctx, async (tx) => {
       await this.#save(own, tx, person, { hash, by: 'change', visitor })
-      if (endOthers) await sessions.endIn(own, tx, person.id, { except: session.id }, 'password')
+      if (endOthers) await sessions.leaveIn(own, tx, person.id, session.id, 'password')
     })
     await this.#tell(own, person)
   }

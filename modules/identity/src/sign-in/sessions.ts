@@ -40,6 +40,9 @@ export type EndReason = 'signed_out' | 'ended' | 'password' | 'suspended' | 'rep
 /** Told of sessions that end, in the transaction (of the system role) that ends them. */
 export type OnEnded = (ctx: Ctx, tx: Tx, sessionIds: readonly string[]) => Promise<void> | void
 
+/** Told of people who sign out of everything, in the transaction (of the system role) in which they do. */
+export type OnLeft = (ctx: Ctx, tx: Tx, personId: string) => Promise<void> | void
+
 /** How somebody has proven who they are. */
 export interface Proof {
   /** RFC 8176: `pwd`, `otp`, `hwk`, `mfa` … */
@@ -58,6 +61,7 @@ const TOUCH_MS = MINUTE_MS
 export class Sessions {
   readonly #deps: SessionsDeps
   readonly #onEnded: OnEnded[] = []
+  readonly #onLeft: OnLeft[] = []
 
   constructor(deps: SessionsDeps) {
     this.#deps = deps
@@ -66,6 +70,11 @@ export class Sessions {
   /** Calls `listener` for sessions that are ended from now on. */
   onEnded(listener: OnEnded): void {
     this.#onEnded.push(listener)
+  }
+
+  /** Calls `listener` for people who sign out of everything from now on. */
+  onLeft(listener: OnLeft): void {
+    this.#onLeft.push(listener)
   }
 
   /** Begins one, in the caller's transaction of the system role. The token is given out here and never again. */
@@ -139,6 +148,12 @@ export class Sessions {
   /** Ends all of a person's, but one if it is named. Gives how many there were. */
   endAll(ctx: Ctx, personId: string, except: string | null, reason: EndReason): Promise<number> {
     return this.#deps.db.system(ctx, (tx) => this.endIn(ctx, tx, personId, { except }, reason))
+  }
+
+  /** Ends a person's sessions but one, and what applications were given for when they are away. As {@link endIn}. */
+  async leaveIn(ctx: Ctx, tx: Tx, personId: string, except: string | null, reason: EndReason): Promise<void> {
+    await this.endIn(ctx, tx, personId, { except }, reason)
+    for (const listener of this.#onLeft) await listener(ctx, tx, personId)
   }
 
   /** Ends sessions in the caller's transaction of the system role. Gives how many there were. */
