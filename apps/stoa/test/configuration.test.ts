@@ -109,6 +109,10 @@ describe('configuration', () => {
     assert.match(refusalOf({ STOA_CORS_ORIGINS: 'app.example' }), /STOA_CORS_ORIGINS/)
   })
 
+  it('a worker has a slot for every lane, however small it is', () => {
+    assert.match(refusalOf({ STOA_WORKER_SLOTS: '4' }), /STOA_WORKER_SLOTS must be between 5 and/)
+  })
+
   it('a rate limit is what passes at once and what passes per second; anything else says so', () => {
     const { http } = config({ STOA_RATE_LIMIT: '50/0.5', STOA_ANONYMOUS_RATE_LIMIT: ' 1/1 ' })
     assert.deepEqual(http.rateLimit, { capacity: 50, refillPerSecond: 0.5 })

@@ -39,10 +39,7 @@ export interface GateOptions<R> extends Partial<PolicySettings> {
   readonly layers?: (request: R, caller: string) => readonly Ask[]
 }
 
-/**
- * Reads where a request comes from. One by one, because Node makes the headers of a request when somebody looks at the
- * first of them, and most limits need none.
- */
+/** Reads where a request comes from: one by one, because most limits need the address alone. */
 export interface OriginReader<R> {
   /** What the framework takes for the client's address. */
   address(request: R): string

@@ -253,7 +253,8 @@ export const VARIABLES = {
   },
   STOA_WORKER_SLOTS: {
     type: 'integer',
-    min: 4,
+    // One beyond those that lanes keep for themselves: `bulk` has none of its own.
+    min: 5,
     max: 10_000,
     default: 20,
     doc: 'Jobs that run in this process at the same time. Four of the slots are kept for the lanes `critical`, `default` and `remote`; `remote` and `bulk` get half of them at most, each.',
