@@ -125,12 +125,12 @@ describe('the doctor, on PostgreSQL', () => {
     )
     assert.match(advice, /run stoa journal adopt/)
     for (const command of ['up', 'serve', 'key list --tenant demo']) {
-      refused(await installation.run(command, settings), /restored from another cluster.* 'npx stoa journal adopt'/)
+      refused(await installation.call(command, settings), /restored from another cluster.* 'npx stoa journal adopt'/)
     }
-    const adopted = await installation.run('journal adopt', settings)
+    const adopted = await installation.call('journal adopt', settings)
     assert.deepEqual([adopted.code, adopted.stderr], [0, ''])
     assert.match(adopted.stdout, /^Adopted the journal: \d+ transactions came from elsewhere\.\n$/)
-    assert.match((await installation.run('journal adopt', settings)).stdout, /nothing to do/)
+    assert.match((await installation.call('journal adopt', settings)).stdout, /nothing to do/)
     assert.deepEqual((await diagnose(settings)).ills, [])
     const up = await installation.up(settings)
     await up.client().created('/api/v1/links', { target: 'https://example.com/' })

@@ -45,8 +45,9 @@ describe('a start that cannot be, on an installation with data', () => {
   after(() => installation[Symbol.asyncDispose]())
 
   /** Tries a start that is refused, and leaves every byte as it was. */
-  async function tryStart(why: RegExp, settings: Record<string, string> = {}, prefix: readonly string[] = []) {
-    refused(await installation.run('up', settings, prefix), why)
+  async function tryStart(why: RegExp, settings: Record<string, string> = {}, prefix: readonly string[] | null = null) {
+    const start = () => (prefix ? installation.run('up', settings, prefix) : installation.call('up', settings))
+    refused(await start(), why)
     assert.deepEqual(await contents(installation.dataDir), kept)
   }
 
@@ -106,7 +107,7 @@ describe('a start that cannot be, on an installation with data', () => {
     await using up = await installation.up()
     for (const command of ['up', 'migrate', 'tenant create acme']) {
       const why = new RegExp(`The data folder \\S+/db is in use by the process ${up.pid}\\. Stop that process`)
-      refused(await installation.run(command), why)
+      refused(await installation.call(command), why)
     }
     await up.client().got(`/api/v1/links/${link.id}`)
     assert.equal(await up.stop(), 0)

@@ -23,9 +23,9 @@ for (const engine of engines) {
       const STOA_SECRET = 'another secret, which is long enough'
       refused(await installation.run('up', { STOA_SECRET }), /made with another secret than STOA_SECRET holds/)
       await rename(secret, `${secret}.kept`)
-      refused(await installation.run('up'), /made with a secret that is not there: put \S+\/secret back from a backup/)
+      refused(await installation.call('up'), /made with a secret that is not there: put \S+\/secret back from a backup/)
       await writeFile(secret, 'cut short')
-      refused(await installation.run('up'), /The secret \S+\/secret has fewer than 32 characters/)
+      refused(await installation.call('up'), /The secret \S+\/secret has fewer than 32 characters/)
       await rm(secret)
       await rename(`${secret}.kept`, secret)
     })
@@ -38,7 +38,7 @@ for (const engine of engines) {
       await installation.admin((session) => session.exec(applied(true)))
       for (const command of ['up', 'serve', 'migrate']) {
         const why = /changed by a newer release.*links\/9001_from_the_future in stoa\. Start the newer release/
-        refused(await installation.run(command), why)
+        refused(await installation.call(command), why)
       }
       await installation.admin((session) => session.exec(applied(false)))
       await using up = await installation.up()

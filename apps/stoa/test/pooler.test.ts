@@ -32,7 +32,7 @@ describe('a pooler that does not keep prepared statements apart', () => {
   it('is named by a start that meets it, and by the doctor, with what to set', async () => {
     const alone = { DATABASE_URL: pooler.url }
     const why = /The pooler at \S+ does not keep prepared statements apart\. Set STOA_DATABASE_PREPARED=false, and STOA/
-    refused(await installation.run('up', alone), why)
+    refused(await installation.call('up', alone), why)
     const found = await diagnose({ ...installation.settings, ...alone })
     assert.deepEqual(found.ills, ['fail Pooler', 'fail Pooler'])
     found.has('fail', 'Pooler', /migrations would lose their lock, and LISTEN hears nothing/)
