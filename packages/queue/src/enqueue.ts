@@ -1,6 +1,6 @@
 /* From what a caller wants to a row: the input is checked and encoded once, before anything is sent. */
 import { fitsJsonb } from '@stoa/db'
-import { type BaseCtx, type Ctx, newId, StoaError } from '@stoa/kernel'
+import { type BaseCtx, type Ctx, newId, type ResourceGrants, StoaError } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/schema'
 import { queueErrors } from './errors.ts'
@@ -209,10 +209,14 @@ function invalidInput(definition: Asked, validator: Validator, input: unknown): 
 function originOf(ctx: BaseCtx): string {
   let text = origins.get(ctx)
   if (text === undefined) {
-    const { actor, permissions, requestId, traceId } = ctx
+    const { actor, grants, permissions, requestId, traceId } = ctx
     const origin: Origin = { actor, permissions: [...permissions], requestId, traceId }
-    text = JSON.stringify(origin)
+    text = JSON.stringify(grants === undefined || grants.size === 0 ? origin : { ...origin, grants: stored(grants) })
     origins.set(ctx, text)
   }
   return text
+}
+
+function stored(grants: ResourceGrants): Origin['grants'] {
+  return Object.fromEntries([...grants].map(([resource, permissions]) => [resource, [...permissions]]))
 }

@@ -1,6 +1,6 @@
-/* The context that a job was enqueued in, restored: the same tenant, actor, permissions, request and trace. */
+/* The context that a job was enqueued in, restored: the same tenant, actor, permissions and grants, request and trace. */
 import { type Database, tenantById } from '@stoa/db'
-import type { Actor, BaseCtx, Clock, Ctx, Logger, Tenant } from '@stoa/kernel'
+import type { Actor, BaseCtx, Clock, Ctx, Logger, ResourceGrants, Tenant } from '@stoa/kernel'
 import type { ClaimedRow } from './job-store.ts'
 
 type JobRow = Pick<ClaimedRow, 'id' | 'kind' | 'attempt' | 'origin'>
@@ -10,6 +10,7 @@ export class JobCtx implements Ctx {
   readonly tenant: Tenant
   readonly actor: Actor
   readonly permissions: ReadonlySet<string>
+  readonly grants: ResourceGrants | undefined
   readonly traceId: string | null
   readonly requestId: string
   readonly clock: Clock
@@ -19,10 +20,11 @@ export class JobCtx implements Ctx {
   #log: Logger | null = null
 
   constructor(base: BaseCtx, tenant: Tenant, row: JobRow, signal: () => AbortSignal) {
-    const { actor, permissions, requestId, traceId } = row.origin
+    const { actor, grants, permissions, requestId, traceId } = row.origin
     this.tenant = tenant
     this.actor = actor as Actor
     this.permissions = new Set(permissions)
+    this.grants = grants && restored(grants)
     this.traceId = traceId
     this.requestId = requestId
     this.clock = base.clock
@@ -41,6 +43,10 @@ export class JobCtx implements Ctx {
   get signal(): AbortSignal {
     return this.#signal()
   }
+}
+
+function restored(grants: NonNullable<JobRow['origin']['grants']>): ResourceGrants {
+  return new Map(Object.entries(grants).map(([resource, permissions]) => [resource, new Set(permissions)]))
 }
 
 /** For so long a tenant is believed to be what it was. */

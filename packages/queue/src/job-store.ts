@@ -25,6 +25,8 @@ export interface ClaimedRow {
 export interface Origin {
   readonly actor: { readonly type: string; readonly id: string }
   readonly permissions: readonly string[]
+  /** Permissions on single resources, by `kind:id`; absent when there are none. */
+  readonly grants?: Readonly<Record<string, readonly string[]>>
   readonly requestId: string
   readonly traceId: string | null
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isError } from '@stoa/kernel'
+import { hasPermission, isError, tenantCtx } from '@stoa/kernel'
 import { engines, eventually } from '@stoa/testkit'
 import { cancelJob, type QueueDeps, queueErrors, retryAfter, snoozeJob } from '../src/index.ts'
 import { numbered, QUICK, setup } from './setup.ts'
@@ -18,6 +18,21 @@ for (const engine of engines) {
       await eventually(() => ran.length > 0)
       const { actor, requestId } = ctx
       assert.deepEqual(ran, [{ input: { n: 7 }, attempt: 1, kind: 'test.numbered', tenant: 'acme', actor, requestId }])
+      await eventually(async () => (await bench.rows()).length === 0)
+    })
+
+    it('may do what who asked for it may: permissions, and grants on single resources', async () => {
+      const seen: boolean[] = []
+      const job = numbered((ctx) => {
+        const link = (id: string) => hasPermission(ctx, 'links:write', { kind: 'link', id })
+        seen.push(hasPermission(ctx, 'links:read'), hasPermission(ctx, 'links:write'), link('7'), link('8'))
+      })
+      await using bench = await setup(engine, { jobs: [job] })
+      const grants = new Map([['link:7', new Set(['links:write'])]])
+      const ctx = tenantCtx(bench.ctx, bench.ctx.tenant, { permissions: new Set(['links:read']), grants })
+      await bench.queue.add(ctx, job, { n: 7 })
+      await eventually(() => seen.length > 0)
+      assert.deepEqual(seen, [true, false, true, false])
       await eventually(async () => (await bench.rows()).length === 0)
     })
 
