@@ -354,6 +354,45 @@ for (const engine of engines) {
       )
     })
 
+    it('a grant on one link allows what the role does, with this link and with no other', async () => {
+      const nothing = await role('identity:self')
+      const { client, id } = await person(nothing)
+      const [own, other] = [
+        (await root.created<AnyJson>('/api/v1/links', { target: 'https://example.com/own' })).body,
+        (await root.created<AnyJson>('/api/v1/links', { target: 'https://example.com/other' })).body,
+      ]
+      const tried = async (link: AnyJson) => {
+        const path = `/api/v1/links/${link.id}`
+        return [
+          codeOf(await send(client, 'GET', path)),
+          codeOf(await send(client, 'GET', `${path}/clicks`)),
+          codeOf(await send(client, 'GET', `${path}/analytics`)),
+          codeOf(await send(client, 'PATCH', path, { title: 'Mine' }, { 'if-match': '*' })),
+          codeOf(await send(client, 'POST', `${path}/archival`)),
+        ]
+      }
+      const none = Array(5).fill('forbidden')
+      assert.deepEqual(await tried(own), none)
+      const resource = { kind: 'link', id: own.id }
+      const grant = { subject: { type: 'person', id }, role: 'member', resource }
+      const { id: grantId } = (await root.created<AnyJson>('/api/v1/grants', grant)).body
+      assert.deepEqual(await tried(own), Array(5).fill(200))
+      assert.deepEqual(await tried(other), none)
+      assert.equal(codeOf(await send(client, 'GET', '/api/v1/links')), 'forbidden', 'nor with the list of them')
+      await send(root, 'DELETE', `/api/v1/grants/${grantId}`)
+      assert.deepEqual(await tried(own), none)
+    })
+
+    it('a key of a service account is given no more than whoever makes it holds, the right to make keys included', async () => {
+      const { client } = await person(await role('identity:manage', 'identity:read', 'links:read'))
+      const account = (await root.created<AnyJson>('/api/v1/service-accounts', { name: 'Reader', roles: [] })).body
+      const make = async (...scopes: string[]) =>
+        codeOf(await send(client, 'POST', `/api/v1/service-accounts/${account.id}/keys`, { name: 'k', scopes }))
+      assert.equal(await make('links:read'), 201)
+      for (const scope of ['apiKeys:write', 'apiKeys:*', 'links:write', '*'])
+        assert.equal(await make(scope), 'forbidden', scope)
+    })
+
     it('explains a decision: by which role, team or grant, or what is missing', async () => {
       const { client, id } = await person('viewer')
       const ask = async (permission: string, more: object = {}, who = client) =>

@@ -17,6 +17,7 @@ import { usedDomainRow } from './domains/domain-store.ts'
 import { DEFAULT_HOST } from './domains/short-host.ts'
 import { linkErrors } from './errors.ts'
 import { linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
+import { linkOf } from './link-resource.ts'
 import {
   addLink,
   claimLink,
@@ -131,9 +132,9 @@ export class Links {
 
   /** The link; refuses with `link_not_found`. */
   async linkById(ctx: Ctx, { fresh = false, ...input }: { readonly id: string } & Freshness): Promise<Found<Link>> {
-    requirePermission(ctx, 'links:read')
-    // Events name links as we write their ids.
+    // Events, and grants, name links as we write their ids.
     const id = input.id.toLowerCase()
+    requirePermission(ctx, 'links:read', linkOf(id))
     const { key, options } = keptAs(id)
     const kept = await this.#deps.cache.lookup(ctx, key, { ...options, bypass: fresh }, async () => {
       const row = await this.#deps.db.read(ctx, (tx) => linkRow(tx, ctx.tenant.id, id))
@@ -174,7 +175,7 @@ export class Links {
 
   /** What would become of a visit; refuses as {@link linkById}. Nothing is counted. */
   async simulateVisit(ctx: Ctx, { id, visit }: { readonly id: string; readonly visit: SimulatedVisit }) {
-    requirePermission(ctx, 'links:read')
+    requirePermission(ctx, 'links:read', linkOf(id))
     const row = found(await this.#deps.db.read(ctx, (tx) => linkRow(tx, ctx.tenant.id, id)))
     return simulation(row, visit, { ...this.#deps, now: ctx.clock.now() })
   }
@@ -184,7 +185,7 @@ export class Links {
    * changes nothing.
    */
   async updateLink(ctx: Ctx, input: LinkUpdate): Promise<Link> {
-    requirePermission(ctx, 'links:write')
+    requirePermission(ctx, 'links:write', linkOf(input.id))
     const now = new Date(ctx.clock.now())
     const { change } = input
     const asked: Partial<LinkRow> = {
@@ -215,7 +216,7 @@ export class Links {
 
   /** Takes a link down. One that is down already stays as it is. */
   async archiveLink(ctx: Ctx, input: { readonly id: string }): Promise<Link> {
-    requirePermission(ctx, 'links:write')
+    requirePermission(ctx, 'links:write', linkOf(input.id))
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
       const now = new Date(ctx.clock.now())
@@ -226,7 +227,7 @@ export class Links {
 
   /** Puts a link back that was taken down. One that is up already stays as it is. */
   async restoreLink(ctx: Ctx, input: { readonly id: string }): Promise<Link> {
-    requirePermission(ctx, 'links:write')
+    requirePermission(ctx, 'links:write', linkOf(input.id))
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
       if (row.archivedAt === null) return this.#shown(keptLink(row), ctx.clock.now())

@@ -3,6 +3,7 @@
  * roles do at that moment. Whoever changes an account, or makes a key for it, holds all that it may do.
  */
 import type { Database, Tx } from '@stoa/db'
+import { checkScopesHeld } from '@stoa/http'
 import type { Journal } from '@stoa/journal'
 import { type Ctx, newId, requirePermission, StoaError, tenantCtx } from '@stoa/kernel'
 import type { Columns } from '@stoa/module'
@@ -142,10 +143,11 @@ export class ServiceAccounts {
    */
   async createKey(ctx: Ctx, id: string, key: NewKey): Promise<CreatedKey> {
     requirePermission(ctx, 'identity:manage')
+    // By what the caller holds, before they are lent the right to make keys: it must not end up in one.
+    checkScopesHeld(ctx, key.scopes)
     const { apiKeys, db } = this.#deps
     return db.transaction(ctx, async (tx) => {
       await this.#locked(ctx, tx, id)
-      // Whoever manages accounts makes keys for them; the scopes are still no more than the caller holds.
       const permissions = new Set([...ctx.permissions, 'apiKeys:write'])
       const own = tenantCtx(ctx, ctx.tenant, { permissions, log: ctx.log })
       const { apiKey, token } = await apiKeys.create(own, { ...key, owner: { type: 'serviceAccount', id } })

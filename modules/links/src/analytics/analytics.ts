@@ -9,6 +9,7 @@ import type { Database } from '@stoa/db'
 import { type Ctx, errors, requirePermission, StoaError } from '@stoa/kernel'
 import type { Static } from 'typebox'
 import { linkErrors } from '../errors.ts'
+import { linkOf } from '../link-resource.ts'
 import { linkRow } from '../link-store.ts'
 import { type LinkAnalytics, type LinkAnalyticsOverview, POINTS_MAX } from './analytics-schema.ts'
 import {
@@ -67,7 +68,7 @@ export class Analytics {
   }
 
   async #report(ctx: Ctx, linkId: string | null, input: AnalyticsInput) {
-    requirePermission(ctx, 'links:read')
+    requirePermission(ctx, 'links:read', linkId === null ? undefined : linkOf(linkId))
     const { interval, timeZone, top } = input
     const { from, to } = windowOf(input, ctx.clock.now())
     checkTimeZone(timeZone)

@@ -3,6 +3,7 @@ import { type Ctx, errors, requirePermission, StoaError } from '@stoa/kernel'
 import { clickSums, clickTotal } from '../clicks/click-store.ts'
 import type { LinkClicks } from '../contract.ts'
 import { linkErrors } from '../errors.ts'
+import { linkOf } from '../link-resource.ts'
 import { linkRow } from '../link-store.ts'
 
 /** Most points of a series: a month of hours, two years of days. */
@@ -30,7 +31,7 @@ export interface ClickReportInput {
  * `series_too_long` beyond {@link SERIES_MAX} points.
  */
 export async function clickReport(db: Database, ctx: Ctx, input: ClickReportInput): Promise<LinkClicks> {
-  requirePermission(ctx, 'links:read')
+  requirePermission(ctx, 'links:read', linkOf(input.id))
   const range = seriesRange(input, ctx.clock.now())
   const tenantId = ctx.tenant.id
   const [link, total, sums] = await db.read(

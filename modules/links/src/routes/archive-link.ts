@@ -12,6 +12,7 @@ export function archiveLink(links: Links) {
     summary: 'Take a link down',
     description: 'From now on the link answers 410. Its code stays taken. A link that is down already stays as it is.',
     permission: 'links:write',
+    resource: { kind: 'link', param: 'id' },
     errors: ['link_not_found'],
     schema: { params: LinkParams, response: { 200: Link } },
     async handler(ctx, request, reply) {

@@ -17,6 +17,7 @@ export function exportLinkAnalytics(analytics: Analytics) {
     description:
       'The series; or, when breakdowns are asked for, these. A text that a spreadsheet would take for a formula gets an apostrophe in front.',
     permission: 'links:read',
+    resource: { kind: 'link', param: 'id' },
     errors: ['link_not_found', 'series_too_long'],
     schema: {
       params: LinkParams,

@@ -15,6 +15,7 @@ export function getLinkAnalytics(analytics: Analytics) {
     description:
       'A series in any time zone, and breakdowns: by country, region, city, device, browser, system, language, referrer, and kind of program. The parts add up to the total. As it happens: the channel `link-clicks:{id}`.',
     permission: 'links:read',
+    resource: { kind: 'link', param: 'id' },
     errors: ['link_not_found', 'series_too_long'],
     schema: { params: LinkParams, querystring: LinkAnalyticsQuery, response: { 200: LinkAnalytics } },
     handler: (ctx, { params, query }) => analytics.ofLink(ctx, params.id, analyticsInput(query)),

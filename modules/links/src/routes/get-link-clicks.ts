@@ -14,6 +14,7 @@ export function getLinkClicks(links: Links) {
     description:
       'The total, and a series with a point for every hour or day (UTC), empty ones included. A click is in it a moment after it was made: clicks are written together, ten times a second.',
     permission: 'links:read',
+    resource: { kind: 'link', param: 'id' },
     errors: ['link_not_found', 'series_too_long'],
     schema: { params: LinkParams, querystring: LinkClicksQuery, response: { 200: LinkClicks } },
     handler(ctx, { params, query }) {

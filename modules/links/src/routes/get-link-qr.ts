@@ -47,6 +47,7 @@ export function getLinkQr(links: Links) {
     description:
       'It says the short address. The same question has the same answer, so it can be kept: it has an `ETag`.',
     permission: 'links:read',
+    resource: { kind: 'link', param: 'id' },
     errors: ['link_not_found'],
     schema: {
       params: LinkParams,

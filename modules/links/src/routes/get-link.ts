@@ -11,6 +11,7 @@ export function getLink(links: Links) {
     tags: ['Links'],
     summary: 'Get a link',
     permission: 'links:read',
+    resource: { kind: 'link', param: 'id' },
     cached: true,
     errors: ['link_not_found'],
     schema: { params: LinkParams, response: { 200: Link } },

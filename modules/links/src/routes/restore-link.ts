@@ -13,6 +13,7 @@ export function restoreLink(links: Links) {
     description:
       'The link redirects again, unless it has expired meanwhile. A link that is not archived stays as it is.',
     permission: 'links:write',
+    resource: { kind: 'link', param: 'id' },
     errors: ['link_not_found'],
     schema: { params: LinkParams, response: { 200: Link } },
     async handler(ctx, request, reply) {

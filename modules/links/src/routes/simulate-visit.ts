@@ -14,6 +14,7 @@ export function simulateVisit(links: Links) {
     description:
       'Says where a visit would lead, which rule decides, and what became of each condition. Nothing is counted, and a maximum of visits is not looked at.',
     permission: 'links:read',
+    resource: { kind: 'link', param: 'id' },
     errors: ['link_not_found'],
     schema: { params: LinkParams, body: SimulatedVisit, response: { 200: LinkSimulation } },
     handler: (ctx, { body, params }) => links.simulateVisit(ctx, { id: params.id, visit: body }),

@@ -12,6 +12,7 @@ export function updateLink(links: Links) {
     summary: 'Change a link',
     description: 'Fields that are absent stay as they are. The code of a link never changes.',
     permission: 'links:write',
+    resource: { kind: 'link', param: 'id' },
     updates: 'if-match',
     errors: ['link_not_found', 'target_refused'],
     schema: { params: LinkParams, body: LinkChange, response: { 200: Link } },
