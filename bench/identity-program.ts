@@ -17,8 +17,6 @@ import { answer } from './process.ts'
 /** How to open the program. */
 export interface Opening {
   readonly databaseUrl: string
-  /** How many providers it keeps. Default: as it comes. */
-  readonly maxProviders?: number
 }
 
 /** It listens. */
@@ -55,13 +53,12 @@ const ctx = systemCtx({ log, clock: systemClock }, 'bench')
 let program: Stoa | undefined
 
 /** The program as `npm start` runs it on PostgreSQL, with its log in a file. */
-async function open({ databaseUrl, maxProviders }: Opening): Promise<Opened> {
+async function open({ databaseUrl }: Opening): Promise<Opened> {
   const environment = readEnvironment({ DATABASE_URL: databaseUrl, STOA_DATA: folder, STOA_SECRET: SECRET, PORT: '0' })
   const config = configOf(environment, {}, false)
   // The limits that come with the program are below what is measured; they are counted all the same.
   const limits = { rateLimit: UNREACHED, tenantRateLimit: UNREACHED, anonymousRateLimit: UNREACHED }
-  const identity = { ...config.rooms.identity, ...(maxProviders !== undefined && { maxProviders }) }
-  const own = { ...config, http: { ...config.http, ...limits }, rooms: { ...config.rooms, identity } }
+  const own = { ...config, http: { ...config.http, ...limits } }
   program = stack.use(await startStoa(own, { log, clock: systemClock }, { migrates: true }))
   return { url: program.url }
 }

@@ -1,5 +1,6 @@
 /* Passkeys in a real browser, with an authenticator that the browser plays: `localhost`, because no IP address can have any. */
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { engines, eventually, type Suite } from '@stoa/testkit'
 import { provideBrowser } from '@stoa/testkit/servers'
@@ -7,6 +8,20 @@ import type { Stoa } from '../src/compose.ts'
 import { type OpenPage, openBrowser } from './browser.ts'
 import { freePort, PASSWORD, personWithLink } from './people-at-pages.ts'
 import { startProgram } from './suite.ts'
+
+/** The code that an authenticator app shows (RFC 6238). */
+function codeNow(key: string): string {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+  const bits = [...key.replaceAll(' ', '')]
+    .map((letter) => letters.indexOf(letter).toString(2).padStart(5, '0'))
+    .join('')
+  const secret = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)))
+  const step = Buffer.alloc(8)
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)))
+  const mac = createHmac('sha1', secret).update(step).digest()
+  const number = mac.readUInt32BE((mac.at(-1) ?? 0) & 15) & 0x7fffffff
+  return String(number % 1_000_000).padStart(6, '0')
+}
 
 for (const engine of engines.slice(0, 1)) {
   describe('passkeys in a browser', () => {
@@ -43,9 +58,13 @@ for (const engine of engines.slice(0, 1)) {
           .map(([id, value]) => `document.getElementById('${id}').value = ${JSON.stringify(value)}`)
           .join(';'),
       )
-    const press = (selector: string) => page.evaluate(`document.querySelector(${JSON.stringify(selector)}).click()`)
     /** Across pages: what is asked while one goes is asked again. */
     const until = (expression: string) => eventually(() => page.evaluate(expression).catch(() => false))
+    const press = async (selector: string) => {
+      const element = `document.querySelector(${JSON.stringify(selector)})`
+      await until(`document.readyState === 'complete' && ${element} !== null`)
+      await page.evaluate(`${element}.click()`)
+    }
     const at = (path: string) => until(`location.pathname.endsWith('${path}') && document.readyState === 'complete'`)
 
     it('one is made, and signs its person in without a password; when it is gone, it does not', async () => {
@@ -82,9 +101,58 @@ for (const engine of engines.slice(0, 1)) {
       await at('/sign-in')
       await press('form:has([data-kind=get]) button')
       await until(`document.querySelector('.summary') !== null`)
-      // The status of the refusal stands in the console; nothing else does.
-      const others = page.errors.filter((error) => !/status of 422/.test(error))
-      assert.deepEqual(others, [])
+      assert.deepEqual(problems(), [])
     })
+
+    it('one is taken in place of a code, behind the password, and proves alone who is there before something sensitive', async () => {
+      const { email, link } = await passwordLink()
+      const base = `${origin}/t/${suite.tenants.pooled.slug}`
+      const bySQL = (sql: string) =>
+        suite.program.db.admin((session) => session.query<{ amr: string[]; acr: string }>(sql, [email]))
+      const mine = 's.person_id = (select id from stoa.people where email = $1)'
+      await page.open(link)
+      await fill({ password: PASSWORD })
+      await press('button.main')
+      await at('/sign-in')
+      await fill({ email, password: PASSWORD })
+      await press('button.main')
+      await at('/account')
+      await page.open(`${base}/security`)
+      await press('form:has([data-kind=create]) button')
+      await until(`document.querySelector('[role=status]')?.textContent.includes('passkey')`)
+      await press('form:has([value=begin]) button')
+      await until(`document.getElementById('code') !== null`)
+      const key = String(await page.evaluate(`/Key: ([A-Z2-7 ]{39})/.exec(document.body.innerText)[1]`))
+      await fill({ code: codeNow(key) })
+      await press('button.main')
+      await until(`document.body.innerText.match(/[2-9A-Z]{5}-[2-9A-Z]{5}/) !== null`)
+
+      await page.open(`${base}/sign-out`)
+      await press('button.main')
+      await at('/sign-in')
+      await fill({ email, password: PASSWORD })
+      await press('button.main')
+      await at('/factor')
+      await press('form:has([data-kind=get]) button')
+      await at('/account')
+      const [session] = await bySQL(`select amr, acr from stoa.sessions s where ${mine}`)
+      assert.deepEqual([session?.acr, session?.amr.includes('pwd'), session?.amr.includes('mfa')], ['2', true, true])
+
+      await bySQL(`update stoa.sessions s set auth_time = now() - interval '1 hour' where ${mine}`)
+      await page.open(`${base}/security`)
+      await at('/step-up')
+      await press('form:has([data-kind=get]) button')
+      await at('/security')
+      const [proven] = await bySQL(
+        `select amr, acr from stoa.sessions s where ${mine} and auth_time > now() - interval '5 minutes'`,
+      )
+      assert.deepEqual([proven?.acr, proven?.amr.includes('pwd')], ['2', false])
+      assert.deepEqual(problems(), [])
+    })
+
+    /** What stands in the console, but for the status of a refusal. */
+    function problems(): readonly string[] {
+      return page.errors.filter((error) => !/status of 422/.test(error))
+    }
   })
 }

@@ -25,7 +25,6 @@ import { Recovery } from './people/recovery.ts'
 import { Registration } from './people/registration.ts'
 import { identityRoutes } from './routes/index.ts'
 import { Attempts } from './sign-in/attempts.ts'
-import { placeOf } from './sign-in/device.ts'
 import { Cookies } from './sign-in/session-cookie.ts'
 import { removeEnded } from './sign-in/session-store.ts'
 import { Sessions } from './sign-in/sessions.ts'
@@ -43,7 +42,7 @@ export function openRoom(columns: Columns): Room {
   const config = identityConfig(columns.config)
   const ctx = systemCtx({ log, clock }, 'identity')
   const resources = new Resources({ clock })
-  const { hasher, mail, pages, sessions, settings } = parts(columns, config, resources)
+  const { attempts, hasher, mail, pages, sessions, settings } = parts(columns, config, resources)
   resources.use(forgetEnded(columns, ctx), 'ended sessions')
   const displayName = async (own: Ctx) => (await settings.of(own)).displayName
   const access = resources.use(openAccess(columns, displayName), 'roles and members')
@@ -63,7 +62,7 @@ export function openRoom(columns: Columns): Room {
       visitors: visitorsOf(sessions, cookies, ctx),
       pages: providerPages(settings, (own) => tenantName(columns.db, settings, own)),
       fetch: config.allowPrivateApplications ? fetchAnywhere : globalThis.fetch,
-      placeOf: ({ headers, socket }) => placeOf(headers['user-agent'], socket.remoteAddress ?? ''),
+      attempts,
     }),
     'OpenID provider',
   )
@@ -130,7 +129,7 @@ function parts(columns: Columns, config: IdentityConfig, resources: Resources) {
     sessions,
     settings,
   }
-  return { hasher, mail, pages, sessions, settings }
+  return { attempts, hasher, mail, pages, sessions, settings }
 }
 
 /** Deletes what has ended, now and then. A failure is logged, and the next time tries again. */

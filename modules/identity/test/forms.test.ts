@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { describeOnEngines } from './setup.ts'
-import { newEmail, PASSWORD, register, signIn } from './story.ts'
+import { linkIn, newEmail, PASSWORD, register, signIn } from './story.ts'
 
 describeOnEngines('forms', (suite) => {
   const path = () => `/t/${suite().tenants.pooled.slug}/sign-in`
@@ -124,6 +124,30 @@ describeOnEngines('forms', (suite) => {
     assert.equal(page.headers.get('x-frame-options'), 'DENY')
     assert.equal(page.headers.get('cache-control'), 'no-store')
     assert.equal(page.headers.get('referrer-policy'), 'same-origin')
+  })
+
+  it('role escalation by mass assignment: fields that a form does not have are not taken', async () => {
+    const { pooled } = suite().tenants
+    const browser = suite().browser()
+    const email = newEmail()
+    await register(suite(), pooled, suite().browser())
+    await browser.open(`/t/${pooled.slug}/register`)
+    const more = { roles: 'owner', role_names: 'owner', tenant: suite().tenants.neighbour.slug, suspendedAt: '' }
+    const send = (fields: Record<string, string>) => {
+      const form = browser.forms[0] ?? assert.fail(browser.page.text)
+      return browser.post(form.action, { ...form.fields, ...fields, ...more })
+    }
+    assert.equal((await send({ email })).status, 200)
+    await browser.open(linkIn(await suite().mailTo(email)))
+    await send({ name: 'Ann', password: PASSWORD, email: 'owner@example.org' })
+    const rows = await suite().db.admin((session) =>
+      session.query<{ roles: string[]; tenant: string }>(
+        `select m.role_names as roles, m.tenant_id as tenant from stoa.memberships m join stoa.people p on p.id = m.person_id
+          where p.email = $1`,
+        [email],
+      ),
+    )
+    assert.deepEqual(rows, [{ roles: ['member'], tenant: pooled.id }])
   })
 
   it('set cookies that scripts cannot read, and that other sites do not post with', async () => {

@@ -177,11 +177,101 @@ describeOnEngines(
       assert.equal(await call(prove('POST', address, { ath })), 401, 'another method')
       assert.equal(await call(prove('GET', `${address}/x`, { ath })), 401, 'another address')
       assert.equal(await call(prove('GET', address, { ath: hash('sha256', 'x', 'base64url') })), 401, 'another token')
+      assert.equal(await call(prove('GET', address, { ath, iat: nowSeconds() - 50 })), 200, 'a clock that is behind')
+      assert.equal(await call(prove('GET', address, { ath, iat: nowSeconds() + 50 })), 200, 'a clock that is ahead')
       assert.equal(await call(prove('GET', address, { ath, iat: nowSeconds() - 120 })), 401, 'too old')
       assert.equal(await call(prove('GET', address, { ath, iat: nowSeconds() + 120 })), 401, 'not yet')
       const same = prove('GET', address, { ath })
       const statuses = await Promise.all([call(same), call(same), call(same)])
       assert.deepEqual(statuses.sort(), [200, 401, 401])
+    })
+
+    it('RFC 8628 5.1 guessing the code of a device: twenty tries of an address, then waits; the right one does not count', async () => {
+      const person = await owner()
+      const application = await newApplication(suite(), tenant(), {
+        ...{ applicationType: 'native', authMethod: 'none', grantTypes: ['device_code'], redirectUris: [] },
+      })
+      const begun = await client.initiateDeviceAuthorization(application.config, { scope: 'openid' })
+      const right = new RegExp(begun.user_code)
+      let page = await person.open(begun.verification_uri)
+      assert.match((await person.submit(page, { user_code: begun.user_code })).html, right)
+      for (let tries = 0; tries < 20; tries++) {
+        page = await person.submit(page, { user_code: 'BBBB-BBBB' })
+        assert.match(page.html, /No device shows this code/)
+      }
+      const held = await person.submit(page, { user_code: begun.user_code })
+      assert.equal(held.status, 429)
+      assert.ok(Number(held.headers.get('retry-after')) >= 1)
+      assert.doesNotMatch(held.html, right)
+      suite().clock.advance(10_000)
+      for (const _again of [1, 2]) {
+        assert.match((await person.submit(page, { user_code: begun.user_code })).html, right)
+      }
+    })
+
+    it('2.5 a client that proves itself by a key (RFC 7523): an assertion that was shown, is too old, or for another; 50 s of skew hold', async () => {
+      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      const jwks = { keys: [{ ...publicKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' }] }
+      const robot = { grantTypes: ['client_credentials'], redirectUris: [], scopes: ['identity:clients:read'] }
+      const body = { name: 'Robot', authMethod: 'private_key_jwt', jwks, ...robot }
+      const made = await suite()
+        .as(tenant())
+        .send<{ client: { id: string } }>('POST', '/api/v1/oauth-clients', { body })
+      assert.equal(made.status, 201, JSON.stringify(made.body))
+      const { id } = made.body.client
+      const issuer = suite().issuer(tenant())
+      const assertion = (over: object = {}) => {
+        const claims = {
+          iss: id,
+          sub: id,
+          aud: issuer,
+          jti: newId(),
+          iat: nowSeconds(),
+          exp: nowSeconds() + 60,
+          ...over,
+        }
+        return signed({ typ: 'JWT' }, claims, privateKey)
+      }
+      const call = async (shown: string) => {
+        const form = {
+          ...{ grant_type: 'client_credentials', client_assertion: shown },
+          client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        }
+        return (await fetch(`${issuer}/token`, { method: 'POST', body: new URLSearchParams(form) })).status
+      }
+      const good = assertion()
+      assert.equal(await call(good), 200)
+      assert.equal(await call(good), 401, 'replayed')
+      assert.equal(await call(assertion({ exp: nowSeconds() - 50 })), 200, 'a clock that is behind')
+      assert.equal(await call(assertion({ nbf: nowSeconds() + 50 })), 200, 'a clock that is ahead')
+      assert.equal(await call(assertion({ exp: nowSeconds() - 120 })), 401)
+      assert.equal(await call(assertion({ nbf: nowSeconds() + 120 })), 401)
+      assert.equal(await call(assertion({ aud: suite().issuer(suite().tenants.neighbour) })), 401, 'another issuer')
+      assert.equal(await call(assertion({ sub: newId() })), 401, 'another client')
+      const { privateKey: other } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      const claims = { iss: id, sub: id, aud: issuer, jti: newId(), iat: nowSeconds(), exp: nowSeconds() + 60 }
+      assert.equal(await call(signed({ typ: 'JWT' }, claims, other)), 401, 'another key')
+    })
+
+    it('a forged hint at the sign-out: of another key, of another tenant, a logout token', async () => {
+      const [person, application] = [await owner(), await newApplication(suite(), tenant())]
+      await enter(person, application)
+      const claims = (over: object = {}) => ({
+        ...{ iss: suite().issuer(tenant()), aud: application.id, sub: person.id, iat: nowSeconds() },
+        ...{ exp: nowSeconds() + 300, ...over },
+      })
+      const { kid } = await keyOf()
+      const { privateKey: other } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      const neighbour = await keyOf(suite().tenants.neighbour)
+      for (const hint of [
+        signed({ kid, typ: 'JWT' }, claims(), other),
+        signed({ kid: neighbour.kid, typ: 'JWT' }, claims(), neighbour.privateKey),
+        `${part({ alg: 'none' })}.${part(claims())}.`,
+      ]) {
+        const page = await person.open(`${suite().issuer(tenant())}/session/end?id_token_hint=${hint}`)
+        assert.equal(page.status, 400)
+      }
+      await enter(person, application, { prompt: 'none' })
     })
 
     it('RFC 8725 3.1 alg none, another algorithm than the key has, a symmetric one with the public key (key confusion)', async () => {

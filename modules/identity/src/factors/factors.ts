@@ -8,7 +8,7 @@
 import { randomInt } from 'node:crypto'
 import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
-import { type Ctx, type Logger, StoaError } from '@stoa/kernel'
+import { type Ctx, isError, type Logger, StoaError } from '@stoa/kernel'
 import { identityErrors } from '../errors.ts'
 import { factorAdded, factorRemoved } from '../events.ts'
 import type { AccountMail } from '../people/account-mail.ts'
@@ -80,33 +80,50 @@ export class Factors {
     return await this.#deps.db.system(ctx, (tx) => issueToken(tx, ctx.clock, input))
   }
 
+  /** Whose second step it is; null when it is spent, or none. */
+  async whose(ctx: Ctx, token: string): Promise<string | null> {
+    const read = this.#deps.db.systemRead(ctx, (tx) => peekToken(tx, ctx.clock, 'factor', token))
+    return await read.then(
+      ({ personId }) => personId,
+      (error) => {
+        if (isError(error, identityErrors.link_spent)) return null
+        throw error
+      },
+    )
+  }
+
   /**
-   * The person of a second step, whose code is right; the step is used up. A wrong code leaves it for another try.
+   * The person of a second step, whose proof is right; the step is used up. A wrong one leaves it for another try.
    *
-   * @throws StoaError `link_spent`, `code_refused`, `too_many_attempts`
+   * @param prove checks what they show: a code ({@link check}), a passkey. Gives what it is called among the methods of a proof
+   * @throws StoaError `link_spent`, and what `prove` throws
    */
   async complete(
     ctx: Ctx,
     token: string,
-    code: string,
-    visitor: Visitor,
+    prove: (personId: string) => Promise<readonly string[]>,
   ): Promise<{ person: PersonRow; proof: Proof }> {
     const { db } = this.#deps
     const { data, personId } = await db.systemRead(ctx, (tx) => peekToken(tx, ctx.clock, 'factor', token))
     const id = personId as string
-    await this.check(ctx, id, code, visitor)
+    const shown = await prove(id)
     const person = await db.system(ctx, async (tx) => {
       await spendToken(tx, ctx.clock, 'factor', token)
       return await personById(tx, id)
     })
     if (person === undefined) throw new StoaError(identityErrors.link_spent)
-    const amr = [...(data.amr as readonly string[]), 'otp', 'mfa']
+    const amr = [...(data.amr as readonly string[]), ...shown, 'mfa']
     const boundTo = data.boundTo as string | null
     return { person, proof: { amr, acr: '2', ...(boundTo !== null && { boundTo }) } }
   }
 
-  /** Takes a code of the app, or a recovery code. @throws StoaError `code_refused`, `too_many_attempts` */
-  async check(ctx: Ctx, personId: string, code: string, visitor: Visitor): Promise<void> {
+  /**
+   * Takes a code of the app, or a recovery code.
+   *
+   * @returns what it is called among the methods of a proof
+   * @throws StoaError `code_refused`, `too_many_attempts`
+   */
+  async check(ctx: Ctx, personId: string, code: string, visitor: Visitor): Promise<readonly string[]> {
     const { attempts, db } = this.#deps
     const hash = tokenHash(visitor.deviceToken)
     const known = hash !== null && (await db.systemRead(ctx, (tx) => isKnownDevice(tx, personId, hash)))
@@ -116,6 +133,7 @@ export class Factors {
     const taken = await this.#take(ctx, personId, code)
     if (!taken) throw new StoaError(identityErrors.code_refused)
     await admission.refund()
+    return ['otp']
   }
 
   async #take(ctx: Ctx, personId: string, code: string): Promise<boolean> {

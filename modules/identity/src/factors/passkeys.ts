@@ -69,6 +69,14 @@ export class Passkeys {
     return this.#deps.db.systemRead(ctx, (tx) => passkeysOf(tx, personId))
   }
 
+  /** What a browser needs to show one of somebody's passkeys, as JSON; null: they have none. */
+  async checkOptions(ctx: Ctx, personId: string, deviceToken: string): Promise<object | null> {
+    const known = await this.list(ctx, personId)
+    if (known.length === 0) return null
+    const allowCredentials = known.map(({ credentialId: id, transports }) => ({ id, type: 'public-key', transports }))
+    return { ...this.signInOptions(ctx, deviceToken), allowCredentials }
+  }
+
   /** What a browser needs to sign in, as JSON. */
   signInOptions(ctx: Ctx, deviceToken: string): object {
     const challenge = this.#deps.challenges.make(deviceToken, ctx.clock.now())
@@ -131,13 +139,34 @@ export class Passkeys {
 
   /** Signs somebody in. @throws StoaError `passkey_refused`, `too_many_attempts`, `person_suspended` */
   async signIn(ctx: Ctx, response: string, visitor: Visitor): Promise<SignInOutcome> {
-    const { attempts, db, signIn } = this.#deps
+    const { amr, person } = await this.#shown(ctx, response, visitor, null)
+    return await this.#deps.signIn.proven(ctx, person, { amr: [...amr, 'mfa'], acr: '2' }, visitor)
+  }
+
+  /**
+   * Whether somebody shows a passkey of theirs: in place of a code, or to prove once more who they are.
+   *
+   * @returns what it is called among the methods of a proof
+   * @throws StoaError `passkey_refused`, `too_many_attempts`
+   */
+  async check(ctx: Ctx, personId: string, response: string, visitor: Visitor): Promise<readonly string[]> {
+    return (await this.#shown(ctx, response, visitor, personId)).amr
+  }
+
+  /** @param of whose it has to be; null: whose it is, is said by it */
+  async #shown(
+    ctx: Ctx,
+    response: string,
+    visitor: Visitor,
+    of: string | null,
+  ): Promise<{ readonly person: PersonRow; readonly amr: readonly string[] }> {
+    const { attempts, db } = this.#deps
     const given = parsed(response) as unknown as Parameters<Verify>[0]['response']
     const account = `passkey ${given.id.slice(0, 1_400)}`
     const attempt = { kind: 'sign-in', account, device: null, ip: visitor.ip, tenantId: ctx.tenant.id } as const
     const admission = await attempts.admit(attempt)
     const row = await db.systemRead(ctx, (tx) => passkeyOf(tx, given.id))
-    if (row === undefined) throw refused()
+    if (row === undefined || (of !== null && row.personId !== of)) throw refused()
     const held = { current: null as HeldChallenge | null }
     const counter = await this.#verified(ctx, row, given, visitor, held)
     const person = await db.system(ctx, async (tx) => {
@@ -147,8 +176,7 @@ export class Passkeys {
     })
     if (person === undefined) throw refused()
     await admission.refund()
-    const amr = [row.backedUp ? 'swk' : 'hwk', 'mfa']
-    return await signIn.proven(ctx, person, { amr, acr: '2' }, visitor)
+    return { person, amr: [row.backedUp ? 'swk' : 'hwk'] }
   }
 
   /** The new counter. */

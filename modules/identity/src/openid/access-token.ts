@@ -8,7 +8,7 @@
  * The algorithm is the key's: what the header says has to be the same (RFC 8725 §3.1). Keys come from our table alone;
  * a key in the header (`jwk`, `jku`, `x5c`) is never looked at.
  */
-import { createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
 import type { Database } from '@stoa/db'
 import { type BaseCtx, errors, StoaError, type Tenant } from '@stoa/kernel'
 import { LRUCache } from 'lru-cache'
@@ -58,6 +58,7 @@ const SKEW_MS = 60_000
 const KEY_TTL_MS = 300_000
 const NO_KEY_TTL_MS = 5_000
 const MAX_KEYS = 5_000
+const MAX_CHECKED = 2_000
 const MAX_TOKEN_LENGTH = 8_192
 const KID = /^[A-Za-z0-9_-]{8,64}$/
 
@@ -67,6 +68,7 @@ export class AccessTokens {
   readonly #keys = new LRUCache<string, KnownKey>({ max: MAX_KEYS })
   readonly #unknown = new LRUCache<string, number>({ max: MAX_KEYS })
   readonly #asking = new Map<string, Promise<KnownKey | null>>()
+  readonly #checked = new LRUCache<string, AccessToken>({ max: MAX_CHECKED })
 
   constructor(deps: AccessTokensDeps) {
     this.#deps = deps
@@ -81,6 +83,19 @@ export class AccessTokens {
     const parts = partsOf(token)
     const key = this.#keyOf(parts.kid)
     return key instanceof Promise ? key.then((late) => this.#judge(parts, late)) : this.#judge(parts, key)
+  }
+
+  /** As {@link check}, for who asks for the same tokens again and again: what held is remembered for as long as it does. */
+  checkAgain(token: string): AccessToken | Promise<AccessToken> {
+    const digest = hash('sha256', token, 'base64url')
+    const known = this.#checked.get(digest)
+    if (known !== undefined && this.holds(known)) return known
+    const remember = (checked: AccessToken): AccessToken => {
+      this.#checked.set(digest, checked)
+      return checked
+    }
+    const checked = this.check(token)
+    return checked instanceof Promise ? checked.then(remember) : remember(checked)
   }
 
   /** Whether a token that held still does. */

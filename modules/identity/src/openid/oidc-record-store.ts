@@ -72,6 +72,18 @@ export async function addRecord(tx: Tx, record: OidcRecord): Promise<boolean> {
   return (await tx.run(recordAdding(...written(record)))) === 1
 }
 
+/** Adds a record in the place of one that is used up by it; false when that was used already, or is gone. */
+export async function replaceRecord(tx: Tx, record: OidcRecord, used: Buffer, at: Date): Promise<boolean> {
+  return (await tx.run(recordReplacement(...written(record), used, at))) === 1
+}
+const recordReplacement = statement<[...Written, used: Buffer, at: Date], never>(
+  `with used as (
+     update stoa.oidc_records set consumed_at = $12::timestamptz
+      where tenant_id = $1::uuid and model = $2::text and id = $11::bytea and consumed_at is null returning 1)
+   insert into stoa.oidc_records (tenant_id, model, id, payload, sealed, grant_id, session_id, account_id, user_code, expires_at)
+   select $1::uuid, $2::text, $3::bytea, $4::jsonb, $5::bytea, $6::text, $7::uuid, $8::uuid, $9::bytea, $10::timestamptz from used`,
+)
+
 /** A record, or undefined. */
 export function recordById(tx: Tx, tenantId: string, model: string, id: Buffer): Promise<OidcRecordRow | undefined> {
   return tx.maybe(recordOfId(tenantId, model, id))

@@ -6,12 +6,13 @@
  * table lets nobody in.
  *
  * The provider reads first and writes then. Where two could do that at the same time, the statement decides: one of them
- * uses the code or the refresh token, and for the other one it is a replay, which ends the grant.
+ * uses the code or the refresh token, and for the other one it is a replay, which ends the grant. A refresh token is used
+ * up by the statement that keeps the next one: one commit for both, and who gets none can use the old one again.
  */
 import { createHmac, hash } from 'node:crypto'
 import type { Database, Tx } from '@stoa/db'
 import { type Ctx, isId } from '@stoa/kernel'
-import { type Adapter, type AdapterPayload, errors } from 'oidc-provider'
+import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import {
   addRecord,
   consumeRecord,
@@ -22,6 +23,7 @@ import {
   removeFamily,
   removeRecord,
   removeRecordsOfGrant,
+  replaceRecord,
   saveRecord,
 } from './oidc-record-store.ts'
 import { seal, unseal } from './sealed.ts'
@@ -47,6 +49,9 @@ const NO_END_SECONDS = 365 * 86_400
 /** The kinds of tokens that are told apart by their first letter: only one of them is looked for. */
 const LETTERS: Readonly<Record<string, string>> = { AccessToken: 'a', ClientCredentials: 'c', RefreshToken: 'r' }
 
+/** Refresh tokens that requests under way use up. */
+const used = new WeakMap<object, Buffer>()
+
 /** The first letter of the tokens of a kind; null: they have none of their own. */
 export function letterOf(model: string): string | null {
   return LETTERS[model] ?? null
@@ -66,7 +71,9 @@ export class OidcRecords implements Adapter {
 
   async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<undefined> {
     const record = this.#recordOf(id, payload, expiresIn)
-    await this.#deps.db.transaction(this.#ctx, (tx) => saveRecord(tx, record))
+    const used = this.#usedByThisRequest()
+    if (used === undefined) await this.#deps.db.transaction(this.#ctx, (tx) => saveRecord(tx, record))
+    else await this.#replace(used, record)
   }
 
   /** Keeps it if there is none. False when there is: somebody has shown the same before. */
@@ -98,13 +105,34 @@ export class OidcRecords implements Adapter {
 
   async consume(id: string): Promise<undefined> {
     const { clock, tenant } = this.#ctx
+    const { ctx: koa } = Provider
+    if (this.#model === 'RefreshToken' && koa !== undefined && koa.oidc.params?.grant_type === 'refresh_token') {
+      used.set(koa, digestOf(id))
+      return
+    }
     const consumed = await this.#deps.db.transaction(this.#ctx, (tx) =>
       consumeRecord(tx, tenant.id, this.#model, digestOf(id), new Date(clock.now())),
     )
-    if (consumed) return
-    // Somebody else did, after it was looked at. Nobody knows which of them is the thief, so the grant ends for both.
+    if (!consumed) await this.#refuseSpent(digestOf(id))
+  }
+
+  /** The refresh token that the next one takes the place of. */
+  #usedByThisRequest(): Buffer | undefined {
+    const { ctx: koa } = Provider
+    return this.#model === 'RefreshToken' && koa !== undefined ? used.get(koa) : undefined
+  }
+
+  async #replace(before: Buffer, record: OidcRecord): Promise<void> {
+    const at = new Date(this.#ctx.clock.now())
+    const replaced = await this.#deps.db.transaction(this.#ctx, (tx) => replaceRecord(tx, record, before, at))
+    if (!replaced) await this.#refuseSpent(before)
+  }
+
+  /** Somebody else used it, after it was looked at. Nobody knows which of them is the thief, so the grant ends for both. */
+  async #refuseSpent(id: Buffer): Promise<never> {
+    const { tenant } = this.#ctx
     await this.#deps.db.system(this.#ctx, async (tx) => {
-      const grantId = await removeFamily(tx, tenant.id, this.#model, digestOf(id))
+      const grantId = await removeFamily(tx, tenant.id, this.#model, id)
       if (grantId !== undefined) this.#deps.grantEnded?.(tx, grantId, true)
     })
     throw new SpentError(this.#model)

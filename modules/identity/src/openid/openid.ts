@@ -1,6 +1,7 @@
 /*
  * The OpenID side of the room, put together: keys, tokens, clients, providers, and the guard's scheme.
  */
+import type { IncomingMessage } from 'node:http'
 import type { Tx } from '@stoa/db'
 import type { AuthScheme, Mount, Route } from '@stoa/http'
 import { type BaseCtx, errors, newId, Resources, StoaError } from '@stoa/kernel'
@@ -8,6 +9,8 @@ import type { Columns } from '@stoa/module'
 import type { JobDefinition } from '@stoa/queue'
 import type { IdentityConfig } from '../config.ts'
 import { oauthRoutes } from '../routes/oauth-routes.ts'
+import type { Attempts } from '../sign-in/attempts.ts'
+import { placeOf } from '../sign-in/device.ts'
 import { AccessTokens } from './access-token.ts'
 import { AccessTokenScheme, type AccessTokenSchemeDeps } from './access-token-scheme.ts'
 import { endUses, tellApplication } from './backchannel-logout.ts'
@@ -22,12 +25,13 @@ import type { TenantAnswerer } from './tenant-mount.ts'
 import { TokenDenials } from './token-denials.ts'
 
 /** What the OpenID side stands on. */
-export interface OpenIdDeps extends Pick<AccessTokenSchemeDeps, 'rightsOf'>, Pick<ProviderDeps, 'placeOf' | 'fetch'> {
+export interface OpenIdDeps extends Pick<AccessTokenSchemeDeps, 'rightsOf'>, Pick<ProviderDeps, 'fetch'> {
   readonly columns: Columns
   readonly config: IdentityConfig
   /** Of the system. */
   readonly ctx: BaseCtx
   readonly visitors: Visitors
+  readonly attempts: Attempts
   readonly pages: ProviderDeps['pages']
 }
 
@@ -67,9 +71,14 @@ export function openOpenId(given: OpenIdDeps): OpenId {
     ...{ algorithm: config.signingAlgorithm, publishSeconds: config.keyPublishSeconds },
   })
   const job = tellApplication(() => issuers)
+  const callers = new WeakMap<IncomingMessage, string>()
+  const ipOf = (request: IncomingMessage) => callers.get(request) ?? request.socket.remoteAddress ?? ''
   const deps: ProviderDeps = {
     ...{ db, journal, clock, recordKey, nonceSecret: secret('dpop.nonce', 32), tokens, denials, apiResource },
-    ...{ visitors: given.visitors, pages: given.pages, fetch: given.fetch, placeOf: given.placeOf },
+    ...{ visitors: given.visitors, pages: given.pages, fetch: given.fetch },
+    placeOf: (request) => placeOf(request.headers['user-agent'], ipOf(request)),
+    admitUserCode: (own, request) =>
+      given.attempts.admit({ kind: 'device', account: '', device: null, ip: ipOf(request), tenantId: own.tenant.id }),
     accessTokenSeconds: config.accessTokenSeconds,
     newId: () => newId(clock),
     newSecret: mintSecret,
@@ -91,7 +100,8 @@ export function openOpenId(given: OpenIdDeps): OpenId {
     ...{ issuers, deps },
     leftEverywhere: (own, tx, personId) => endOfflineGrants(own, tx, personId, deps),
     sessionsEnded: (own, tx, ids) => endUses(own, tx, ids, { queue, denials, job }),
-    serve: async ({ request, response, tenant }) => {
+    serve: async ({ call, request, response, tenant }) => {
+      callers.set(request, call.ip)
       const issuer = await issuers.ofTenant(tenant)
       await issuer.handle(request, response)
       return true

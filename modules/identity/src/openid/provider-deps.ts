@@ -3,6 +3,7 @@ import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
 import type { Clock, Ctx } from '@stoa/kernel'
 import type { KoaContextWithOIDC } from 'oidc-provider'
+import type { Admission } from '../sign-in/attempts.ts'
 import type { AccessTokens } from './access-token.ts'
 import type { TokenDenials } from './token-denials.ts'
 
@@ -78,6 +79,8 @@ export interface ProviderDeps {
   apiResource(): string
   /** Where a request comes from. */
   placeOf(request: IncomingMessage): Place
+  /** Lets somebody try a code of a device. @throws StoaError `too_many_attempts` */
+  admitUserCode(ctx: Ctx, request: IncomingMessage): Promise<Pick<Admission, 'refund'>>
   newId(): string
   newSecret(): string
   /** Has an application told, later and again until it knows. */

@@ -15,10 +15,12 @@ import { grantName, loadGrant, noteGrantEnd } from './granting.ts'
 import { GRANT_TYPES, OIDC_SCOPES, permissionScopes } from './oauth-clients.ts'
 import { letterOf, OidcRecords } from './oidc-records.ts'
 import type { ProviderDeps } from './provider-deps.ts'
+import { ProviderKey } from './provider-key.ts'
 import { deriveSessions } from './provider-session.ts'
 import type { KeySet } from './signing-keys.ts'
 import { structuredTokens } from './structured-tokens.ts'
 import { ACTOR, exchangeToken, resolvers } from './token-exchange.ts'
+import { limitUserCodes } from './user-code-limit.ts'
 
 /** Where the endpoints are, below the issuer. */
 const ENDPOINTS = {
@@ -57,6 +59,7 @@ export function createProvider(issuer: string, ctx: Ctx, keys: KeySet, deps: Pro
   markTokens(provider)
   detectReplays(provider, ctx, deps)
   deferLogouts(provider, (notice) => deps.tellSignedOut(ctx, notice))
+  provider.use(limitUserCodes(ENDPOINTS.code_verification, ctx, deps) as never)
   provider.use(structuredTokens(provider, ctx, deps) as never)
   resolvers.set(provider, async (koa, resource) => resourceServer(koa, resource, koa.oidc.client ?? {}, keys, deps))
   provider.registerGrantType(
@@ -91,7 +94,7 @@ function configurationOf(issuer: string, ctx: Ctx, keys: KeySet, deps: ProviderD
   return {
     adapter: (model: string) =>
       model === 'Client' ? new ClientRecords(ctx, deps) : new OidcRecords(model, ctx, records),
-    jwks: { keys: keys.keys.map(privateJwkOf) as never },
+    jwks: { keys: keys.keys.map((key) => new ProviderKey(key)) as never },
     routes: ENDPOINTS,
     scopes: [...OIDC_SCOPES],
     claims: CLAIMS,
@@ -144,6 +147,7 @@ function featuresOf(ctx: Ctx, keys: KeySet, deps: ProviderDeps): NonNullable<Con
   const pages = deps.pages(ctx)
   return {
     devInteractions: { enabled: false },
+    externalSigningSupport: { enabled: true, ack: 'experimental-01' },
     backchannelLogout: { enabled: true },
     claimsParameter: { enabled: false },
     clientCredentials: { enabled: true },
@@ -218,10 +222,6 @@ function lifetimes({ accessTokenSeconds, clock }: ProviderDeps): NonNullable<Con
       return ends === undefined ? HOUR : Math.max(1, Math.ceil((ends - clock.now()) / 1_000))
     },
   } as NonNullable<Configuration['ttl']>
-}
-
-function privateJwkOf({ alg, kid, privateKey }: KeySet['keys'][number]): object {
-  return { ...privateKey.export({ format: 'jwk' }), kid, alg, use: 'sig' }
 }
 
 /** A page may ask from where its client sends people back to. */

@@ -27,7 +27,7 @@ export function structuredTokens(_provider: Provider, ctx: Ctx, deps: ProviderDe
 /** A token of this tenant that holds; null otherwise. */
 async function heldToken(text: string, ctx: Ctx, { tokens }: ProviderDeps): Promise<AccessToken | null> {
   try {
-    const token = await tokens.check(text)
+    const token = await tokens.checkAgain(text)
     return token.tenant.id === ctx.tenant.id ? token : null
   } catch (error) {
     if (isError(error, stoaErrors.unauthenticated)) return null

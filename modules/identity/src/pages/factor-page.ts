@@ -4,17 +4,20 @@ import { identityErrors } from '../errors.ts'
 import { expiredOr, field, form, type Sent, sentWith, submit, summary, UNSENT } from './form.ts'
 import { type Page, type PageAnswer, type PageVisit, pathTo } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
-import { arrival, cookiesOf, shownAs } from './sign-in-page.ts'
+import { arrival, cookiesOf, passkeyOptions, passkeyPart, shownAs } from './sign-in-page.ts'
 import { spentTold } from './verify-page.ts'
 
-/** `factor`: the second step of a sign-in. */
-export function factorPage({ db, factors, signIn }: PagesDeps): Page {
-  const show = (visit: PageVisit, sent: Sent): PageAnswer => {
+/** `factor`: the second step of a sign-in, by a code or a passkey. */
+export function factorPage({ db, factors, passkeys, signIn }: PagesDeps): Page {
+  const show = async (visit: PageVisit, sent: Sent): Promise<PageAnswer> => {
     const { say } = visit
+    const hidden = { step: stepOf(visit) }
+    const options = await passkeyOptions(visit, passkeys, await factors.whose(visit.ctx, hidden.step))
+    const { scripts, shown } = passkeyPart(visit, 'factor', options, hidden)
     const body = html`${summary(say, sent)}<p>${say('factorText')}</p>
-${form(visit, pathTo(visit, 'factor'), [codeField(visit, sent), submit(say('verify'))], { step: stepOf(visit) })}
-<p><a href="/${pathTo(visit, 'sign-in').slice(1)}">${say('cancel')}</a></p>`
-    return { kind: 'page', title: say('factorTitle'), body, ...shownAs(sent) }
+${form(visit, pathTo(visit, 'factor'), [codeField(visit, sent), submit(say('verify'))], hidden)}
+${shown}<p><a href="/${pathTo(visit, 'sign-in').slice(1)}">${say('cancel')}</a></p>`
+    return { kind: 'page', title: say('factorTitle'), body, ...shownAs(sent), ...scripts }
   }
   return {
     path: 'factor',
@@ -24,7 +27,12 @@ ${form(visit, pathTo(visit, 'factor'), [codeField(visit, sent), submit(say('veri
       const expired = expiredOr(visit)
       if (expired !== UNSENT) return show(visit, expired)
       try {
-        const { person, proof } = await factors.complete(ctx, stepOf(visit), given.get('code') ?? '', visitor)
+        const response = given.get('response')
+        const { person, proof } = await factors.complete(ctx, stepOf(visit), (id) =>
+          response === null
+            ? factors.check(ctx, id, given.get('code') ?? '', visitor)
+            : passkeys.check(ctx, id, response, visitor),
+        )
         const begun = await db.system(ctx, (tx) => signIn.begin(ctx, tx, person, proof, visitor))
         return { ...arrival(visit), cookies: cookiesOf(await begun()) }
       } catch (error) {

@@ -16,14 +16,15 @@ export function signInPage({ passkeys, providers, settings, signIn }: PagesDeps)
     // GitHub does not say when somebody has proven who they are.
     const others = (await providers.open(visit.ctx)).filter(({ kind }) => !again || kind !== 'github')
     const said = query.get('done')
-    const scripts = passkeys.isPossible && { scriptHashes: [passkeyScriptHash] }
+    const options = passkeys.isPossible ? passkeys.signInOptions(visit.ctx, visit.visitor.deviceToken ?? '') : null
+    const { scripts, shown } = passkeyPart(visit, 'sign-in', options)
     const body = html`${said === 'reset' ? status(say('resetDone')) : said === 'out' ? status(say('signedOut')) : ''}${summary(say, sent)}
 ${form(visit, pathTo(visit, 'sign-in'), [
   field(say, { id: 'email', label: 'email', type: 'email', autocomplete: 'username', ...typed(visit) }, sent),
   field(say, { id: 'password', label: 'password', type: 'password', autocomplete: 'current-password' }, sent),
   submit(say('signIn')),
 ])}
-${passkeys.isPossible && passkeyPart(visit, passkeys)}${withButtons(visit, others, again ? { again: 'yes' } : {})}<p><a href="/${pathTo(visit, 'reset').slice(1)}">${say('forgotten')}</a></p>
+${shown}${withButtons(visit, others, again ? { again: 'yes' } : {})}<p><a href="/${pathTo(visit, 'reset').slice(1)}">${say('forgotten')}</a></p>
 ${registration === 'open' && html`<p><a href="/${pathTo(visit, 'register').slice(1)}">${say('noAccount')}</a></p>`}`
     return { kind: 'page', title: say('signInTo', { tenant: look.name }), body, ...shownAs(sent), ...scripts }
   }
@@ -52,12 +53,38 @@ ${registration === 'open' && html`<p><a href="/${pathTo(visit, 'register').slice
   }
 }
 
-/** Signing in by a passkey: there for who has scripts. */
-function passkeyPart(visit: PageVisit, passkeys: PagesDeps['passkeys']): Html {
-  const { ctx, say, visitor } = visit
-  const options = passkeys.signInOptions(ctx, visitor.deviceToken ?? '')
-  const content = [html`<button>${say('passkeyUse')}</button>`]
-  return html`${passkeyForm(visit, pathTo(visit, 'sign-in'), { kind: 'get', options, content, hidden: {} })}${passkeyScript()}`
+/** The part of a page that asks for a passkey, and what its policy has to name; nothing where there can be none. */
+interface PasskeyPart {
+  readonly shown: Html | ''
+  readonly scripts: { readonly scriptHashes?: readonly string[] }
+}
+
+/**
+ * Showing a passkey: there for who has scripts.
+ *
+ * @param page which it is sent to, as `response`
+ * @param options what the browser needs for it; null: it is not offered
+ */
+export function passkeyPart(
+  visit: PageVisit,
+  page: string,
+  options: object | null,
+  hidden: Readonly<Record<string, string>> = {},
+): PasskeyPart {
+  if (options === null) return { shown: '', scripts: {} }
+  const content = [html`<button>${visit.say('passkeyUse')}</button>`]
+  const asked = passkeyForm(visit, pathTo(visit, page), { kind: 'get', options, content, hidden })
+  return { shown: html`${asked}${passkeyScript()}`, scripts: { scriptHashes: [passkeyScriptHash] } }
+}
+
+/** What a browser needs to show a passkey of somebody; null when that cannot be. */
+export async function passkeyOptions(
+  { ctx, visitor }: PageVisit,
+  passkeys: PagesDeps['passkeys'],
+  personId: string | null,
+): Promise<object | null> {
+  if (personId === null || !passkeys.isPossible) return null
+  return await passkeys.checkOptions(ctx, personId, visitor.deviceToken ?? '')
 }
 
 /** What was typed into the field of the address. */

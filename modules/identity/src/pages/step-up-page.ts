@@ -1,46 +1,56 @@
 /*
  * `step-up`: somebody who is signed in proves it again, before something sensitive: with the password, and with a code when
- * an app is set up. The session goes on under another token, with a new time of proof.
+ * an app is set up; or with a passkey, which is worth both. The session goes on under another token, with a new time of
+ * proof.
  */
 import { html } from '@stoa/mail'
 import type { LiveSessionRow } from '../sign-in/session-store.ts'
+import type { Proof } from '../sign-in/sessions.ts'
 import { toSignIn } from './account-page.ts'
 import { codeField, sentWithCode } from './factor-page.ts'
 import { expiredOr, field, form, type Sent, submit, summary, UNSENT } from './form.ts'
 import { type Page, type PageAnswer, type PageVisit, pathTo, redirectTo } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
-import { arrival, shownAs } from './sign-in-page.ts'
+import { arrival, passkeyOptions, passkeyPart, shownAs } from './sign-in-page.ts'
 
 /** For how long a proof is fresh. */
 const FRESH_MS = 600_000
 
 /** `step-up` */
-export function stepUpPage({ factors, sessions, signIn }: PagesDeps): Page {
+export function stepUpPage({ factors, passkeys, sessions, signIn }: PagesDeps): Page {
   const show = async (visit: PageVisit, { personId }: LiveSessionRow, sent: Sent): Promise<PageAnswer> => {
     const { ctx, say } = visit
     const { totp } = await factors.of(ctx, personId)
+    const { scripts, shown } = passkeyPart(visit, 'step-up', await passkeyOptions(visit, passkeys, personId))
     const body = html`${summary(say, sent)}<p>${say('stepText')}</p>
 ${form(visit, pathTo(visit, 'step-up'), [
   field(say, { id: 'password', label: 'password', type: 'password', autocomplete: 'current-password' }, sent),
   totp ? codeField(visit, sent) : '',
   submit(say('continue')),
-])}`
-    return { kind: 'page', title: say('stepTitle'), body, ...shownAs(sent) }
+])}
+${shown}`
+    return { kind: 'page', title: say('stepTitle'), body, ...shownAs(sent), ...scripts }
+  }
+  const prove = async ({ ctx, form: given, visitor }: PageVisit, { person }: LiveSessionRow): Promise<Proof> => {
+    const response = given.get('response')
+    if (response !== null) {
+      return { amr: [...(await passkeys.check(ctx, person.id, response, visitor)), 'mfa'], acr: '2' }
+    }
+    await signIn.confirm(ctx, person, given.get('password') ?? '', visitor)
+    const { totp } = await factors.of(ctx, person.id)
+    if (!totp) return { amr: ['pwd'], acr: '1' }
+    return { amr: ['pwd', ...(await factors.check(ctx, person.id, given.get('code') ?? '', visitor)), 'mfa'], acr: '2' }
   }
   return {
     path: 'step-up',
     get: (visit) => (visit.session === null ? toSignIn(visit) : show(visit, visit.session, UNSENT)),
     async post(visit) {
-      const { ctx, form: given, session, visitor } = visit
+      const { ctx, session } = visit
       if (session === null) return toSignIn(visit)
       const expired = expiredOr(visit)
       if (expired !== UNSENT) return show(visit, session, expired)
       try {
-        await signIn.confirm(ctx, session.person, given.get('password') ?? '', visitor)
-        const { totp } = await factors.of(ctx, session.personId)
-        if (totp) await factors.check(ctx, session.personId, given.get('code') ?? '', visitor)
-        const proof = totp ? ({ amr: ['pwd', 'otp', 'mfa'], acr: '2' } as const) : ({ amr: ['pwd'], acr: '1' } as const)
-        const token = await sessions.renew(ctx, session.id, proof)
+        const token = await sessions.renew(ctx, session.id, await prove(visit, session))
         return { ...arrival(visit), cookies: [{ name: 'session', token, endsAt: session.endsAt }] }
       } catch (error) {
         return show(visit, session, sentWithCode(visit, error, { current: 'password' }))

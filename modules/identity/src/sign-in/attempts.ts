@@ -26,7 +26,7 @@ const DAY = 86_400
 
 /** Who tries what. */
 export interface Attempt {
-  /** `sign-in`, `factor`, `mail`: each has buckets of its own. */
+  /** `sign-in`, `factor`, `mail`, `device`: each has buckets of its own. */
   readonly kind: AttemptKind
   /** The account that is tried: an address in lower case, or the id of a person. */
   readonly account: string
@@ -36,8 +36,8 @@ export interface Attempt {
   readonly tenantId: string
 }
 
-/** What is tried: a password, a second factor, or having mail sent. */
-export type AttemptKind = 'sign-in' | 'factor' | 'mail'
+/** What is tried: a password, a second factor, having mail sent, or the code that a device shows. */
+export type AttemptKind = 'sign-in' | 'factor' | 'mail' | 'device'
 
 /** A try that was let through. */
 export interface Admission {
@@ -51,16 +51,20 @@ const ACCOUNT: Readonly<Record<AttemptKind, readonly PolicySettings[]>> = {
   factor: [per(5, 30), per(20, HOUR / 20), per(100, DAY / 100)],
   // Nobody's mailbox is filled by others.
   mail: [per(3, 5 * MINUTE), per(10, DAY / 10)],
+  // Whose it is, is what is looked for.
+  device: [],
 }
 const ADDRESS: Readonly<Record<AttemptKind, readonly PolicySettings[]>> = {
   'sign-in': [per(20, 6), per(300, DAY / 300)],
   factor: [per(20, 6), per(300, DAY / 300)],
   mail: [per(10, MINUTE), per(50, DAY / 50)],
+  device: [per(20, 6), per(300, DAY / 300)],
 }
 const NETWORK: Readonly<Record<AttemptKind, readonly PolicySettings[]>> = {
   'sign-in': [per(100, 2)],
   factor: [per(100, 2)],
   mail: [per(40, 20)],
+  device: [per(100, 2)],
 }
 const TENANT: PolicySettings = per(600, 0.1)
 const INSTALLATION: PolicySettings = per(3_000, 0.02)
@@ -94,7 +98,10 @@ export class Attempts {
       address: made(kind, 'address', ADDRESS[kind]),
       network: made(kind, 'network', NETWORK[kind]),
     })
-    this.#layers = { 'sign-in': layersOf('sign-in'), factor: layersOf('factor'), mail: layersOf('mail') }
+    this.#layers = {
+      ...{ 'sign-in': layersOf('sign-in'), factor: layersOf('factor'), mail: layersOf('mail') },
+      device: layersOf('device'),
+    }
     this.#tenant = limiter.policy('identity.tenant', TENANT)
     this.#installation = limiter.policy('identity.installation', INSTALLATION)
   }
