@@ -1,6 +1,6 @@
 import { assertCompatible, type Database, tenantBySlug, tenantList } from '@stoa/db'
 import { type ApiKeys, createApiKeys } from '@stoa/http'
-import { People } from '@stoa/identity'
+import { openSigningKeys, People, type SigningKeys } from '@stoa/identity'
 import { announceTasks } from '@stoa/jobs'
 import { assertOwnJournal, createJournal, type Hints, type Journal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, didYouMean, Resources, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
@@ -54,6 +54,18 @@ export async function withPeople<T>(
   return await withJournal(program, async ({ hints: _, resources: __, ...opened }) => {
     const { db, journal } = opened
     return await work({ ...opened, people: new People({ db, journal }) })
+  })
+}
+
+/** Opens an installation whose schema is that of this release, and the keys that tokens are signed with. */
+export async function withSigningKeys<T>(
+  program: Program,
+  work: (installation: Installation & { readonly signingKeys: SigningKeys }) => Promise<T>,
+): Promise<T> {
+  return await withJournal(program, async ({ hints: _, resources: __, ...opened }) => {
+    const { config, db, journal, secret } = opened
+    const signingKeys = openSigningKeys({ db, journal, secret, config: config.rooms.identity ?? {} })
+    return await work({ ...opened, signingKeys })
   })
 }
 

@@ -135,6 +135,17 @@ describe('the commands', () => {
     assert.ok(!shown.includes(key))
   })
 
+  it('signing-key rotate makes the next key, which is published before it signs', async () => {
+    const [made] = await run('signing-key', 'rotate', '--tenant', 'acme')
+    const [, kid = ''] = /^The key (\S+) \(ES256\) of acme signs from 2\S+Z on\.$/.exec(made as string) ?? []
+    const [key] = (await run('signing-key', 'list', '--tenant', 'acme', '--json')).map((line) => JSON.parse(line))
+    assert.deepEqual([key.kid, key.state], [kid, 'published'])
+    assert.match(
+      (await run('signing-key', 'list', '--tenant', 'acme'))[0] as string,
+      /^\S+ {2}ES256 {2}published {2}from 2/,
+    )
+  })
+
   it('refuse in one line what cannot be', async () => {
     const unlikely = '01a1fefc-f083-77b6-8169-a097665d364b'
     const tries: [words: string, why: RegExp, code: number][] = [

@@ -8,6 +8,8 @@ import { oidcEvents } from './openid/oidc-events.ts'
 import { openRoom } from './room.ts'
 import { upstreamEvents } from './upstream/upstream-events.ts'
 
+export { openSigningKeys } from './openid/open-signing-keys.ts'
+export type { SigningKeys } from './openid/signing-keys.ts'
 export { People } from './people/people.ts'
 
 /** People: who they are, how they sign in, and what they belong to. */

@@ -15,6 +15,7 @@ import { keyCreate, keyRevoke, keysListed } from './key.ts'
 import { migrate } from './migrate.ts'
 import { peopleListed, personAdd, personPassword } from './person.ts'
 import { serve } from './serve.ts'
+import { signingKeyRotate, signingKeysListed } from './signing-key.ts'
 import { tenantCreate, tenantsListed } from './tenant.ts'
 import { up } from './up.ts'
 import { work } from './work.ts'
@@ -34,6 +35,8 @@ export const COMMANDS: readonly Command[] = [
   personAdd,
   peopleListed,
   personPassword,
+  signingKeyRotate,
+  signingKeysListed,
   jobsListed,
   jobShown,
   jobRetried,

@@ -18,9 +18,9 @@ import { endOfflineGrants } from './granting.ts'
 import { Issuers, issuerUrl } from './issuer.ts'
 import { mintSecret, OAuthClients } from './oauth-clients.ts'
 import { retainRecords } from './oidc-retention.ts'
+import { openSigningKeys } from './open-signing-keys.ts'
 import type { ProviderDeps, Visitors } from './provider-deps.ts'
 import { RegistrationTokens } from './registration-tokens.ts'
-import { SigningKeys } from './signing-keys.ts'
 import type { TenantAnswerer } from './tenant-mount.ts'
 import { TokenDenials } from './token-denials.ts'
 
@@ -66,10 +66,7 @@ export function openOpenId(given: OpenIdDeps): OpenId {
   const apiResource = () => `${publicUrl()}${API_PATH}`
   const tokens = new AccessTokens({ db, ctx, denials, issuerOf })
   const recordKey = secret('oidc.records', 32)
-  const keys = new SigningKeys({
-    ...{ db, journal, key: secret('signing.keys', 32) },
-    ...{ algorithm: config.signingAlgorithm, publishSeconds: config.keyPublishSeconds },
-  })
+  const keys = openSigningKeys(columns)
   const job = tellApplication(() => issuers)
   const callers = new WeakMap<IncomingMessage, string>()
   const ipOf = (request: IncomingMessage) => callers.get(request) ?? request.socket.remoteAddress ?? ''
