@@ -952,6 +952,25 @@ create schema stoa_pool;
 grant usage on schema stoa_pool to stoa_app;
 grant usage on schema stoa_pool to stoa_system;
 
+create table stoa_pool.link_blocked_hosts (
+  tenant_id uuid not null,
+  id uuid not null,
+  host text collate "C" not null,
+  note text,
+  created_at timestamp with time zone not null,
+  created_by text not null
+);
+alter table stoa_pool.link_blocked_hosts add constraint link_blocked_hosts_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa_pool.link_blocked_hosts add constraint link_blocked_hosts_tenant_id_host_key UNIQUE (tenant_id, host);
+alter table stoa_pool.link_blocked_hosts add constraint link_blocked_hosts_host_check CHECK ((char_length(host) <= 253));
+alter table stoa_pool.link_blocked_hosts add constraint link_blocked_hosts_note_check CHECK ((char_length(note) <= 500));
+alter table stoa_pool.link_blocked_hosts enable row level security;
+alter table stoa_pool.link_blocked_hosts force row level security;
+create policy system_rows on stoa_pool.link_blocked_hosts to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa_pool.link_blocked_hosts to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select on stoa_pool.link_blocked_hosts to stoa_app;
+grant delete, insert, select, update on stoa_pool.link_blocked_hosts to stoa_system;
+
 create table stoa_pool.link_click_batches (
   tenant_id uuid not null,
   id bigint not null,
@@ -1063,6 +1082,32 @@ create policy tenant_rows on stoa_pool.link_clicks to stoa_app using ((tenant_id
 grant delete, insert, select on stoa_pool.link_clicks to stoa_app;
 grant delete, insert, select, update on stoa_pool.link_clicks to stoa_system;
 
+create table stoa_pool.link_reports (
+  tenant_id uuid not null,
+  id uuid not null,
+  link_id uuid not null,
+  reason text collate "C" not null,
+  details text,
+  contact text,
+  state text collate "C" not null,
+  created_at timestamp with time zone not null,
+  settled_at timestamp with time zone,
+  settled_by text
+);
+alter table stoa_pool.link_reports add constraint link_reports_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa_pool.link_reports add constraint link_reports_contact_check CHECK ((char_length(contact) <= 254));
+alter table stoa_pool.link_reports add constraint link_reports_details_check CHECK ((char_length(details) <= 2000));
+alter table stoa_pool.link_reports add constraint link_reports_state_check CHECK ((state = ANY (ARRAY['open'::text, 'upheld'::text, 'dismissed'::text])));
+alter table stoa_pool.link_reports add constraint link_reports_tenant_id_link_id_fkey FOREIGN KEY (tenant_id, link_id) REFERENCES stoa_pool.links(tenant_id, id);
+CREATE INDEX link_reports_by_creation ON stoa_pool.link_reports USING btree (tenant_id, created_at, id);
+CREATE INDEX link_reports_of_link ON stoa_pool.link_reports USING btree (tenant_id, link_id, state);
+alter table stoa_pool.link_reports enable row level security;
+alter table stoa_pool.link_reports force row level security;
+create policy system_rows on stoa_pool.link_reports to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa_pool.link_reports to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant insert, select, update on stoa_pool.link_reports to stoa_app;
+grant delete, insert, select, update on stoa_pool.link_reports to stoa_system;
+
 create table stoa_pool.link_tags (
   tenant_id uuid not null,
   tag text collate "C" not null,
@@ -1115,7 +1160,8 @@ create table stoa_pool.links (
   split jsonb,
   domain_id uuid,
   password text,
-  card jsonb
+  card jsonb,
+  takedown jsonb
 );
 alter table stoa_pool.links add constraint links_pkey PRIMARY KEY (tenant_id, id);
 alter table stoa_pool.links add constraint links_tenant_id_host_code_key UNIQUE (tenant_id, host, code);

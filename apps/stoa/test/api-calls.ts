@@ -38,6 +38,29 @@ function domainBody() {
   return { host: `${randomUUID()}.example.com` }
 }
 
+const takedownBody = () => ({ reason: 'spam', note: `Note ${randomUUID()}` })
+const blockedHostBody = () => ({ host: `${randomUUID()}.example.com`, note: `Note ${randomUUID()}` })
+
+async function newBlockedHost(client: TestClient): Promise<{ readonly params: { readonly id: string } }> {
+  const { body } = await client.created<{ readonly id: string }>('/api/v1/link-blocked-hosts', blockedHostBody())
+  return { params: { id: body.id } }
+}
+
+/** A report of a link that is like no other, as anybody sends it. */
+async function newReport(client: TestClient): Promise<{ readonly params: { readonly id: string } }> {
+  const { code, id: linkId } = await newLink(client)
+  await client.send('POST', '/l/report', {
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams({ link: code, reason: 'spam' }).toString(),
+  })
+  const { body } = await client.got<{ readonly data: readonly { readonly id: string; readonly linkId: string }[] }>(
+    `/api/v1/link-reports?linkId=${linkId}`,
+  )
+  const [report] = body.data
+  if (report === undefined) throw new Error('the report was not taken in')
+  return { params: { id: report.id } }
+}
+
 async function newKey(client: TestClient): Promise<string> {
   const { body } = await client.created<{ readonly apiKey: { readonly id: string } }>('/api/v1/api-keys', keyBody())
   return body.apiKey.id
@@ -317,6 +340,27 @@ export const apiCalls: ApiCalls = {
     if (status !== 200) throw new Error(`the link was not archived: ${status}`)
     return call
   },
+  takeDownLink: async (client) => ({ ...(await ofLink(client)), body: takedownBody() }),
+  liftLinkTakedown: async (client) => {
+    const call = await ofLink(client)
+    await client.send('POST', `/api/v1/links/${call.params.id}/takedown`, { body: takedownBody() })
+    return call
+  },
+  listLinkReports: async (client) => {
+    await newReport(client)
+    await newReport(client)
+    return {}
+  },
+  dismissLinkReport: newReport,
+  blockLinkHost: () => ({ body: blockedHostBody() }),
+  listLinkBlockedHosts: async (client) => {
+    await newBlockedHost(client)
+    await newBlockedHost(client)
+    return {}
+  },
+  unblockLinkHost: newBlockedHost,
+  showReportForm: () => ({}),
+  reportLink: async (client) => ({ body: { link: (await newLink(client)).code, reason: 'spam' } }),
   getLinkClicks: ofLink,
   simulateVisit: async (client) => ({ ...(await ofLink(client)), body: { userAgent: 'Mozilla/5.0' } }),
   getLinkAnalytics: ofLink,

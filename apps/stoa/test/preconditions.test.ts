@@ -27,6 +27,7 @@ interface Body {
 
 /** A field that tells a body from others → what makes it another one that is as good. */
 const OTHERS: Readonly<Record<string, object | ((body: never) => object)>> = {
+  note: { note: 'other' },
   clientSecret: { name: 'other' },
   subject: { expiresAt: '2099-02-03T04:05:06Z' },
   email: { email: 'other@example.org' },

@@ -71,7 +71,11 @@ export function startProgram(engine: Engine, settings: Readonly<Record<string, s
       }
       const config = configOf(readEnvironment(env), {}, false)
       const { links, mail } = config.rooms
-      const rooms = { ...config.rooms, links: { ...links, txtRecords }, mail: { ...mail, sesAgent: new AmazonAgent() } }
+      const rooms = {
+        ...config.rooms,
+        links: { ...links, txtRecords, reportBurst: 100_000 },
+        mail: { ...mail, sesAgent: new AmazonAgent() },
+      }
       return await startStoa(
         { ...config, rooms, http: { ...config.http, ...PATIENT } },
         { log: createLogger({ level: 'silent' }), clock: systemClock },

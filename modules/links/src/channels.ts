@@ -1,8 +1,19 @@
 import type { JournalEvent } from '@stoa/journal'
 import { defineChannel } from '@stoa/realtime'
-import { clicksRecorded, linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
+import {
+  clicksRecorded,
+  linkArchived,
+  linkCreated,
+  linkRestored,
+  linkTakedownLifted,
+  linkTakenDown,
+  linkUpdated,
+  reportDismissed,
+  reportFiled,
+} from './events.ts'
 
-const events = [linkCreated, linkUpdated, linkArchived, linkRestored].map(({ type }) => type)
+const all = [linkCreated, linkUpdated, linkArchived, linkRestored, linkTakenDown, linkTakedownLifted]
+const events = all.map(({ type }) => type)
 
 /** Where the events of links can be followed. Each shows the link after the change, complete. */
 export const linkChannels = [
@@ -17,6 +28,12 @@ export const linkChannels = [
     description: 'What happens to one link.',
     permission: 'links:read',
     events,
+  }),
+  defineChannel({
+    pattern: 'link-reports',
+    description: 'What is reported of links, and dismissed.',
+    permission: 'links:moderate',
+    events: [reportFiled.type, reportDismissed.type],
   }),
   defineChannel({
     pattern: 'link-clicks',

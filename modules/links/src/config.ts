@@ -49,6 +49,10 @@ const spec = {
   /** How many it follows a second after that. From 1 to 1,000,000; default 200. */
   visitsPerSecond: { type: 'integer', min: 1, max: 1_000_000, default: 200 },
   /**
+   * How many links one address reports at once; one more every 30 seconds after that. From 1 to 1,000,000; default 10.
+   */
+  reportBurst: { type: 'integer', min: 1, max: 1_000_000, default: 10 },
+  /**
    * How many days single clicks are kept. The sums per hour stay for ever, so no count changes when they go. From 1 to
    * 36,500; default 90.
    */
@@ -60,8 +64,9 @@ const spec = {
    */
   geo: { type: 'string', default: null, maxLength: 4_096 },
   /**
-   * A file with hosts to which no link should lead, one on each line; what is below them is meant too. The task
-   * `links.check` tells of such links; it reads the file each time. Default null: none.
+   * A file with hosts to which no link may lead, one on each line; what is below them is meant too. Targets are held
+   * against it when links are made and changed, and by the task `links.check`. It is read again within half a minute
+   * after a change. Default null: none.
    */
   blocklist: { type: 'string', default: null, maxLength: 4_096 },
   /** Visits targets. Default: one that goes nowhere private, unless {@link allowPrivateTargets} says otherwise. */

@@ -13,11 +13,17 @@ export {
   domainRemoved,
   domainUpdated,
   domainVerified,
+  hostBlocked,
+  hostUnblocked,
   linkArchived,
   linkCreated,
   linkEvents,
   linkRestored,
+  linkTakedownLifted,
+  linkTakenDown,
   linkUpdated,
+  reportDismissed,
+  reportFiled,
 } from './events.ts'
 
 /** A link as the API shows it. */

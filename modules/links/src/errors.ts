@@ -4,6 +4,16 @@ import { defineErrors } from '@stoa/kernel'
 export const linkErrors = defineErrors({
   link_not_found: { kind: 'not_found', message: 'There is no such link.' },
   link_gone: { kind: 'gone', message: 'This link has been taken down, has expired or is used up.' },
+  link_taken_down: { kind: 'gone', message: 'This link was taken down.' },
+  link_taken_down_by_operator: {
+    kind: 'forbidden',
+    message: 'The operator of this installation took the link down: only the operator puts it back.',
+  },
+  link_report_not_found: { kind: 'not_found', message: 'There is no such report.' },
+  blocked_host_not_found: { kind: 'not_found', message: 'There is no such blocked host.' },
+  blocked_host_invalid: { kind: 'invalid', message: 'A blocked host is a name without scheme, port and path.' },
+  blocked_host_taken: { kind: 'conflict', message: 'This host is blocked already.' },
+  blocked_host_limit: { kind: 'conflict', message: 'As many hosts are blocked as may be.' },
   link_password_required: { kind: 'forbidden', message: 'This link needs a password.' },
   slug_taken: { kind: 'conflict', message: 'This slug is in use already.' },
   slug_invalid: { kind: 'invalid', message: 'This slug cannot be used.' },

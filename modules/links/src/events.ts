@@ -23,6 +23,7 @@ const LinkState = {
   hasPassword: Type.Boolean(),
   card: Type.Union([Type.Object({}, { additionalProperties: true }), Type.Null()]),
   archivedAt: nullable.time,
+  takedown: Type.Union([Type.Object({}, { additionalProperties: true }), Type.Null()]),
   version: Type.Integer({ minimum: 1 }),
 }
 
@@ -60,6 +61,43 @@ export const linkRestored = defineEvent({
   description: 'An archived link was restored.',
   data: Type.Object(LinkState),
 })
+
+/** A link was taken down because of where it leads. Subject: `link:<id>`. */
+export const linkTakenDown = defineEvent({
+  type: 'link.taken_down',
+  version: 1,
+  description: 'A link was taken down because of where it leads.',
+  data: Type.Object(LinkState),
+})
+
+/** That was lifted. Subject: `link:<id>`. */
+export const linkTakedownLifted = defineEvent({
+  type: 'link.takedown_lifted',
+  version: 1,
+  description: 'A link works again that was taken down because of where it leads.',
+  data: Type.Object(LinkState),
+})
+
+function reportEvent(what: string, description: string) {
+  const id = Type.String({ format: 'uuid' })
+  const data = Type.Object({ id, linkId: id, reason: Type.String() })
+  return defineEvent({ type: `link_report.${what}`, version: 1, description, data })
+}
+
+/** Subject of each: `link_report:<id>`. */
+export const reportFiled = reportEvent('filed', 'Somebody reported a link.')
+/** Nothing is to be done about the link. */
+export const reportDismissed = reportEvent('dismissed', 'A report of a link was dismissed.')
+
+function hostEvent(what: string, description: string) {
+  const data = Type.Object({ id: Type.String({ format: 'uuid' }), host: Type.String() })
+  return defineEvent({ type: `link_host.${what}`, version: 1, description, data })
+}
+
+/** Subject of each: `link_host:<id>`. */
+export const hostBlocked = hostEvent('blocked', 'No link may lead to a host from now on.')
+/** Links may lead there again. */
+export const hostUnblocked = hostEvent('unblocked', 'Links may lead to a host again.')
 
 /** Clicks were written; one event per write and tenant, without subjects. */
 export const clicksRecorded = defineEvent({
@@ -114,6 +152,12 @@ export const linkEvents = [
   linkUpdated,
   linkArchived,
   linkRestored,
+  linkTakenDown,
+  linkTakedownLifted,
+  reportFiled,
+  reportDismissed,
+  hostBlocked,
+  hostUnblocked,
   clicksRecorded,
   domainAdded,
   domainUpdated,

@@ -2,6 +2,7 @@ import { isUniqueViolation, json, queryBuilder, statement, type Tx } from '@stoa
 import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
 import type { Card } from './redirect/preview-card.ts'
 import type { Rule, SplitTarget } from './redirect/routing.ts'
+import type { Takedown } from './safety/takedown.ts'
 
 /** A row of `links`. */
 export interface LinkRow {
@@ -28,6 +29,8 @@ export interface LinkRow {
   readonly password: string | null
   readonly card: Card | null
   readonly archivedAt: Date | null
+  /** See takedown.ts; null for none. */
+  readonly takedown: Takedown | null
   readonly version: number
   readonly createdAt: Date
   readonly updatedAt: Date
@@ -53,6 +56,7 @@ const changing = {
   password: 'text',
   card: 'jsonb',
   archivedAt: 'timestamptz',
+  takedown: 'jsonb',
   version: 'integer',
   updatedAt: 'timestamptz',
 } as const satisfies Partial<Record<keyof LinkRow, string>>
@@ -196,7 +200,7 @@ const tagAddition = statement<[string, string, readonly string[]], never>(
 export interface LinkFilter {
   /** Links that carry all of these tags. */
   readonly tags?: readonly string[]
-  readonly status?: 'active' | 'archived' | 'expired' | 'scheduled'
+  readonly status?: 'active' | 'archived' | 'expired' | 'scheduled' | 'taken-down'
   /** Text that the code, the title or the target contains, in any case. */
   readonly search?: string
   /** Made at this time or later. */
@@ -263,8 +267,10 @@ function conditions(e: Links, tenantId: string, filter: LinkFilter): ExpressionW
 }
 
 function ofStatus(e: Links, status: NonNullable<LinkFilter['status']>, now: Date) {
-  if (status === 'archived') return e('archivedAt', 'is not', null)
-  const up = e('archivedAt', 'is', null)
+  if (status === 'taken-down') return e('takedown', 'is not', null)
+  const kept = e('takedown', 'is', null)
+  if (status === 'archived') return e.and([kept, e('archivedAt', 'is not', null)])
+  const up = e.and([kept, e('archivedAt', 'is', null)])
   if (status === 'expired') return e.and([up, e('expiresAt', '<=', now)])
   const notOver = e.or([e('expiresAt', 'is', null), e('expiresAt', '>', now)])
   const begun =
@@ -286,6 +292,7 @@ const followed = [
   'startsAt',
   'expiresAt',
   'archivedAt',
+  'takedown',
   'maxVisits',
   'redirectStatus',
   'forwardQuery',

@@ -16,7 +16,7 @@ import type { Link, LinkChange, LinkClicks, NewLink } from './contract.ts'
 import { usedDomainRow } from './domains/domain-store.ts'
 import { DEFAULT_HOST } from './domains/short-host.ts'
 import { linkErrors } from './errors.ts'
-import { linkArchived, linkCreated, linkRestored, linkUpdated } from './events.ts'
+import { linkArchived, linkCreated, linkRestored, linkTakedownLifted, linkTakenDown, linkUpdated } from './events.ts'
 import { linkOf } from './link-resource.ts'
 import {
   addLink,
@@ -38,7 +38,10 @@ import type { LinkPasswords } from './redirect/link-password.ts'
 import { acceptedCard, acceptedRules, acceptedSplit } from './redirect/routing-input.ts'
 import { type SimulatedVisit, simulation } from './redirect/simulation.ts'
 import { shownUtm, utmQuery } from './redirect/utm.ts'
-import { type TargetRules, targetVerdict } from './targets/target-url.ts'
+import type { IsBlocked } from './safety/blocklist.ts'
+import { upholdReports } from './safety/report-store.ts'
+import type { Takedown } from './safety/takedown.ts'
+import { type TargetRules, type TargetVerdict, targetVerdict } from './targets/target-url.ts'
 
 /** What the verbs stand on. */
 export interface LinksDeps {
@@ -47,6 +50,8 @@ export interface LinksDeps {
   readonly cache: Pick<Cache, 'lookup'>
   readonly codes: CodeSupply
   readonly targetRules: () => TargetRules
+  /** Where the tenant's links may not lead. */
+  readonly blocked: (ctx: Ctx) => Promise<IsBlocked>
   /** The address of a code on a short host; of the installation's own when the host is empty. */
   readonly shortUrl: (host: string, code: string) => string
   /** Called after the commit of each change, in this process, with the version that the link has now. */
@@ -77,6 +82,12 @@ export interface LinkUpdate {
   readonly change: LinkChange
 }
 
+/** A link that is to be taken down, and why. */
+export interface LinkTakedownInput extends Pick<Takedown, 'reason'> {
+  readonly id: string
+  readonly note?: string
+}
+
 /** The verbs of short links. */
 export class Links {
   readonly #deps: LinksDeps
@@ -95,19 +106,21 @@ export class Links {
     const { slug } = input
     if (slug !== undefined) this.#checkSlug(slug)
     const now = new Date(ctx.clock.now())
+    const judge = await this.#judge(ctx)
     const draft: Omit<LinkRow, 'code'> = {
       id,
       host: DEFAULT_HOST,
       domainId: null,
-      target: this.#acceptedTarget(input.target),
-      rules: acceptedRules(input.rules ?? [], this.#judge),
-      split: acceptedSplit(input.split ?? [], this.#judge),
+      target: acceptedTarget(input.target, judge),
+      rules: acceptedRules(input.rules ?? [], judge),
+      split: acceptedSplit(input.split ?? [], judge),
       password: await this.#hashed(input.password),
-      card: acceptedCard(input.card, this.#judge),
+      card: acceptedCard(input.card, judge),
       title: input.title ?? null,
       tags: tidyTags(input.tags ?? []),
       ...limitsOf(input, now),
       archivedAt: null,
+      takedown: null,
       version: 1,
       createdAt: now,
       updatedAt: now,
@@ -188,8 +201,9 @@ export class Links {
     requirePermission(ctx, 'links:write', linkOf(input.id))
     const now = new Date(ctx.clock.now())
     const { change } = input
+    const judge = await this.#judge(ctx)
     const asked: Partial<LinkRow> = {
-      ...(change.target !== undefined && { target: this.#acceptedTarget(change.target) }),
+      ...(change.target !== undefined && { target: acceptedTarget(change.target, judge) }),
       ...(change.title !== undefined && { title: change.title }),
       ...(change.tags !== undefined && { tags: tidyTags(change.tags) }),
       ...(change.startsAt !== undefined && { startsAt: start(change.startsAt) }),
@@ -198,10 +212,10 @@ export class Links {
       ...(change.redirectStatus !== undefined && { redirectStatus: change.redirectStatus }),
       ...(change.forwardQuery !== undefined && { forwardQuery: change.forwardQuery }),
       ...(change.utm !== undefined && { utm: utmQuery(change.utm) }),
-      ...(change.rules !== undefined && { rules: acceptedRules(change.rules, this.#judge) }),
-      ...(change.split !== undefined && { split: acceptedSplit(change.split, this.#judge) }),
+      ...(change.rules !== undefined && { rules: acceptedRules(change.rules, judge) }),
+      ...(change.split !== undefined && { split: acceptedSplit(change.split, judge) }),
       ...(change.password !== undefined && { password: await this.#hashed(change.password) }),
-      ...(change.card !== undefined && { card: acceptedCard(change.card, this.#judge) }),
+      ...(change.card !== undefined && { card: acceptedCard(change.card, judge) }),
     }
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
@@ -235,6 +249,33 @@ export class Links {
     })
   }
 
+  /**
+   * Takes a link down because of where it leads, and upholds its open reports. Refuses with `link_not_found` or
+   * `link_taken_down_by_operator`.
+   */
+  async takeDownLink(ctx: Ctx, { id, ...told }: LinkTakedownInput): Promise<Link> {
+    requirePermission(ctx, 'links:moderate')
+    const at = new Date(ctx.clock.now())
+    const takedown: Takedown = { reason: told.reason, note: told.note ?? null, at: at.toISOString(), by: 'tenant' }
+    return this.#deps.db.transaction(ctx, async (tx) => {
+      const row = found(await lockedLinkRow(tx, ctx.tenant.id, id))
+      checkOperator(row)
+      upholdReports(tx, ctx.tenant.id, row.id, at, `${ctx.actor.type}:${ctx.actor.id}`)
+      return this.#save(ctx, tx, { ...row, takedown }, linkTakenDown, {})
+    })
+  }
+
+  /** Puts a link back that was taken down; refuses as {@link takeDownLink}. One that is not down stays as it is. */
+  async liftTakedown(ctx: Ctx, { id }: { readonly id: string }): Promise<Link> {
+    requirePermission(ctx, 'links:moderate')
+    return this.#deps.db.transaction(ctx, async (tx) => {
+      const row = found(await lockedLinkRow(tx, ctx.tenant.id, id))
+      checkOperator(row)
+      if (row.takedown === null) return this.#shown(keptLink(row), ctx.clock.now())
+      return this.#save(ctx, tx, { ...row, takedown: null }, linkTakedownLifted, {})
+    })
+  }
+
   #checkSlug(slug: string): void {
     const fault = slugFault(slug)
     if (fault !== null) throw refusal(linkErrors.slug_invalid, '/body/slug', fault.reason, fault.message)
@@ -244,12 +285,9 @@ export class Links {
     return password ? this.#deps.passwords.hash(password) : null
   }
 
-  readonly #judge = (target: string) => targetVerdict(target, this.#deps.targetRules())
-
-  #acceptedTarget(target: string): string {
-    const verdict = this.#judge(target)
-    if (verdict.ok) return verdict.url
-    throw refusal(linkErrors.target_refused, '/body/target', verdict.reason, verdict.message)
+  async #judge(ctx: Ctx): Promise<Judge> {
+    const isBlocked = await this.#deps.blocked(ctx)
+    return (target) => targetVerdict(target, this.#deps.targetRules(), isBlocked)
   }
 
   /** Where a link on a domain of the tenant is; the domain stays until the transaction ends. */
@@ -310,12 +348,25 @@ export class Links {
       hasPassword: link.hasPassword,
       card: link.card,
       archivedAt,
+      takedown: link.takedown,
       version,
       createdAt,
       updatedAt,
       createdBy,
     }
   }
+}
+
+type Judge = (target: string) => TargetVerdict
+
+function acceptedTarget(target: string, judge: Judge): string {
+  const verdict = judge(target)
+  if (verdict.ok) return verdict.url
+  throw refusal(linkErrors.target_refused, '/body/target', verdict.reason, verdict.message)
+}
+
+function checkOperator({ takedown }: LinkRow): void {
+  if (takedown?.by === 'operator') throw new StoaError(linkErrors.link_taken_down_by_operator)
 }
 
 type LinkState = ReturnType<typeof state>
@@ -343,6 +394,7 @@ function state(row: LinkRow) {
     hasPassword: row.password !== null,
     card: row.card,
     archivedAt: row.archivedAt?.toISOString() ?? null,
+    takedown: row.takedown,
     version: row.version,
   }
 }

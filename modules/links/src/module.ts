@@ -14,6 +14,7 @@ export const linksModule = defineModule({
   permissions: {
     'links:read': 'See links and their clicks.',
     'links:write': 'Make, change, archive and restore links.',
+    'links:moderate': 'See what is reported of links, take harmful ones down, block hosts.',
   },
   events: linkEvents,
   channels: linkChannels,
@@ -28,6 +29,8 @@ export const linksModule = defineModule({
     link_click_batches: 'Visits that were written together and are not in the facets yet.',
     link_click_facets: 'Visits of one link in half an hour that have something in common, summed.',
     link_click_visitors: 'A visitor of a link on a day, as a hash; for two days.',
+    link_reports: 'What a stranger said of a link that does harm.',
+    link_blocked_hosts: 'A host to which a tenant wants no link to lead.',
     link_orphans: 'Visits of a day that asked a host for a word and found no link.',
     link_visitor_salts: 'The key of the hashes of a day, for two days; unlogged.',
     link_domains: 'A host of a tenant for short links.',

@@ -1,6 +1,7 @@
 /**
  * Puts the room together and takes it apart: codes, memory of destinations, gathering of clicks, verbs, routes.
  */
+import type { Database } from '@stoa/db'
 import type { Journal, JournalEvent } from '@stoa/journal'
 import { type BaseCtx, Resources, systemCtx, tenantCtx } from '@stoa/kernel'
 import { createLimiter } from '@stoa/limiter'
@@ -36,8 +37,10 @@ import { Redirects } from './redirect/redirect.ts'
 import { VisitLimit } from './redirect/visit-limit.ts'
 import { takeVisits } from './redirect/visit-store.ts'
 import { linkRoutes } from './routes/index.ts'
+import { BlockedHosts } from './safety/blocked-hosts.ts'
+import { Blocklists } from './safety/blocklist.ts'
+import { Reports } from './safety/reports.ts'
 import { Destinations } from './targets/destinations.ts'
-import { openBlocklist } from './targets/target-check.ts'
 
 /** Opens the room on its columns. */
 export async function openRoom(columns: Columns): Promise<Room> {
@@ -70,7 +73,8 @@ export async function openRoom(columns: Columns): Promise<Room> {
   watchClicks(columns, clicks, buffer)
   resources.use(keepClickDays(db, ctx, config.clickDays), 'days of clicks')
   const hosts = new ShortHosts(db, ctx, config.shortHost)
-  const watch = resources.use(watchChanges(journal, { changed, destinations, hosts }), 'link changes')
+  const lists = await openBlocklists(db, ctx, config, resources)
+  const watch = resources.use(watchChanges(journal, { changed, destinations, hosts, lists }), 'link changes')
   resources.use(directory.keep(filter, watch.ready), 'filter of codes')
   const targetRules = () => ({
     ...config,
@@ -85,13 +89,14 @@ export async function openRoom(columns: Columns): Promise<Room> {
     cache,
     codes: new CodeSupply(codePermutation(columns.secret('links.code', 16))),
     targetRules,
+    blocked: (own) => lists.of(own),
     shortUrl,
     passwords,
     changed,
     splitKey,
     geo,
   })
-  const domains = openDomains(columns, config, { hosts, targetRules, ctx })
+  const domains = openDomains(columns, config, { hosts, targetRules, ctx, blocked: (own) => lists.of(own) })
   const limit = visitLimitOf(columns, ctx)
   const orphans = resources.use(new Orphans(db, ctx), 'visits without a link')
   watchOrphans(columns, orphans)
@@ -105,8 +110,11 @@ export async function openRoom(columns: Columns): Promise<Room> {
     routes: linkRoutes({
       ...{ analytics: new Analytics(db, geo), bulk: new BulkLinks(db, links), links, orphans, redirects, visitLimit },
       ...{ domains: domains.verbs, hosts, isOwnHost },
+      blocked: new BlockedHosts({ db, journal, lists }),
+      reportLimit: { capacity: config.reportBurst, refillPerSecond: 1 / 30 },
+      reports: new Reports({ db, journal, destinations, hosts, isOwnHost }),
     }),
-    jobs: [importLinks(links), importCsv(links, db), checkJob(links, config), fold, domains.job],
+    jobs: [importLinks(links), importCsv(links, db), checkJob(links, config, lists), fold, domains.job],
     async ready() {
       await watch.ready
       // What was found before then may have changed unheard.
@@ -151,10 +159,18 @@ function ownHosts(publicUrl: () => string, shortHost: string | null): (host: str
   return (host) => host === URL.parse(publicUrl())?.hostname || host === shortHost?.replace(/:\d+$/, '')
 }
 
-function checkJob(links: Links, { allowPrivateTargets, blocklist, fetcher }: LinksConfig) {
+/** @throws Error when there is to be a file and it cannot be read */
+async function openBlocklists(db: Database, ctx: BaseCtx, { blocklist }: LinksConfig, resources: Resources) {
+  const lists = new Blocklists(db, blocklist)
+  await lists.refresh()
+  if (blocklist !== null) resources.use(lists.keep(ctx), 'list of blocked hosts')
+  return lists
+}
+
+function checkJob(links: Links, { allowPrivateTargets, fetcher }: LinksConfig, lists: Blocklists) {
   const isAllowed = allowPrivateTargets ? () => true : isPublicAddress
   const own = createFetcher({ userAgent: 'Mozilla/5.0 (compatible; Stoa link check)', isAllowed })
-  return checkLinks(links, fetcher ?? own, () => openBlocklist(blocklist))
+  return checkLinks(links, fetcher ?? own, lists)
 }
 
 function visitLimitOf({ db }: Columns, ctx: BaseCtx): VisitLimit {
@@ -172,14 +188,21 @@ function watchChanges(
     changed,
     destinations,
     hosts,
-  }: { changed: LinksDeps['changed']; readonly destinations: Destinations; readonly hosts: ShortHosts },
+    lists,
+  }: {
+    readonly changed: LinksDeps['changed']
+    readonly destinations: Destinations
+    readonly hosts: ShortHosts
+    readonly lists: Blocklists
+  },
 ) {
   return journal.watch({ name: 'links.changes' }, (events, snapshot) => {
     for (const event of events) {
       if (isLinkEvent(event)) {
         const { code, domainId, version } = event.data
         changed(String(domainId ?? ''), String(code), Number(version))
-      } else if (event.type.startsWith('link_domain.')) hosts.changed(String(event.data.host))
+      } else if (event.type.startsWith('link_host.')) lists.forget(event.tenantId)
+      else if (event.type.startsWith('link_domain.')) hosts.changed(String(event.data.host))
     }
     hosts.refresh()
     if (snapshot !== null) destinations.heard()

@@ -3,6 +3,7 @@ import { SLUG_MAX, SLUG_MIN } from './codes/slug.ts'
 import { PreviewCard } from './redirect/preview-card.ts'
 import { PASSWORD_MAX } from './redirect/redirect-page.ts'
 import { Rules, Split } from './redirect/routing-schema.ts'
+import { TakedownShown } from './safety/takedown.ts'
 import { TARGET_MAX } from './targets/target-url.ts'
 
 /** Longest title, in characters. */
@@ -27,10 +28,16 @@ const Id = Type.String({ format: 'uuid', description: 'UUIDv7.' })
 const Time = Type.String({ format: 'date-time', description: 'RFC 3339, UTC.' })
 
 const Status = Type.Union(
-  [Type.Literal('active'), Type.Literal('archived'), Type.Literal('expired'), Type.Literal('scheduled')],
+  [
+    Type.Literal('active'),
+    Type.Literal('archived'),
+    Type.Literal('expired'),
+    Type.Literal('scheduled'),
+    Type.Literal('taken-down'),
+  ],
   {
     description:
-      'Only an active link redirects, unless its visits are used up. A link that is both archived and expired shows as archived.',
+      'Only an active link redirects, unless its visits are used up. A link that is both archived and expired shows as archived; one that was taken down, as that.',
   },
 )
 const RedirectStatus = Type.Union([Type.Literal(301), Type.Literal(302), Type.Literal(307), Type.Literal(308)], {
@@ -97,6 +104,10 @@ export const Link = Type.Object(
     hasPassword: Type.Boolean({ description: 'Whether visitors have to say a password.' }),
     card: Type.Union([PreviewCard, Type.Null()], { examples: [null] }),
     archivedAt: Type.Union([Time, Type.Null()], { examples: [null] }),
+    takedown: Type.Union([TakedownShown, Type.Null()], {
+      description: 'Why it was taken down; visitors get 410 with the reason.',
+      examples: [null],
+    }),
     version: Type.Integer({ minimum: 1, description: 'Grows with each change; the ETag is made of it.' }),
     createdAt: Time,
     updatedAt: Time,

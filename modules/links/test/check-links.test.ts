@@ -4,7 +4,8 @@ import { newId } from '@stoa/kernel'
 import { type Fetcher, OutboundError, type OutboundFault } from '@stoa/outbound'
 import type { RunningJob } from '@stoa/queue'
 import { testCtx } from '@stoa/testkit'
-import { Blocklist, checkTarget } from '../src/targets/target-check.ts'
+import { Blocklist } from '../src/safety/blocklist.ts'
+import { checkTarget } from '../src/targets/target-check.ts'
 import { seedLink } from '../src/testing.ts'
 import { describeEverywhere } from './setup.ts'
 
@@ -40,6 +41,7 @@ const fetcher: Fetcher = async (url) => {
 }
 
 const blocklist = new Blocklist('# remark\n0.0.0.0 bad.example\n*.worse.example # two\n||ads.example^\n\nlocalhost\n')
+const isBlocked = (host: string) => blocklist.has(host)
 
 describeEverywhere(
   'a check of links',
@@ -98,7 +100,7 @@ describeEverywhere(
 
     it('knows hosts on the list, those below them, and those on the way', async () => {
       const { signal } = new AbortController()
-      const outcome = async (target: string) => (await checkTarget(fetcher, blocklist, target, signal)).outcome
+      const outcome = async (target: string) => (await checkTarget(fetcher, isBlocked, target, signal)).outcome
       assert.equal(blocklist.size, 3)
       for (const target of [
         'https://bad.example/',

@@ -40,6 +40,7 @@ function destination(target: string): Destination {
     routing: null,
     password: null,
     card: null,
+    takedown: null,
     readAt: Number.POSITIVE_INFINITY,
   }
 }

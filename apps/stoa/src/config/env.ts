@@ -351,7 +351,7 @@ export const VARIABLES = {
     type: 'string',
     optional: true,
     maxLength: 4_096,
-    doc: 'A file with hosts to which no short link should lead, one on each line: the task `links.check` tells of such links.',
+    doc: 'A file with hosts to which no short link may lead, one on each line, with all below them. It is read again within half a minute after a change; links that lead there already are told by the task `links.check`.',
     defaultDoc: 'none',
   },
   STOA_LINKS_DOMAINS: {

@@ -132,13 +132,15 @@ export class Directory {
 
 function limitsOf(link: FoundLink) {
   const { archivedAt, card, expiresAt, forwardQuery, maxVisits, password, redirectStatus, startsAt, target, utm } = link
+  const isDown = archivedAt !== null || link.takedown !== null
   return {
     password,
     card,
+    takedown: link.takedown,
     target: withUtm(target, utm),
     status: redirectStatus,
     startsAt: startsAt?.getTime() ?? Number.NEGATIVE_INFINITY,
-    endsAt: archivedAt !== null ? Number.NEGATIVE_INFINITY : (expiresAt?.getTime() ?? Number.POSITIVE_INFINITY),
+    endsAt: isDown ? Number.NEGATIVE_INFINITY : (expiresAt?.getTime() ?? Number.POSITIVE_INFINITY),
     limited: maxVisits !== null,
     forwardsQuery: forwardQuery,
   }

@@ -24,6 +24,7 @@ import type { DomainProof } from '@stoa/module'
 import type { Static } from 'typebox'
 import { linkErrors } from '../errors.ts'
 import { domainAdded, domainLost, domainRemoved, domainUpdated, domainVerified } from '../events.ts'
+import type { IsBlocked } from '../safety/blocklist.ts'
 import { acceptedHost, type TargetRules, targetVerdict } from '../targets/target-url.ts'
 import type * as schema from './domain-schema.ts'
 import {
@@ -57,6 +58,8 @@ export interface LinkDomainsDeps {
   /** Most hosts of a tenant. */
   readonly most: number
   readonly targetRules: () => TargetRules
+  /** Where the tenant's links may not lead. */
+  readonly blocked: (ctx: Ctx) => Promise<IsBlocked>
   /** Asks for {@link LinkDomains.verifyInBackground} in the transaction. */
   readonly verifyLater: (ctx: Ctx, tx: Tx, id: string) => Promise<void>
   /** For what is done to other tenants. */
@@ -83,11 +86,12 @@ export class LinkDomains {
     requirePermission(ctx, 'links:write')
     const { db, most, proves, verifyLater } = this.#deps
     const now = new Date(ctx.clock.now())
+    const isBlocked = await this.#deps.blocked(ctx)
     const row: DomainRow = {
       id: newId(ctx.clock),
       host: this.#acceptedHost(input.host),
-      rootTarget: this.#acceptedTarget(input.rootTarget, '/body/rootTarget'),
-      notFoundTarget: this.#acceptedTarget(input.notFoundTarget, '/body/notFoundTarget'),
+      rootTarget: this.#acceptedTarget(input.rootTarget, '/body/rootTarget', isBlocked),
+      notFoundTarget: this.#acceptedTarget(input.notFoundTarget, '/body/notFoundTarget', isBlocked),
       verifiedAt: proves ? null : now,
       version: 1,
       createdAt: now,
@@ -127,10 +131,13 @@ export class LinkDomains {
   ): Promise<LinkDomain> {
     requirePermission(ctx, 'links:write')
     const { notFoundTarget, rootTarget } = input.change
+    const isBlocked = await this.#deps.blocked(ctx)
     const asked = {
-      ...(rootTarget !== undefined && { rootTarget: this.#acceptedTarget(rootTarget, '/body/rootTarget') }),
+      ...(rootTarget !== undefined && {
+        rootTarget: this.#acceptedTarget(rootTarget, '/body/rootTarget', isBlocked),
+      }),
       ...(notFoundTarget !== undefined && {
-        notFoundTarget: this.#acceptedTarget(notFoundTarget, '/body/notFoundTarget'),
+        notFoundTarget: this.#acceptedTarget(notFoundTarget, '/body/notFoundTarget', isBlocked),
       }),
     }
     return this.#deps.db.transaction(ctx, async (tx) => {
@@ -223,9 +230,9 @@ export class LinkDomains {
     throw new StoaError(linkErrors.link_domain_invalid, { message, fields })
   }
 
-  #acceptedTarget(target: string | null | undefined, pointer: string): string | null {
+  #acceptedTarget(target: string | null | undefined, pointer: string, isBlocked: IsBlocked): string | null {
     if (target === null || target === undefined) return null
-    const verdict = targetVerdict(target, this.#deps.targetRules())
+    const verdict = targetVerdict(target, this.#deps.targetRules(), isBlocked)
     if (verdict.ok) return verdict.url
     const fields = [{ pointer, code: verdict.reason, message: verdict.message }]
     throw new StoaError(linkErrors.target_refused, { message: verdict.message, fields })

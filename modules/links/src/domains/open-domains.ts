@@ -5,7 +5,7 @@ import type { LinksConfig } from '../config.ts'
 import { verifyDomainJob } from '../jobs/verify-domain.ts'
 import { LinkDomains, type LinkDomainsDeps } from './link-domains.ts'
 
-type Given = Pick<LinkDomainsDeps, 'hosts' | 'targetRules'> & { readonly ctx: BaseCtx }
+type Given = Pick<LinkDomainsDeps, 'hosts' | 'targetRules' | 'blocked'> & { readonly ctx: BaseCtx }
 
 /** The verbs of hosts, and the job that looks for their proofs. */
 export function openDomains(

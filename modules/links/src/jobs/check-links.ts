@@ -4,7 +4,8 @@ import { defineJob, type RunningJob } from '@stoa/queue'
 import { type Static, Type } from 'typebox'
 import type { Link } from '../contract.ts'
 import type { Links } from '../links.ts'
-import { type Blocklist, checkTarget, type TargetCheck } from '../targets/target-check.ts'
+import type { Blocklists } from '../safety/blocklist.ts'
+import { checkTarget, type TargetCheck } from '../targets/target-check.ts'
 
 const MAX_IDS = 1_000
 const MAX_LINKS = 20_000
@@ -46,7 +47,7 @@ interface Report {
  * `links.check`: visits the targets of links, by a fetcher that goes nowhere private, and says which are broken, lead to
  * another host than they name, or to one on the list.
  */
-export function checkLinks(links: Links, fetcher: Fetcher, blocklist: () => Promise<Blocklist>) {
+export function checkLinks(links: Links, fetcher: Fetcher, blocklists: Pick<Blocklists, 'of'>) {
   return defineJob({
     name: 'links.check',
     description:
@@ -57,11 +58,11 @@ export function checkLinks(links: Links, fetcher: Fetcher, blocklist: () => Prom
     api: { permission: 'links:write' },
     input: Input,
     async run(ctx, { ids, titles = false }, job) {
-      const blocked = await blocklist()
+      const isBlocked = await blocklists.of(ctx)
       const counts = { ok: 0, moved: 0, broken: 0, private: 0, blocked: 0 }
       const report: Report = { counts, findings: [], titled: 0 }
       const visit = async (link: Link) => {
-        const check = await checkTarget(fetcher, blocked, link.target, job.signal)
+        const check = await checkTarget(fetcher, isBlocked, link.target, job.signal)
         await note(report, links, ctx, link, check, titles)
       }
       let checked = 0

@@ -14,9 +14,10 @@ import { linksByDomain } from './0012_links_by_domain.ts'
 import { linksOfDomain } from './0013_links_of_domain.ts'
 import { linkPasswordAndCard } from './0014_link_password_and_card.ts'
 import { linkOrphans } from './0015_link_orphans.ts'
+import { linkSafety } from './0016_link_safety.ts'
 
 const analytics = [linkAnalytics, linkClickHoursByHour, linkVisitorSalts]
-const later = [linkDomains, linksByDomain, linksOfDomain, linkPasswordAndCard, linkOrphans]
+const later = [linkDomains, linksByDomain, linksOfDomain, linkPasswordAndCard, linkOrphans, linkSafety]
 
 /** Every migration of the room, oldest first. */
 export const linkMigrations: MigrationSet = {

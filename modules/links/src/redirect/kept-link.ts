@@ -20,7 +20,7 @@ export type KeptLink = Omit<Link, 'shortUrl' | 'status' | 'tags' | 'rules' | 'sp
 }
 
 /** The version of {@link KeptLink}: another one does not find what the one before has kept. */
-const KEPT_VERSION = 6
+const KEPT_VERSION = 7
 /** How long a link or a list is kept, in milliseconds. It is a safety net: events drop what changes. */
 const KEPT_MS = 10 * 60_000
 /** Carried by every list of a tenant: the kind of the events' subjects. */
@@ -49,6 +49,7 @@ export function keptLink(row: LinkRow): KeptLink {
     hasPassword: row.password !== null,
     card: row.card,
     archivedAt: archivedAt?.toISOString() ?? null,
+    takedown: row.takedown,
     version,
     createdAt: createdAt.toISOString(),
     updatedAt: updatedAt.toISOString(),
@@ -57,7 +58,8 @@ export function keptLink(row: LinkRow): KeptLink {
 }
 
 /** Whether it redirects at a time, in milliseconds since the epoch, and if not, why. */
-export function statusAt({ archivedAt, expiresAt, startsAt }: KeptLink, now: number): Link['status'] {
+export function statusAt({ archivedAt, expiresAt, startsAt, takedown }: KeptLink, now: number): Link['status'] {
+  if (takedown !== null) return 'taken-down'
   if (archivedAt !== null) return 'archived'
   if (expiresAt !== null && Date.parse(expiresAt) <= now) return 'expired'
   return startsAt !== null && Date.parse(startsAt) > now ? 'scheduled' : 'active'

@@ -8,7 +8,7 @@ import type { StoaError } from '@stoa/kernel'
 const style = `:root{color-scheme:light dark;font:1.125rem/1.5 system-ui,sans-serif}
 body{margin:0;min-height:100vh;display:grid;place-items:center;text-align:center}
 main{padding:2rem;max-width:32rem}h1{font-size:1.5rem;margin:0 0 .5rem}p{margin:0;opacity:.75}
-form{display:grid;gap:.5rem;margin-top:1.5rem;text-align:start}input,button{font:inherit;padding:.5rem .75rem}
+form{display:grid;gap:.5rem;margin-top:1.5rem;text-align:start}input,select,textarea,button{font:inherit;padding:.5rem .75rem}
 .told{margin-top:1rem;opacity:1;font-weight:600}`
 
 /** Longest password of a link, in characters. */
@@ -50,7 +50,8 @@ export function heldPage(): string {
   return page('This link works a limited number of times', 'Open it in a browser to follow it.')
 }
 
-function page(heading: string, text: string, more = ''): string {
+/** A page of this room. @param more HTML */
+export function page(heading: string, text: string, more = ''): string {
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -4,6 +4,7 @@
  *
  *   unknown code, or before its beginning ─▶ link_not_found
  *   archived, expired, visits used up ─────▶ link_gone
+ *   taken down ────────────────────────────▶ link_taken_down, with the reason
  *   otherwise ─────────────────────────────▶ the target, and a click
  *
  * A click is a visit that is redirected. No click: HEAD, which follows nothing, and a prefetch, which nobody may ever
@@ -28,6 +29,7 @@ import { DEFAULT_HOST } from '../domains/short-host.ts'
 import type { ShortHosts } from '../domains/short-hosts.ts'
 import { linkErrors } from '../errors.ts'
 import type { RedirectStatus } from '../link-store.ts'
+import { takenDown } from '../safety/takedown.ts'
 import type { Destination, Destinations } from '../targets/destinations.ts'
 import { searchOf, type VisitQuery, withQuery } from './forwarded-query.ts'
 import type { LinkPasswords } from './link-password.ts'
@@ -101,7 +103,7 @@ export class Redirects {
   }
 
   /**
-   * Where the link leads, the visit being noted; refuses with `link_not_found` or `link_gone`, and attempts at a password
+   * Where the link leads, the visit being noted; refuses with `link_not_found`, `link_gone` or `link_taken_down`, and attempts at a password
    * with `rate_limited` or `overloaded`.
    */
   async follow(visit: Visit): Promise<Followed> {
@@ -111,6 +113,7 @@ export class Redirects {
     const destination =
       (await destinations.find(space, code)) ?? (meant === null ? null : await destinations.find(space, meant))
     const now = clock.now()
+    if (destination !== null && destination.takedown !== null) throw takenDown(destination.takedown)
     if (destination === null || now < destination.startsAt) {
       if (method !== 'HEAD') orphans.note(space, code)
       throw new StoaError(linkErrors.link_not_found)

@@ -36,7 +36,7 @@ const shared = {
   description:
     'Redirects to the target and counts a click. HEAD redirects too and counts nothing, and neither does a prefetch. The answer is stale at once, so a change of the link holds from the next click on. A link with a password shows a page that asks for it; a link with a card shows that to programs that make previews. A link with a maximum of visits does not tell its target to HEAD, to a prefetch, or to a program that says so: they get 200.',
   permission: null,
-  errors: ['link_not_found', 'link_gone', 'link_password_required'],
+  errors: ['link_not_found', 'link_gone', 'link_taken_down', 'link_password_required'],
   schema: {
     params: Type.Object({ code: Type.String({ minLength: 1, maxLength: 256 }) }),
     querystring: Type.Object({}, { additionalProperties: true, description: 'What the link may forward.' }),
@@ -47,7 +47,7 @@ const shared = {
       ...redirection(307),
       ...redirection(308),
       404: page('There is no such link.'),
-      410: page('The link was taken down or has expired.'),
+      410: page('The link was taken down, and why; or it has expired.'),
     },
   },
 } as const
@@ -76,7 +76,7 @@ export function openLink(redirects: Redirects, hosts: ShortHosts, rateLimit: Rat
     permission: null,
     formBody: true,
     bodyLimitBytes: 4_096,
-    errors: ['link_not_found', 'link_gone', 'link_password_required', 'rate_limited'],
+    errors: ['link_not_found', 'link_gone', 'link_taken_down', 'link_password_required', 'rate_limited'],
     rateLimit,
     url: '/l/:code',
     operationId: 'openLink',
@@ -90,7 +90,7 @@ export function openLink(redirects: Redirects, hosts: ShortHosts, rateLimit: Rat
         303: { description: 'The target, in `Location`.', content: { 'text/html': { schema: Type.String() } } },
         403: page('This is not the password.'),
         404: page('There is no such link.'),
-        410: page('The link was taken down or has expired.'),
+        410: page('The link was taken down, and why; or it has expired.'),
         429: page('Too many attempts.'),
       },
     },

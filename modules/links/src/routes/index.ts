@@ -6,11 +6,15 @@ import type { LinkDomains } from '../domains/link-domains.ts'
 import type { ShortHosts } from '../domains/short-hosts.ts'
 import type { Links } from '../links.ts'
 import type { Redirects } from '../redirect/redirect.ts'
+import type { BlockedHosts } from '../safety/blocked-hosts.ts'
+import type { Reports } from '../safety/reports.ts'
 import { addLinkDomain } from './add-link-domain.ts'
 import { archiveLink } from './archive-link.ts'
 import { askForCertificate } from './ask-for-certificate.ts'
+import { blockLinkHost } from './block-link-host.ts'
 import { createLink } from './create-link.ts'
 import { createLinks } from './create-links.ts'
+import { dismissLinkReport } from './dismiss-link-report.ts'
 import { exportLinkAnalytics } from './export-link-analytics.ts'
 import { exportLinks } from './export-links.ts'
 import { followLink, openLink } from './follow-link.ts'
@@ -20,12 +24,18 @@ import { getLinkClicks } from './get-link-clicks.ts'
 import { getLinkDomain } from './get-link-domain.ts'
 import { getLinkOverview } from './get-link-overview.ts'
 import { getLinkQr } from './get-link-qr.ts'
+import { liftLinkTakedown } from './lift-link-takedown.ts'
+import { listLinkBlockedHosts } from './list-link-blocked-hosts.ts'
 import { listLinkDomains } from './list-link-domains.ts'
+import { listLinkReports } from './list-link-reports.ts'
 import { listLinks } from './list-links.ts'
 import { listOrphanVisits } from './list-orphan-visits.ts'
 import { removeLinkDomain } from './remove-link-domain.ts'
+import { reportLink, showReportForm } from './report-link.ts'
 import { restoreLink } from './restore-link.ts'
 import { simulateVisit } from './simulate-visit.ts'
+import { takeDownLink } from './take-down-link.ts'
+import { unblockLinkHost } from './unblock-link-host.ts'
 import { updateLink } from './update-link.ts'
 import { updateLinkDomain } from './update-link-domain.ts'
 import { updateLinks } from './update-links.ts'
@@ -39,16 +49,21 @@ export interface LinkRoutesDeps {
   readonly redirects: Redirects
   readonly domains: LinkDomains
   readonly orphans: Orphans
+  readonly reports: Reports
+  readonly blocked: BlockedHosts
   readonly hosts: ShortHosts
   /** Whether a host is the installation's own. */
   readonly isOwnHost: (host: string) => boolean
   /** How often one address may follow links. */
   readonly visitLimit: RateLimit
+  /** How often one address may report links. */
+  readonly reportLimit: RateLimit
 }
 
 /** Every route of the room. */
 export function linkRoutes({
   analytics,
+  blocked,
   bulk,
   domains,
   hosts,
@@ -56,6 +71,8 @@ export function linkRoutes({
   links,
   orphans,
   redirects,
+  reports,
+  reportLimit,
   visitLimit,
 }: LinkRoutesDeps): Route[] {
   return [
@@ -68,6 +85,13 @@ export function linkRoutes({
     updateLink(links),
     archiveLink(links),
     restoreLink(links),
+    takeDownLink(links),
+    liftLinkTakedown(links),
+    listLinkReports(reports),
+    dismissLinkReport(reports),
+    listLinkBlockedHosts(blocked),
+    blockLinkHost(blocked),
+    unblockLinkHost(blocked),
     getLinkClicks(links),
     simulateVisit(links),
     getLinkQr(links),
@@ -82,6 +106,8 @@ export function linkRoutes({
     removeLinkDomain(domains),
     verifyLinkDomain(domains),
     askForCertificate((host) => hosts.has(host) || isOwnHost(host)),
+    showReportForm(),
+    reportLink(reports, reportLimit),
     followLink(redirects, hosts, visitLimit),
     openLink(redirects, hosts, visitLimit),
   ]

@@ -29,6 +29,7 @@ import { isCodeText } from '../codes/slug.ts'
 import type { RedirectStatus } from '../link-store.ts'
 import type { Card } from '../redirect/preview-card.ts'
 import type { Routing } from '../redirect/routing.ts'
+import type { Takedown } from '../safety/takedown.ts'
 
 /** What a redirect needs to know of a link. */
 export interface Destination {
@@ -53,6 +54,8 @@ export interface Destination {
   readonly password: string | null
   /** What previews show; null: where the link leads. */
   readonly card: Card | null
+  /** Why it was taken down; null: it was not. */
+  readonly takedown: Takedown | null
   /** When the database was asked for it, in milliseconds since the epoch. */
   readonly readAt: number
 }

@@ -2,8 +2,8 @@
  * What becomes of whoever follows a link: whether the target answers, and where one ends up. The target was judged when the
  * link was made (target-url.ts); what its owner has done with it since, only a visit tells.
  */
-import { readFile } from 'node:fs/promises'
 import { type Fetched, type Fetcher, OutboundError, type OutboundFault, pageInfo } from '@stoa/outbound'
+import type { IsBlocked } from '../safety/blocklist.ts'
 
 /** What a visit of a target came to. */
 export interface TargetCheck {
@@ -28,18 +28,18 @@ const SENT_AWAY = new Set([401, 403, 405, 406, 407, 429, 451, 503])
 /** Visits a target. Rejects when the signal aborts, and else never. */
 export async function checkTarget(
   fetcher: Fetcher,
-  blocklist: Blocklist,
+  isBlocked: IsBlocked,
   target: string,
   signal: AbortSignal,
 ): Promise<TargetCheck> {
   const nothing = { status: null, fault: null, host: null, title: null }
-  if (blocklist.has(hostOf(target))) return { ...nothing, outcome: 'blocked', host: hostOf(target) }
+  if (isBlocked(hostOf(target))) return { ...nothing, outcome: 'blocked', host: hostOf(target) }
   try {
     const found = await fetcher(target, { signal, headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } })
     const host = hostOf(found.url)
     const answered = { status: found.status, fault: null, host, title: titleOf(found) }
     const hosts = [...found.redirects.map(hostOf), host]
-    if (hosts.some((one) => blocklist.has(one))) return { ...answered, outcome: 'blocked' }
+    if (hosts.some(isBlocked)) return { ...answered, outcome: 'blocked' }
     if (found.status >= 400 && !SENT_AWAY.has(found.status)) return { ...answered, outcome: 'broken' }
     return { ...answered, outcome: isSameSite(host, hostOf(target)) ? 'ok' : 'moved' }
   } catch (error) {
@@ -62,41 +62,4 @@ function isSameSite(a: string, b: string): boolean {
 function titleOf({ body, headers, status, url }: Fetched): string | null {
   if (status !== 200 || !/html/i.test(String(headers['content-type'] ?? ''))) return null
   return pageInfo(body.toString('utf8'), url).title
-}
-
-/** Hosts to which no link should lead, with all below them. */
-export class Blocklist {
-  readonly #hosts: ReadonlySet<string>
-
-  /** @param text a host on each line, as hosts files and public lists have it; `#` begins a remark */
-  constructor(text: string) {
-    const lines = text.split(/\r?\n/).map((line) => line.replace(/#.*$/, '').trim().toLowerCase())
-    const names = lines.map(
-      (line) =>
-        line
-          .split(/\s+/)
-          .at(-1)
-          ?.replace(/^(\*?\.|\|\|)/, '')
-          .replace(/[.^]$/, '') ?? '',
-    )
-    this.#hosts = new Set(names.filter((name) => name !== '' && name !== 'localhost'))
-  }
-
-  get size(): number {
-    return this.#hosts.size
-  }
-
-  /** Whether the host, or one above it, is on the list. */
-  has(host: string): boolean {
-    for (let name = host.toLowerCase(); name !== ''; name = name.slice(name.indexOf('.') + 1)) {
-      if (this.#hosts.has(name)) return true
-      if (!name.includes('.')) return false
-    }
-    return false
-  }
-}
-
-/** The list in a file; null: an empty one. Rejects when the file cannot be read. */
-export async function openBlocklist(path: string | null): Promise<Blocklist> {
-  return new Blocklist(path === null ? '' : await readFile(path, 'utf8'))
 }

@@ -12,7 +12,8 @@
  *
  * No name is resolved here: nothing is fetched, and what a name resolves to differs by place and hour.
  */
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
+import { isPublicAddress } from '@stoa/outbound'
 
 /** Longest target, in characters, measured on the normalised address that is sent in `Location`. */
 export const TARGET_MAX = 2048
@@ -35,7 +36,7 @@ export interface TargetRules {
 }
 
 /** Why a target was refused. */
-type TargetFault = 'malformed' | 'length' | 'scheme' | 'credentials' | 'host' | 'port' | 'private' | 'loop'
+type TargetFault = 'malformed' | 'length' | 'scheme' | 'credentials' | 'host' | 'port' | 'private' | 'loop' | 'blocked'
 
 /** The judgement: the normalised address, or the reason for the refusal with a sentence for the caller. */
 export type TargetVerdict =
@@ -51,6 +52,7 @@ const messages: Readonly<Record<TargetFault, string>> = {
   port: 'The port of the target cannot be used.',
   private: 'The target lies in a private, local or reserved network.',
   loop: 'The target is a short link of this installation.',
+  blocked: 'No link may lead to the host of the target.',
 }
 
 /** A host of short links as it is kept, in Punycode and lower case; null when it cannot be one. */
@@ -63,8 +65,12 @@ export function acceptedHost(input: string, rules: Pick<TargetRules, 'allowPriva
   return isName && (rules.allowPrivateTargets || !isPrivateHost(hostname)) ? hostname : null
 }
 
-/** Judges a target and normalises it. Pure: no lookup, no state. */
-export function targetVerdict(input: string, rules: TargetRules): TargetVerdict {
+/** Judges a target and normalises it. Pure: no lookup, no state. @param isBlocked default: no host is */
+export function targetVerdict(
+  input: string,
+  rules: TargetRules,
+  isBlocked: (host: string) => boolean = () => false,
+): TargetVerdict {
   const url = parse(input)
   if (typeof url === 'string') return refuse(url)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return refuse('scheme')
@@ -74,6 +80,7 @@ export function targetVerdict(input: string, rules: TargetRules): TargetVerdict 
   if (url.href.length > TARGET_MAX) return refuse('length')
   if (isOurs(url, rules)) return refuse('loop')
   if (!rules.allowPrivateTargets && isPrivateHost(url.hostname)) return refuse('private')
+  if (isBlocked(url.hostname)) return refuse('blocked')
   return { ok: true, url: url.href }
 }
 
@@ -125,61 +132,10 @@ const localSuffixes = [
 ]
 
 function isPrivateHost(host: string): boolean {
-  if (host.startsWith('[')) return isPrivateIpv6(host.slice(1, -1))
-  if (isIP(host) === 4) return reservedIpv4.check(host, 'ipv4')
+  const address = host.replace(/^\[(.*)\]$/, '$1')
+  if (isIP(address) !== 0) return !isPublicAddress(address)
   if (!host.includes('.')) return true
   return localSuffixes.some((suffix) => host.endsWith(`.${suffix}`))
-}
-
-/**
- * The blocks of the IANA special-purpose registry for IPv4 (RFC 6890) and multicast: none is a place on the public
- * internet.
- */
-const reservedIpv4 = blockList('ipv4', [
-  '0.0.0.0/8', // this network, unspecified
-  '10.0.0.0/8', // private
-  '100.64.0.0/10', // carrier-grade NAT
-  '127.0.0.0/8', // loopback
-  '169.254.0.0/16', // link-local, where clouds keep their metadata
-  '172.16.0.0/12', // private
-  '192.0.0.0/24', // protocol assignments
-  '192.0.2.0/24', // documentation
-  '192.88.99.0/24', // former 6to4 relays
-  '192.168.0.0/16', // private
-  '198.18.0.0/15', // benchmarks
-  '198.51.100.0/24', // documentation
-  '203.0.113.0/24', // documentation
-  '224.0.0.0/4', // multicast
-  '240.0.0.0/4', // reserved, broadcast
-])
-
-/**
- * Only 2000::/3 is given out for the public internet; all else is refused by that, and these are the exceptions within
- * it.
- */
-const globalIpv6 = blockList('ipv6', ['2000::/3'])
-const reservedIpv6 = blockList('ipv6', [
-  '2001::/23', // protocol assignments, Teredo (carries an IPv4 address)
-  '2001:db8::/32', // documentation
-  '2002::/16', // 6to4 (carries an IPv4 address)
-  '3fff::/20', // documentation
-])
-
-/**
- * Loopback, unspecified, link-local, unique-local, multicast, IPv4-mapped (::ffff:0:0/96), IPv4-compatible (::/96) and
- * both NAT64 prefixes (64:ff9b::/96, 64:ff9b:1::/48) all lie outside 2000::/3.
- */
-function isPrivateIpv6(address: string): boolean {
-  return !globalIpv6.check(address, 'ipv6') || reservedIpv6.check(address, 'ipv6')
-}
-
-function blockList(family: 'ipv4' | 'ipv6', blocks: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const block of blocks) {
-    const [network = '', prefix = ''] = block.split('/')
-    list.addSubnet(network, Number(prefix), family)
-  }
-  return list
 }
 
 /**

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, it } from 'node:test'
+import type { TestAnswer } from '@stoa/testkit'
+import { eventually } from '@stoa/testkit'
+import { seedLink } from '../src/testing.ts'
+import { browser, describeEverywhere } from './setup.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'links-'))
+const blocklist = join(folder, 'blocked.txt')
+writeFileSync(blocklist, 'everywhere.example # for all\n')
+after(() => rmSync(folder, { recursive: true }))
+
+const MODERATOR = ['links:read', 'links:write', 'links:moderate']
+
+describeEverywhere(
+  'links that do harm',
+  (place) => {
+    async function setup(over: object = {}) {
+      const { client, suite, tenant } = place()
+      const link = await seedLink(client, over)
+      const moderator = suite.as(tenant, ...MODERATOR)
+      const follow = (headers: Record<string, string> = {}) => suite.anyone.get(`/l/${link.code}`, headers)
+      const report = (fields: Record<string, string>, headers: Record<string, string> = browser) =>
+        fetch(`${suite.url}/l/report`, {
+          method: 'POST',
+          headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
+          body: new URLSearchParams(fields),
+        })
+      const reports = async (query = '') =>
+        (await moderator.get(`/api/v1/link-reports?linkId=${link.id}${query}`)).body.data as Record<string, unknown>[]
+      return { client, follow, link, moderator, report, reports, suite, tenant, path: `/api/v1/links/${link.id}` }
+    }
+    const codeOf = ({ body, status }: TestAnswer<{ code?: string }>) => [status, body.code]
+
+    it('a link that is taken down answers 410 with the reason, also in other processes, until that is lifted', async () => {
+      const { follow, link, moderator, path, suite } = await setup({ startsAt: '2001-01-01T00:00:00Z' })
+      assert.equal((await follow()).status, 302)
+      await using other = await suite.second()
+      assert.equal((await other.anyone.get(`/l/${link.code}`)).status, 302)
+      const note = 'It asked for <passwords>.'
+      const down = await moderator.post(`${path}/takedown`, { reason: 'phishing', note })
+      assert.deepEqual([down.status, down.body.status, down.body.takedown.reason], [200, 'taken-down', 'phishing'])
+      const told = await follow()
+      assert.deepEqual(codeOf(told), [410, 'link_taken_down'])
+      assert.match(told.body.detail, /pretends to be another one\. It asked for <passwords>\./)
+      const page = await fetch(`${suite.url}/l/${link.code}`, { headers: browser, redirect: 'manual' })
+      assert.equal(page.status, 410)
+      assert.match(await page.text(), /It asked for &lt;passwords&gt;\./)
+      await eventually(async () => (await other.anyone.get(`/l/${link.code}`)).status === 410)
+      const lifted = await moderator.delete(`${path}/takedown`)
+      assert.deepEqual([lifted.status, lifted.body.status, lifted.body.takedown], [200, 'active', null])
+      assert.equal((await follow()).status, 302)
+      const types = (await suite.events(({ subjects }) => subjects.includes(`link:${link.id}`), 3)).map(
+        ({ type }) => type,
+      )
+      assert.deepEqual(types, ['link.created', 'link.taken_down', 'link.takedown_lifted'])
+    })
+
+    it('who may only write links neither takes one down nor puts one back', async () => {
+      const { client, follow, moderator, path } = await setup()
+      assert.equal((await client.post(`${path}/takedown`, { reason: 'spam' })).status, 403)
+      await moderator.post(`${path}/takedown`, { reason: 'spam' })
+      assert.equal((await client.delete(`${path}/takedown`)).status, 403)
+      assert.equal((await client.delete(`${path}/archival`)).status, 200)
+      assert.equal((await client.patch(path, { target: 'https://example.com/x' }, { 'if-match': '*' })).status, 200)
+      assert.equal((await follow()).status, 410)
+      const listed = async (status: string) =>
+        (await client.get(`/api/v1/links?status=${status}&limit=100`)).body.data.map(({ id }: { id: string }) => id)
+      assert.ok((await listed('taken-down')).includes(path.split('/').at(-1)))
+      assert.ok(!(await listed('active')).includes(path.split('/').at(-1)))
+    })
+
+    it('what the operator took down nobody else puts back', async () => {
+      const { moderator, path, suite, tenant, link } = await setup()
+      const takedown = { reason: 'illegal', note: null, at: new Date().toISOString(), by: 'operator' }
+      await suite.db.admin((session) =>
+        session.query(`update ${tenant.schema}.links set takedown = $2 where id = $1`, [
+          link.id,
+          JSON.stringify(takedown),
+        ]),
+      )
+      assert.deepEqual(codeOf(await moderator.delete(`${path}/takedown`)), [403, 'link_taken_down_by_operator'])
+      assert.deepEqual(codeOf(await moderator.post(`${path}/takedown`, { reason: 'other' })), [
+        403,
+        'link_taken_down_by_operator',
+      ])
+    })
+
+    it('anybody reports a link by its address, by a page that works without a script', async () => {
+      const { link, report, reports, suite } = await setup()
+      const form = await fetch(`${suite.url}/l/report?link=${encodeURIComponent('"><script>')}`, { headers: browser })
+      assert.equal(form.status, 200)
+      assert.match(form.headers.get('content-security-policy') ?? '', /default-src 'none'/)
+      assert.match(await form.text(), /value="&quot;&gt;&lt;script&gt;"/)
+      for (const address of [link.shortUrl, link.code, link.shortUrl.replace(/^http:\/\//, '')]) {
+        const answer = await report({ link: ` ${address} `, reason: 'malware', details: '', contact: 'me@example.com' })
+        assert.equal(answer.status, 200, await answer.text())
+      }
+      const [last, ...others] = await reports()
+      assert.equal(others.length, 2)
+      const { contact, details, linkId, reason, state } = last ?? {}
+      assert.deepEqual(
+        { contact, details, linkId, reason, state },
+        { contact: 'me@example.com', details: null, linkId: link.id, reason: 'malware', state: 'open' },
+      )
+    })
+
+    it('an address that is none of ours is told so, and what is no report is refused', async () => {
+      const { link, report } = await setup()
+      for (const address of [
+        'https://example.com/',
+        'no-such-code',
+        `http://other.example/l/${link.code}`,
+        '::',
+        '%%',
+      ]) {
+        const answer = await report({ link: address, reason: 'spam' })
+        assert.equal(answer.status, 404, address)
+        assert.match(await answer.text(), /There is no link at this address/)
+      }
+      assert.equal((await report({ link: 'no-such-code', reason: 'spam' }, {})).status, 404)
+      assert.equal((await report({ link: link.code, reason: 'boredom' })).status, 422)
+      assert.equal((await report({ link: link.code })).status, 422)
+      assert.equal((await report({ link: link.code, reason: 'spam', details: 'x'.repeat(2_001) })).status, 422)
+      assert.equal((await report({ link: link.code, reason: 'spam', details: 'x'.repeat(20_000) })).status, 413)
+    })
+
+    it('a link has twenty open reports at the most; a takedown upholds them, and others are dismissed', async () => {
+      const { client, link, moderator, path, report, reports, suite, tenant } = await setup()
+      for (let turn = 0; turn < 22; turn++)
+        assert.equal((await report({ link: link.code, reason: 'spam' })).status, 200)
+      const open = await reports('&state=open&limit=100')
+      assert.equal(open.length, 20)
+      const id = String(open[0]?.id)
+      const dismissed = await moderator.post(`/api/v1/link-reports/${id}/dismissal`)
+      assert.deepEqual([dismissed.status, dismissed.body.state], [200, 'dismissed'])
+      await moderator.post(`${path}/takedown`, { reason: 'spam' })
+      assert.deepEqual((await moderator.post(`/api/v1/link-reports/${id}/dismissal`)).body, dismissed.body)
+      assert.equal((await reports('&state=upheld&limit=100')).length, 19)
+      assert.equal((await client.get('/api/v1/link-reports')).status, 403)
+      const stranger = suite.as(suite.tenants.neighbour, ...MODERATOR)
+      assert.notEqual(tenant.id, suite.tenants.neighbour.id)
+      assert.deepEqual((await stranger.get(`/api/v1/link-reports?linkId=${link.id}`)).body.data, [])
+      assert.equal((await stranger.post(`/api/v1/link-reports/${id}/dismissal`)).status, 404)
+      assert.equal((await stranger.post(`${path}/takedown`, { reason: 'spam' })).status, 404)
+    })
+
+    it('no link is made or changed to lead to a blocked host, of the installation or of the tenant, in any place of it', async () => {
+      const { client, moderator, path, suite, tenant } = await setup()
+      const host = `${tenant.slug}.bad.example`
+      const blocked = await moderator.post('/api/v1/link-blocked-hosts', { host: host.toUpperCase(), note: 'March' })
+      assert.deepEqual([blocked.status, blocked.body.host], [201, host])
+      assert.deepEqual(codeOf(await moderator.post('/api/v1/link-blocked-hosts', { host })), [
+        409,
+        'blocked_host_taken',
+      ])
+      assert.deepEqual(codeOf(await moderator.post('/api/v1/link-blocked-hosts', { host: 'a/b' })), [
+        422,
+        'blocked_host_invalid',
+      ])
+      const fine = 'https://fine.example/'
+      for (const bad of [`https://${host}/`, `http://deep.${host}:8080/x`, 'https://www.EVERYWHERE.example./']) {
+        const rule = { when: { devices: ['mobile'] }, target: bad }
+        for (const body of [
+          { target: bad },
+          { target: fine, rules: [rule] },
+          {
+            target: fine,
+            split: [
+              { target: bad, weight: 1 },
+              { target: fine, weight: 1 },
+            ],
+          },
+          { target: fine, card: { title: 'x', image: bad } },
+        ]) {
+          const made = await client.post('/api/v1/links', body)
+          assert.deepEqual(codeOf(made), [422, 'target_refused'], JSON.stringify(made.body))
+          assert.equal(made.body.errors[0].code, 'blocked')
+          assert.equal((await client.patch(path, body, { 'if-match': '*' })).status, 422)
+        }
+        const domain = { host: `${tenant.slug}.good.example`, rootTarget: bad }
+        assert.deepEqual(codeOf(await client.post('/api/v1/link-domains', domain)), [422, 'target_refused'])
+      }
+      await using other = await suite.second()
+      assert.equal((await other.as(tenant).post('/api/v1/links', { target: `https://${host}/` })).status, 422)
+      const stranger = suite.as(suite.tenants.neighbour, ...MODERATOR)
+      assert.equal((await stranger.post('/api/v1/links', { target: `https://${host}/` })).status, 201)
+      assert.deepEqual((await stranger.get('/api/v1/link-blocked-hosts')).body.data, [])
+      assert.equal((await stranger.delete(`/api/v1/link-blocked-hosts/${blocked.body.id}`)).status, 404)
+      const listed = await moderator.get('/api/v1/link-blocked-hosts')
+      assert.deepEqual(listed.body.data, [blocked.body])
+      assert.equal((await moderator.delete(`/api/v1/link-blocked-hosts/${blocked.body.id}`)).status, 204)
+      assert.equal((await client.post('/api/v1/links', { target: `https://${host}/` })).status, 201)
+      await eventually(
+        async () => (await other.as(tenant).post('/api/v1/links', { target: `https://${host}/` })).status === 201,
+      )
+    })
+  },
+  { blocklist },
+)
