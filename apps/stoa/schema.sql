@@ -1082,6 +1082,27 @@ create policy tenant_rows on stoa_pool.link_clicks to stoa_app using ((tenant_id
 grant delete, insert, select on stoa_pool.link_clicks to stoa_app;
 grant delete, insert, select, update on stoa_pool.link_clicks to stoa_system;
 
+create table stoa_pool.link_folders (
+  tenant_id uuid not null,
+  id uuid not null,
+  name text not null,
+  folded text collate "C" not null,
+  version integer not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  created_by text not null
+);
+alter table stoa_pool.link_folders add constraint link_folders_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa_pool.link_folders add constraint link_folders_tenant_id_folded_key UNIQUE (tenant_id, folded);
+alter table stoa_pool.link_folders add constraint link_folders_name_check CHECK ((char_length(name) <= 100));
+alter table stoa_pool.link_folders add constraint link_folders_version_check CHECK ((version >= 1));
+alter table stoa_pool.link_folders enable row level security;
+alter table stoa_pool.link_folders force row level security;
+create policy system_rows on stoa_pool.link_folders to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa_pool.link_folders to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa_pool.link_folders to stoa_app;
+grant delete, insert, select, update on stoa_pool.link_folders to stoa_system;
+
 create table stoa_pool.link_reports (
   tenant_id uuid not null,
   id uuid not null,
@@ -1137,6 +1158,19 @@ create policy tenant_rows on stoa_pool.link_visits to stoa_app using ((tenant_id
 grant insert, select, update on stoa_pool.link_visits to stoa_app;
 grant delete, insert, select, update on stoa_pool.link_visits to stoa_system;
 
+create table stoa_pool.link_words (
+  tenant_id uuid not null,
+  word text collate "C" not null,
+  link_id uuid not null
+);
+alter table stoa_pool.link_words add constraint link_words_pkey PRIMARY KEY (tenant_id, word, link_id);
+alter table stoa_pool.link_words enable row level security;
+alter table stoa_pool.link_words force row level security;
+create policy system_rows on stoa_pool.link_words to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa_pool.link_words to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select on stoa_pool.link_words to stoa_app;
+grant delete, insert, select, update on stoa_pool.link_words to stoa_system;
+
 create table stoa_pool.links (
   tenant_id uuid not null,
   id uuid not null,
@@ -1161,7 +1195,10 @@ create table stoa_pool.links (
   domain_id uuid,
   password text,
   card jsonb,
-  takedown jsonb
+  takedown jsonb,
+  folder_id uuid,
+  notes text,
+  worded boolean default false not null
 );
 alter table stoa_pool.links add constraint links_pkey PRIMARY KEY (tenant_id, id);
 alter table stoa_pool.links add constraint links_tenant_id_host_code_key UNIQUE (tenant_id, host, code);
@@ -1175,6 +1212,8 @@ CREATE INDEX links_by_creation ON stoa_pool.links USING btree (tenant_id, create
 CREATE INDEX links_by_start ON stoa_pool.links USING btree (tenant_id, starts_at) WHERE (starts_at IS NOT NULL);
 CREATE INDEX links_by_update ON stoa_pool.links USING btree (tenant_id, updated_at, id);
 CREATE INDEX links_of_domain ON stoa_pool.links USING btree (tenant_id, domain_id) WHERE (domain_id IS NOT NULL);
+CREATE INDEX links_of_folder ON stoa_pool.links USING btree (tenant_id, folder_id, created_at, id) WHERE (folder_id IS NOT NULL);
+CREATE INDEX links_unworded ON stoa_pool.links USING btree (tenant_id, id) WHERE (NOT worded);
 alter table stoa_pool.links enable row level security;
 alter table stoa_pool.links force row level security;
 create policy system_rows on stoa_pool.links to stoa_system using (true) with check (true);

@@ -38,6 +38,13 @@ function domainBody() {
   return { host: `${randomUUID()}.example.com` }
 }
 
+const folderBody = () => ({ name: `Folder ${randomUUID()}` })
+
+async function newFolder(client: TestClient): Promise<{ readonly params: { readonly id: string } }> {
+  const { body } = await client.created<{ readonly id: string }>('/api/v1/link-folders', folderBody())
+  return { params: { id: body.id } }
+}
+
 const takedownBody = () => ({ reason: 'spam', note: `Note ${randomUUID()}` })
 const blockedHostBody = () => ({ host: `${randomUUID()}.example.com`, note: `Note ${randomUUID()}` })
 
@@ -361,6 +368,15 @@ export const apiCalls: ApiCalls = {
   unblockLinkHost: newBlockedHost,
   showReportForm: () => ({}),
   reportLink: async (client) => ({ body: { link: (await newLink(client)).code, reason: 'spam' } }),
+  createLinkFolder: () => ({ body: folderBody() }),
+  listLinkFolders: async (client) => {
+    await newFolder(client)
+    await newFolder(client)
+    return {}
+  },
+  getLinkFolder: newFolder,
+  updateLinkFolder: async (client) => ({ ...(await newFolder(client)), ...firstVersion, body: folderBody() }),
+  removeLinkFolder: newFolder,
   getLinkClicks: ofLink,
   simulateVisit: async (client) => ({ ...(await ofLink(client)), body: { userAgent: 'Mozilla/5.0' } }),
   getLinkAnalytics: ofLink,

@@ -24,5 +24,9 @@ export const linkErrors = defineErrors({
   link_domain_not_proven: { kind: 'invalid', message: 'It is not proven that this domain is yours.' },
   link_domain_in_use: { kind: 'conflict', message: 'There are links on this domain.' },
   link_domain_limit: { kind: 'conflict', message: 'There are as many domains as there may be.' },
+  link_folder_not_found: { kind: 'not_found', message: 'There is no such folder.' },
+  link_folder_taken: { kind: 'conflict', message: 'There is a folder of this name already.' },
+  link_folder_in_use: { kind: 'conflict', message: 'There are links in this folder.' },
+  link_folder_limit: { kind: 'conflict', message: 'There are as many folders as there may be.' },
   series_too_long: { kind: 'invalid', message: 'The time series asked for has too many points.' },
 })

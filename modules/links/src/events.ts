@@ -10,6 +10,8 @@ const LinkState = {
   domainId: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
   code: Type.String(),
   target: Type.String(),
+  folderId: Type.Union([Type.String({ format: 'uuid' }), Type.Null()]),
+  notes: Type.Union([Type.String(), Type.Null()]),
   title: Type.Union([Type.String(), Type.Null()]),
   tags: Type.Array(Type.String()),
   startsAt: nullable.time,
@@ -146,6 +148,22 @@ export const domainLost = domainEvent('lost', 'A host for short links was proven
 /** It never had links, or had none any more. */
 export const domainRemoved = domainEvent('removed', 'A host for short links was removed.')
 
+function folderEvent(what: string, description: string) {
+  const data = Type.Object({
+    id: Type.String({ format: 'uuid' }),
+    name: Type.String(),
+    version: Type.Integer({ minimum: 1 }),
+  })
+  return defineEvent({ type: `link_folder.${what}`, version: 1, description, data })
+}
+
+/** Subject of each: `link_folder:<id>`. */
+export const folderCreated = folderEvent('created', 'A folder of links was made.')
+/** It has another name. */
+export const folderUpdated = folderEvent('updated', 'A folder of links was renamed.')
+/** It was empty. */
+export const folderRemoved = folderEvent('removed', 'A folder of links was removed.')
+
 /** All events of the room. */
 export const linkEvents = [
   linkCreated,
@@ -158,6 +176,9 @@ export const linkEvents = [
   reportDismissed,
   hostBlocked,
   hostUnblocked,
+  folderCreated,
+  folderUpdated,
+  folderRemoved,
   clicksRecorded,
   domainAdded,
   domainUpdated,

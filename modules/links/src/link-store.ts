@@ -1,5 +1,6 @@
 import { isUniqueViolation, json, queryBuilder, statement, type Tx } from '@stoa/db'
 import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
+import { type Searched, searchedWords, wordsOf } from './folders/link-words.ts'
 import type { Card } from './redirect/preview-card.ts'
 import type { Rule, SplitTarget } from './redirect/routing.ts'
 import type { Takedown } from './safety/takedown.ts'
@@ -13,6 +14,10 @@ export interface LinkRow {
   readonly domainId: string | null
   readonly code: string
   readonly target: string
+  /** The folder that it is in; null: none. */
+  readonly folderId: string | null
+  /** For people who work with it. */
+  readonly notes: string | null
   readonly title: string | null
   readonly tags: readonly string[]
   readonly startsAt: Date | null
@@ -43,6 +48,8 @@ export type RedirectStatus = 301 | 302 | 307 | 308
 /** What may change of a link, and as what PostgreSQL takes it. */
 const changing = {
   target: 'text',
+  folderId: 'uuid',
+  notes: 'text',
   title: 'text',
   tags: 'text[]',
   startsAt: 'timestamptz',
@@ -137,14 +144,16 @@ with claimed as (
   on conflict (host, code) do nothing
   returning tenant_id
 )
-insert into links (tenant_id, ${columns})
-select tenant_id, ${inserted} from claimed`)
+insert into links (tenant_id, worded, ${columns})
+select tenant_id, true, ${inserted} from claimed`)
 
 const codeAddition = statement<[host: string, code: string, tenantId: string, linkId: string], never>(
   'insert into link_codes (host, code, tenant_id, link_id) values ($1, $2, $3, $4)',
 )
 
-const linkAddition = statement<Insertion, never>(`insert into links (tenant_id, ${columns}) values ($1, ${inserted})`)
+const linkAddition = statement<Insertion, never>(
+  `insert into links (tenant_id, worded, ${columns}) values ($1, true, ${inserted})`,
+)
 
 /** The link, or undefined. */
 export function linkRow(tx: Tx, tenantId: string, id: string): Promise<LinkRow | undefined> {
@@ -196,13 +205,62 @@ const tagAddition = statement<[string, string, readonly string[]], never>(
   'insert into link_tags (tenant_id, link_id, tag) select $1, $2, unnest($3::text[])',
 )
 
+/**
+ * Notes by which words a link is found from now on. What differs rides with the commit.
+ *
+ * @param before null for a new link
+ */
+export function saveLinkWords(
+  tx: Tx,
+  tenantId: string,
+  after: Searched & Pick<LinkRow, 'id'>,
+  before: Searched | null,
+) {
+  const [old, words] = [before === null ? [] : wordsOf(before), wordsOf(after)]
+  const removed = old.filter((word) => !words.includes(word))
+  const added = words.filter((word) => !old.includes(word))
+  if (removed.length > 0) tx.later(wordRemoval(tenantId, after.id, removed))
+  if (added.length > 0) tx.later(wordAddition(tenantId, after.id, added))
+}
+const wordRemoval = statement<[string, string, readonly string[]], never>(
+  'delete from link_words where tenant_id = $1 and link_id = $2 and word = any ($3::text[])',
+)
+// A link that was not worded yet may have some of them.
+const wordAddition = statement<[string, string, readonly string[]], never>(
+  'insert into link_words (tenant_id, link_id, word) select $1, $2, unnest($3::text[]) on conflict do nothing',
+)
+
+/** Gives some links their words that have none yet. @returns how many */
+export async function fillWords(tx: Tx, tenantId: string, limit: number): Promise<number> {
+  const links = await tx.many(unwordedLinks(tenantId, limit))
+  for (const link of links) tx.later(wordAddition(tenantId, link.id, wordsOf(link)))
+  if (links.length > 0)
+    tx.later(
+      linksWorded(
+        tenantId,
+        links.map(({ id }) => id),
+      ),
+    )
+  return links.length
+}
+const unwordedLinks = statement<[string, number], Searched & Pick<LinkRow, 'id'>>(`
+select id, code, notes, tags, target, title from links
+where tenant_id = $1 and not worded order by id limit $2 for no key update skip locked`)
+const linksWorded = statement<[string, readonly string[]], never>(
+  'update links set worded = true where tenant_id = $1 and id = any ($2::uuid[])',
+)
+
 /** Which links to list, in which order, from where on. */
 export interface LinkFilter {
   /** Links that carry all of these tags. */
   readonly tags?: readonly string[]
   readonly status?: 'active' | 'archived' | 'expired' | 'scheduled' | 'taken-down'
-  /** Text that the code, the title or the target contains, in any case. */
+  /** Each of its words begins a word of the link; see link-words.ts. */
   readonly search?: string
+  /** In this folder; null: in none. */
+  readonly folderId?: string | null
+  /** On this domain; null: on the installation's own host. */
+  readonly domainId?: string | null
   /** Made at this time or later. */
   readonly createdFrom?: Date
   /** Made before this time. */
@@ -218,6 +276,7 @@ export interface LinkFilter {
 interface Tables {
   links: LinkRow & { tenantId: string }
   linkTags: { tenantId: string; tag: string; linkId: string }
+  linkWords: { tenantId: string; word: string; linkId: string }
 }
 const builder = queryBuilder<Tables>()
 
@@ -247,16 +306,19 @@ type Links = ExpressionBuilder<Tables, 'links'>
 
 function conditions(e: Links, tenantId: string, filter: LinkFilter): ExpressionWrapper<Tables, 'links', SqlBool>[] {
   const all: ExpressionWrapper<Tables, 'links', SqlBool>[] = []
-  const { tags = [], status, search, createdFrom, createdTo, after, now } = filter
+  const { tags = [], status, search, folderId, domainId, createdFrom, createdTo, after, now } = filter
   for (const tag of new Set(tags)) {
     const tagged = e.selectFrom('linkTags').select('linkId').where('tenantId', '=', tenantId).where('tag', '=', tag)
     all.push(e('id', 'in', tagged))
   }
   if (status !== undefined) all.push(ofStatus(e, status, now))
   if (search !== undefined) {
-    const pattern = `%${search.replace(/[\\%_]/g, '\\$&')}%`
-    all.push(e.or([e('code', 'ilike', pattern), e('title', 'ilike', pattern), e('target', 'ilike', pattern)]))
+    const words = searchedWords(search)
+    if (words.length === 0) all.push(e.lit(false))
+    for (const word of words) all.push(e('id', 'in', wordedAs(e, tenantId, word)))
   }
+  if (folderId !== undefined) all.push(folderId === null ? e('folderId', 'is', null) : e('folderId', '=', folderId))
+  if (domainId !== undefined) all.push(domainId === null ? e('domainId', 'is', null) : e('domainId', '=', domainId))
   if (createdFrom !== undefined) all.push(e('createdAt', '>=', createdFrom))
   if (createdTo !== undefined) all.push(e('createdAt', '<', createdTo))
   if (after !== undefined) {
@@ -264,6 +326,16 @@ function conditions(e: Links, tenantId: string, filter: LinkFilter): ExpressionW
     all.push(e(e.refTuple(filter.sort, 'id'), beyond, e.tuple(sql<Date>`${after.at}::timestamptz`, after.id)))
   }
   return all
+}
+
+/** The links with a word that begins so. Between these two, by bytes, is nothing else. */
+function wordedAs(e: Links, tenantId: string, beginning: string) {
+  return e
+    .selectFrom('linkWords')
+    .select('linkId')
+    .where('tenantId', '=', tenantId)
+    .where('word', '>=', beginning)
+    .where('word', '<', `${beginning}\u{10ffff}`)
 }
 
 function ofStatus(e: Links, status: NonNullable<LinkFilter['status']>, now: Date) {

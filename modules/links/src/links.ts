@@ -17,6 +17,7 @@ import { usedDomainRow } from './domains/domain-store.ts'
 import { DEFAULT_HOST } from './domains/short-host.ts'
 import { linkErrors } from './errors.ts'
 import { linkArchived, linkCreated, linkRestored, linkTakedownLifted, linkTakenDown, linkUpdated } from './events.ts'
+import { usesFolder } from './folders/folder-store.ts'
 import { linkOf } from './link-resource.ts'
 import {
   addLink,
@@ -31,6 +32,7 @@ import {
   nextStart,
   saveLink,
   saveLinkTags,
+  saveLinkWords,
   spaceOf,
 } from './link-store.ts'
 import { type KeptLink, keptAs, keptLink, listKeptAs, statusAt } from './redirect/kept-link.ts'
@@ -116,7 +118,9 @@ export class Links {
       split: acceptedSplit(input.split ?? [], judge),
       password: await this.#hashed(input.password),
       card: acceptedCard(input.card, judge),
+      folderId: input.folderId ?? null,
       title: input.title ?? null,
+      notes: input.notes ?? null,
       tags: tidyTags(input.tags ?? []),
       ...limitsOf(input, now),
       archivedAt: null,
@@ -127,10 +131,12 @@ export class Links {
       createdBy: `${ctx.actor.type}:${ctx.actor.id}`,
     }
     return this.#deps.db.transaction(ctx, async (tx) => {
+      if (input.folderId) await checkFolder(tx, ctx, input.folderId)
       const on = input.domainId ? { ...draft, ...(await this.#placeOn(ctx, tx, input.domainId)) } : draft
       const row =
         slug === undefined ? await this.#generate(ctx, tx, on, input.codeStyle) : await this.#claim(ctx, tx, on, slug)
       saveLinkTags(tx, ctx.tenant.id, row.id, { before: [], after: row.tags })
+      saveLinkWords(tx, ctx.tenant.id, row, null)
       this.#append(ctx, tx, linkCreated, row, {})
       return this.#shown(keptLink(row), now.getTime())
     })
@@ -204,7 +210,9 @@ export class Links {
     const judge = await this.#judge(ctx)
     const asked: Partial<LinkRow> = {
       ...(change.target !== undefined && { target: acceptedTarget(change.target, judge) }),
+      ...(change.folderId !== undefined && { folderId: change.folderId }),
       ...(change.title !== undefined && { title: change.title }),
+      ...(change.notes !== undefined && { notes: change.notes }),
       ...(change.tags !== undefined && { tags: tidyTags(change.tags) }),
       ...(change.startsAt !== undefined && { startsAt: start(change.startsAt) }),
       ...(change.expiresAt !== undefined && { expiresAt: expiry(change.expiresAt, now) }),
@@ -223,6 +231,8 @@ export class Links {
       checkOrder({ ...row, ...asked })
       const changed = differing(row, asked)
       if (changed.length === 0) return this.#shown(keptLink(row), now.getTime())
+      if (asked.folderId && changed.includes('folderId')) await checkFolder(tx, ctx, asked.folderId)
+      saveLinkWords(tx, ctx.tenant.id, { ...row, ...asked }, row)
       if (asked.tags) saveLinkTags(tx, ctx.tenant.id, row.id, { before: row.tags, after: asked.tags })
       return this.#save(ctx, tx, { ...row, ...asked }, linkUpdated, { changed })
     })
@@ -334,7 +344,9 @@ export class Links {
       domainId: link.domainId,
       shortUrl: this.#deps.shortUrl(link.host, code),
       target,
+      folderId: link.folderId,
       title,
+      notes: link.notes,
       tags: [...tags],
       status: statusAt(link, now),
       startsAt,
@@ -355,6 +367,11 @@ export class Links {
       createdBy,
     }
   }
+}
+
+async function checkFolder(tx: Tx, ctx: Ctx, id: string): Promise<void> {
+  const exists = await usesFolder(tx, ctx.tenant.id, id)
+  if (!exists) throw refusal(errors.validation_failed, '/body/folderId', 'unknown', 'There is no such folder.')
 }
 
 type Judge = (target: string) => TargetVerdict
@@ -381,6 +398,8 @@ function state(row: LinkRow) {
     domainId: row.domainId,
     code: row.code,
     target: row.target,
+    folderId: row.folderId,
+    notes: row.notes,
     title: row.title,
     tags: [...row.tags],
     startsAt: row.startsAt?.toISOString() ?? null,

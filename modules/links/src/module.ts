@@ -21,6 +21,8 @@ export const linksModule = defineModule({
   errors: linkErrors,
   tables: {
     links: 'A link: its code, where it leads, and until when.',
+    link_folders: 'A folder of links.',
+    link_words: 'A word by which a link is found.',
     link_tags: 'A tag of a link: what the list is filtered by.',
     link_visits: 'How often a link with a maximum was followed.',
     link_clicks: 'One visit that was redirected, of the time before there were days; no longer written.',

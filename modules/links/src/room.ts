@@ -10,7 +10,7 @@ import { createFetcher, isPublicAddress } from '@stoa/outbound'
 import { Analytics } from './analytics/analytics.ts'
 import { ClickDetailsFinder } from './analytics/click-details.ts'
 import { watchClicks } from './analytics/click-watch.ts'
-import { openPlaces } from './analytics/geo.ts'
+import { openPlaces, type Places } from './analytics/geo.ts'
 import { Orphans } from './analytics/orphans.ts'
 import { VisitorSalts } from './analytics/visitor-salts.ts'
 import { Visitors } from './analytics/visitors.ts'
@@ -26,6 +26,8 @@ import { codePermutation } from './codes/short-code.ts'
 import { type LinksConfig, linksConfig } from './config.ts'
 import { openDomains } from './domains/open-domains.ts'
 import { ShortHosts } from './domains/short-hosts.ts'
+import { Folders } from './folders/folders.ts'
+import { keepWords } from './folders/word-filling.ts'
 import { checkLinks } from './jobs/check-links.ts'
 import { foldClicks } from './jobs/fold-clicks.ts'
 import { importCsv } from './jobs/import-csv.ts'
@@ -44,33 +46,15 @@ import { Destinations } from './targets/destinations.ts'
 
 /** Opens the room on its columns. */
 export async function openRoom(columns: Columns): Promise<Room> {
-  const { cache, db, journal, clock, log, queue } = columns
+  const { cache, db, journal, clock, log } = columns
   const config = linksConfig(columns.config)
   const ctx = systemCtx({ log, clock }, 'links')
   const resources = new Resources({ clock })
   const splitKey = columns.secret('links.split')
   const geo = await openPlaces(config.geo, log)
-  const shared = columns.shared ? new SharedLinks(columns.shared) : null
-  const directory = new Directory(db, ctx, splitKey, shared)
-  const filter = new CodeFilter()
-  const destinations = new Destinations({
-    entries: config.cacheEntries,
-    ttlMs: config.cacheTtlMs,
-    clock,
-    load: directory.find,
-    filter,
-  })
-  const changed = (space: string, code: string, version: number) => {
-    shared?.changed(space, code, version)
-    destinations.forget(space, code)
-  }
-  watchLookups(columns, destinations, directory, shared)
-  const fold = foldClicks(db)
-  const details = new ClickDetailsFinder(geo, new VisitorSalts(db, ctx))
-  const { clickBatch: batch, clickBuffer: buffer, clickFlushMs: flushMs } = config
-  const write = clickWriting({ db, journal, queue, ctx, details, fold })
-  const clicks = resources.use(new Clicks({ buffer, flushMs, batch, clock, log, write }), 'clicks')
-  watchClicks(columns, clicks, buffer)
+  const { changed, destinations, directory, filter } = openMemory(columns, config, ctx, splitKey)
+  const { clicks, fold } = openClicks(columns, config, { ctx, geo }, resources)
+  resources.use(keepWords(db, ctx), 'words of links')
   resources.use(keepClickDays(db, ctx, config.clickDays), 'days of clicks')
   const hosts = new ShortHosts(db, ctx, config.shortHost)
   const lists = await openBlocklists(db, ctx, config, resources)
@@ -110,6 +94,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
     routes: linkRoutes({
       ...{ analytics: new Analytics(db, geo), bulk: new BulkLinks(db, links), links, orphans, redirects, visitLimit },
       ...{ domains: domains.verbs, hosts, isOwnHost },
+      folders: new Folders({ db, journal }),
       blocked: new BlockedHosts({ db, journal, lists }),
       reportLimit: { capacity: config.reportBurst, refillPerSecond: 1 / 30 },
       reports: new Reports({ db, journal, destinations, hosts, isOwnHost }),
@@ -123,6 +108,37 @@ export async function openRoom(columns: Columns): Promise<Room> {
     },
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
+}
+
+/** Where codes lead, as this process remembers it. */
+function openMemory(columns: Columns, { cacheEntries, cacheTtlMs }: LinksConfig, ctx: BaseCtx, splitKey: Buffer) {
+  const { clock, db } = columns
+  const shared = columns.shared ? new SharedLinks(columns.shared) : null
+  const directory = new Directory(db, ctx, splitKey, shared)
+  const filter = new CodeFilter()
+  const load = directory.find
+  const destinations = new Destinations({ entries: cacheEntries, ttlMs: cacheTtlMs, clock, load, filter })
+  watchLookups(columns, destinations, directory, shared)
+  const changed = (space: string, code: string, version: number) => {
+    shared?.changed(space, code, version)
+    destinations.forget(space, code)
+  }
+  return { changed, destinations, directory, filter }
+}
+
+function openClicks(
+  columns: Columns,
+  { clickBatch: batch, clickBuffer: buffer, clickFlushMs: flushMs }: LinksConfig,
+  { ctx, geo }: { readonly ctx: BaseCtx; readonly geo: Places },
+  resources: Resources,
+) {
+  const { clock, db, journal, log, queue } = columns
+  const fold = foldClicks(db)
+  const details = new ClickDetailsFinder(geo, new VisitorSalts(db, ctx))
+  const write = clickWriting({ db, journal, queue, ctx, details, fold })
+  const clicks = resources.use(new Clicks({ buffer, flushMs, batch, clock, log, write }), 'clicks')
+  watchClicks(columns, clicks, buffer)
+  return { clicks, fold }
 }
 
 /**

@@ -12,11 +12,14 @@ const TITLE_MAX = 200
 const TAGS_MAX = 20
 /** Longest tag, in characters. */
 const TAG_MAX = 50
+/** Longest notes, in characters. */
+const NOTES_MAX = 2_000
 
 /** What the examples of the documentation have in common. */
 const EXAMPLE = {
   target: 'https://example.com/spring/catalogue',
   title: 'Spring catalogue',
+  notes: 'On the back of the leaflet.',
   tags: ['print', 'spring'],
   startsAt: '2026-03-01T00:00:00.000Z',
   expiresAt: '2027-01-01T00:00:00.000Z',
@@ -87,7 +90,9 @@ export const Link = Type.Object(
       description: 'Where the link leads, normalised.',
       examples: [EXAMPLE.target],
     }),
+    folderId: Type.Union([Id, Type.Null()], { description: 'The folder that it is in.', examples: [null] }),
     title: Type.Union([Type.String({ maxLength: TITLE_MAX }), Type.Null()], { examples: [EXAMPLE.title] }),
+    notes: Type.Union([Type.String({ maxLength: NOTES_MAX }), Type.Null()], { examples: [EXAMPLE.notes] }),
     tags: Type.Array(Type.String({ minLength: 1, maxLength: TAG_MAX }), {
       maxItems: TAGS_MAX,
       examples: [EXAMPLE.tags],
@@ -128,6 +133,14 @@ const Target = Type.String({
 const Title = Type.Union([Type.String({ minLength: 1, maxLength: TITLE_MAX }), Type.Null()], {
   description: 'A name for people; null for none.',
   examples: [EXAMPLE.title],
+})
+const Notes = Type.Union([Type.String({ minLength: 1, maxLength: NOTES_MAX }), Type.Null()], {
+  description: 'For those who work with the link; visitors never see them.',
+  examples: [EXAMPLE.notes],
+})
+const FolderId = Type.Union([Id, Type.Null()], {
+  description: 'A folder, from `/api/v1/link-folders`; null: none.',
+  examples: [null],
 })
 const Tags = Type.Array(Type.String({ minLength: 1, maxLength: TAG_MAX, pattern: '\\S' }), {
   maxItems: TAGS_MAX,
@@ -186,7 +199,9 @@ export const NewLink = Type.Object(
         examples: [null],
       }),
     ),
+    folderId: Type.Optional(FolderId),
     title: Type.Optional(Title),
+    notes: Type.Optional(Notes),
     tags: Type.Optional(Tags),
     startsAt: Type.Optional(StartsAt),
     expiresAt: Type.Optional(ExpiresAt),
@@ -206,7 +221,9 @@ export const NewLink = Type.Object(
 export const LinkChange = Type.Object(
   {
     target: Type.Optional(Target),
+    folderId: Type.Optional(FolderId),
     title: Type.Optional(Title),
+    notes: Type.Optional(Notes),
     tags: Type.Optional(Tags),
     startsAt: Type.Optional(StartsAt),
     expiresAt: Type.Optional(ExpiresAt),
@@ -245,6 +262,13 @@ export const LinkClicks = Type.Object(
 /** The path of one link. */
 export const LinkParams = Type.Object({ id: Id })
 
+const OrNone = (description: string) =>
+  Type.String({
+    pattern: '^(?:none|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})$',
+    description,
+    examples: ['none'],
+  })
+
 /** The filters of the list. */
 export const LinkQuery = Type.Object({
   tag: Type.Optional(
@@ -258,9 +282,12 @@ export const LinkQuery = Type.Object({
     Type.String({
       minLength: 1,
       maxLength: 100,
-      description: 'Text in the code, the title or the target, in any case.',
+      description:
+        'Words: each begins a word of the code, the title, the tags, the target or the notes. Case and accents make no difference.',
     }),
   ),
+  folderId: Type.Optional(OrNone('In this folder; `none`: in none.')),
+  domainId: Type.Optional(OrNone('On this host of the tenant; `none`: on the installation’s own.')),
   createdFrom: Type.Optional(Type.String({ format: 'date-time', description: 'Made at this time or later.' })),
   createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Made before this time.' })),
 })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { statement } from '@stoa/db'
 import { silentLogger, systemCtx, tenantCtx } from '@stoa/kernel'
@@ -6,7 +7,7 @@ import { type LinkFilter, linkPage } from '../src/link-store.ts'
 import { startSuite } from './setup.ts'
 
 describe('the plan of a list of links (postgres)', () => {
-  it('finds the links of a rare tag by the tag, under row level security too', async () => {
+  it('finds the links of a rare tag by the tag, of a word by the word and of a folder by the folder, under row level security too', async () => {
     await using suite = await startSuite('postgres')
     const { db, clock, tenants } = suite
     const ctx = tenantCtx(systemCtx({ log: silentLogger, clock }, 'test'), tenants.placed)
@@ -25,15 +26,28 @@ describe('the plan of a list of links (postgres)', () => {
         )(tenantId),
       )
     })
-    await db.admin((session) => session.exec(`analyze ${schema}.links; analyze ${schema}.link_tags`))
-    const plan = async (tags: readonly string[]) => {
-      const filter: LinkFilter = { tags, sort: 'createdAt', descending: true, limit: 21, now: new Date() }
+    await db.transaction(ctx, (tx) =>
+      tx.run(
+        statement<[string], never>(
+          "insert into link_words select tenant_id, 'code' || substr(id::text, 1, 5), id from links where tenant_id = $1",
+        )(tenantId),
+      ),
+    )
+    const analysed = ['links', 'link_tags', 'link_words'].map((table) => `analyze ${schema}.${table}`)
+    await db.admin((session) => session.exec(analysed.join(';')))
+    const plan = async (tags: readonly string[], more: Partial<LinkFilter> = {}) => {
+      const filter: LinkFilter = { ...more, tags, sort: 'createdAt', descending: true, limit: 21, now: new Date() }
       const { sql, parameters } = linkPage(tenantId, filter).compile()
       const explain = statement<unknown[], Record<string, string>>(`explain ${sql}`)
       const rows = await db.read(ctx, (tx) => tx.many(explain(...parameters)))
       return rows.flatMap((row) => Object.values(row)).join('\n')
     }
     assert.match(await plan([]), /Index Scan Backward using links_by_creation/)
+    const searched = await plan([], { search: 'code0a1' })
+    assert.match(searched, /link_words_pkey/)
+    assert.match(searched, /Index Cond: .*word >= /)
+    assert.doesNotMatch(searched, /links_by_creation|Seq Scan/)
+    assert.match(await plan([], { folderId: randomUUID() }), /links_of_folder/)
     for (const tags of [['rare'], ['common', 'rare']]) {
       const text = await plan(tags)
       assert.match(text, /link_tags_pkey/)

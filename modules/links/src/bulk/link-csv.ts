@@ -13,6 +13,8 @@ const NEW = [
   'target',
   'slug',
   'title',
+  'notes',
+  'folderId',
   'tags',
   'startsAt',
   'expiresAt',

@@ -15,12 +15,27 @@ import { linksOfDomain } from './0013_links_of_domain.ts'
 import { linkPasswordAndCard } from './0014_link_password_and_card.ts'
 import { linkOrphans } from './0015_link_orphans.ts'
 import { linkSafety } from './0016_link_safety.ts'
+import { linkFolders } from './0017_link_folders.ts'
+import { linksOfFolder } from './0018_links_of_folder.ts'
+import { linksUnworded } from './0019_links_unworded.ts'
 
 const analytics = [linkAnalytics, linkClickHoursByHour, linkVisitorSalts]
+const found = [linkFolders, linksOfFolder, linksUnworded]
 const later = [linkDomains, linksByDomain, linksOfDomain, linkPasswordAndCard, linkOrphans, linkSafety]
 
 /** Every migration of the room, oldest first. */
 export const linkMigrations: MigrationSet = {
   owner: 'links',
-  migrations: [linkCodes, links, linkClicks, linkLimits, linksByStart, linkUtm, linkRouting, ...analytics, ...later],
+  migrations: [
+    linkCodes,
+    links,
+    linkClicks,
+    linkLimits,
+    linksByStart,
+    linkUtm,
+    linkRouting,
+    ...analytics,
+    ...later,
+    ...found,
+  ],
 }

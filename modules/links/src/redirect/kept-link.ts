@@ -20,7 +20,7 @@ export type KeptLink = Omit<Link, 'shortUrl' | 'status' | 'tags' | 'rules' | 'sp
 }
 
 /** The version of {@link KeptLink}: another one does not find what the one before has kept. */
-const KEPT_VERSION = 7
+const KEPT_VERSION = 8
 /** How long a link or a list is kept, in milliseconds. It is a safety net: events drop what changes. */
 const KEPT_MS = 10 * 60_000
 /** Carried by every list of a tenant: the kind of the events' subjects. */
@@ -36,7 +36,9 @@ export function keptLink(row: LinkRow): KeptLink {
     domainId: row.domainId,
     code,
     target,
+    folderId: row.folderId,
     title,
+    notes: row.notes,
     tags,
     startsAt: startsAt?.toISOString() ?? null,
     expiresAt: expiresAt?.toISOString() ?? null,
@@ -79,7 +81,9 @@ export function keptAs(id: string) {
 export function listKeptAs(filter: Omit<LinkFilter, 'now'>, now: () => number, nextStart: () => number) {
   const { after, createdFrom, createdTo, descending, limit, search, sort, status } = filter
   const tags = filter.tags && [...new Set(filter.tags)].sort()
-  const asked = [sort, descending, limit, after?.at, after?.id, status, search, createdFrom, createdTo, tags]
+  const { domainId = '', folderId = '' } = filter
+  const places = [folderId, domainId]
+  const asked = [sort, descending, limit, after?.at, after?.id, status, search, createdFrom, createdTo, tags, places]
   const ttlMs = (links: readonly KeptLink[]) =>
     status === 'active' ? Math.min(KEPT_MS, activeFor(links, now()), nextStart() - now()) : KEPT_MS
   return {

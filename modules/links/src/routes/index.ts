@@ -4,6 +4,7 @@ import type { Orphans } from '../analytics/orphans.ts'
 import type { BulkLinks } from '../bulk/bulk.ts'
 import type { LinkDomains } from '../domains/link-domains.ts'
 import type { ShortHosts } from '../domains/short-hosts.ts'
+import type { Folders } from '../folders/folders.ts'
 import type { Links } from '../links.ts'
 import type { Redirects } from '../redirect/redirect.ts'
 import type { BlockedHosts } from '../safety/blocked-hosts.ts'
@@ -13,6 +14,7 @@ import { archiveLink } from './archive-link.ts'
 import { askForCertificate } from './ask-for-certificate.ts'
 import { blockLinkHost } from './block-link-host.ts'
 import { createLink } from './create-link.ts'
+import { createLinkFolder } from './create-link-folder.ts'
 import { createLinks } from './create-links.ts'
 import { dismissLinkReport } from './dismiss-link-report.ts'
 import { exportLinkAnalytics } from './export-link-analytics.ts'
@@ -22,15 +24,18 @@ import { getLink } from './get-link.ts'
 import { getLinkAnalytics } from './get-link-analytics.ts'
 import { getLinkClicks } from './get-link-clicks.ts'
 import { getLinkDomain } from './get-link-domain.ts'
+import { getLinkFolder } from './get-link-folder.ts'
 import { getLinkOverview } from './get-link-overview.ts'
 import { getLinkQr } from './get-link-qr.ts'
 import { liftLinkTakedown } from './lift-link-takedown.ts'
 import { listLinkBlockedHosts } from './list-link-blocked-hosts.ts'
 import { listLinkDomains } from './list-link-domains.ts'
+import { listLinkFolders } from './list-link-folders.ts'
 import { listLinkReports } from './list-link-reports.ts'
 import { listLinks } from './list-links.ts'
 import { listOrphanVisits } from './list-orphan-visits.ts'
 import { removeLinkDomain } from './remove-link-domain.ts'
+import { removeLinkFolder } from './remove-link-folder.ts'
 import { reportLink, showReportForm } from './report-link.ts'
 import { restoreLink } from './restore-link.ts'
 import { simulateVisit } from './simulate-visit.ts'
@@ -38,6 +43,7 @@ import { takeDownLink } from './take-down-link.ts'
 import { unblockLinkHost } from './unblock-link-host.ts'
 import { updateLink } from './update-link.ts'
 import { updateLinkDomain } from './update-link-domain.ts'
+import { updateLinkFolder } from './update-link-folder.ts'
 import { updateLinks } from './update-links.ts'
 import { verifyLinkDomain } from './verify-link-domain.ts'
 
@@ -51,6 +57,7 @@ export interface LinkRoutesDeps {
   readonly orphans: Orphans
   readonly reports: Reports
   readonly blocked: BlockedHosts
+  readonly folders: Folders
   readonly hosts: ShortHosts
   /** Whether a host is the installation's own. */
   readonly isOwnHost: (host: string) => boolean
@@ -66,6 +73,7 @@ export function linkRoutes({
   blocked,
   bulk,
   domains,
+  folders,
   hosts,
   isOwnHost,
   links,
@@ -87,6 +95,11 @@ export function linkRoutes({
     restoreLink(links),
     takeDownLink(links),
     liftLinkTakedown(links),
+    createLinkFolder(folders),
+    listLinkFolders(folders),
+    getLinkFolder(folders),
+    updateLinkFolder(folders),
+    removeLinkFolder(folders),
     listLinkReports(reports),
     dismissLinkReport(reports),
     listLinkBlockedHosts(blocked),

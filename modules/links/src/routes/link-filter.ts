@@ -10,7 +10,13 @@ export function linkFilter(query: Static<typeof LinkQuery>) {
     ...(query.tag !== undefined && { tags: query.tag }),
     ...(query.status !== undefined && { status: query.status }),
     ...(query.q !== undefined && { search: query.q }),
+    ...(query.folderId !== undefined && { folderId: idOf(query.folderId) }),
+    ...(query.domainId !== undefined && { domainId: idOf(query.domainId) }),
     ...(createdFrom && { createdFrom }),
     ...(createdTo && { createdTo }),
   }
+}
+
+function idOf(text: string): string | null {
+  return text === 'none' ? null : text.toLowerCase()
 }

@@ -1,0 +1,134 @@
+/** Folders: a link is in one of them, or in none. */
+import type { Database, Tx } from '@stoa/db'
+import type { EventDefinition, Journal } from '@stoa/journal'
+import { type Ctx, newId, requirePermission, StoaError } from '@stoa/kernel'
+import type { Static } from 'typebox'
+import { linkErrors } from '../errors.ts'
+import { folderCreated, folderRemoved, folderUpdated } from '../events.ts'
+import type * as schema from './folder-schema.ts'
+import {
+  addFolder,
+  countFolders,
+  type FolderRow,
+  folderRow,
+  folderRows,
+  holdsLinks,
+  lockedFolderRow,
+  removeFolderRow,
+  saveFolder,
+} from './folder-store.ts'
+
+type LinkFolder = Static<typeof schema.LinkFolder>
+
+/** Most folders of a tenant. */
+const FOLDERS_MAX = 1_000
+
+/** A folder, and the name by which lists go on after it. */
+export interface ListedFolder {
+  readonly folder: LinkFolder
+  readonly folded: string
+}
+
+/** The verbs of folders. */
+export class Folders {
+  readonly #db: Database
+  readonly #journal: Journal
+
+  constructor({ db, journal }: { readonly db: Database; readonly journal: Journal }) {
+    this.#db = db
+    this.#journal = journal
+  }
+
+  /** Makes a folder. Refuses with `link_folder_taken` or `link_folder_limit`. */
+  async createFolder(ctx: Ctx, input: Static<typeof schema.NewLinkFolder>): Promise<LinkFolder> {
+    requirePermission(ctx, 'links:write')
+    const now = new Date(ctx.clock.now())
+    const createdBy = `${ctx.actor.type}:${ctx.actor.id}`
+    const row: FolderRow = {
+      ...{ id: newId(ctx.clock), ...named(input.name), version: 1 },
+      ...{ createdAt: now, updatedAt: now, createdBy },
+    }
+    return this.#db.transaction(ctx, async (tx) => {
+      const count = await countFolders(tx, ctx.tenant.id)
+      if (count >= FOLDERS_MAX) throw new StoaError(linkErrors.link_folder_limit)
+      const added = await addFolder(tx, ctx.tenant.id, row)
+      if (!added) throw taken()
+      return this.#told(ctx, tx, folderCreated, row)
+    })
+  }
+
+  /** The folder; refuses with `link_folder_not_found`. */
+  async folderById(ctx: Ctx, { id }: { readonly id: string }): Promise<LinkFolder> {
+    requirePermission(ctx, 'links:read')
+    return shown(found(await this.#db.read(ctx, (tx) => folderRow(tx, ctx.tenant.id, id))))
+  }
+
+  /** Folders by name, from after one on. */
+  async folderList(
+    ctx: Ctx,
+    { after, limit }: { readonly after: string; readonly limit: number },
+  ): Promise<ListedFolder[]> {
+    requirePermission(ctx, 'links:read')
+    const rows = await this.#db.read(ctx, (tx) => folderRows(tx, ctx.tenant.id, after, limit))
+    return rows.map((row) => ({ folder: shown(row), folded: row.folded }))
+  }
+
+  /** Changes a folder if it still is what the caller saw; else `precondition_failed`. Refuses as {@link createFolder}. */
+  async updateFolder(
+    ctx: Ctx,
+    input: {
+      readonly id: string
+      readonly precondition: { check(version: number): void }
+      readonly change: Static<typeof schema.LinkFolderChange>
+    },
+  ): Promise<LinkFolder> {
+    requirePermission(ctx, 'links:write')
+    return this.#db.transaction(ctx, async (tx) => {
+      const row = found(await lockedFolderRow(tx, ctx.tenant.id, input.id))
+      input.precondition.check(row.version)
+      const { name = row.name } = input.change
+      if (name.trim() === row.name) return shown(row)
+      const next = { ...row, ...named(name), version: row.version + 1, updatedAt: new Date(ctx.clock.now()) }
+      const saved = await saveFolder(tx, ctx.tenant.id, next)
+      if (!saved) throw taken()
+      return this.#told(ctx, tx, folderUpdated, next)
+    })
+  }
+
+  /** Removes a folder without links; else `link_folder_in_use`. */
+  async removeFolder(ctx: Ctx, { id }: { readonly id: string }): Promise<void> {
+    requirePermission(ctx, 'links:write')
+    await this.#db.transaction(ctx, async (tx) => {
+      const row = found(await lockedFolderRow(tx, ctx.tenant.id, id))
+      const used = await holdsLinks(tx, ctx.tenant.id, id)
+      if (used) throw new StoaError(linkErrors.link_folder_in_use)
+      await removeFolderRow(tx, ctx.tenant.id, id)
+      this.#told(ctx, tx, folderRemoved, row)
+    })
+  }
+
+  #told(ctx: Ctx, tx: Tx, event: EventDefinition, row: FolderRow): LinkFolder {
+    const { id, name, version } = row
+    this.#journal.append(ctx, tx, event.of({ id, name, version }, [`link_folder:${id}`]))
+    return shown(row)
+  }
+}
+
+function named(text: string): Pick<FolderRow, 'name' | 'folded'> {
+  const name = text.trim()
+  return { name, folded: name.normalize('NFKC').toLowerCase() }
+}
+
+function found(row: FolderRow | undefined): FolderRow {
+  if (row === undefined) throw new StoaError(linkErrors.link_folder_not_found)
+  return row
+}
+
+function taken(): StoaError {
+  const { message } = linkErrors.link_folder_taken
+  return new StoaError(linkErrors.link_folder_taken, { fields: [{ pointer: '/body/name', code: 'taken', message }] })
+}
+
+function shown({ createdAt, folded: _, updatedAt, ...row }: FolderRow): LinkFolder {
+  return { ...row, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() }
+}

@@ -1,0 +1,23 @@
+import { defineRoute, etag } from '@stoa/http'
+import { LinkFolder } from '../folders/folder-schema.ts'
+import type { Folders } from '../folders/folders.ts'
+import { LinkParams } from '../schema.ts'
+
+/** `GET /api/v1/link-folders/{id}` */
+export function getLinkFolder(folders: Folders) {
+  return defineRoute({
+    method: 'GET',
+    url: '/api/v1/link-folders/:id',
+    operationId: 'getLinkFolder',
+    tags: ['Link folders'],
+    summary: 'Get a folder of links',
+    permission: 'links:read',
+    errors: ['link_folder_not_found'],
+    schema: { params: LinkParams, response: { 200: LinkFolder } },
+    async handler(ctx, { params }, reply) {
+      const folder = await folders.folderById(ctx, params)
+      reply.header('etag', etag(folder.version))
+      return folder
+    },
+  })
+}
