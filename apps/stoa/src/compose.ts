@@ -21,7 +21,7 @@ import {
 import { assertOwnJournal, createJournal, type Hints, type Journal } from '@stoa/journal'
 import { type Clock, Resources, systemCtx } from '@stoa/kernel'
 import type { Columns, Module, Room } from '@stoa/module'
-import type { Realtime } from '@stoa/realtime'
+import type { ChannelKind, Realtime } from '@stoa/realtime'
 import {
   createHealth,
   createMetrics,
@@ -171,7 +171,12 @@ export async function compose(
   const limits = await openLimits(config, ground, resources)
   const apiKeys = resources.use(createApiKeys({ ...own, ...limits, permissions: Object.keys(permissions) }), 'API keys')
   const schemes: AuthScheme[] = [apiKeys.scheme]
-  const realtime = await openRealtime(config, { ...own, ...limits, apiKeys, schemes, metrics, health }, resources)
+  const admits = new Map<string, NonNullable<ChannelKind['admit']>>()
+  const realtime = await openRealtime(
+    config,
+    { ...own, ...limits, admits, apiKeys, schemes, metrics, health },
+    resources,
+  )
   let url = config.publicUrl ?? ''
   const roles = { permissions, leastRoles }
   const rooms = await openRooms(resources, (module) =>
@@ -182,7 +187,8 @@ export async function compose(
       () => url,
     ),
   )
-  for (const { jobs = [], keyOwners, schemes: brought = [] } of rooms) {
+  for (const { admits: refusing = {}, jobs = [], keyOwners, schemes: brought = [] } of rooms) {
+    for (const [pattern, admit] of Object.entries(refusing)) admits.set(pattern, admit)
     queue.define(...jobs)
     schemes.push(...brought)
     if (keyOwners) apiKeys.boundBy(keyOwners)

@@ -3,7 +3,7 @@ import { type ApiKeys, type AuthScheme, authenticate } from '@stoa/http'
 import { type HintTransport, type Journal, notifyTransport } from '@stoa/journal'
 import type { Clock, Logger, Resources } from '@stoa/kernel'
 import type { Store } from '@stoa/limiter'
-import { createRealtime, type Realtime } from '@stoa/realtime'
+import { type ChannelKind, createRealtime, type Realtime } from '@stoa/realtime'
 import type { Health, Metrics } from '@stoa/telemetry'
 import type { Config } from './config/config.ts'
 import type { InstallationSecret } from './config/secrets.ts'
@@ -18,6 +18,8 @@ interface RealtimeGround {
   readonly apiKeys: ApiKeys
   /** How callers prove who they are; the rooms add theirs when they open. */
   readonly schemes: readonly AuthScheme[]
+  /** What refuses channels, by their pattern; the rooms add theirs when they open. */
+  readonly admits: ReadonlyMap<string, NonNullable<ChannelKind['admit']>>
   readonly metrics: Metrics
   readonly health: Health
   readonly log: Logger
@@ -27,14 +29,14 @@ interface RealtimeGround {
 
 /** Channels for those who hold credentials. Whoever loses them is looked at again at once. */
 export async function openRealtime(config: Config, ground: RealtimeGround, resources: Resources): Promise<Realtime> {
-  const { apiKeys, clock, health, journal, limitStore, log, metrics, schemes } = ground
+  const { admits, apiKeys, clock, health, journal, limitStore, log, metrics, schemes } = ground
   const presence = await presenceTransport(config, ground)
   const opened = resources.use(
     createRealtime(config.realtime, {
       ...{ clock, journal, log },
       ...(limitStore && { limitStore }),
       ...(presence && { presence }),
-      channels,
+      channels: channels.map((kind) => ({ ...kind, admit: (ctx, params) => admits.get(kind.pattern)?.(ctx, params) })),
       authenticate: (credentials) => authenticate(schemes, credentials),
     }),
     'realtime',

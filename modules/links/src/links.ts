@@ -45,6 +45,9 @@ import { upholdReports } from './safety/report-store.ts'
 import type { Takedown } from './safety/takedown.ts'
 import { type TargetRules, type TargetVerdict, targetVerdict } from './targets/target-url.ts'
 
+/** Passwords that are hashed at a time for one call. */
+const HASHES_AT_ONCE = 4
+
 /** What the verbs stand on. */
 export interface LinksDeps {
   readonly db: Database
@@ -82,6 +85,8 @@ export interface LinkUpdate {
   /** Throws `precondition_failed` when the version is not one that the caller has seen. */
   readonly precondition: { check(version: number): void }
   readonly change: LinkChange
+  /** Of the password, for who has it already. */
+  readonly hash?: string
 }
 
 /** A link that is to be taken down, and why. */
@@ -102,8 +107,9 @@ export class Links {
    * Makes a link. Refuses with `target_refused`, `slug_invalid` or `slug_taken`.
    *
    * @param id for who must not make it twice; default: a new one
+   * @param hash of the password, for who has it already; see {@link hashPasswords}
    */
-  async createLink(ctx: Ctx, input: NewLink, id: string = newId(ctx.clock)): Promise<Link> {
+  async createLink(ctx: Ctx, input: NewLink, id: string = newId(ctx.clock), hash?: string): Promise<Link> {
     requirePermission(ctx, 'links:write')
     const { slug } = input
     if (slug !== undefined) this.#checkSlug(slug)
@@ -116,7 +122,7 @@ export class Links {
       target: acceptedTarget(input.target, judge),
       rules: acceptedRules(input.rules ?? [], judge),
       split: acceptedSplit(input.split ?? [], judge),
-      password: await this.#hashed(input.password),
+      password: hash ?? (await this.#hashed(input.password)),
       card: acceptedCard(input.card, judge),
       folderId: input.folderId ?? null,
       title: input.title ?? null,
@@ -222,7 +228,7 @@ export class Links {
       ...(change.utm !== undefined && { utm: utmQuery(change.utm) }),
       ...(change.rules !== undefined && { rules: acceptedRules(change.rules, judge) }),
       ...(change.split !== undefined && { split: acceptedSplit(change.split, judge) }),
-      ...(change.password !== undefined && { password: await this.#hashed(change.password) }),
+      ...(change.password !== undefined && { password: input.hash ?? (await this.#hashed(change.password)) }),
       ...(change.card !== undefined && { card: acceptedCard(change.card, judge) }),
     }
     return this.#deps.db.transaction(ctx, async (tx) => {
@@ -289,6 +295,22 @@ export class Links {
   #checkSlug(slug: string): void {
     const fault = slugFault(slug)
     if (fault !== null) throw refusal(linkErrors.slug_invalid, '/body/slug', fault.reason, fault.message)
+  }
+
+  /** Hashes the passwords of many, some at a time: visitors who say theirs meanwhile come in between. */
+  async hashPasswords<T extends { readonly password?: string | null }>(
+    many: readonly T[],
+  ): Promise<ReadonlyMap<T, string>> {
+    const hashes = new Map<T, string>()
+    const rest = many.values()
+    const work = async () => {
+      for (const one of rest) {
+        const hash = await this.#hashed(one.password)
+        if (hash !== null) hashes.set(one, hash)
+      }
+    }
+    await Promise.all(Array.from({ length: HASHES_AT_ONCE }, work))
+    return hashes
   }
 
   async #hashed(password: string | null | undefined): Promise<string | null> {

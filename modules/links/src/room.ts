@@ -3,7 +3,7 @@
  */
 import type { Database } from '@stoa/db'
 import type { Journal, JournalEvent } from '@stoa/journal'
-import { type BaseCtx, Resources, systemCtx, tenantCtx } from '@stoa/kernel'
+import { type BaseCtx, type Ctx, isId, Resources, StoaError, systemCtx, tenantCtx } from '@stoa/kernel'
 import { createLimiter } from '@stoa/limiter'
 import type { Columns, Room } from '@stoa/module'
 import { createFetcher, isPublicAddress } from '@stoa/outbound'
@@ -26,6 +26,7 @@ import { codePermutation } from './codes/short-code.ts'
 import { type LinksConfig, linksConfig } from './config.ts'
 import { openDomains } from './domains/open-domains.ts'
 import { ShortHosts } from './domains/short-hosts.ts'
+import { linkErrors } from './errors.ts'
 import { Folders } from './folders/folders.ts'
 import { keepWords } from './folders/word-filling.ts'
 import { checkLinks } from './jobs/check-links.ts'
@@ -100,6 +101,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
       reports: new Reports({ db, journal, destinations, hosts, isOwnHost }),
     }),
     jobs: [importLinks(links), importCsv(links, db), checkJob(links, config, lists), fold, domains.job],
+    admits: linkAdmission(links),
     async ready() {
       await watch.ready
       // What was found before then may have changed unheard.
@@ -108,6 +110,15 @@ export async function openRoom(columns: Columns): Promise<Room> {
     },
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
+}
+
+/** Nobody follows what happens to a link that is not there, or is another tenant's. */
+function linkAdmission(links: Links): NonNullable<Room['admits']> {
+  const admit = async (ctx: Ctx, { id = '' }: Readonly<Record<string, string>>) => {
+    if (!isId(id)) throw new StoaError(linkErrors.link_not_found)
+    await links.linkById(ctx, { id })
+  }
+  return { 'link:{id}': admit, 'link-clicks:{id}': admit }
 }
 
 /** Where codes lead, as this process remembers it. */

@@ -42,6 +42,37 @@ describeEverywhere('many links by one call', (place) => {
     assert.equal(created.length, 1)
   })
 
+  it('have passwords of their own, which are hashed some at a time', async () => {
+    const { client, suite } = place()
+    const target = 'https://example.com/'
+    const words = ['one', 'two', undefined, 'four', 'five', 'six']
+    const made = await client.post(path, {
+      links: words.map((password) => ({ target, ...(password !== undefined && { password }) })),
+    })
+    assert.equal(made.body.done, words.length)
+    const [first, second, third] = made.body.results.map(({ link }: Result) => link)
+    const changed = await client.patch(path, {
+      links: [
+        { id: third.id, change: { password: 'three' } },
+        { id: first.id, change: { password: null } },
+      ],
+    })
+    assert.equal(changed.body.done, 2)
+    const says = async ({ code }: { code: string }, password: string) => {
+      const { status } = await fetch(`${suite.url}/l/${code}`, {
+        method: 'POST',
+        redirect: 'manual',
+        body: new URLSearchParams({ password }),
+      })
+      return status
+    }
+    assert.equal((await suite.anyone.get(`/l/${first.code}`)).status, 302)
+    assert.deepEqual(
+      [await says(second, 'two'), await says(second, 'one'), await says(third, 'three')],
+      [303, 403, 303],
+    )
+  })
+
   it('are a thousand at most, made once for an idempotency key', async () => {
     const { client } = place()
     const tag = randomUUID()

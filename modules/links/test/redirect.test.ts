@@ -9,11 +9,11 @@ const BEFORE_IT_FORGETS_MS = 20_000
 
 describeEverywhere('following links', (place) => {
   async function setup(over: object = {}) {
-    const { client, suite } = place()
+    const { client, suite, tenant } = place()
     const target = `https://example.com/${Math.random()}?a=1&b=%20#c`
     const link = await seedLink(client, { target, ...over })
     const follow = (headers: Record<string, string> = {}) => suite.anyone.get(`/l/${link.code}`, headers)
-    return { client, suite, link, target, follow }
+    return { client, suite, tenant, link, target, follow }
   }
 
   it('leads to the target without credentials, and is not kept by caches', async () => {
@@ -110,11 +110,88 @@ describeEverywhere('following links', (place) => {
     })
   }
 
-  it('bears hostile headers', async () => {
-    const { follow } = await setup()
-    const headers = { 'user-agent': 'x'.repeat(10_000), referer: `https://${'a'.repeat(4_000)}.example/` }
-    assert.equal((await follow(headers)).status, 302)
-    assert.equal((await follow({ ...browser, referer: '\u00ff\u00fe', accept: '\u00ff;;;,,,q=' })).status, 302)
+  it('bears hostile headers, and counts each visit', async () => {
+    const { client, follow, link } = await setup()
+    const names = [
+      'user-agent',
+      'referer',
+      'accept-language',
+      'accept',
+      'cookie',
+      'sec-gpc',
+      'purpose',
+      'x-forwarded-for',
+    ]
+    const binary = Array.from({ length: 128 }, (_, n) => String.fromCharCode(128 + n)).join('')
+    const values = [
+      ...['x'.repeat(10_000), ','.repeat(10_000), ';q='.repeat(3_000), binary, `${binary}\t`.repeat(70), '', '%00%ff'],
+      ...[
+        "' or 1=1 --",
+        '{"__proto__":1}',
+        '::ffff:127.0.0.1',
+        '=cmd|x',
+        '(((((((((a+)+)+)+)+)+)+)+)+',
+        'https://[::1',
+        'xn--',
+      ],
+    ]
+    let visits = 0
+    for (const name of names) {
+      for (const value of values) {
+        const { status } = await follow({ ...browser, [name]: value })
+        assert.equal(status, 302, `${name}: ${value.slice(0, 30)}`)
+        if (name !== 'purpose') visits++
+      }
+    }
+    const counted = async () => {
+      const { clicks, bots } = (await client.get(`/api/v1/links/${link.id}/clicks`)).body.total
+      return clicks + bots
+    }
+    await eventually(async () => (await counted()) >= visits)
+    const shown = await client.get(`/api/v1/links/${link.id}/analytics?by=browser&by=language&by=referrer&by=os`)
+    assert.equal(shown.status, 200)
+  })
+
+  it('no link leads to another one of ours, whichever way it is asked to', async () => {
+    const { client, link, suite } = await setup()
+    const path = `/api/v1/links/${(await seedLink(client)).id}`
+    const { origin, host } = new URL(suite.url)
+    const spellings = [link.shortUrl, `${origin}/L/${link.code}`, `https://${host}//l/${link.code}`]
+    for (const ours of [...spellings, `${origin}/%6c/${link.code}`, `${origin}/x/../l/${link.code}#x`]) {
+      const target = 'https://example.com/'
+      for (const body of [
+        { target: ours },
+        { target, rules: [{ when: { devices: ['mobile'] }, target: ours }] },
+        { target, split: [{ target: ours, weight: 1 }] },
+      ]) {
+        const made = await client.post('/api/v1/links', body)
+        assert.deepEqual([made.status, made.body.code], [422, 'target_refused'], ours)
+        const changed = await client.patch(path, body, { 'if-match': '*' })
+        assert.deepEqual([changed.status, changed.body.errors[0].code], [422, 'loop'], ours)
+      }
+    }
+  })
+
+  it('two links that were led to each other behind our back go round by way of the visitor, each visit counted once', async () => {
+    const { client, link, suite, tenant } = await setup()
+    const other = await seedLink(client)
+    // As before the public address was changed to what they lead to.
+    await suite.db.admin((session) =>
+      session.query(
+        `update ${tenant.schema}.links set target = case id when $1 then $3 else $4 end where id in ($1, $2)`,
+        [link.id, other.id, other.shortUrl, link.shortUrl],
+      ),
+    )
+    let at = link.shortUrl
+    for (let hop = 0; hop < 6; hop++) {
+      const { headers, status } = await suite.anyone.get(new URL(at).pathname, browser)
+      assert.equal(status, 302)
+      at = headers.get('location') ?? ''
+      assert.equal(at, hop % 2 === 0 ? other.shortUrl : link.shortUrl)
+    }
+    for (const { id } of [link, other]) {
+      await eventually(async () => (await client.get(`/api/v1/links/${id}/clicks`)).body.total.clicks === 3)
+    }
   })
 
   it('is the same in another process soon after the change, long before that forgets by itself', async () => {

@@ -7,10 +7,10 @@ import type { Cache, SharedEntries } from '@stoa/cache'
 import type { Database, MigrationSet } from '@stoa/db'
 import type { ApiKeys, AuthScheme, KeyOwners, Mount, Route } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
-import { type BaseCtx, type Clock, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
+import { type BaseCtx, type Clock, type Ctx, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
 import type { Store } from '@stoa/limiter'
 import type { JobDefinition, Queue } from '@stoa/queue'
-import type { ChannelKind, Realtime } from '@stoa/realtime'
+import type { ChannelKind, ChannelParams, Realtime } from '@stoa/realtime'
 import type { Health, Metrics } from '@stoa/telemetry'
 
 /** What a room may stand on. */
@@ -95,6 +95,11 @@ export interface Room extends AsyncDisposable {
    * calls its things: `links.import`. Default: none.
    */
   readonly jobs?: readonly JobDefinition[]
+  /**
+   * By the pattern of a channel of its own: refuses somebody who has the permission, or a channel of nothing, by throwing.
+   * Default: everybody who has the permission is let in.
+   */
+  readonly admits?: Readonly<Record<string, (ctx: Ctx, params: ChannelParams) => Promise<void>>>
   /** Says what the owners of API keys may do, when the room knows them. At most one room does. Default: it does not. */
   readonly keyOwners?: KeyOwners
   /**

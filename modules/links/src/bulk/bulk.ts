@@ -47,16 +47,24 @@ export class BulkLinks {
   }
 
   /** Makes links; refuses single ones as {@link Links.createLink} does. */
-  create(ctx: Ctx, links: readonly NewLink[]): Promise<BulkReport> {
-    return this.#each(ctx, [...links.entries()], 'links', (link) => this.#links.createLink(ctx, link))
+  async create(ctx: Ctx, links: readonly NewLink[]): Promise<BulkReport> {
+    requirePermission(ctx, 'links:write')
+    const hashes = await this.#links.hashPasswords(links)
+    return this.#each(ctx, [...links.entries()], 'links', (link) => {
+      const hash = hashes.get(link)
+      return this.#links.createLink(ctx, link, undefined, hash)
+    })
   }
 
   /** Changes links; refuses single ones as {@link Links.updateLink} does. */
-  update(ctx: Ctx, changes: readonly BulkChange[]): Promise<BulkReport> {
+  async update(ctx: Ctx, changes: readonly BulkChange[]): Promise<BulkReport> {
+    requirePermission(ctx, 'links:write')
+    const hashes = await this.#links.hashPasswords(changes.map(({ change }) => change))
     const inOrder = [...changes.entries()].sort(([, a], [, b]) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
-    return this.#each(ctx, inOrder, 'links', ({ change, id, version }) =>
-      this.#links.updateLink(ctx, { id, change, precondition: preconditionOf(version) }),
-    )
+    return this.#each(ctx, inOrder, 'links', ({ change, id, version }) => {
+      const hash = hashes.get(change)
+      return this.#links.updateLink(ctx, { id, change, precondition: preconditionOf(version), ...(hash && { hash }) })
+    })
   }
 
   #each<T>(
@@ -65,7 +73,6 @@ export class BulkLinks {
     list: string,
     verb: (row: T) => Promise<Link>,
   ): Promise<BulkReport> {
-    requirePermission(ctx, 'links:write')
     return this.#db.transaction(ctx, async () => {
       const results: BulkResult[] = []
       for (const [index, row] of rows) {
