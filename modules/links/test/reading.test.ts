@@ -103,7 +103,7 @@ describeEverywhere('finding links', (place) => {
     const word = newId().slice(-12)
     const ids: string[] = []
     for (const body of [
-      { target: `https://example.com/a/${word}?b=c` },
+      { target: `https://example.com/summer/${word}?price=low` },
       { target: 'https://example.com/', title: `X ${word.toUpperCase()}` },
       { target: 'https://example.com/', slug: `s-${word}` },
       { target: 'https://example.com/', tags: [word] },
@@ -120,7 +120,7 @@ describeEverywhere('finding links', (place) => {
     assert.deepEqual(await found(`${word} reme`), [])
     assert.deepEqual(await found(`cafe ${word}`), [ids[5]])
     assert.deepEqual(await found(`https://${word}.EXAMPLE.com/caf%C3%A9`), [ids[5]])
-    assert.deepEqual(await found(`https://example.com/a/${word}?b=c`), [ids[0]])
+    assert.deepEqual(await found(`https://example.com/summer/${word}?price=low`), [ids[0]])
     for (const none of ['\\', '%', '_', '--', ' ', `${word}x`, `${word} %zz ' or 1=1`])
       assert.deepEqual(await found(none), [])
     await client.patch(`/api/v1/links/${ids[4]}`, { notes: `Tarte (${word})` }, { 'if-match': '*' })

@@ -24,6 +24,7 @@ const fields = {
 const clientSecret = Type.String({
   ...{ minLength: 1, maxLength: 1_000, pattern: '^[\\x21-\\x7E]+$', examples: ['GOCSPX-q83vEjRWeJCrze8S'] },
   description: 'Kept encrypted, and never shown again.',
+  writeOnly: true,
 })
 
 /** Whom people may sign in by, as the API shows it. */
