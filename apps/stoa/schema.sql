@@ -568,7 +568,9 @@ create table stoa.memberships (
   updated_at timestamp with time zone not null,
   external_id text collate "C",
   user_name text collate "C",
-  display_name text
+  display_name text,
+  given_name text,
+  family_name text
 );
 alter table stoa.memberships add constraint memberships_pkey PRIMARY KEY (tenant_id, person_id);
 alter table stoa.memberships add constraint memberships_role_names_check CHECK ((cardinality(role_names) <= 50));
@@ -576,6 +578,7 @@ alter table stoa.memberships add constraint memberships_status_check CHECK ((sta
 alter table stoa.memberships add constraint memberships_version_check CHECK ((version >= 1));
 alter table stoa.memberships add constraint memberships_person_id_fkey FOREIGN KEY (person_id) REFERENCES stoa.people(id) ON DELETE CASCADE;
 CREATE INDEX memberships_by_person ON stoa.memberships USING btree (person_id);
+CREATE UNIQUE INDEX memberships_by_user_name ON stoa.memberships USING btree (tenant_id, lower(user_name)) WHERE (user_name IS NOT NULL);
 alter table stoa.memberships enable row level security;
 alter table stoa.memberships force row level security;
 create policy system_rows on stoa.memberships to stoa_system using (true) with check (true);

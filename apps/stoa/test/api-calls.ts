@@ -194,6 +194,14 @@ const ofTeamMember = async (client: TestClient) => {
 const ofAccount = async (client: TestClient) => ({
   params: { id: await idOf(client, '/api/v1/service-accounts', accountBody()) },
 })
+const scimUser = () => ({ userName: `${randomUUID()}@example.org`, displayName: `Name ${randomUUID()}` })
+const scimGroup = () => ({ displayName: `Group ${randomUUID()}` })
+const ofScim = async (client: TestClient, path: string, body: object) => ({
+  params: { id: await idOf(client, `/scim/v2/${path}`, body) },
+})
+const ofScimUser = (client: TestClient) => ofScim(client, 'Users', scimUser())
+const ofScimGroup = (client: TestClient) => ofScim(client, 'Groups', scimGroup())
+const scimPatch = () => ({ Operations: [{ op: 'replace', path: 'externalId', value: randomUUID() }] })
 const grantBody = async (client: TestClient) => ({
   subject: { type: 'person', id: (await ofMember(client)).params.id },
   role: 'member',
@@ -330,6 +338,29 @@ export const apiCalls: ApiCalls = {
     ...(await ofAccount(client)),
     body: { name: `Key ${randomUUID()}`, scopes: ['links:read'] },
   }),
+  createScimUser: () => ({ body: scimUser() }),
+  listScimUsers: async (client) => {
+    await ofScimUser(client)
+    return {}
+  },
+  getScimUser: ofScimUser,
+  replaceScimUser: async (client) => ({ ...(await ofScimUser(client)), body: scimUser() }),
+  patchScimUser: async (client) => ({ ...(await ofScimUser(client)), body: scimPatch() }),
+  deleteScimUser: ofScimUser,
+  createScimGroup: () => ({ body: scimGroup() }),
+  listScimGroups: async (client) => {
+    await ofScimGroup(client)
+    return {}
+  },
+  getScimGroup: ofScimGroup,
+  replaceScimGroup: async (client) => ({ ...(await ofScimGroup(client)), body: scimGroup() }),
+  patchScimGroup: async (client) => ({ ...(await ofScimGroup(client)), body: scimPatch() }),
+  deleteScimGroup: ofScimGroup,
+  getScimConfig: () => ({}),
+  listScimResourceTypes: () => ({}),
+  getScimResourceType: () => ({ params: { id: 'User' } }),
+  listScimSchemas: () => ({}),
+  getScimSchema: () => ({ params: { id: 'urn:ietf:params:scim:schemas:core:2.0:User' } }),
   getOwnPermissions: () => ({}),
   authorize: () => ({ body: { permission: 'links:read', resource: { kind: 'link', id: randomUUID() } } }),
   createLink: () => ({ body: { ...linkBody(), expiresAt: '2099-01-02T03:04:05Z' } }),

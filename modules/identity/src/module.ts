@@ -6,6 +6,7 @@ import { identityEvents } from './events.ts'
 import { identityMigrations } from './migrations/index.ts'
 import { oidcEvents } from './openid/oidc-events.ts'
 import { openRoom } from './room.ts'
+import { scimErrors } from './scim/scim-errors.ts'
 import { upstreamEvents } from './upstream/upstream-events.ts'
 
 export { openSigningKeys } from './openid/open-signing-keys.ts'
@@ -21,6 +22,7 @@ export const identityModule = defineModule({
     'identity:self': 'See and change one’s own account: every person may.',
     'identity:read': 'See members, teams, roles, grants and service accounts.',
     'identity:manage': 'Invite, change and remove members; roles, teams, grants and service accounts.',
+    'identity:provision': 'Keep members and teams as a directory has them (SCIM).',
     'identity:own': 'Hand the ownership of the organisation over.',
     'identity:configure': 'Set how the sign-in pages look, who may register, and whom people may sign in by.',
     'identity:clients:read': 'See the applications that sign people in.',
@@ -36,7 +38,7 @@ export const identityModule = defineModule({
     'identity:keys:read': 'admin',
   },
   events: [...identityEvents, ...accessEvents, ...oidcEvents, ...upstreamEvents],
-  errors: { ...identityErrors, ...accessErrors },
+  errors: { ...identityErrors, ...accessErrors, ...scimErrors },
   tables: {
     people: 'A person, of the whole installation.',
     memberships: 'That a person belongs to a tenant, and by which roles.',

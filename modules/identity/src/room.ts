@@ -8,6 +8,7 @@ import { FactorSeal } from './factors/factor-seal.ts'
 import { Factors } from './factors/factors.ts'
 import { PasskeyChallenges } from './factors/passkey-challenge.ts'
 import { Passkeys } from './factors/passkeys.ts'
+import { Departures } from './members/departures.ts'
 import { Joining } from './members/joining.ts'
 import { openOpenId } from './openid/openid.ts'
 import { providerPages } from './openid/provider-pages.ts'
@@ -44,16 +45,12 @@ export function openRoom(columns: Columns): Room {
   const resources = new Resources({ clock })
   const { attempts, hasher, mail, pages, sessions, settings } = parts(columns, config, resources)
   resources.use(forgetEnded(columns, ctx), 'ended sessions')
+  const { db, journal, queue } = columns
+  const departures = new Departures({ db, queue, sessions, endUses: (...uses) => openId.membershipEnded(...uses) })
   const displayName = async (own: Ctx) => (await settings.of(own)).displayName
-  const access = resources.use(openAccess(columns, displayName), 'roles and members')
-  const { journal } = columns
-  const joining = new Joining({
-    db: columns.db,
-    journal,
-    hasher,
-    signIn: pages.signIn,
-    invitations: access.invitations,
-  })
+  const endUses: Departures['ask'] = (...ended) => departures.ask(...ended)
+  const access = resources.use(openAccess(columns, { displayName, endUses }), 'roles and members')
+  const joining = new Joining({ db, journal, hasher, signIn: pages.signIn, invitations: access.invitations })
   const cookies = new Cookies(() => publicUrl().startsWith('https:'))
   const openId = resources.use(
     openOpenId({
@@ -86,7 +83,7 @@ export function openRoom(columns: Columns): Room {
     keyOwners: access.permissionsOf,
     mounts: [tenantMount((slug) => openId.issuers.tenant(slug), [server, openId]), ...openId.mounts],
     schemes: openId.schemes,
-    jobs: [mail.job, ...openId.jobs],
+    jobs: [mail.job, departures.job, ...openId.jobs],
     ready: async () => void (await Promise.all([access.permissionsOf.ready, openId.ready()])),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }

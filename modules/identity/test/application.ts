@@ -1,5 +1,7 @@
 /* An application of a tenant, by the library that such applications use. */
 import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Tenant } from '@stoa/kernel'
 import * as client from 'openid-client'
 import type { Arrival, Person } from './person.ts'
@@ -70,4 +72,18 @@ export function exchange(
 export async function enter(person: Person, application: Application, over: Readonly<Record<string, string>> = {}) {
   const asked = await ask(application, over)
   return exchange(application, asked, await person.open(asked.url), over.resource)
+}
+
+/** An application that keeps what it is told. */
+export async function listener() {
+  const told: string[] = []
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const part of request.setEncoding('utf8')) body += part
+    told.push(new URLSearchParams(body).get('logout_token') ?? '')
+    response.writeHead(200).end()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/signed-out`
+  return { told, url, [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())) }
 }

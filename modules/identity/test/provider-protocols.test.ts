@@ -1,29 +1,13 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { it } from 'node:test'
 import { eventually } from '@stoa/testkit'
 import * as client from 'openid-client'
-import { ask, configOf, enter, exchange, newApplication } from './application.ts'
+import { ask, configOf, enter, exchange, listener, newApplication } from './application.ts'
 import { newPerson } from './person.ts'
 import { describeOnEngines, runningClock } from './setup.ts'
 
 const failed = (code: string) => (error: unknown) =>
   error instanceof client.ResponseBodyError && error.error === code ? true : assert.fail(error as Error)
-
-/** An application that keeps what it is told. */
-async function listener() {
-  const told: string[] = []
-  const server = createServer(async (request, response) => {
-    let body = ''
-    for await (const part of request.setEncoding('utf8')) body += part
-    told.push(new URLSearchParams(body).get('logout_token') ?? '')
-    response.writeHead(200).end()
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/signed-out`
-  return { told, url, [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(() => resolve())) }
-}
 
 describeOnEngines(
   'the provider of a tenant',

@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { after, before, describe } from 'node:test'
 import type { Cache } from '@stoa/cache'
 import type { Database } from '@stoa/db'
-import { type AuthScheme, createHttp, httpMigrations } from '@stoa/http'
+import { type AuthScheme, createApiKeys, createHttp, httpEvents, httpMigrations } from '@stoa/http'
 import { createJournal, type Journal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
 import {
   type Clock,
@@ -136,7 +136,7 @@ async function open(db: Database, tenants: TestTenants, options: SuiteOptions, r
   const clock = newClock()
   const deps = { log: silentLogger, clock }
   const hints = resources.use(processHints(), 'hints')
-  const journal = createJournal({ events: identityModule.events }, { ...deps, db, hints })
+  const journal = createJournal({ events: [...httpEvents, ...identityModule.events] }, { ...deps, db, hints })
   await journal.ensurePartitions(systemCtx(deps, 'test'))
   const { events, tail } = eventsOf(journal)
   resources.use(tail, 'tail')
@@ -144,6 +144,8 @@ async function open(db: Database, tenants: TestTenants, options: SuiteOptions, r
   const mails: AskedMail[] = []
   const queue = resources.use(createQueue({ jobs: [mailRoom(mails)] }, { ...deps, db, hints }), 'queue')
   const secret = (purpose: string, bytes = 32) => Buffer.alloc(bytes, purpose)
+  const keys = createApiKeys({ ...deps, db, journal, secret, permissions: Object.keys(permissions) })
+  const apiKeys = resources.use(keys, 'API keys')
   const metrics = resources.use(createMetrics({ process: false }), 'metrics')
   let url = 'http://127.0.0.1:1'
   const room = resources.use(
@@ -152,7 +154,7 @@ async function open(db: Database, tenants: TestTenants, options: SuiteOptions, r
       ...{
         cache: {} as Cache,
         realtime: { actorChanged: () => undefined, tenantChanged: () => undefined } as never,
-        apiKeys: {} as never,
+        apiKeys,
       },
       ...{ permissions, leastRoles: identityModule.leastRoles ?? {}, publicUrl: () => url },
     }),

@@ -149,7 +149,8 @@ function complete(
   for (const [status, specs] of problemsOf(route, codes)) {
     const { headers, content, description } = problemResponse(status, specs, route.dialect)
     const own = responses[status]
-    const both = { ...(own?.content as JsonObject | undefined), ...content }
+    const plain = route.dialect && UNROUTED.has(status) && problemResponse(status, specs).content
+    const both = { ...(own?.content as JsonObject | undefined), ...plain, ...content }
     responses[status] = { description: own?.description ?? description, headers, content: both }
   }
   exemplify(operation.requestBody as JsonObject | undefined, route.schema.body)
@@ -159,6 +160,9 @@ function complete(
     speak(holder, route.dialect)
   }
 }
+
+/** An address that cannot be read is no route's, and so is refused in no other standard's words. */
+const UNROUTED: ReadonlySet<number> = new Set([400, 414])
 
 /** What is JSON elsewhere has the media type of the other standard. */
 function speak(holder: JsonObject | undefined, { mediaType }: Dialect): void {

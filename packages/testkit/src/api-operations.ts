@@ -42,6 +42,8 @@ export interface ApiOperation {
   readonly body: JsonSchema | null
   /** Its body is plain text. */
   readonly takesText: boolean
+  /** The media type of another standard that it speaks; null: JSON. */
+  readonly dialect: string | null
   /** Status → media type → schema. */
   readonly responses: Readonly<Record<string, Readonly<Record<string, JsonSchema>>>>
   /** Status → names of headers, in lower case. */
@@ -83,12 +85,14 @@ function operationOf(document: object, method: string, path: string, raw: Json):
     readonly operationId?: string
     readonly security?: readonly object[]
     readonly 'x-permission'?: string
+    readonly 'x-media-type'?: string
     readonly parameters?: readonly ApiParameter[]
     readonly requestBody?: { readonly content?: Content }
     readonly responses: Readonly<Record<string, { readonly content?: Content; readonly headers?: Json }>>
   }
   const { operationId: id, security = [], parameters = [], requestBody, responses } = operation
   const permission = operation['x-permission'] ?? null
+  const dialect = operation['x-media-type'] ?? null
   if (id === undefined) throw new Error(`${method} ${path} has no operationId`)
   if ((security.length === 0) !== (permission === null)) {
     throw new Error(`${id}: security and x-permission do not say the same`)
@@ -98,8 +102,8 @@ function operationOf(document: object, method: string, path: string, raw: Json):
   const each = <T>(of: (response: (typeof responses)[string]) => T) =>
     Object.fromEntries(Object.entries(responses).map(([status, response]) => [status, of(response)]))
   return {
-    ...{ id, method, path, permission, parameters },
-    body: schemas(requestBody?.content)['application/json'] ?? null,
+    ...{ id, method, path, permission, parameters, dialect },
+    body: schemas(requestBody?.content)[dialect ?? 'application/json'] ?? null,
     takesText: requestBody?.content?.['text/plain'] !== undefined,
     responses: each(({ content }) => schemas(content)),
     headers: each(({ headers = {} }) => Object.keys(headers).map((name) => name.toLowerCase())),

@@ -6,10 +6,14 @@ import { type Ctx, Resources, systemCtx } from '@stoa/kernel'
 import type { Columns } from '@stoa/module'
 import { invitationMail } from '../members/invitation-mail.ts'
 import { Invitations } from '../members/invitations.ts'
-import { Members } from '../members/members.ts'
+import { Members, type MembersDeps } from '../members/members.ts'
 import { Provisioning } from '../members/provisioning.ts'
 import { Teams } from '../members/teams.ts'
 import { accessRoutes } from '../routes/access-routes.ts'
+import { scimRoutes } from '../routes/scim/index.ts'
+import { directoryOf } from '../scim/directory.ts'
+import { ScimGroups } from '../scim/scim-groups.ts'
+import { ScimUsers } from '../scim/scim-users.ts'
 import { Authorization } from './authorization.ts'
 import { builtInRoles } from './built-in-roles.ts'
 import { Grants } from './grants.ts'
@@ -26,12 +30,16 @@ export interface AccessPart extends AsyncDisposable {
   readonly teams: Teams
 }
 
-/**
- * Opens this part of the room on its columns.
- *
- * @param displayName what a tenant is called on its pages, when it says so
- */
-export function openAccess(columns: Columns, displayName: (ctx: Ctx) => Promise<string | null>): AccessPart {
+/** What this part needs of the others. */
+export interface AccessDeps {
+  /** What a tenant is called on its pages, when it says so. */
+  readonly displayName: (ctx: Ctx) => Promise<string | null>
+  /** See `Members`. */
+  readonly endUses: MembersDeps['endUses']
+}
+
+/** Opens this part of the room on its columns. */
+export function openAccess(columns: Columns, { displayName, endUses }: AccessDeps): AccessPart {
   const { apiKeys, clock, db, journal, leastRoles, log, permissions, publicUrl, queue, realtime } = columns
   const resources = new Resources({ clock })
   const builtIn = builtInRoles(permissions, leastRoles)
@@ -41,18 +49,21 @@ export function openAccess(columns: Columns, displayName: (ctx: Ctx) => Promise<
     'permissions of members',
   )
   const deps = { db, journal, roles: new Roles({ db, journal, builtIn, permissions: Object.keys(permissions) }) }
-  const members = new Members({ ...deps, revokeKeys: (own, ownerId) => apiKeys.revokeOwned(own, ownerId) })
+  const members = new Members({ ...deps, revokeKeys: (own, ownerId) => apiKeys.revokeOwned(own, ownerId), endUses })
   const teams = new Teams(deps)
   const invitations = new Invitations({ ...deps, teams, mail: invitationMail({ queue, publicUrl, displayName }) })
-  const routes = accessRoutes({
-    ...{ members, teams, invitations, roles: deps.roles },
-    provisioning: new Provisioning(deps),
+  const provisioning = new Provisioning(deps)
+  const scim = { db, publicUrl, actAsDirectory: directoryOf(builtIn) }
+  const users = new ScimUsers({ ...scim, members, provisioning, roles: deps.roles })
+  const own = accessRoutes({
+    ...{ members, teams, invitations, provisioning, roles: deps.roles },
     grants: new Grants(deps),
     accounts: new ServiceAccounts({ ...deps, apiKeys }),
     authorization: new Authorization(deps),
   })
   return {
-    ...{ routes, permissionsOf, members, invitations, teams },
+    routes: [...own, ...scimRoutes({ users, groups: new ScimGroups({ ...scim, teams }), publicUrl })],
+    ...{ permissionsOf, members, invitations, teams },
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
 }

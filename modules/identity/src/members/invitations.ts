@@ -173,9 +173,9 @@ export class Invitations {
     const tenant = { id: row.tenantId, slug: row.tenantSlug, schema: row.tenantSchema }
     const own = tenantCtx(ctx, tenant, { actor: { type: 'person', id: personId } })
     const roleNames = [...row.roleNames]
-    const isNew =
-      (await tx.run(memberInserted(tenant.id, personId, roleNames, 'active', row.createdBy, now, null, null, null))) ===
-      1
+    const nothingElse = [null, null, null, null, null] as const
+    const membership = memberInserted(tenant.id, personId, roleNames, 'active', row.createdBy, now, ...nothingElse)
+    const isNew = (await tx.run(membership)) === 1
     await tx.run(invitationTaken(tenant.id, row.id, personId, now))
     if (isNew) journal.append(own, tx, memberAdded.of({ personId, roleNames }, [`person:${personId}`]))
     for (const teamId of row.teamIds) await teams.join(own, tx, teamId, [personId], 'if it is there')

@@ -18,19 +18,22 @@ export interface MemberRow {
   readonly externalId: string | null
   readonly userName: string | null
   readonly displayName: string | null
+  readonly givenName: string | null
+  readonly familyName: string | null
 }
 
-const columns = `p.id, p.email, coalesce(m.display_name, p.name) as name, m.role_names, m.status, m.version, m.created_by,
-  m.created_at, m.updated_at, m.external_id, m.user_name, m.display_name`
+/** Of a {@link MemberRow}, with `m` for the membership and `p` for the person. */
+export const memberColumns = `p.id, p.email, coalesce(m.display_name, p.name) as name, m.role_names, m.status, m.version, m.created_by,
+  m.created_at, m.updated_at, m.external_id, m.user_name, m.display_name, m.given_name, m.family_name`
 const tables = 'stoa.memberships m join stoa.people p on p.id = m.person_id'
 
 export const memberById = statement<[tenantId: string, id: string], MemberRow>(
-  `select ${columns} from ${tables} where m.tenant_id = $1 and m.person_id = $2`,
+  `select ${memberColumns} from ${tables} where m.tenant_id = $1 and m.person_id = $2`,
 )
 
 /** The member, the membership locked for a change. */
 export const memberForUpdate = statement<[tenantId: string, id: string], MemberRow>(
-  `select ${columns} from ${tables} where m.tenant_id = $1 and m.person_id = $2 for update of m`,
+  `select ${memberColumns} from ${tables} where m.tenant_id = $1 and m.person_id = $2 for update of m`,
 )
 
 /** Which members to list. */
@@ -58,6 +61,8 @@ interface Tables {
     externalId: string | null
     userName: string | null
     displayName: string | null
+    givenName: string | null
+    familyName: string | null
   }
   'stoa.people': { id: string; email: string; name: string }
 }
@@ -70,7 +75,8 @@ export function memberPage(tenantId: string, { after, descending, limit, role, s
     .selectFrom('stoa.memberships as m')
     .innerJoin('stoa.people as p', 'p.id', 'm.personId')
     .select(['p.id', 'p.email', 'm.roleNames', 'm.status', 'm.version', 'm.createdBy', 'm.createdAt', 'm.updatedAt'])
-    .select(['m.externalId', 'm.userName', 'm.displayName', sql<string>`coalesce(m.display_name, p.name)`.as('name')])
+    .select(['m.externalId', 'm.userName', 'm.displayName', 'm.givenName', 'm.familyName'])
+    .select([sql<string>`coalesce(m.display_name, p.name)`.as('name')])
     .where('m.tenantId', '=', tenantId)
   if (status !== undefined) query = query.where('m.status', '=', status)
   if (role !== undefined) query = query.where(sql<boolean>`${role} = any (m.role_names)`)
@@ -105,13 +111,16 @@ export const memberSaved = statement<
     externalId: string | null,
     userName: string | null,
     displayName: string | null,
+    givenName: string | null,
+    familyName: string | null,
     version: number,
     at: Date,
   ],
   never
 >(`
 update memberships
-set role_names = $3, status = $4, external_id = $5, user_name = $6, display_name = $7, version = $8, updated_at = $9
+set role_names = $3, status = $4, external_id = $5, user_name = $6, display_name = $7, given_name = $8,
+  family_name = $9, version = $10, updated_at = $11
 where tenant_id = $1 and person_id = $2`)
 
 export const memberDropped = statement<[tenantId: string, id: string], never>(
@@ -135,12 +144,14 @@ export const memberInserted = statement<
     externalId: string | null,
     userName: string | null,
     displayName: string | null,
+    givenName: string | null,
+    familyName: string | null,
   ],
   never
 >(`
 insert into stoa.memberships (tenant_id, person_id, role_names, status, version, created_by, created_at, updated_at,
-  external_id, user_name, display_name)
-values ($1, $2, $3, $4, 1, $5, $6, $6, $7, $8, $9)
+  external_id, user_name, display_name, given_name, family_name)
+values ($1, $2, $3, $4, 1, $5, $6, $6, $7, $8, $9, $10, $11)
 on conflict (tenant_id, person_id) do nothing`)
 
 /** The person who has this address: the one there is, or a new one whose address is not proven. */

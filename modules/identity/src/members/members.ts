@@ -32,10 +32,13 @@ export interface MembersDeps {
   readonly roles: Roles
   /** Revokes the keys of somebody who is gone. */
   readonly revokeKeys: (ctx: Ctx, ownerId: string) => Promise<void>
+  /** Has what was given to somebody here ended, once the transaction commits: they are gone, or suspended. */
+  readonly endUses: (ctx: Ctx, tx: Tx, personId: string) => void
 }
 
 /** A member as they are shown. */
-export interface Member extends Omit<MemberRow, 'roleNames' | 'externalId' | 'userName' | 'displayName'> {
+export interface Member
+  extends Pick<MemberRow, 'id' | 'email' | 'name' | 'status' | 'version' | 'createdBy' | 'createdAt' | 'updatedAt'> {
   readonly roles: string[]
 }
 
@@ -157,15 +160,18 @@ export class Members {
     }
     await this.#deps.revokeKeys(tenantCtx(ctx, ctx.tenant, { permissions: new Set(['*']), log: ctx.log }), row.id)
     this.#deps.journal.append(ctx, tx, memberRemoved.of({ personId: row.id, by }, [`person:${row.id}`]))
+    this.#deps.endUses(ctx, tx, row.id)
   }
 
-  /** Writes a membership that is locked, in the caller's transaction. */
+  /** Writes a membership that is locked, in the caller's transaction. Who is suspended has nothing left that was given. */
   save(ctx: Ctx, tx: Tx, next: MemberRow): MemberRow {
     const row = { ...next, version: next.version + 1, updatedAt: new Date(ctx.clock.now()) }
-    const { displayName, externalId, id, roleNames, status, updatedAt, userName, version } = row
-    tx.later(memberSaved(ctx.tenant.id, id, roleNames, status, externalId, userName, displayName, version, updatedAt))
+    const { displayName, externalId, familyName, givenName, id, roleNames, status, userName, version } = row
+    const names = [displayName, givenName, familyName] as const
+    tx.later(memberSaved(ctx.tenant.id, id, roleNames, status, externalId, userName, ...names, version, row.updatedAt))
     const data = { personId: id, roleNames: [...roleNames], status, version }
     this.#deps.journal.append(ctx, tx, memberChanged.of(data, [`person:${id}`]))
+    if (status === 'suspended') this.#deps.endUses(ctx, tx, id)
     return row
   }
 

@@ -31,6 +31,8 @@ export interface NewMember {
   readonly status?: MemberRow['status']
   readonly externalId?: string | null
   readonly userName?: string | null
+  readonly givenName?: string | null
+  readonly familyName?: string | null
 }
 
 /** Makes members. */
@@ -58,10 +60,12 @@ export class Provisioning {
   }
 
   async #join(ctx: Ctx, tx: Tx, id: string, input: NewMember, now: Date): Promise<MemberRow> {
-    const { externalId = null, name, status = 'active', userName = null } = input
+    const { externalId = null, familyName = null, givenName = null, name, status = 'active', userName = null } = input
     const roleNames = [...new Set(input.roles)]
     const isNew = await tx.run(
-      memberInserted(ctx.tenant.id, id, roleNames, status, actorOf(ctx), now, externalId, userName, name),
+      memberInserted(
+        ...[ctx.tenant.id, id, roleNames, status, actorOf(ctx), now, externalId, userName, name, givenName, familyName],
+      ),
     )
     if (isNew === 0) throw new StoaError(accessErrors.already_member)
     this.#deps.journal.append(ctx, tx, memberAdded.of({ personId: id, roleNames }, [`person:${id}`]))

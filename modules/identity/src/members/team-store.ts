@@ -15,7 +15,8 @@ export interface TeamRow {
 }
 
 const columns = 'id, name, description, role_names, external_id, version, created_by, created_at, updated_at'
-const counted = `${columns}, (select count(*) from team_members m where m.tenant_id = t.tenant_id and m.team_id = t.id) as members`
+/** Of a {@link TeamRow}, with `t` for the team. */
+export const teamColumns = `${columns}, (select count(*) from stoa.team_members m where m.tenant_id = t.tenant_id and m.team_id = t.id) as members`
 
 /** Adds a team; no row when there is one of that name. */
 export const teamInserted = statement<
@@ -35,7 +36,7 @@ insert into teams (tenant_id, ${columns}) values ($1, $2, $3, $4, $5, $6, 1, $7,
 on conflict (tenant_id, name) do nothing returning ${columns}, 0 as members`)
 
 export const teamById = statement<[tenantId: string, id: string], TeamRow>(
-  `select ${counted} from teams t where tenant_id = $1 and id = $2`,
+  `select ${teamColumns} from teams t where tenant_id = $1 and id = $2`,
 )
 
 export const teamByName = statement<[tenantId: string, name: string], { id: string }>(
@@ -44,17 +45,17 @@ export const teamByName = statement<[tenantId: string, name: string], { id: stri
 
 /** The team, locked for a change. */
 export const teamForUpdate = statement<[tenantId: string, id: string], TeamRow>(
-  `select ${counted} from teams t where tenant_id = $1 and id = $2 for update`,
+  `select ${teamColumns} from teams t where tenant_id = $1 and id = $2 for update`,
 )
 
 /** Teams by name, after one. */
 export const teamList = statement<[tenantId: string, after: string | null, limit: number], TeamRow>(
-  `select ${counted} from teams t where tenant_id = $1 and ($2::text is null or name > $2) order by name limit $3`,
+  `select ${teamColumns} from teams t where tenant_id = $1 and ($2::text is null or name > $2) order by name limit $3`,
 )
 
 /** Which of these are teams. */
 export const teamsAmong = statement<[tenantId: string, ids: readonly string[]], TeamRow>(
-  `select ${counted} from teams t where tenant_id = $1 and id = any ($2::uuid[])`,
+  `select ${teamColumns} from teams t where tenant_id = $1 and id = any ($2::uuid[])`,
 )
 
 export const teamSaved = statement<
@@ -71,7 +72,7 @@ export const teamSaved = statement<
 >(`
 update teams t
 set name = $3, description = $4, role_names = $5, external_id = $6, updated_at = $7, version = version + 1
-where tenant_id = $1 and id = $2 returning ${counted}`)
+where tenant_id = $1 and id = $2 returning ${teamColumns}`)
 
 export const teamRemoved = statement<[tenantId: string, id: string], never>(
   'delete from teams where tenant_id = $1 and id = $2',

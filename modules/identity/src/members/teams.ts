@@ -51,8 +51,10 @@ export interface NewTeam {
 export type TeamChange = { readonly [key in keyof NewTeam]?: NewTeam[key] | undefined }
 
 const MAX_GRANTS = 1_000
+/** What changing teams needs, unless a directory does it. */
+const MANAGE = 'identity:manage'
 
-/** The verbs of teams. */
+/** The verbs of teams. Those that change something need `permission`. */
 export class Teams {
   readonly #deps: TeamsDeps
 
@@ -83,8 +85,12 @@ export class Teams {
   }
 
   /** @throws StoaError `team_exists`, `role_unknown`, `forbidden`, `validation_failed` */
-  async create(ctx: Ctx, { description = '', externalId = null, name, roles = [] }: NewTeam): Promise<Team> {
-    requirePermission(ctx, 'identity:manage')
+  async create(
+    ctx: Ctx,
+    { description = '', externalId = null, name, roles = [] }: NewTeam,
+    permission = MANAGE,
+  ): Promise<Team> {
+    requirePermission(ctx, permission)
     refuseOwner(roles, '/body/roles/')
     return this.#deps.db.transaction(ctx, async (tx) => {
       await this.#deps.roles.checkGivable(ctx, tx, roles, '/body/roles/')
@@ -99,8 +105,14 @@ export class Teams {
   }
 
   /** @throws StoaError `team_not_found`, `team_exists`, `precondition_failed`, `role_unknown`, `forbidden` */
-  async update(ctx: Ctx, id: string, change: TeamChange, precondition: Precondition): Promise<Team> {
-    requirePermission(ctx, 'identity:manage')
+  async update(
+    ctx: Ctx,
+    id: string,
+    change: TeamChange,
+    precondition: Precondition,
+    permission = MANAGE,
+  ): Promise<Team> {
+    requirePermission(ctx, permission)
     if (change.roles) refuseOwner(change.roles, '/body/roles/')
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = await this.#locked(ctx, tx, id)
@@ -117,8 +129,8 @@ export class Teams {
   }
 
   /** Its grants go with it. @throws StoaError `team_not_found`, `forbidden` */
-  async delete(ctx: Ctx, id: string): Promise<void> {
-    requirePermission(ctx, 'identity:manage')
+  async delete(ctx: Ctx, id: string, permission = MANAGE): Promise<void> {
+    requirePermission(ctx, permission)
     await this.#deps.db.transaction(ctx, async (tx) => {
       await this.#locked(ctx, tx, id)
       await tx.run(grantsDropped(ctx.tenant.id, 'team', id))
@@ -128,8 +140,8 @@ export class Teams {
   }
 
   /** Puts members into a team; those who are in it stay so. @throws StoaError `team_not_found`, `member_not_found`, `forbidden` */
-  async add(ctx: Ctx, id: string, personIds: readonly string[]): Promise<void> {
-    requirePermission(ctx, 'identity:manage')
+  async add(ctx: Ctx, id: string, personIds: readonly string[], permission = MANAGE): Promise<void> {
+    requirePermission(ctx, permission)
     await this.#deps.db.transaction(ctx, async (tx) => {
       await this.#locked(ctx, tx, id)
       await this.join(ctx, tx, id, personIds)
@@ -137,8 +149,8 @@ export class Teams {
   }
 
   /** Takes members out of a team. @throws StoaError `team_not_found`, `member_not_found` when none was in it, `forbidden` */
-  async remove(ctx: Ctx, id: string, personIds: readonly string[]): Promise<void> {
-    requirePermission(ctx, 'identity:manage')
+  async remove(ctx: Ctx, id: string, personIds: readonly string[], permission = MANAGE): Promise<void> {
+    requirePermission(ctx, permission)
     await this.#deps.db.transaction(ctx, async (tx) => {
       await this.#locked(ctx, tx, id)
       const removed = await tx.many(teamMembersRemoved(ctx.tenant.id, id, personIds))

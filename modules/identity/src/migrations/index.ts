@@ -5,9 +5,11 @@ import { roles } from './0003_roles.ts'
 import { factors } from './0004_factors.ts'
 import { upstream } from './0005_upstream.ts'
 import { grantDenials } from './0006_grant_denials.ts'
+import { provisioning } from './0007_provisioning.ts'
+import { memberUserNames } from './0008_member_user_names.ts'
 
 /** Every migration of the room, oldest first. */
 export const identityMigrations: MigrationSet = {
   owner: 'identity',
-  migrations: [people, oidc, roles, factors, upstream, grantDenials],
+  migrations: [people, oidc, roles, factors, upstream, grantDenials, provisioning, memberUserNames],
 }

@@ -8,7 +8,7 @@ import { cancelJob, defineJob, type Queue } from '@stoa/queue'
 import type { Provider } from 'oidc-provider'
 import { Type } from 'typebox'
 import type { Issuers } from './issuer.ts'
-import { removeRecordsOfSessions } from './oidc-record-store.ts'
+import { removeRecordsOfMember, removeRecordsOfSessions, type SessionUse } from './oidc-record-store.ts'
 import type { LogoutNotice } from './provider-deps.ts'
 import type { TokenDenials } from './token-denials.ts'
 
@@ -68,11 +68,27 @@ export async function endUses(
 ): Promise<void> {
   denials.add(tx, 'session', sessionIds)
   for (const { payload, schema, slug, tenantId } of await removeRecordsOfSessions(tx, sessionIds)) {
-    const own: Ctx = tenantCtx(ctx, { id: tenantId, slug, schema })
-    for (const [clientId, { sid }] of Object.entries(payload.authorizations ?? {})) {
-      if (sid !== undefined && payload.accountId !== undefined) {
-        queue.enqueue(own, tx, job, { clientId, sid, sub: payload.accountId })
-      }
-    }
+    tellAll(tenantCtx(ctx, { id: tenantId, slug, schema }), tx, payload, { job, queue })
+  }
+}
+
+/** Ends all that a person was given in the tenant, in a transaction of the system role. */
+export async function endUsesOfMember(
+  ctx: Ctx,
+  tx: Tx,
+  personId: string,
+  deps: Omit<EndedSessionsDeps, 'denials'>,
+): Promise<void> {
+  for (const payload of await removeRecordsOfMember(tx, ctx.tenant.id, personId)) tellAll(ctx, tx, payload, deps)
+}
+
+function tellAll(
+  ctx: Ctx,
+  tx: Tx,
+  { accountId, authorizations = {} }: SessionUse['payload'],
+  { job, queue }: Omit<EndedSessionsDeps, 'denials'>,
+): void {
+  for (const [clientId, { sid }] of Object.entries(authorizations)) {
+    if (sid !== undefined && accountId !== undefined) queue.enqueue(ctx, tx, job, { clientId, sid, sub: accountId })
   }
 }

@@ -170,7 +170,7 @@ interface Authorization {
 }
 
 /** What a session had been used for, of one tenant. */
-interface SessionUse {
+export interface SessionUse {
   readonly tenantId: string
   readonly slug: string
   readonly schema: string
@@ -205,6 +205,25 @@ const sessionRemoval = statement<[readonly string[]], SessionUse>(
 const grantsRemoval = statement<[readonly string[], readonly string[]], never>(
   `delete from stoa.oidc_records r using unnest($1::uuid[], $2::text[]) as g (tenant_id, grant_id)
     where r.tenant_id = g.tenant_id and r.grant_id = g.grant_id`,
+)
+
+/** Removes all that a person was given in a tenant, and gives what their sessions had been used for. */
+export async function removeRecordsOfMember(
+  tx: Tx,
+  tenantId: string,
+  personId: string,
+): Promise<SessionUse['payload'][]> {
+  const removed = await tx.many(memberRemoval(tenantId, personId))
+  const grants = removed.flatMap(({ grantId, model }) => (model === 'Grant' && grantId !== null ? [grantId] : []))
+  if (grants.length > 0) await tx.run(grantsRemoval(Array(grants.length).fill(tenantId), grants))
+  return removed.flatMap(({ model, payload }) => (model === 'Session' ? [payload] : []))
+}
+const memberRemoval = statement<
+  [string, string],
+  { model: string; grantId: string | null; payload: SessionUse['payload'] }
+>(
+  `delete from stoa.oidc_records where tenant_id = $1 and ((model = 'Grant' and account_id = $2::uuid)
+     or (model = 'Session' and payload->>'accountId' = $2::uuid::text)) returning model, grant_id, payload`,
 )
 
 /** Removes what is over, up to a number. Gives how many. Run it as the system role. */

@@ -4,7 +4,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Tx } from '@stoa/db'
 import type { AuthScheme, Mount, Route } from '@stoa/http'
-import { type BaseCtx, errors, newId, Resources, StoaError } from '@stoa/kernel'
+import { type BaseCtx, type Ctx, errors, newId, Resources, StoaError } from '@stoa/kernel'
 import type { Columns } from '@stoa/module'
 import type { JobDefinition } from '@stoa/queue'
 import type { IdentityConfig } from '../config.ts'
@@ -13,7 +13,7 @@ import type { Attempts } from '../sign-in/attempts.ts'
 import { placeOf } from '../sign-in/device.ts'
 import { AccessTokens } from './access-token.ts'
 import { AccessTokenScheme, type AccessTokenSchemeDeps } from './access-token-scheme.ts'
-import { endUses, tellApplication } from './backchannel-logout.ts'
+import { endUses, endUsesOfMember, tellApplication } from './backchannel-logout.ts'
 import { endOfflineGrants } from './granting.ts'
 import { Issuers, issuerUrl } from './issuer.ts'
 import { mintSecret, OAuthClients } from './oauth-clients.ts'
@@ -47,6 +47,8 @@ export interface OpenId extends AsyncDisposable, TenantAnswerer {
   sessionsEnded(ctx: BaseCtx, tx: Tx, sessionIds: readonly string[]): Promise<void>
   /** Call it in the transaction (of the system role) in which somebody signs out of everything. */
   leftEverywhere(ctx: BaseCtx, tx: Tx, personId: string): Promise<void>
+  /** Call it in a transaction of the system role when somebody may use the tenant no longer. */
+  membershipEnded(ctx: Ctx, tx: Tx, personId: string): Promise<void>
   ready(): Promise<void>
 }
 
@@ -97,6 +99,7 @@ export function openOpenId(given: OpenIdDeps): OpenId {
     ...{ issuers, deps },
     leftEverywhere: (own, tx, personId) => endOfflineGrants(own, tx, personId, deps),
     sessionsEnded: (own, tx, ids) => endUses(own, tx, ids, { queue, denials, job }),
+    membershipEnded: (own, tx, personId) => endUsesOfMember(own, tx, personId, { queue, job }),
     serve: async ({ call, request, response, tenant }) => {
       callers.set(request, call.ip)
       const issuer = await issuers.ofTenant(tenant)

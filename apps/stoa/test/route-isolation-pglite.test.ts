@@ -1,0 +1,3 @@
+import { isolationStory } from './route-isolation-story.ts'
+
+isolationStory('pglite', 'pooled')

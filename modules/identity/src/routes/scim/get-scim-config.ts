@@ -1,0 +1,20 @@
+import { defineRoute } from '@stoa/http'
+import { scim } from '../../scim/dialect.ts'
+import { PROVISION } from '../../scim/directory.ts'
+import { serviceProviderConfig } from '../../scim/discovery.ts'
+import { ScimAnswer } from '../../scim/schema.ts'
+
+/** `GET /scim/v2/ServiceProviderConfig` */
+export function getScimConfig(publicUrl: () => string) {
+  return defineRoute({
+    method: 'GET',
+    url: '/scim/v2/ServiceProviderConfig',
+    operationId: 'getScimConfig',
+    tags: ['SCIM'],
+    summary: 'Get what the service can do',
+    permission: PROVISION,
+    dialect: scim,
+    schema: { response: { 200: ScimAnswer } },
+    handler: () => serviceProviderConfig(publicUrl()) as never,
+  })
+}

@@ -1,0 +1,20 @@
+import { defineRoute } from '@stoa/http'
+import { scim } from '../../scim/dialect.ts'
+import { PROVISION } from '../../scim/directory.ts'
+import { scimSchemas } from '../../scim/discovery.ts'
+import { ScimAnswer } from '../../scim/schema.ts'
+
+/** `GET /scim/v2/Schemas` */
+export function listScimSchemas(publicUrl: () => string) {
+  return defineRoute({
+    method: 'GET',
+    url: '/scim/v2/Schemas',
+    operationId: 'listScimSchemas',
+    tags: ['SCIM'],
+    summary: 'List the schemas',
+    permission: PROVISION,
+    dialect: scim,
+    schema: { response: { 200: ScimAnswer } },
+    handler: () => scimSchemas(publicUrl()) as never,
+  })
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { eventually } from '@stoa/testkit'
+import * as client from 'openid-client'
+import { type Application, enter, listener, newApplication } from './application.ts'
+import { newPerson, type Person } from './person.ts'
+import { describeOnEngines, runningClock } from './setup.ts'
+
+const spent = (error: unknown) =>
+  error instanceof client.ResponseBodyError && error.error === 'invalid_grant' ? true : assert.fail(error as Error)
+
+describeOnEngines(
+  'what somebody was given',
+  (suite) => {
+    const tenant = () => suite().tenants.pooled
+    const directory = () => suite().as(tenant(), 'identity:provision')
+    const api = () => `${suite().url}/api/v1`
+    const active = async (id: string, value: boolean) => {
+      const body = { Operations: [{ op: 'replace', value: { active: value } }] }
+      const answer = await directory().patch(`/scim/v2/Users/${id}`, body)
+      assert.equal(answer.status, 200, JSON.stringify(answer.body))
+    }
+    const ended = (person: Person) =>
+      eventually(async () => /\/sign-in$/.test((await person.open(`/t/${tenant().slug}/account`)).url.pathname))
+    const refresh = ({ config }: Application, token = '') => client.refreshTokenGrant(config, token)
+
+    it('ends with a suspension: tokens at once, sign-ins and the session soon, and for good', async () => {
+      await using heard = await listener()
+      const person = await newPerson(suite(), tenant(), ['viewer'])
+      await person.signIn()
+      const application = await newApplication(suite(), tenant(), { backchannelLogoutUri: heard.url })
+      const scope = 'openid identity:clients:read'
+      const tokens = await enter(person, application, { scope, resource: api() })
+      const asks = async () => (await suite().bearer(tokens.access_token).get('/api/v1/me')).status
+      assert.equal(await asks(), 403)
+      await active(person.id, false)
+      assert.equal(await asks(), 401)
+      await assert.rejects(refresh(application, tokens.refresh_token), spent)
+      await ended(person)
+      await eventually(() => heard.told.length === 1)
+      await active(person.id, true)
+      await assert.rejects(refresh(application, tokens.refresh_token), spent)
+      await ended(person)
+    })
+
+    it('ends with a removal in this organisation, and not in others', async () => {
+      const person = await newPerson(suite(), tenant(), ['viewer'])
+      const { neighbour } = suite().tenants
+      const { email } = person
+      const body = { email, name: 'Elsewhere', roles: ['viewer'] }
+      assert.equal((await suite().as(neighbour, '*').post('/api/v1/members', body)).status, 201)
+      await person.signIn()
+      const [here, there] = [await newApplication(suite(), tenant()), await newApplication(suite(), neighbour)]
+      const [given, kept] = [await enter(person, here), await enter(person, there)]
+      assert.equal((await directory().delete(`/scim/v2/Users/${person.id}`)).status, 204)
+      await assert.rejects(refresh(here, given.refresh_token), spent)
+      const rows = () =>
+        suite().db.admin((session) =>
+          session.query(`select from stoa.oidc_records where tenant_id = $1 and model = 'Grant' and account_id = $2`, [
+            tenant().id,
+            person.id,
+          ]),
+        )
+      await eventually(async () => (await rows()).length === 0)
+      assert.ok((await refresh(there, kept.refresh_token)).access_token)
+      assert.match((await person.open(`/t/${neighbour.slug}/account`)).url.pathname, /\/account$/)
+    })
+  },
+  { clock: runningClock, config: { allowPrivateApplications: true } },
+)
