@@ -242,6 +242,24 @@ async function newProvider(client: TestClient) {
   return { params: { id: await idOf(client, path, providerBody()) } }
 }
 
+/**
+ * Operations that succeed for people alone, and not for programs as everybody is in the checks over all operations: they
+ * are tried in me.test.ts.
+ */
+export const PEOPLE_ONLY: ReadonlySet<string> = new Set([
+  ...['nameMySession', 'endMySession', 'leaveOrganisation', 'exportMyData'],
+])
+
+/** The document without the operations for people alone. */
+export function forPrograms(document: object): object {
+  const { paths } = document as { readonly paths: Record<string, Record<string, { readonly operationId: string }>> }
+  const left = Object.entries(paths).map(([path, methods]) => {
+    const kept = Object.entries(methods).filter(([, { operationId }]) => !PEOPLE_ONLY.has(operationId))
+    return [path, Object.fromEntries(kept)] as const
+  })
+  return { ...document, paths: Object.fromEntries(left) }
+}
+
 export const apiCalls: ApiCalls = {
   createIdentityProvider: async (client) => {
     await newProvider(client)
@@ -258,6 +276,7 @@ export const apiCalls: ApiCalls = {
   getMe: () => ({}),
   listMySessions: () => ({}),
   endMySessions: () => ({}),
+  listMyOrganisations: () => ({}),
   getSignInSettings: newSettings,
   updateSignInSettings: async (client) => ({ ...(await newSettings(client)), ...firstVersion, body: settingsBody() }),
   removeSignInSettings: newSettings,
@@ -292,6 +311,7 @@ export const apiCalls: ApiCalls = {
     body: { from: (await ofMember(client, ['owner'])).params.id },
   }),
   removeMember: ofMember,
+  eraseMember: ofMember,
   createInvitation: () => ({ body: invitationBody() }),
   listInvitations: async (client) => {
     await ofInvitation(client)

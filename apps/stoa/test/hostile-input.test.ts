@@ -21,7 +21,7 @@ import {
   tenantRows,
 } from '@stoa/testkit'
 import type { Stoa } from '../src/compose.ts'
-import { apiCalls } from './api-calls.ts'
+import { apiCalls, forPrograms } from './api-calls.ts'
 import { assertDocumented } from './documented.ts'
 import { documentOf, newAddress, startProgram } from './suite.ts'
 
@@ -58,7 +58,7 @@ for (const engine of engines) {
 
     before(async () => {
       suite = await startProgram(engine)
-      operations = apiOperations(await documentOf(suite))
+      operations = apiOperations(forPrograms(await documentOf(suite)))
       for (const { id, parameters } of operations) {
         const call = await apiCalls[id]?.(await suite.client())
         const anyVersion = parameters.some(({ name }) => name === 'If-Match') && { 'if-match': '*' }

@@ -16,7 +16,7 @@ import {
   type TestClient,
 } from '@stoa/testkit'
 import type { Stoa } from '../src/compose.ts'
-import { apiCalls } from './api-calls.ts'
+import { apiCalls, forPrograms } from './api-calls.ts'
 import { assertDocumented } from './documented.ts'
 import { documentOf, startProgram } from './suite.ts'
 
@@ -65,7 +65,7 @@ for (const engine of engines) {
     let operations: readonly ApiOperation[]
     before(async () => {
       suite = await startProgram(engine)
-      operations = apiOperations(await documentOf(suite)).filter(({ permission }) => permission !== null)
+      operations = apiOperations(forPrograms(await documentOf(suite))).filter(({ permission }) => permission !== null)
     })
     after(() => suite?.[Symbol.asyncDispose]())
 

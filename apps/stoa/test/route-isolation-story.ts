@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { apiOperations, type Engine, type Suite, tryRouteIsolation } from '@stoa/testkit'
 import type { Stoa } from '../src/compose.ts'
-import { apiCalls } from './api-calls.ts'
+import { apiCalls, forPrograms } from './api-calls.ts'
 import { documentOf, startProgram } from './suite.ts'
 
 /**
@@ -25,7 +25,7 @@ export function isolationStory(engine: Engine, victim: 'pooled' | 'placed'): voi
     after(() => suite?.[Symbol.asyncDispose]())
 
     test(`keeps what is ${victim}'s: 0 rows read, 0 rows written`, async () => {
-      const document = await documentOf(suite)
+      const document = forPrograms(await documentOf(suite))
       const report = await tryRouteIsolation({
         document,
         calls: apiCalls,

@@ -61,7 +61,7 @@ export const sessionEnded = defineEvent({
   data: Type.Object({
     personId,
     sessionId,
-    reason: Type.String({ description: '`signed_out`, `ended`, `password`, `suspended`, `replaced`.' }),
+    reason: Type.String({ description: '`signed_out`, `ended`, `password`, `suspended`, `replaced`, `deleted`.' }),
   }),
 })
 
@@ -109,6 +109,14 @@ export const factorRemoved = defineEvent({
   data: Type.Object({ personId, kind: Type.String({ description: '`totp` or `passkey`.' }) }),
 })
 
+/** Somebody is there no more. Nothing but the id is left of them. */
+export const personErased = defineEvent({
+  type: 'identity.person_erased',
+  version: 1,
+  description: 'A person was erased, with all that was theirs alone.',
+  data: Type.Object({ personId }),
+})
+
 /** How the pages look, or who may register. Subject: `tenant:<id>`. */
 export const signInSettingsChanged = defineEvent({
   type: 'identity.sign_in_settings_changed',
@@ -135,5 +143,6 @@ export const identityEvents: readonly EventDefinition[] = [
   profileChanged,
   factorAdded,
   factorRemoved,
+  personErased,
   signInSettingsChanged,
 ]

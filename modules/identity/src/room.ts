@@ -22,6 +22,7 @@ import { AccountMail } from './people/account-mail.ts'
 import { EmailChange } from './people/email-change.ts'
 import { PasswordHasher } from './people/password-hash.ts'
 import { People } from './people/people.ts'
+import { PersonalData } from './people/personal-data.ts'
 import { Recovery } from './people/recovery.ts'
 import { Registration } from './people/registration.ts'
 import { identityRoutes } from './routes/index.ts'
@@ -51,6 +52,12 @@ export function openRoom(columns: Columns): Room {
   const endUses: Departures['ask'] = (...ended) => departures.ask(...ended)
   const access = resources.use(openAccess(columns, { displayName, endUses }), 'roles and members')
   const joining = new Joining({ db, journal, hasher, signIn: pages.signIn, invitations: access.invitations })
+  const { members } = access
+  const personalData = new PersonalData({
+    ...{ db, journal, members, sessions, mail },
+    endUses: (...uses) => openId.membershipEnded(...uses),
+  })
+  const own = { db, members, personalData, publicUrl }
   const cookies = new Cookies(() => publicUrl().startsWith('https:'))
   const openId = resources.use(
     openOpenId({
@@ -66,7 +73,7 @@ export function openRoom(columns: Columns): Room {
   const server = new PageServer({
     ...{
       pages: [
-        ...tenantPages({ ...pages, joining }),
+        ...tenantPages({ ...pages, joining, members, personalData }),
         interactionPage({ issuers: openId.issuers, provider: openId.deps, permissions: columns.permissions }),
       ],
       sessions,
@@ -79,7 +86,7 @@ export function openRoom(columns: Columns): Room {
   sessions.onEnded((own, tx, ids) => openId.sessionsEnded(own, tx, ids))
   sessions.onLeft((own, tx, personId) => openId.leftEverywhere(own, tx, personId))
   return {
-    routes: [...identityRoutes(pages), ...access.routes, ...openId.routes],
+    routes: [...identityRoutes({ ...pages, ...own }), ...access.routes, ...openId.routes],
     keyOwners: access.permissionsOf,
     mounts: [tenantMount((slug) => openId.issuers.tenant(slug), [server, openId]), ...openId.mounts],
     schemes: openId.schemes,

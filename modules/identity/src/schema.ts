@@ -56,7 +56,7 @@ export const SignInSettingsChange = Type.Object(
 )
 
 /** Where somebody is signed in. */
-const Session = Type.Object(
+export const Session = Type.Object(
   {
     id: Id,
     name: Nullable(Type.String({ examples: ['Kitchen laptop'] })),
@@ -72,6 +72,32 @@ const Session = Type.Object(
   { ...closed, title: 'Session' },
 )
 
+/** What it is called; null: by its browser. */
+export const SessionChange = Type.Object(
+  { name: Nullable(Type.String({ minLength: 1, maxLength: 100, pattern: '\\S', examples: ['Kitchen laptop'] })) },
+  { ...closed, title: 'SessionChange' },
+)
+
+const Organisation = Type.Object(
+  {
+    id: Id,
+    slug: Type.String({ examples: ['acme'] }),
+    name: Type.String({ examples: ['Acme'] }),
+    roles: Type.Array(Type.String(), { examples: [['member']] }),
+    status: OneOf(['active', 'suspended'], { examples: ['active'] }),
+    isCurrent: Type.Boolean({ description: 'The one that the token or the key is for.' }),
+    url: Type.String({
+      description: 'Its pages: whoever is signed in is there, too.',
+      examples: ['https://stoa.example.org/t/acme/home'],
+    }),
+    joinedAt: Timestamp,
+  },
+  { ...closed, title: 'Organisation' },
+)
+
+/** What somebody belongs to. */
+export const Organisations = Type.Object({ data: Type.Array(Organisation) }, { ...closed, title: 'Organisations' })
+
 /** Where somebody is signed in, everywhere. */
 export const Sessions = Type.Object({ data: Type.Array(Session) }, { ...closed, title: 'Sessions' })
 
@@ -84,6 +110,20 @@ const Person = Type.Object(
     createdAt: Timestamp,
   },
   { ...closed, title: 'Person' },
+)
+
+/** All that is kept about somebody. */
+export const ExportedData = Type.Object(
+  {
+    madeAt: Timestamp,
+    person: Type.Object({}, { additionalProperties: true }),
+    events: Type.Object({}, { additionalProperties: true, description: 'By organisation, the newest first.' }),
+  },
+  {
+    additionalProperties: true,
+    title: 'ExportedData',
+    examples: [{ madeAt: '2026-01-02T03:04:05.678Z', person: {}, events: {} }],
+  },
 )
 
 /** Who asks. */

@@ -16,6 +16,11 @@ export const accessErrors = defineErrors({
     kind: 'forbidden',
     message: 'This invitation is for another e-mail address than the one that you have proven to be yours.',
   },
+  member_elsewhere: {
+    kind: 'conflict',
+    message:
+      'This person belongs to other organisations, too: they alone can delete their account. Remove them instead.',
+  },
   already_member: { kind: 'conflict', message: 'This person is a member already.' },
   team_not_found: { kind: 'not_found', message: 'There is no such team.' },
   team_exists: { kind: 'conflict', message: 'There is a team of this name already.' },

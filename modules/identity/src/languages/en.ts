@@ -126,6 +126,19 @@ export const en = {
   sessionEnd: 'End this session',
   sessionEndAll: 'End all other sessions',
   sessionsEnded: 'The sessions have been ended.',
+  organisations: 'Your organisations',
+  organisationsText: 'You are signed in to all of them.',
+  leave: 'Leave {tenant}',
+  lastOwner: 'You are the last owner. Make somebody else an owner first.',
+  personalData: 'What is kept about you',
+  personalDataText: 'A file with all of it, as JSON.',
+  download: 'Download',
+  erase: 'Delete your account',
+  eraseText:
+    'You leave all your organisations. Your name, address, password and keys are deleted at once; what stays are entries that have a number in the place of you. There is no way back.',
+  eraseSure: 'I want to delete my account',
+  eraseUnsure: 'Tick the box first',
+  erased: 'Your account has been deleted.',
   device: 'Browser',
   actions: 'Actions',
   // Second factor
@@ -217,6 +230,8 @@ export const en = {
   mailNewDeviceSubject: 'A new sign-in to your account',
   mailNewDeviceText:
     'Somebody has signed in to your account with a browser that was not used before: {device}, network {network}, {time}. If this was not you, change your password and end that session.',
+  mailErasedSubject: 'Your account was deleted',
+  mailErasedText: 'Your account has been deleted, with all that was yours alone. Nobody can sign in with it any more.',
   mailAccountAction: 'Look at your account',
 } as const
 

@@ -101,6 +101,15 @@ select m.person_id as id from stoa.memberships m join stoa.people p on p.id = m.
 where m.tenant_id = $1 and 'owner' = any (m.role_names) and m.status = 'active' and p.suspended_at is null
 order by m.person_id for update of m`)
 
+/** Where a person is the only owner who can act. Run it as the system role. */
+export const soleOwnerships = statement<[personId: string], { slug: string }>(`
+select t.slug from stoa.memberships m join stoa.tenants t on t.id = m.tenant_id
+where m.person_id = $1 and 'owner' = any (m.role_names) and m.status = 'active' and not exists (
+  select from stoa.memberships o join stoa.people p on p.id = o.person_id
+  where o.tenant_id = m.tenant_id and o.person_id <> m.person_id and 'owner' = any (o.role_names)
+    and o.status = 'active' and p.suspended_at is null)
+order by t.slug`)
+
 /** Writes what may change of a membership. */
 export const memberSaved = statement<
   [

@@ -1,15 +1,17 @@
 /* `account`: everything that somebody may change about themselves, each in a form of its own. */
 import { isError } from '@stoa/kernel'
 import { type Html, html } from '@stoa/mail'
+import { accessErrors } from '../access/access-errors.ts'
 import { identityErrors } from '../errors.ts'
 import { languages, localeOf, locales, type Text } from '../languages/index.ts'
+import { type OrganisationRow, organisationsOf } from '../people/organisation-store.ts'
 import type { LiveSessionRow, SessionRow } from '../sign-in/session-store.ts'
 import { checkbox, expiredOr, field, form, type Sent, sentWith, status, submit, summary, UNSENT } from './form.ts'
 import { type Page, type PageAnswer, type PageVisit, pathTo, redirectTo } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
 import { mailSent } from './register-page.ts'
 import { shownAs } from './sign-in-page.ts'
-import { toStepUp } from './step-up-page.ts'
+import { isFresh, toStepUp } from './step-up-page.ts'
 import { personName } from './verify-page.ts'
 
 /** What has been done, as the address says it. */
@@ -18,6 +20,7 @@ const DONE: Readonly<Record<string, Text>> = {
   email: 'emailConfirmed',
   password: 'passwordChanged',
   sessions: 'sessionsEnded',
+  named: 'saved',
 }
 
 type Change = (visit: PageVisit, session: LiveSessionRow) => Promise<PageAnswer>
@@ -27,12 +30,14 @@ export function accountPage(deps: PagesDeps): Page {
   const show = async (visit: PageVisit, session: LiveSessionRow, sent: Sent): Promise<PageAnswer> => {
     const { ctx, query, say } = visit
     const sessions = await deps.sessions.list(ctx, session.personId)
+    const organisations = await deps.db.systemRead(ctx, (tx) => organisationsOf(tx, session.personId))
     const done = DONE[query.get('done') ?? '']
     const body = html`${done && sent === UNSENT && status(say(done))}${summary(say, sent)}
 <p>${say('accountText', { email: session.person.email })}</p>
 ${form(visit, pathTo(visit, 'sign-out'), [html`<button class="plain">${say('signOut')}</button>`])}
 <p><a href="/${pathTo(visit, 'security').slice(1)}">${say('factors')}</a></p>
-${profileSection(visit, session, sent)}${emailSection(visit, sent)}${passwordSection(visit, session, sent)}${sessionSection(visit, session, sessions)}`
+<p><a href="/${pathTo(visit, 'personal-data').slice(1)}">${say('personalData')}</a></p>
+${profileSection(visit, session, sent)}${emailSection(visit, sent)}${passwordSection(visit, session, sent)}${sessionSection(visit, session, sessions)}${organisationSection(visit, organisations)}`
     return { kind: 'page', title: say('account'), body, ...shownAs(sent) }
   }
   const changes: Readonly<Record<string, Change>> = {
@@ -41,6 +46,8 @@ ${profileSection(visit, session, sent)}${emailSection(visit, sent)}${passwordSec
     password: changePassword(deps),
     session: endSession(deps),
     others: endOthers(deps),
+    name: nameSession(deps),
+    leave: leave(deps),
   }
   return {
     path: 'account',
@@ -125,6 +132,33 @@ function endSession({ sessions }: PagesDeps): Change {
       if (!isError(error, identityErrors.session_not_found)) throw error
     }
     return redirectTo(visit, 'account', { done: 'sessions' })
+  }
+}
+
+function nameSession({ sessions }: PagesDeps): Change {
+  return async (visit, session) => {
+    const { ctx, form: given } = visit
+    const name = given.get('label')?.trim().slice(0, 100) || null
+    try {
+      await sessions.name(ctx, session.personId, given.get('id') ?? '', name)
+    } catch (error) {
+      if (!isError(error, identityErrors.session_not_found)) throw error
+    }
+    return redirectTo(visit, 'account', { done: 'named' })
+  }
+}
+
+/** Asks for a fresh proof first: there is no way back without an invitation. */
+function leave({ members }: PagesDeps): Change {
+  return async (visit, session) => {
+    if (!isFresh(visit, session)) return toStepUp(visit, 'account')
+    try {
+      await members.leave(visit.ctx)
+    } catch (error) {
+      if (isError(error, accessErrors.last_owner)) throw new Flawed('leave', visit.say('lastOwner'))
+      if (!isError(error, accessErrors.member_not_found)) throw error
+    }
+    return redirectTo(visit, 'home')
   }
 }
 
@@ -218,6 +252,27 @@ function sessionItem(visit: PageVisit, session: SessionRow, isOwn: boolean): Htm
     [html`<button class="plain" aria-label="${label}">${say('sessionEnd')}</button>`],
     { what: 'session', id },
   )
+  const rename = form(
+    visit,
+    pathTo(visit, 'account'),
+    [
+      html`<div class="field"><label for="label-${id}">${say('sessionName')}</label>
+<input id="label-${id}" name="label" type="text" autocomplete="off" maxlength="100" value="${name ?? ''}"></div>`,
+      html`<button class="plain" aria-label="${`${say('save')}: ${name ?? device}`}">${say('save')}</button>`,
+    ],
+    { what: 'name', id },
+  )
   return html`<li><p><strong>${name ?? device}</strong>${name !== null && html` (${device})`}${isOwn && html` – ${say('sessionThis')}`}</p>
-<p>${say('sessionSeen', { time: `${time} UTC`, network: addressPrefix === '' ? '?' : addressPrefix })}</p>${!isOwn && end}</li>`
+<p>${say('sessionSeen', { time: `${time} UTC`, network: addressPrefix === '' ? '?' : addressPrefix })}</p>${rename}${!isOwn && end}</li>`
+}
+
+function organisationSection(visit: PageVisit, organisations: readonly OrganisationRow[]): Html | string {
+  const { say, tenant } = visit
+  if (organisations.length === 0) return ''
+  const items = organisations.map(({ id, name, slug }) => {
+    if (id !== tenant.id) return html`<li><a href="/t/${slug}/home">${name}</a></li>`
+    const button = html`<button class="plain" id="leave">${say('leave', { tenant: name })}</button>`
+    return html`<li><p><strong>${name}</strong></p>${form(visit, pathTo(visit, 'account'), [button], { what: 'leave' })}</li>`
+  })
+  return html`<h2>${say('organisations')}</h2><p>${say('organisationsText')}</p><ul class="list">${items}</ul>`
 }

@@ -6,6 +6,7 @@ import { homePage } from './home-page.ts'
 import { invitationPage } from './invitation-page.ts'
 import type { Page } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
+import { personalDataPage } from './personal-data-page.ts'
 import { registerPage } from './register-page.ts'
 import { resetPage } from './reset-page.ts'
 import { securityPage } from './security-page.ts'
@@ -30,6 +31,7 @@ export function tenantPages(deps: PagesDeps): Page[] {
     factorPage(deps),
     stepUpPage(deps),
     securityPage(deps),
+    personalDataPage(deps),
     withPage(deps),
     connectPage(deps),
   ]

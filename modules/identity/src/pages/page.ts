@@ -81,8 +81,16 @@ interface Leave extends Answer {
   readonly to: string
 }
 
+/** A file to be kept. */
+interface Download extends Answer {
+  readonly kind: 'download'
+  readonly fileName: string
+  /** JSON. */
+  readonly text: string
+}
+
 /** What a page answers. */
-export type PageAnswer = ShownPage | Redirect | Leave
+export type PageAnswer = ShownPage | Redirect | Leave | Download
 
 /** Answers a visit. */
 type PageHandler = (visit: PageVisit) => Promise<PageAnswer> | PageAnswer

@@ -2,8 +2,10 @@ import type { Database } from '@stoa/db'
 import type { Factors } from '../factors/factors.ts'
 import type { Passkeys } from '../factors/passkeys.ts'
 import type { Joining } from '../members/joining.ts'
+import type { Members } from '../members/members.ts'
 import type { EmailChange } from '../people/email-change.ts'
 import type { People } from '../people/people.ts'
+import type { PersonalData } from '../people/personal-data.ts'
 import type { Recovery } from '../people/recovery.ts'
 import type { Registration } from '../people/registration.ts'
 import type { Sessions } from '../sign-in/sessions.ts'
@@ -18,6 +20,8 @@ export interface PagesDeps extends Upstream {
   readonly signIn: SignIn
   readonly registration: Registration
   readonly joining: Joining
+  readonly members: Members
+  readonly personalData: PersonalData
   readonly recovery: Recovery
   readonly emailChange: EmailChange
   readonly factors: Factors

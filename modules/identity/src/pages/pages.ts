@@ -113,6 +113,17 @@ export class PageServer {
       response.writeHead(303, { location: answer.to, 'content-length': '0' }).end()
       return
     }
+    if (answer.kind === 'download') {
+      const { fileName, text } = answer
+      response
+        .writeHead(200, {
+          'content-type': 'application/json; charset=utf-8',
+          'content-disposition': `attachment; filename="${fileName}"`,
+          'content-length': Buffer.byteLength(text),
+        })
+        .end(isHead ? undefined : text)
+      return
+    }
     const text = answer.kind === 'leave' ? leavingDocument(frame, answer.to) : documentOf(frame, answer)
     const scripts = answer.kind === 'page' ? (answer.scriptHashes ?? []) : []
     const runs = scripts.length > 0 ? `; script-src ${scripts.map((one) => `'sha256-${one}'`).join(' ')}` : ''

@@ -36,6 +36,7 @@ const Kind = Type.Union([
   Type.Literal('password_changed'),
   Type.Literal('factor_changed'),
   Type.Literal('new_device'),
+  Type.Literal('erased'),
 ])
 
 const Input = Type.Object(
@@ -115,7 +116,7 @@ export class AccountMail {
         const token = await issueToken(tx, ctx.clock, { purpose: 'email', personId: input.personId, email })
         return words('email', link('confirm-email', token))
       }
-      return words(kind, `${base}/account?lang=${locale}`)
+      return words(kind, kind === 'erased' ? `${base}/sign-in?lang=${locale}` : `${base}/account?lang=${locale}`)
     })
   }
 }

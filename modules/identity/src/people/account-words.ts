@@ -18,6 +18,7 @@ export type AccountTopic =
   | 'password_changed'
   | 'factor_changed'
   | 'new_device'
+  | 'erased'
 
 /** What is put into the words. */
 export interface AccountFacts {
@@ -37,6 +38,7 @@ const TEXTS: Readonly<Record<AccountTopic, { subject: Text; text: Text; action: 
   password_changed: texts('mailPasswordChangedSubject', 'mailPasswordChangedText', 'mailAccountAction'),
   factor_changed: texts('mailFactorChangedSubject', 'mailFactorChangedText', 'mailAccountAction'),
   new_device: texts('mailNewDeviceSubject', 'mailNewDeviceText', 'mailAccountAction'),
+  erased: texts('mailErasedSubject', 'mailErasedText', 'signIn'),
 }
 /** Whoever gets these has asked for them, or somebody has in their name. */
 const ASKED_FOR: ReadonlySet<AccountTopic> = new Set(['registration', 'registered_already', 'reset', 'email'])

@@ -22,6 +22,7 @@ export function listMySessions(sessions: Sessions) {
   })
 }
 
-function shownSession({ personId: _, idleSeconds: __, amr, ...session }: SessionRow) {
+/** A session as it is shown to its owner. */
+export function shownSession({ personId: _, idleSeconds: __, amr, ...session }: SessionRow) {
   return { ...session, amr: [...amr] }
 }

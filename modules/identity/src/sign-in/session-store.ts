@@ -104,13 +104,17 @@ const sessionRenewal = statement<[string, Buffer, readonly string[], string, Dat
   'update stoa.sessions set token_hash = $2, amr = $3, acr = $4, auth_time = $5, bound_tenant_id = null where id = $1',
 )
 
-/** Names a session of a person; false when there is no such. */
-export async function nameSession(tx: Tx, personId: string, id: string, name: string | null): Promise<boolean> {
-  return (await tx.run(sessionNaming(personId, id, name))) === 1
+/** Names a session of a person that has not ended; undefined when there is no such. */
+export function nameSession(
+  tx: Tx,
+  ...[personId, id, name, now]: [string, string, string | null, Date]
+): Promise<SessionRow | undefined> {
+  return tx.maybe(sessionNaming(personId, id, name, now))
 }
-const sessionNaming = statement<[string, string, string | null], never>(
-  'update stoa.sessions set name = $3 where person_id = $1 and id = $2',
-)
+const sessionNaming = statement<[string, string, string | null, Date], SessionRow>(`
+update stoa.sessions set name = $3
+where person_id = $1 and id = $2 and ends_at > $4 and seen_at + make_interval(secs => idle_seconds) > $4
+returning ${columns}`)
 
 /** Ends sessions of a person: one of them, or all but one. Gives the ids of those that were there. */
 export async function removeSessions(

@@ -35,7 +35,7 @@ export interface SessionsDeps {
 }
 
 /** Why a session was ended. */
-export type EndReason = 'signed_out' | 'ended' | 'password' | 'suspended' | 'replaced'
+export type EndReason = 'signed_out' | 'ended' | 'password' | 'suspended' | 'replaced' | 'deleted'
 
 /** Told of sessions that end, in the transaction (of the system role) that ends them. */
 export type OnEnded = (ctx: Ctx, tx: Tx, sessionIds: readonly string[]) => Promise<void> | void
@@ -127,9 +127,11 @@ export class Sessions {
   }
 
   /** Names one of a person's. @throws StoaError `session_not_found` */
-  async name(ctx: BaseCtx, personId: string, id: string, name: string | null): Promise<void> {
-    const found = await this.#deps.db.system(ctx, (tx) => nameSession(tx, personId, id, name))
-    if (!found) throw new StoaError(identityErrors.session_not_found)
+  async name(ctx: BaseCtx, personId: string, id: string, name: string | null): Promise<SessionRow> {
+    const now = new Date(ctx.clock.now())
+    const named = isId(id) && (await this.#deps.db.system(ctx, (tx) => nameSession(tx, personId, id, name, now)))
+    if (!named) throw new StoaError(identityErrors.session_not_found)
+    return named
   }
 
   /** Ends one of a person's. @throws StoaError `session_not_found` */

@@ -1,0 +1,162 @@
+/*
+ * What people alone may do, with themselves: by keys that belong to them, through the whole program.
+ */
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import { newId } from '@stoa/kernel'
+import { type AnyJson, engines, type Suite, type TestAnswer, TestClient, testCtx } from '@stoa/testkit'
+import type { Stoa } from '../src/compose.ts'
+import { newAddress, startProgram } from './suite.ts'
+
+type TenantName = 'pooled' | 'neighbour'
+
+for (const engine of engines) {
+  describe(`a person, on ${engine}`, () => {
+    let suite: Suite<Stoa>
+    before(async () => {
+      suite = await startProgram(engine)
+    })
+    after(() => suite?.[Symbol.asyncDispose]())
+
+    const send = (client: TestClient, method: string, path: string, body?: unknown): Promise<TestAnswer<AnyJson>> =>
+      client.send(method, `/api/v1${path}`, { ...(body !== undefined && { body }), headers: newAddress() })
+    const codeOf = ({ body, status }: TestAnswer<AnyJson>) => (status < 400 ? status : body.code)
+    async function keyOf(id: string, tenant: TenantName = 'pooled', scopes = ['*']): Promise<TestClient> {
+      const ctx = testCtx({ tenant: suite.tenants[tenant], actor: { type: 'person', id } })
+      const { token } = await suite.program.apiKeys.create(ctx, { name: 'own', scopes, expiresAt: null })
+      return new TestClient(suite.program.url, token)
+    }
+    async function person(role = 'member', email = `${randomUUID()}@example.org`, tenant: TenantName = 'pooled') {
+      const body = { email, name: `Name ${randomUUID()}`, roles: [role] }
+      const { id } = (await (await suite.client(tenant)).created<AnyJson>('/api/v1/members', body)).body
+      return { id: id as string, email, client: await keyOf(id, tenant) }
+    }
+    async function session(personId: string): Promise<string> {
+      const id = newId()
+      await suite.program.db.admin((admin) =>
+        admin.query(
+          `insert into stoa.sessions (id, token_hash, person_id, device, address_prefix, amr, acr, auth_time,
+             idle_seconds, ends_at, seen_at, created_at)
+           values ($1, $2, $3, 'Firefox on Linux', '', '{pwd}', '1', now(), 3600, now() + interval '1 day', now(), now())`,
+          [id, Buffer.from(id), personId],
+        ),
+      )
+      return id
+    }
+
+    it('names and ends one session, of their own', async () => {
+      const [ann, bob] = [await person(), await person()]
+      const [kitchen, desk] = [await session(ann.id), await session(ann.id)]
+      const named = await send(ann.client, 'PATCH', `/me/sessions/${kitchen}`, { name: ' Kitchen ' })
+      assert.deepEqual([named.status, named.body.name], [200, 'Kitchen'], JSON.stringify(named.body))
+      const foreign = `/me/sessions/${kitchen}`
+      for (const client of [bob.client, await suite.client()]) {
+        assert.equal(codeOf(await send(client, 'PATCH', foreign, { name: 'Mine' })), 'session_not_found')
+        assert.equal(codeOf(await send(client, 'DELETE', foreign)), 'session_not_found')
+      }
+      for (const name of ['', ' ', 'x'.repeat(101), 5, 'a\u0000']) {
+        assert.equal(codeOf(await send(ann.client, 'PATCH', foreign, { name })), 'validation_failed', String(name))
+      }
+      assert.equal((await send(ann.client, 'PATCH', foreign, { name: null })).body.name, null)
+      assert.equal((await send(ann.client, 'DELETE', `/me/sessions/${desk}`)).status, 204)
+      assert.equal(codeOf(await send(ann.client, 'DELETE', `/me/sessions/${desk}`)), 'session_not_found')
+      const { data } = (await send(ann.client, 'GET', '/me/sessions')).body
+      assert.deepEqual(
+        data.map(({ id }: AnyJson) => id),
+        [kitchen],
+      )
+    })
+
+    it('sees what they belong to, and leaves it; the last owner stays', async () => {
+      const ann = await person()
+      const there = await person('viewer', ann.email, 'neighbour')
+      assert.equal(there.id, ann.id)
+      const { data } = (await send(ann.client, 'GET', '/me/organisations')).body
+      const { neighbour, pooled } = suite.tenants
+      assert.deepEqual(
+        data.map(({ id, isCurrent, roles }: AnyJson) => [id, isCurrent, roles]).sort(),
+        [
+          [pooled.id, true, ['member']],
+          [neighbour.id, false, ['viewer']],
+        ].sort(),
+      )
+      assert.match(data[0].url, /\/t\/[a-z]+\/home$/)
+      assert.deepEqual((await send(await suite.client(), 'GET', '/me/organisations')).body, { data: [] })
+      const owner = await person('owner', undefined, 'neighbour')
+      assert.equal(codeOf(await send(owner.client, 'DELETE', '/me/membership')), 'last_owner')
+      assert.equal(codeOf(await send(await suite.client(), 'DELETE', '/me/membership')), 'person_required')
+      assert.equal((await send(ann.client, 'DELETE', '/me/membership')).status, 204)
+      assert.equal((await send(ann.client, 'GET', '/me')).status, 401)
+      const left = await send(there.client, 'GET', '/me/organisations')
+      assert.deepEqual(
+        left.body.data.map(({ id }: AnyJson) => id),
+        [neighbour.id],
+      )
+    })
+
+    it('gets all that is kept about them, and nobody gets a secret', async () => {
+      const ann = await person()
+      await person('viewer', ann.email, 'neighbour')
+      await session(ann.id)
+      const { body, status } = await send(ann.client, 'GET', '/me/export')
+      assert.equal(status, 200, JSON.stringify(body))
+      assert.equal(body.person.email, ann.email)
+      assert.deepEqual(
+        body.memberships.map(({ organisation }: AnyJson) => organisation),
+        ['neighbour', 'pooled'],
+      )
+      assert.equal(body.sessions.length, 1)
+      assert.deepEqual(Object.keys(body.events).sort(), ['neighbour', 'pooled'])
+      assert.ok(!/token_?hash|hash"|secret|sealed/i.test(JSON.stringify(body)))
+      assert.equal(codeOf(await send(await suite.client(), 'GET', '/me/export')), 'person_required')
+    })
+
+    it('is erased by an administrator of their only organisation, with all that was theirs', async () => {
+      const [ann, bob] = [await person(), await person()]
+      await person('viewer', bob.email, 'neighbour')
+      const root = await suite.client()
+      await session(ann.id)
+      assert.equal(codeOf(await send(root, 'POST', `/members/${bob.id}/erasure`)), 'member_elsewhere')
+      const admin = await person('admin')
+      const owner = await person('owner')
+      assert.equal(codeOf(await send(admin.client, 'POST', `/members/${owner.id}/erasure`)), 'forbidden')
+      assert.equal(
+        codeOf(await send(await suite.client('neighbour'), 'POST', `/members/${ann.id}/erasure`)),
+        'member_not_found',
+      )
+      assert.equal((await send(admin.client, 'POST', `/members/${ann.id}/erasure`)).status, 204)
+      assert.equal((await send(ann.client, 'GET', '/me')).status, 401)
+      assert.equal(codeOf(await send(root, 'GET', `/members/${ann.id}`)), 'member_not_found')
+      const left = await suite.program.db.admin((db) =>
+        db.query<AnyJson>(
+          `select (select count(*) from stoa.people where id = $1) + (select count(*) from stoa.sessions where person_id = $1)
+             + (select count(*) from stoa.memberships where person_id = $1) as count`,
+          [ann.id],
+        ),
+      )
+      assert.equal(Number(left[0].count), 0)
+      const journal = await suite.program.db.admin((db) =>
+        db.query<AnyJson>(`select type, data::text from stoa.events where $1 = any (subjects)`, [`person:${ann.id}`]),
+      )
+      assert.ok(journal.some(({ type }) => type === 'identity.person_erased'))
+      assert.ok(journal.every(({ data }) => !data.includes(ann.email)))
+      assert.equal(codeOf(await send(root, 'POST', `/members/${ann.id}/erasure`)), 'member_not_found')
+    })
+
+    it('needs the permission, and to be somebody', async () => {
+      const { id } = await person()
+      const without = await keyOf(id, 'pooled', ['links:read'])
+      const path = `/me/sessions/${await session(id)}`
+      for (const [method, at, body] of [
+        ['PATCH', path, { name: 'x' }],
+        ['DELETE', path],
+        ['DELETE', '/me/membership'],
+      ] as const) {
+        assert.equal(codeOf(await send(without, method, at, body)), 'forbidden', at)
+        assert.equal(codeOf(await send(suite.anonymous(), method, at, body)), 'unauthenticated', at)
+      }
+      assert.equal((await send(await keyOf(id), 'GET', '/me/sessions')).body.data.length, 1)
+    })
+  })
+}
