@@ -1,0 +1,94 @@
+/* Two programs on one PostgreSQL: what is changed at one of them holds at the other. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createRealtimeClient } from '@stoa/client'
+import { type AnyJson, eventually, TestClient } from '@stoa/testkit'
+import { freePort } from './people-at-pages.ts'
+import { newInstallation } from './program.ts'
+
+const ANY = { 'if-match': '*' }
+
+/** A program that signs in itself, at one of the nodes; null: it has asked too often. */
+async function robot(client: TestClient): Promise<(node: string) => Promise<string | null>> {
+  const body = { name: 'Robot', grantTypes: ['client_credentials'], scopes: ['links:read'] }
+  const { client: made, secret } = (await client.created<AnyJson>('/api/v1/oauth-clients', body)).body
+  const authorization = `Basic ${Buffer.from(`${made.id}:${secret}`).toString('base64')}`
+  return async (node) => {
+    const form = new URLSearchParams({ grant_type: 'client_credentials' })
+    const answer = await fetch(`${node}/t/demo/token`, { method: 'POST', headers: { authorization }, body: form })
+    const { access_token: token } = (await answer.json()) as { access_token?: string }
+    assert.ok(answer.status === 429 || token !== undefined, `${answer.status}`)
+    return token ?? null
+  }
+}
+
+const kidOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid
+
+describe('two programs on one PostgreSQL', () => {
+  it('a change of roles at one ends the subscription that needs them at the other, and holds there', async () => {
+    await using installation = await newInstallation('postgres')
+    const [one, two] = [await installation.up(), await installation.up()]
+    const account = (
+      await one.client().created<AnyJson>('/api/v1/service-accounts', { name: 'Screen', roles: ['viewer'] })
+    ).body
+    const path = `/api/v1/service-accounts/${account.id}`
+    const { key } = (await one.client().created<AnyJson>(`${path}/keys`, { name: 'Screen', scopes: ['*'] })).body
+    await two.client(key).got('/api/v1/links')
+    const problems: unknown[] = []
+    const client = createRealtimeClient({ url: two.url, token: key, minRetryMs: 10, maxRetryMs: 100 })
+    const subscription = client.subscribe('links', {
+      onEvent: () => undefined,
+      onError: ({ code }) => problems.push(code),
+    })
+    await eventually(() => client.state === 'open' && subscription.position !== undefined)
+    assert.equal(problems.length, 0)
+
+    const changed = await one.client().send('PATCH', path, { body: { roles: [] }, headers: ANY })
+    assert.equal(changed.status, 200)
+    assert.equal((await one.client(key).send('GET', '/api/v1/links')).status, 403, 'at once where it was changed')
+    await eventually(() => problems.includes('forbidden'))
+    // The subscription ends because the change was heard of; so nothing that was known before is believed any more.
+    assert.equal((await two.client(key).send('GET', '/api/v1/links')).status, 403)
+    client.close()
+    assert.deepEqual([await one.stop(), await two.stop()], [0, 0])
+  })
+
+  it('keys rotated under load: no token that one gives out is refused by the other', async () => {
+    await using installation = await newInstallation('postgres', {
+      settings: { STOA_SIGNING_KEY_PUBLISH_SECONDS: '0' },
+    })
+    // The world reaches both by one address, so their tokens are of one issuer and for one API.
+    const [first, second] = [await freePort(), await freePort()]
+    const STOA_PUBLIC_URL = `http://127.0.0.1:${first}`
+    const one = await installation.up({ PORT: String(first), STOA_PUBLIC_URL })
+    const two = await installation.up({ PORT: String(second), STOA_PUBLIC_URL })
+    const nodes = [STOA_PUBLIC_URL, `http://127.0.0.1:${second}`] as const
+    const reads = async (node: string, token: string) =>
+      (await new TestClient(node, token).send('GET', '/api/v1/links')).status
+    const token = await robot(one.client())
+    const given: string[] = []
+    const refused: number[] = []
+    let over = false
+    const worker = async (from: string, to: string) => {
+      while (!over) {
+        const own = await token(from)
+        if (own === null) continue
+        const status = await reads(to, own)
+        given.push(own)
+        if (status !== 200) refused.push(status)
+      }
+    }
+    const workers = nodes.flatMap((from) => nodes.map((to) => worker(from, to)))
+    const kids = () => new Set(given.map(kidOf))
+    for (let keys = 1; keys <= 3; keys++) {
+      await eventually(() => kids().size >= keys)
+      assert.ok((await one.client().send('POST', '/api/v1/signing-keys')).status < 300)
+    }
+    await eventually(() => kids().size >= 4)
+    over = true
+    await Promise.all(workers)
+    assert.deepEqual(refused, [])
+    for (const node of nodes) assert.equal(await reads(node, given[0] ?? ''), 200, 'what the first key signed holds')
+    assert.deepEqual([await one.stop(), await two.stop()], [0, 0])
+  })
+})
