@@ -52,14 +52,15 @@ for (const engine of engines.slice(0, 1)) {
       const { email, token } = await personWithLink(suite, pooled)
       return { email, link: `${origin}/t/${pooled.slug}/reset?token=${token}` }
     }
-    const fill = (fields: Record<string, string>) =>
-      page.evaluate(
-        Object.entries(fields)
-          .map(([id, value]) => `document.getElementById('${id}').value = ${JSON.stringify(value)}`)
-          .join(';'),
-      )
     /** Across pages: what is asked while one goes is asked again. */
     const until = (expression: string) => eventually(() => page.evaluate(expression).catch(() => false))
+    const fill = async (fields: Record<string, string>) => {
+      for (const [id, value] of Object.entries(fields)) {
+        const element = `document.getElementById('${id}')`
+        await until(`document.readyState === 'complete' && ${element} !== null`)
+        await page.evaluate(`${element}.value = ${JSON.stringify(value)}`)
+      }
+    }
     const press = async (selector: string) => {
       const element = `document.querySelector(${JSON.stringify(selector)})`
       await until(`document.readyState === 'complete' && ${element} !== null`)

@@ -26,6 +26,7 @@ for (const engine of engines) {
         [
           { lane: 'critical', ready: 0, scheduled: 0, held: 0 },
           { lane: 'default', ready: 2, scheduled: 1, held: 1 },
+          { lane: 'remote', ready: 0, scheduled: 0, held: 0 },
           { lane: 'bulk', ready: 0, scheduled: 0, held: 0 },
           { lane: 'external', ready: 0, scheduled: 0, held: 0 },
         ],
