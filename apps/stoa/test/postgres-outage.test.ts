@@ -31,6 +31,27 @@ async function saysUnavailable(up: Up, server: PostgresServer): Promise<void> {
   await up.client(null).got('/health/live')
 }
 
+/** A program that signs in itself. @returns what asks for a token */
+async function newProgram(up: Up): Promise<() => Promise<Response>> {
+  const { body } = await up.client().created<{ client: { id: string }; secret: string }>('/api/v1/oauth-clients', {
+    name: 'Night job',
+    grantTypes: ['client_credentials'],
+    scopes: ['links:read'],
+  })
+  const authorization = `Basic ${Buffer.from(`${body.client.id}:${body.secret}`).toString('base64')}`
+  const form = new URLSearchParams({ grant_type: 'client_credentials' })
+  return () => fetch(`${up.url}/t/demo/token`, { method: 'POST', headers: { authorization }, body: form })
+}
+
+/** Who signs in meanwhile is told the same, by the words of OAuth or a page. */
+async function signsNobodyIn(up: Up, askForToken: () => Promise<Response>): Promise<void> {
+  const answer = await askForToken()
+  assert.equal(answer.status, 503, await answer.clone().text())
+  assert.ok(Number(answer.headers.get('retry-after')) >= 1)
+  const page = await fetch(`${up.url}/t/demo/sign-in`, { headers: { accept: 'text/html' } })
+  assert.equal(page.status, 503)
+}
+
 describe('PostgreSQL that goes away under load', () => {
   it('fails requests as unavailable, is found again by the program itself, and keeps every acknowledged write', async () => {
     await using server = await startPostgres()
@@ -39,12 +60,15 @@ describe('PostgreSQL that goes away under load', () => {
       settings: { DATABASE_URL: server.url, STOA_DATABASE_POOL_SIZE: '4' },
     })
     const up = await installation.up()
+    const askForToken = await newProgram(up)
+    assert.equal((await askForToken()).status, 200)
     const writers = new Writers()
     await underLoad(up, writers, async (progress) => {
       await server.restart()
       await progress()
       await server.kill()
       await saysUnavailable(up, server)
+      await signsNobodyIn(up, askForToken)
       await server.restart()
     })
     const unavailable = writers.refusals.filter(({ status }) => status === 503)
@@ -58,6 +82,7 @@ describe('PostgreSQL that goes away under load', () => {
       () => up.client(null).send<Ready>('GET', '/health/ready'),
       ({ status }) => status === 200,
     )
+    assert.equal((await askForToken()).status, 200)
     assert.equal(await up.stop(), 0)
   })
 })

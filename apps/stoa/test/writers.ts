@@ -91,7 +91,11 @@ export class Writers {
         return true
       }
       const { body, headers, status } = answer
-      assert.ok([409, 429, 503].includes(status), `${status} ${JSON.stringify(body)}\n${logOf(up, body)}`)
+      if (![409, 429, 503].includes(status)) {
+        // The log is written some milliseconds later, unless the program is killed before.
+        const log = await eventually(() => logOf(up, body) || up.ended !== null).catch(() => 'nothing')
+        assert.fail(`${status} ${JSON.stringify(body)}; the log says: ${log}`)
+      }
       this.refusals.push(answer)
       const seconds = Number(headers.get('retry-after'))
       assert.ok(seconds >= 1, `no Retry-After with ${status} ${JSON.stringify(body)}`)

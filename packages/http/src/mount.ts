@@ -11,7 +11,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type BaseCtx, errors, StoaError } from '@stoa/kernel'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { LoadGuard } from './load.ts'
-import { PROBLEM_TYPE, problemOf, statusOfError } from './problem.ts'
+import { PROBLEM_TYPE, problemOf, retryAfterOf, statusOfError } from './problem.ts'
 import type { RateLimit } from './route.ts'
 
 /** Everything that a mount is told of a request beside the request itself. */
@@ -139,8 +139,10 @@ function refuseRaw(
     response.removeHeader(name)
   }
   response.shouldKeepAlive = false
+  const retryAfter = retryAfterOf(error)
   response.writeHead(statusOfError(error), {
     'content-type': PROBLEM_TYPE,
+    ...(retryAfter !== null && { 'retry-after': String(retryAfter) }),
     'content-length': Buffer.byteLength(body),
   })
   response.end(body)

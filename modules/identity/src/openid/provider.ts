@@ -6,7 +6,7 @@
  * letter by letter, a new refresh token for each that is used.
  */
 import type { Tx } from '@stoa/db'
-import type { Ctx } from '@stoa/kernel'
+import { type Ctx, isError, errors as kernelErrors } from '@stoa/kernel'
 import { type Configuration, errors, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { accountOf, CLAIMS } from './account.ts'
 import { deferLogouts } from './backchannel-logout.ts'
@@ -68,7 +68,7 @@ export function createProvider(issuer: string, ctx: Ctx, keys: KeySet, deps: Pro
     [...EXCHANGE_PARAMETERS],
     ['audience', 'resource'],
   )
-  watchFailures(provider, ctx)
+  tellFailures(provider, ctx)
   return provider
 }
 
@@ -307,6 +307,22 @@ function detectReplays(provider: Provider, ctx: Ctx, deps: ProviderDeps): void {
   }
 }
 
-function watchFailures(provider: Provider, ctx: Ctx): void {
-  provider.on('server_error', (_koa, err) => ctx.log.error({ err }, 'the OpenID provider failed'))
+/**
+ * A database that is away is no fault of ours: whoever asks is told to ask again, and nothing of it goes to the log as
+ * an error. The library knows 500 alone.
+ */
+function tellFailures(provider: Provider, ctx: Ctx): void {
+  const away = new WeakSet<object>()
+  provider.on('server_error', (koa, err) => {
+    if (isError(err, kernelErrors.unavailable)) away.add(koa)
+    else ctx.log.error({ err }, 'the OpenID provider failed')
+  })
+  provider.use(async (koa, next) => {
+    await next()
+    // Whoever can be sent back is: that is no answer of ours.
+    if (!away.has(koa) || koa.status !== 500) return
+    koa.status = 503
+    koa.set('retry-after', '1')
+    if (koa.type === 'application/json') koa.body = { error: 'temporarily_unavailable' }
+  })
 }
