@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
+import { newId } from '@stoa/kernel'
 import type { TestAnswer } from '@stoa/testkit'
 import { eventually } from '@stoa/testkit'
 import { seedLink } from '../src/testing.ts'
@@ -146,6 +147,25 @@ describeEverywhere(
       assert.deepEqual((await stranger.get(`/api/v1/link-reports?linkId=${link.id}`)).body.data, [])
       assert.equal((await stranger.post(`/api/v1/link-reports/${id}/dismissal`)).status, 404)
       assert.equal((await stranger.post(`${path}/takedown`, { reason: 'spam' })).status, 404)
+    })
+
+    it('a repeated request that finds its key taken takes nobody down who reads the blocked hosts at the same time', async () => {
+      const { client, suite, tenant } = await setup()
+      const make = (by: typeof client, key?: string) =>
+        by.post(
+          '/api/v1/links',
+          { target: 'https://fine.example/' },
+          key === undefined ? {} : { 'idempotency-key': key },
+        )
+      const known = Array.from({ length: 4 }, () => newId())
+      const before = await Promise.all(known.map((key) => make(client, key)))
+      // Knows neither the keys nor the hosts yet.
+      await using other = await suite.second()
+      const keys = [...known, undefined, undefined, undefined, undefined]
+      const answers = await Promise.all(keys.map((key) => make(other.as(tenant), key)))
+      for (const { body, status } of answers) assert.equal(status, 201, JSON.stringify(body))
+      const ids = (made: typeof answers) => made.map(({ body }) => body.id)
+      assert.deepEqual(ids(answers.slice(0, known.length)), ids(before))
     })
 
     it('no link is made or changed to lead to a blocked host, of the installation or of the tenant, in any place of it', async () => {

@@ -3,7 +3,8 @@
  * from the database.
  *
  * The file is looked at every half a minute. Those of a tenant are read when they are first needed, and remembered until the
- * journal tells that they have changed; each process that made a change forgets them at once.
+ * journal tells that they have changed; each process that made a change forgets them at once. Whoever needs them reads them
+ * by themselves, and not one for all: it may be in a transaction, whose end, good or bad, is nobody else's.
  */
 import { readFile, stat } from 'node:fs/promises'
 import type { Database } from '@stoa/db'
@@ -56,7 +57,9 @@ const KEPT_MS = 60_000
 export class Blocklists {
   readonly #db: Database
   readonly #path: string | null
-  readonly #tenants = new LRUCache<string, Promise<Blocklist>>({ max: TENANTS, ttl: KEPT_MS })
+  readonly #tenants = new LRUCache<string, Blocklist>({ max: TENANTS, ttl: KEPT_MS })
+  /** Changes that were heard of: what was read before one is not kept. */
+  #changes = 0
   #own = new Blocklist('')
   #seen = ''
 
@@ -68,20 +71,14 @@ export class Blocklists {
 
   /** What holds for the tenant of the context. */
   async of(ctx: Ctx): Promise<IsBlocked> {
-    const { id } = ctx.tenant
-    let reading = this.#tenants.get(id)
-    if (reading === undefined) {
-      reading = this.#read(ctx)
-      this.#tenants.set(id, reading)
-      reading.catch(() => this.#tenants.delete(id))
-    }
-    const theirs = await reading
+    const theirs = this.#tenants.get(ctx.tenant.id) ?? (await this.#read(ctx))
     return (host) => this.#own.has(host) || theirs.has(host)
   }
 
   /** The hosts of a tenant have changed. */
   forget(tenantId: string): void {
     this.#tenants.delete(tenantId)
+    this.#changes += 1
   }
 
   /** Reads the file when it has changed. Rejects when it cannot be read: then the list stays as it was. */
@@ -101,7 +98,10 @@ export class Blocklists {
   }
 
   async #read(ctx: Ctx): Promise<Blocklist> {
+    const changes = this.#changes
     const hosts = await this.#db.read(ctx, (tx) => hostsBlocked(tx, ctx.tenant.id))
-    return new Blocklist(hosts.join('\n'))
+    const list = new Blocklist(hosts.join('\n'))
+    if (changes === this.#changes) this.#tenants.set(ctx.tenant.id, list)
+    return list
   }
 }
