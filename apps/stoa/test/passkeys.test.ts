@@ -68,7 +68,8 @@ for (const engine of engines.slice(0, 1)) {
     }
     const at = (path: string) => until(`location.pathname.endsWith('${path}') && document.readyState === 'complete'`)
 
-    it('one is made, and signs its person in without a password; when it is gone, it does not', async () => {
+    /** Somebody who is signed in and has made a passkey; the browser is at their security page. */
+    async function withPasskey() {
       const { email, link } = await passwordLink()
       const base = `${origin}/t/${suite.tenants.pooled.slug}`
       await page.open(link)
@@ -81,6 +82,11 @@ for (const engine of engines.slice(0, 1)) {
       await page.open(`${base}/security`)
       await press('form:has([data-kind=create]) button')
       await until(`document.querySelector('[role=status]')?.textContent.includes('passkey')`)
+      return { base, email }
+    }
+
+    it('one is made, and signs its person in without a password; when it is gone, it does not', async () => {
+      const { base, email } = await withPasskey()
       await page.open(`${base}/sign-out`)
       await press('button.main')
       await at('/sign-in')
@@ -106,21 +112,10 @@ for (const engine of engines.slice(0, 1)) {
     })
 
     it('one is taken in place of a code, behind the password, and proves alone who is there before something sensitive', async () => {
-      const { email, link } = await passwordLink()
-      const base = `${origin}/t/${suite.tenants.pooled.slug}`
+      const { base, email } = await withPasskey()
       const bySQL = (sql: string) =>
         suite.program.db.admin((session) => session.query<{ amr: string[]; acr: string }>(sql, [email]))
       const mine = 's.person_id = (select id from stoa.people where email = $1)'
-      await page.open(link)
-      await fill({ password: PASSWORD })
-      await press('button.main')
-      await at('/sign-in')
-      await fill({ email, password: PASSWORD })
-      await press('button.main')
-      await at('/account')
-      await page.open(`${base}/security`)
-      await press('form:has([data-kind=create]) button')
-      await until(`document.querySelector('[role=status]')?.textContent.includes('passkey')`)
       await press('form:has([value=begin]) button')
       await until(`document.getElementById('code') !== null`)
       const key = String(await page.evaluate(`/Key: ([A-Z2-7 ]{39})/.exec(document.body.innerText)[1]`))

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type ErrorSpec, isError } from '@stoa/kernel'
+import type { AnyJson } from '@stoa/testkit'
 import { patched } from '../src/scim/patch.ts'
 import { GROUP_ATTRIBUTES, USER_ATTRIBUTES, wantedGroup, wantedUser } from '../src/scim/resources.ts'
 import { scimErrors } from '../src/scim/scim-errors.ts'
@@ -17,8 +18,7 @@ const ADA = {
 const TEAM = { id: 't', displayName: 'Team', members: [{ value: 'm1' }, { value: 'm2' }, { value: 'm3' }] }
 const { scim_filter_invalid, scim_immutable, scim_path_invalid, scim_value_invalid } = scimErrors
 
-// biome-ignore lint/suspicious/noExplicitAny: a test reads what it expects.
-const user = (...Operations: unknown[]): any => patched(ADA, { Operations }, USER_ATTRIBUTES)
+const user = (...Operations: unknown[]): AnyJson => patched(ADA, { Operations }, USER_ATTRIBUTES)
 const membersAfter = (...Operations: unknown[]) =>
   wantedMembers(patched(TEAM, { Operations }, GROUP_ATTRIBUTES).members)
 const wantedMembers = (members: unknown) => ((members ?? []) as { value: string }[]).map(({ value }) => value)

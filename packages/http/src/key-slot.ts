@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto'
 import type { Tx } from '@stoa/db'
-import { type Clock, type Ctx, errors, StoaError } from '@stoa/kernel'
+import { type Clock, type Ctx, errors, StoaError, seal, unseal } from '@stoa/kernel'
 import { type Claim, claimFreeKey, claimKey, forgetKey, type KeptAnswer, keepAnswer } from './idempotency-store.ts'
 import { canonical } from './pagination.ts'
-import { seal, unseal } from './seal.ts'
 import type { Answer } from './staged-reply.ts'
 
 /** How long an answer is kept, in milliseconds: 24 hours. */

@@ -47,4 +47,5 @@ export {
 } from './options.ts'
 export { permissionsInCommon, permits } from './permissions.ts'
 export { type Repeating, type RepeatOptions, repeat } from './repeat.ts'
+export { seal, unseal } from './seal.ts'
 export { closest, didYouMean } from './text.ts'

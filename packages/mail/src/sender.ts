@@ -8,14 +8,13 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Database } from '@stoa/db'
-import { type Ctx, errors, requirePermission, StoaError } from '@stoa/kernel'
+import { type Ctx, errors, requirePermission, StoaError, seal, unseal } from '@stoa/kernel'
 import { type AddressInput, asciiDomain, isMailbox, type Mailbox, mailboxOf } from './address.ts'
 import { MailDeliveryError } from './delivery-error.ts'
 import { mailErrors } from './errors.ts'
 import { Faults } from './fields.ts'
 import { refuseFaults } from './message.ts'
 import type { DkimKey } from './mime.ts'
-import { seal, unseal } from './seal.ts'
 import { type SenderRow, senderOf, senderRemoved, senderSaved } from './sender-store.ts'
 
 /** A tenant's sender. */
@@ -132,7 +131,7 @@ export function signingKey(row: SenderRow | undefined, key: Buffer, tenantId: st
   const { dkimDomain: domain, dkimSelector: selector, dkimSealedKey: sealed } = row ?? {}
   if (!domain || !selector || !sealed || !speaksFor(domain, from)) return null
   try {
-    return { domain, selector, privateKey: unseal(key, sealed, placeOf(tenantId)) }
+    return { domain, selector, privateKey: unseal(key, sealed, placeOf(tenantId)).toString() }
   } catch (cause) {
     throw new MailDeliveryError('misconfigured', { cause, response: 'the DKIM key was sealed with another secret' })
   }

@@ -1,9 +1,7 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
+import { seal, unseal } from '@stoa/kernel'
 
-const IV_BYTES = 12
-const TAG_BYTES = 16
-
-/** Seals secrets of factors (AES-256-GCM: iv · tag · text), and hashes codes that are short. */
+/** Seals secrets of factors, and hashes codes that are short. */
 export class FactorSeal {
   readonly #key: Buffer
   readonly #codeKey: Buffer
@@ -16,21 +14,13 @@ export class FactorSeal {
 
   /** @param place what it belongs to: it opens nowhere else */
   seal(plain: Buffer, place: string): Buffer {
-    const iv = randomBytes(IV_BYTES)
-    const cipher = createCipheriv('aes-256-gcm', this.#key, iv).setAAD(Buffer.from(place))
-    const sealed = Buffer.concat([cipher.update(plain), cipher.final()])
-    return Buffer.concat([iv, cipher.getAuthTag(), sealed])
+    return seal(this.#key, plain, place)
   }
 
   /** Null when it was changed, or belongs to another place. */
   open(sealed: Buffer, place: string): Buffer | null {
-    if (sealed.length < IV_BYTES + TAG_BYTES) return null
     try {
-      const decipher = createDecipheriv('aes-256-gcm', this.#key, sealed.subarray(0, IV_BYTES)).setAAD(
-        Buffer.from(place),
-      )
-      decipher.setAuthTag(sealed.subarray(IV_BYTES, IV_BYTES + TAG_BYTES))
-      return Buffer.concat([decipher.update(sealed.subarray(IV_BYTES + TAG_BYTES)), decipher.final()])
+      return unseal(this.#key, sealed, place)
     } catch {
       return null
     }

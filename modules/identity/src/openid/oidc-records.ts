@@ -11,7 +11,7 @@
  */
 import { createHmac, hash } from 'node:crypto'
 import type { Database, Tx } from '@stoa/db'
-import { type Ctx, isId } from '@stoa/kernel'
+import { type Ctx, isId, seal, unseal } from '@stoa/kernel'
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import {
   addRecord,
@@ -26,7 +26,6 @@ import {
   replaceRecord,
   saveRecord,
 } from './oidc-record-store.ts'
-import { seal, unseal } from './sealed.ts'
 
 /** What records stand on. */
 export interface OidcRecordsDeps {
@@ -188,7 +187,8 @@ export class OidcRecords implements Adapter {
   }
 
   #payloadOf({ consumedAt, id, payload, sealed }: OidcRecordRow, shown: string | undefined): AdapterPayload {
-    const secrets = sealed === null ? {} : (JSON.parse(unseal(this.#deps.key, sealed, this.#place(id))) as object)
+    const secrets =
+      sealed === null ? {} : (JSON.parse(unseal(this.#deps.key, sealed, this.#place(id)).toString()) as object)
     return {
       ...payload,
       ...(shown !== undefined && { jti: shown }),

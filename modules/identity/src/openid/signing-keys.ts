@@ -9,9 +9,8 @@
 import { createPrivateKey, generateKeyPairSync, type JsonWebKey, type KeyObject, randomBytes } from 'node:crypto'
 import type { Database, Tx } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
-import { type Ctx, requirePermission } from '@stoa/kernel'
+import { type Ctx, requirePermission, seal, unseal } from '@stoa/kernel'
 import { signingKeyRotated } from './oidc-events.ts'
-import { seal, unseal } from './sealed.ts'
 import {
   addSigningKey,
   lockSigningKeys,
@@ -132,7 +131,7 @@ export class SigningKeys {
   }
 
   #open({ alg, kid, privateSealed, publicJwk, tenantId }: SigningKeyRow): SigningKey {
-    const pem = unseal(this.#deps.key, privateSealed, placeOf(tenantId, kid))
+    const pem = unseal(this.#deps.key, privateSealed, placeOf(tenantId, kid)).toString()
     return { kid, alg, publicJwk, privateKey: createPrivateKey(pem) }
   }
 }

@@ -5,9 +5,8 @@
 import type { Database } from '@stoa/db'
 import type { IfMatch } from '@stoa/http'
 import type { Journal } from '@stoa/journal'
-import { type Ctx, errors, isId, newId, requirePermission, StoaError } from '@stoa/kernel'
+import { type Ctx, errors, isId, newId, requirePermission, StoaError, seal, unseal } from '@stoa/kernel'
 import type { Static } from 'typebox'
-import { seal, unseal } from '../openid/sealed.ts'
 import type * as schema from './provider-schema.ts'
 import {
   addProvider,
@@ -70,7 +69,7 @@ export class IdentityProviders {
 
   /** The secret of one. */
   secretOf(ctx: Ctx, { id, secretSealed }: Pick<ProviderRow, 'id' | 'secretSealed'>): string {
-    return unseal(this.#deps.key, secretSealed, placeOf(ctx, id))
+    return unseal(this.#deps.key, secretSealed, placeOf(ctx, id)).toString()
   }
 
   /** Where people come back to: another address for each, so that no answer is taken for another's (RFC 9700 §4.4). */
