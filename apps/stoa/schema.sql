@@ -570,7 +570,8 @@ create table stoa.memberships (
   user_name text collate "C",
   display_name text,
   given_name text,
-  family_name text
+  family_name text,
+  suspended_at timestamp with time zone
 );
 alter table stoa.memberships add constraint memberships_pkey PRIMARY KEY (tenant_id, person_id);
 alter table stoa.memberships add constraint memberships_role_names_check CHECK ((cardinality(role_names) <= 50));

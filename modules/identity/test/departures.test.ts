@@ -43,6 +43,39 @@ describeOnEngines(
       await ended(person)
     })
 
+    it('is not brought back by the end of a suspension: tokens from before hold nowhere, and new ones do', async () => {
+      const person = await newPerson(suite(), tenant(), ['viewer'])
+      await person.signIn()
+      const [application, service] = [
+        await newApplication(suite(), tenant()),
+        await newApplication(suite(), tenant(), { grantTypes: ['token_exchange'], redirectUris: [] }),
+      ]
+      const over = { scope: 'openid identity:clients:read', resource: api() }
+      const asks = async (token: string) => (await suite().bearer(token).get('/api/v1/me/permissions')).status
+      const isActive = async (token: string) => (await client.tokenIntrospection(application.config, token)).active
+      const exchange = (token: string) =>
+        client.genericGrantRequest(service.config, 'urn:ietf:params:oauth:grant-type:token-exchange', {
+          ...{ subject_token: token, resource: api() },
+          subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+        })
+      const { access_token: before } = await enter(person, application, over)
+      assert.deepEqual([await asks(before), await isActive(before)], [403, true])
+      assert.ok((await exchange(before)).access_token)
+      await active(person.id, false)
+      assert.deepEqual([await asks(before), await isActive(before)], [401, false])
+      await active(person.id, true)
+      assert.deepEqual([await asks(before), await isActive(before)], [401, false])
+      await assert.rejects(exchange(before), spent)
+      await ended(person)
+      // Tokens say in whole seconds when they were made: one of the second of the suspension is not believed either.
+      const after = await eventually(async () => {
+        await person.signIn()
+        const { access_token: token } = await enter(person, application, over)
+        return (await asks(token)) === 403 ? token : null
+      })
+      assert.equal(await isActive(after ?? ''), true)
+    })
+
     it('ends with a removal in this organisation, and not in others', async () => {
       const person = await newPerson(suite(), tenant(), ['viewer'])
       const { neighbour } = suite().tenants

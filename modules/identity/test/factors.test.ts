@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { newId } from '@stoa/kernel'
 import { matchingStep, totpCode, totpStep } from '../src/factors/totp.ts'
 import type { Browser } from './browser.ts'
 import { describeOnEngines } from './setup.ts'
@@ -161,5 +162,32 @@ describeOnEngines('second factors', (suite) => {
     const page = await ann.submit({ what: 'confirm', sealed, code: '000000' })
     assert.match(page.path, /security/)
     assert.match(page.text, /No authenticator app/)
+  })
+
+  it('the last way in is not taken away: a passkey of who has no password stays', async () => {
+    const browser = suite().browser()
+    const { email } = await register(suite(), tenant(), browser)
+    const sql = (text: string, ...more: string[]) =>
+      suite().db.admin((session) => session.query(text, [email, ...more]))
+    const addPasskey = async () => {
+      const id = newId()
+      await sql(PASSKEY, id)
+      return id
+    }
+    const PASSKEY = `insert into stoa.passkeys (id, person_id, credential_id, public_key, counter, transports, name, backed_up, created_at)
+      select $2::uuid, id, $2::text, '', 0, '{}', 'Key', false, now() from stoa.people where email = $1`
+    const remove = async (id: string) => {
+      await browser.open(security())
+      const [form] = browser.forms.filter(({ fields }) => fields.what !== undefined)
+      return browser.post(security(), { ...form?.fields, what: 'unpasskey', id })
+    }
+    const first = await addPasskey()
+    await sql('delete from stoa.passwords using stoa.people where id = person_id and email = $1')
+    const refused = await remove(first)
+    assert.equal(refused.status, 409)
+    assert.match(refused.text, /only way/)
+    const second = await addPasskey()
+    assert.match((await remove(first)).path, /done=unpasskey/)
+    assert.equal((await remove(second)).status, 409)
   })
 })

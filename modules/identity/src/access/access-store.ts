@@ -14,6 +14,8 @@ interface SubjectRow {
   readonly roleNames: readonly string[]
   /** Whether they may do anything at all. */
   readonly isActive: boolean
+  /** Tokens that were given out before do not hold. */
+  readonly tokensSince: Date
 }
 
 /** A grant that somebody has, by themselves or by a team. */
@@ -26,13 +28,16 @@ interface HeldGrant {
   readonly expiresAt: Date | null
 }
 
+// Tokens say when they were made in whole seconds. That of the suspension is not good any more; and who belongs here since
+// just now has tokens of a node whose clock is behind.
 const personIn = statement<[tenantId: string, id: string], SubjectRow>(`
-select m.role_names, m.status = 'active' and p.suspended_at is null as is_active
+select m.role_names, m.status = 'active' and p.suspended_at is null as is_active,
+  greatest(m.created_at - interval '60 seconds', date_trunc('second', m.suspended_at) + interval '1 second') as tokens_since
 from stoa.memberships m join stoa.people p on p.id = m.person_id
 where m.tenant_id = $1 and m.person_id = $2`)
 
 const serviceAccountIn = statement<[tenantId: string, id: string], SubjectRow>(`
-select role_names, disabled_at is null as is_active from stoa.service_accounts where tenant_id = $1 and id = $2`)
+select role_names, disabled_at is null as is_active, created_at as tokens_since from stoa.service_accounts where tenant_id = $1 and id = $2`)
 
 const teamsOf = statement<[tenantId: string, personId: string], { id: string; roleNames: string[] }>(`
 select t.id, t.role_names from stoa.team_members m join stoa.teams t on t.tenant_id = m.tenant_id and t.id = m.team_id
@@ -62,6 +67,8 @@ export interface Holdings {
   readonly sources: readonly RoleSource[]
   /** When the first grant ends; null: none does. */
   readonly endsAt: Date | null
+  /** Tokens that were given out before do not hold: they are from before a suspension, or another membership. */
+  readonly tokensSince: Date
 }
 
 /** By what somebody has which roles; null when they are not there, or suspended. */
@@ -84,6 +91,7 @@ export async function holdingsOf(tx: Tx, tenantId: string, subject: Subject, now
       ...grants.map(sourceOf),
     ],
     endsAt: ends.length === 0 ? null : new Date(Math.min(...ends)),
+    tokensSince: row.tokensSince,
   }
 }
 

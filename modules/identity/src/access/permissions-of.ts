@@ -34,8 +34,14 @@ export interface PermissionsOfDeps {
   readonly realtime: { actorChanged(id: string): void; tenantChanged(tenantId: string): void }
 }
 
+/** What somebody may do by tokens. */
+export interface TokenAccess extends Access {
+  /** Tokens that were given out before hold no longer. */
+  readonly tokensSinceMs: number
+}
+
 interface Known {
-  readonly access: Access | null
+  readonly access: TokenAccess | null
   readonly untilMs: number
 }
 
@@ -50,10 +56,9 @@ interface Change {
 export class PermissionsOf implements KeyOwners, AsyncDisposable {
   readonly #deps: PermissionsOfDeps
   readonly #known = new LRUCache<string, Known>({ max: MAX_KNOWN })
-  readonly #asking = new Map<string, Promise<Access | null>>()
+  readonly #asking = new Map<string, Promise<TokenAccess | null>>()
   readonly #watch: AsyncDisposable & { readonly ready: Promise<unknown> }
   readonly #commits: Disposable
-  #changes = 0
 
   constructor(deps: PermissionsOfDeps) {
     this.#deps = deps
@@ -67,19 +72,11 @@ export class PermissionsOf implements KeyOwners, AsyncDisposable {
   }
 
   /** What somebody may do in a tenant; null when they are not there, or suspended. At once when it is known. */
-  accessOf(tenantId: string, subject: Subject): Access | null | Promise<Access | null> {
+  accessOf(tenantId: string, subject: Subject): TokenAccess | null | Promise<TokenAccess | null> {
     const key = keyOf(tenantId, subject)
     const known = this.#known.get(key)
     if (known !== undefined && known.untilMs > this.#deps.clock.now()) return known.access
-    let asked = this.#asking.get(key)
-    if (asked === undefined) {
-      const reading = this.#read(tenantId, subject, key).finally(() => {
-        if (this.#asking.get(key) === reading) this.#asking.delete(key)
-      })
-      asked = reading
-      this.#asking.set(key, reading)
-    }
-    return asked
+    return this.#asking.get(key) ?? this.#ask(tenantId, subject, key)
   }
 
   /** What a person may do in a whole tenant; nothing when they are no member. */
@@ -97,33 +94,48 @@ export class PermissionsOf implements KeyOwners, AsyncDisposable {
     await this.#watch[Symbol.asyncDispose]()
   }
 
-  async #read(tenantId: string, subject: Subject, key: string): Promise<Access | null> {
+  /** One read for all that ask meanwhile. When what it is about changes under way, it is not remembered. */
+  #ask(tenantId: string, subject: Subject, key: string): Promise<TokenAccess | null> {
+    const isLast = () => this.#asking.get(key) === asking && this.#asking.delete(key)
+    const asking = this.#read(tenantId, subject).then(
+      (known) => {
+        if (isLast()) this.#known.set(key, known)
+        return known.access
+      },
+      (error) => {
+        isLast()
+        throw error
+      },
+    )
+    this.#asking.set(key, asking)
+    return asking
+  }
+
+  async #read(tenantId: string, subject: Subject): Promise<Known> {
     const { builtIn, clock, ctx, db } = this.#deps
-    const changes = this.#changes
     const nowMs = clock.now()
     const [holdings, custom] = await db.systemRead(ctx, (tx) =>
       Promise.all([holdingsOf(tx, tenantId, subject, new Date(nowMs)), customRoles(tx, tenantId)]),
     )
-    const access = holdings && accessOf(holdings.sources, rolesOf(builtIn, custom))
+    const access = holdings && {
+      ...accessOf(holdings.sources, rolesOf(builtIn, custom)),
+      tokensSinceMs: holdings.tokensSince.getTime(),
+    }
     const untilMs = Math.min(nowMs + TTL_MS, holdings?.endsAt?.getTime() ?? Number.POSITIVE_INFINITY)
-    if (changes === this.#changes) this.#known.set(key, { access, untilMs })
-    return access
+    return { access: access && Object.freeze(access), untilMs }
   }
 
   #heard(events: readonly Change[]): void {
     for (const event of events) {
       const touches = ACCESS_EVENTS.get(event.type)
       if (touches === undefined) continue
-      this.#changes += 1
-      // Whoever asks from now on is not given what was read before.
-      this.#asking.clear()
       if (touches === 'tenant') this.#dropTenant(event.tenantId)
       else this.#dropSubject(event, touches === 'everywhere')
     }
   }
 
   #dropTenant(tenantId: string): void {
-    for (const key of this.#known.keys()) if (key.startsWith(tenantId)) this.#known.delete(key)
+    this.#drop((key) => key.startsWith(tenantId))
     this.#deps.realtime.tenantChanged(tenantId)
   }
 
@@ -131,10 +143,15 @@ export class PermissionsOf implements KeyOwners, AsyncDisposable {
     for (const subject of subjects) {
       const id = SUBJECT.exec(subject)?.[1]
       if (id === undefined) continue
-      for (const key of this.#known.keys()) {
-        if (key.endsWith(`:${id}`) && (everywhere || key.startsWith(tenantId))) this.#known.delete(key)
-      }
+      this.#drop((key) => key.endsWith(`:${id}`) && (everywhere || key.startsWith(tenantId)))
       this.#deps.realtime.actorChanged(id)
+    }
+  }
+
+  /** Forgets what is known. Whoever asks from now on is not given what was read before. */
+  #drop(isTouched: (key: string) => boolean): void {
+    for (const kept of [this.#known, this.#asking]) {
+      for (const key of kept.keys()) if (isTouched(key)) kept.delete(key)
     }
   }
 }

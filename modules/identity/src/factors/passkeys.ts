@@ -16,6 +16,7 @@ import { type PersonRow, personById } from '../people/person-store.ts'
 import type { Attempts } from '../sign-in/attempts.ts'
 import { asPerson, type SignIn, type SignInOutcome } from '../sign-in/sign-in.ts'
 import type { Visitor } from '../sign-in/visitor.ts'
+import { takeWayIn } from '../sign-in/ways-in.ts'
 import type { HeldChallenge, PasskeyChallenges } from './passkey-challenge.ts'
 import {
   addPasskey,
@@ -124,13 +125,13 @@ export class Passkeys {
     await this.#tell(own, owner)
   }
 
-  /** Takes one away. Of one that is not there, nothing is changed. */
+  /** Takes one away. Of one that is not there, nothing is changed. @throws StoaError `last_way_in` */
   async remove(ctx: Ctx, owner: Owner, id: string): Promise<void> {
     if (!isId(id)) return
     const { db, journal } = this.#deps
     const own = asPerson(ctx, owner.id)
     const removed = await db.system(ctx, async (tx) => {
-      if (!(await removePasskey(tx, owner.id, id))) return false
+      if (!(await takeWayIn(tx, owner.id, () => removePasskey(tx, owner.id, id)))) return false
       journal.append(own, tx, factorRemoved.of({ personId: owner.id, kind: 'passkey' }, [`person:${owner.id}`]))
       return true
     })

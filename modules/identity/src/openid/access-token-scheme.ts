@@ -12,26 +12,12 @@
 import { hash } from 'node:crypto'
 import type { Database } from '@stoa/db'
 import type { AuthScheme, Credentials, Principal } from '@stoa/http'
-import {
-  type BaseCtx,
-  errors,
-  hasPermission,
-  isId,
-  type ResourceGrants,
-  StoaError,
-  type Tenant,
-  tenantCtx,
-} from '@stoa/kernel'
+import { type BaseCtx, errors, hasPermission, type ResourceGrants, StoaError, tenantCtx } from '@stoa/kernel'
 import { LRUCache } from 'lru-cache'
 import type { AccessToken, AccessTokens } from './access-token.ts'
 import { checkProof, noProof } from './dpop-proof.ts'
 import { OidcRecords } from './oidc-records.ts'
-
-/** What somebody may do in a tenant. The same object while it does not change. */
-interface Rights {
-  readonly permissions: ReadonlySet<string>
-  readonly grants?: ResourceGrants
-}
+import { isOfProgram, type Rights, type RightsOf, rightsBehind } from './token-rights.ts'
 
 /** What the scheme stands on. */
 export interface AccessTokenSchemeDeps {
@@ -44,8 +30,7 @@ export interface AccessTokenSchemeDeps {
   apiResource(): string
   /** Where the world reaches this program, without a slash at the end. */
   publicUrl(): string
-  /** What a person may do in a tenant; null: they do not belong to it, or are suspended. */
-  rightsOf(tenant: Tenant, personId: string): Rights | null | Promise<Rights | null>
+  readonly rightsOf: RightsOf
 }
 
 interface Known {
@@ -119,13 +104,11 @@ export class AccessTokenScheme implements AuthScheme {
   }
 
   #principal(known: Known): Principal | Promise<Principal> {
-    const { clientId, sub, tenant } = known.token
-    if (sub === clientId) {
+    if (isOfProgram(known.token)) {
       known.principal ??= programOf(known.token)
       return known.principal
     }
-    if (!isId(sub)) throw new StoaError(errors.unauthenticated)
-    const rights = this.#deps.rightsOf(tenant, sub)
+    const rights = rightsBehind(known.token, this.#deps.rightsOf)
     return rights instanceof Promise ? rights.then((late) => personOf(known, late)) : personOf(known, rights)
   }
 }

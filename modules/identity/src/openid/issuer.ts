@@ -65,9 +65,8 @@ export class Issuers implements AsyncDisposable {
     max: 5_000,
   })
   readonly #kept: LRUCache<string, Kept>
-  readonly #making = new Map<string, Promise<Issuer>>()
+  readonly #making = new Map<string, Promise<Kept>>()
   readonly #watch: ReturnType<Journal['watch']>
-  #changes = 0
 
   constructor(deps: IssuersDeps) {
     this.#deps = deps
@@ -87,11 +86,23 @@ export class Issuers implements AsyncDisposable {
   async ofTenant(tenant: Tenant): Promise<Issuer> {
     const kept = this.#kept.get(tenant.id)
     if (kept !== undefined && kept.untilMs > this.#deps.ctx.clock.now()) return kept
-    let making = this.#making.get(tenant.id)
-    if (making === undefined) {
-      making = this.#make(tenant).finally(() => this.#making.delete(tenant.id))
-      this.#making.set(tenant.id, making)
-    }
+    return this.#making.get(tenant.id) ?? this.#makeForAll(tenant)
+  }
+
+  /** One for all that ask meanwhile. When keys of the tenant change while it is made, nobody else is given it. */
+  #makeForAll(tenant: Tenant): Promise<Issuer> {
+    const isLast = () => this.#making.get(tenant.id) === making && this.#making.delete(tenant.id)
+    const making = this.#make(tenant).then(
+      (made) => {
+        if (isLast()) this.#kept.set(tenant.id, made)
+        return made
+      },
+      (error) => {
+        isLast()
+        throw error
+      },
+    )
+    this.#making.set(tenant.id, making)
     return making
   }
 
@@ -107,16 +118,15 @@ export class Issuers implements AsyncDisposable {
     return tenant
   }
 
-  async #make(tenant: Tenant): Promise<Issuer> {
+  async #make(tenant: Tenant): Promise<Kept> {
     const { ctx: base, keys, provider: deps, publicUrl } = this.#deps
-    const changes = this.#changes
     const ctx = tenantCtx(base, tenant)
     const set = await keys.of(ctx)
     const url = issuerUrl(publicUrl(), tenant.slug)
     const provider = createProvider(url, ctx, set, deps)
     const answer = provider.callback()
     const { host, protocol } = new URL(url)
-    const kept: Kept = {
+    return {
       ...{ tenant, url, ctx, provider },
       untilMs: Math.min(base.clock.now() + PROVIDER_TTL_MS, set.changesAtMs),
       handle: async (request, response) => {
@@ -133,12 +143,10 @@ export class Issuers implements AsyncDisposable {
         await answer(request, response)
       },
     }
-    if (changes === this.#changes) this.#kept.set(tenant.id, kept)
-    return kept
   }
 
   #forget(tenantId: string): void {
-    this.#changes += 1
+    this.#making.delete(tenantId)
     this.#kept.delete(tenantId)
   }
 

@@ -74,7 +74,7 @@ export function openOpenId(given: OpenIdDeps): OpenId {
   const ipOf = (request: IncomingMessage) => callers.get(request) ?? request.socket.remoteAddress ?? ''
   const deps: ProviderDeps = {
     ...{ db, journal, clock, recordKey, nonceSecret: secret('dpop.nonce', 32), tokens, denials, apiResource },
-    ...{ visitors: given.visitors, pages: given.pages, fetch: given.fetch },
+    ...{ visitors: given.visitors, pages: given.pages, fetch: given.fetch, rightsOf: given.rightsOf },
     placeOf: (request) => placeOf(request.headers['user-agent'], ipOf(request)),
     admitUserCode: (own, request) =>
       given.attempts.admit({ kind: 'device', account: '', device: null, ip: ipOf(request), tenantId: own.tenant.id }),

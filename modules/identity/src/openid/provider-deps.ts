@@ -6,6 +6,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Admission } from '../sign-in/attempts.ts'
 import type { AccessTokens } from './access-token.ts'
 import type { TokenDenials } from './token-denials.ts'
+import type { RightsOf } from './token-rights.ts'
 
 /** Where a request comes from, as far as it is kept. */
 export interface Place {
@@ -74,6 +75,7 @@ export interface ProviderDeps {
   pages(ctx: Ctx): ProviderPages
   readonly tokens: AccessTokens
   readonly denials: TokenDenials
+  readonly rightsOf: RightsOf
   readonly fetch: typeof globalThis.fetch
   /** The resource indicator of the API of the installation. */
   apiResource(): string

@@ -8,6 +8,7 @@ import type { AccessToken } from './access-token.ts'
 import { oauthClientSubject } from './oauth-clients.ts'
 import { tokenRevoked } from './oidc-events.ts'
 import type { ProviderDeps } from './provider-deps.ts'
+import { isOfProgram, rightsBehind } from './token-rights.ts'
 
 type Next = () => Promise<unknown>
 
@@ -19,7 +20,7 @@ export function structuredTokens(_provider: Provider, ctx: Ctx, deps: ProviderDe
     const isOurs = oidc?.route === 'introspection' || oidc?.route === 'revocation'
     if (!isOurs || (koa.body as { error?: unknown } | undefined)?.error !== 'unsupported_token_type') return
     const token = await heldToken(String(oidc.params?.token), ctx, deps)
-    if (oidc.route === 'introspection') introspect(koa, token)
+    if (oidc.route === 'introspection') introspect(koa, token && (await behindWhomSomebodyIs(token, deps)))
     else await revoke(koa, token, ctx, deps)
   }
 }
@@ -33,6 +34,11 @@ async function heldToken(text: string, ctx: Ctx, { tokens }: ProviderDeps): Prom
     if (isError(error, stoaErrors.unauthenticated)) return null
     throw error
   }
+}
+
+/** The token of a person is worth something while they may use the tenant, and of one that is a program's own always. */
+async function behindWhomSomebodyIs(token: AccessToken, { rightsOf }: ProviderDeps): Promise<AccessToken | null> {
+  return isOfProgram(token) || (await rightsBehind(token, rightsOf)) !== null ? token : null
 }
 
 function introspect(koa: KoaContextWithOIDC, token: AccessToken | null): void {

@@ -10,6 +10,7 @@ import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider'
 import type { AccessToken } from './access-token.ts'
 import { accountOf } from './account.ts'
 import type { ProviderDeps } from './provider-deps.ts'
+import { isOfProgram, rightsBehind } from './token-rights.ts'
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 const JWT = 'urn:ietf:params:oauth:token-type:jwt'
@@ -74,11 +75,11 @@ function checkParameters(params: Record<string, unknown>): void {
   if (actor !== undefined) throw new errors.InvalidRequest('actor_token is not supported')
 }
 
-async function subjectToken(text: string, ctx: Ctx, { tokens }: ProviderDeps): Promise<AccessToken> {
+async function subjectToken(text: string, ctx: Ctx, { rightsOf, tokens }: ProviderDeps): Promise<AccessToken> {
   try {
     const token = await tokens.check(text)
-    if (token.tenant.id !== ctx.tenant.id || token.sub === token.clientId)
-      throw new errors.InvalidGrant('subject_token')
+    if (token.tenant.id !== ctx.tenant.id || isOfProgram(token)) throw new errors.InvalidGrant('subject_token')
+    if ((await rightsBehind(token, rightsOf)) === null) throw new errors.InvalidGrant('the subject token does not hold')
     return token
   } catch (error) {
     if (isError(error, stoaErrors.unauthenticated)) throw new errors.InvalidGrant('the subject token does not hold')

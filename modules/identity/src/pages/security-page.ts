@@ -58,6 +58,20 @@ ${await picture(url, say('totpTitle'))}<p>${say('totpKey')}: <code>${key}</code>
 ${form(visit, pathTo(visit, 'security'), fields, { what: 'confirm', sealed })}`
     return { kind: 'page', title: say('totpTitle'), body, ...shownAs(sent) }
   }
+  const takeAway = async (
+    visit: PageVisit,
+    session: LiveSessionRow,
+    done: string,
+    take: (id: string) => Promise<void>,
+  ): Promise<PageAnswer> => {
+    try {
+      await take(visit.form.get('id') ?? '')
+    } catch (error) {
+      if (!isError(error, identityErrors.last_way_in)) throw error
+      return show(visit, session, { status: 409, flaws: [{ field: null, text: visit.say('lastWayIn') }] })
+    }
+    return redirectTo(visit, 'security', { done })
+  }
   const changes: Readonly<Record<string, Guarded>> = {
     begin: async (visit, { person }) => enrol(visit, factors.enrol(visit.ctx, person, visit.look.name), UNSENT),
     async confirm(visit, { person }) {
@@ -82,20 +96,10 @@ ${form(visit, pathTo(visit, 'security'), fields, { what: 'confirm', sealed })}`
       }
       return redirectTo(visit, 'security', { done: 'passkey' })
     },
-    async unpasskey(visit, { person }) {
-      await passkeys.remove(visit.ctx, person, visit.form.get('id') ?? '')
-      return redirectTo(visit, 'security', { done: 'unpasskey' })
-    },
-    async disconnect(visit, session) {
-      const { ctx, form: given, say } = visit
-      try {
-        await linked.unlink(ctx, session.person, given.get('id') ?? '')
-      } catch (error) {
-        if (!isError(error, identityErrors.last_way_in)) throw error
-        return show(visit, session, { status: 409, flaws: [{ field: null, text: say('lastWayIn') }] })
-      }
-      return redirectTo(visit, 'security', { done: 'disconnected' })
-    },
+    unpasskey: (visit, session) =>
+      takeAway(visit, session, 'unpasskey', (id) => passkeys.remove(visit.ctx, session.person, id)),
+    disconnect: (visit, session) =>
+      takeAway(visit, session, 'disconnected', (id) => linked.unlink(visit.ctx, session.person, id)),
     async remove(visit, { person }) {
       await factors.remove(visit.ctx, person)
       return redirectTo(visit, 'security', { done: 'removed' })

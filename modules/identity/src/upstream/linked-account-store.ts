@@ -66,12 +66,3 @@ export async function removeLinkedAccount(
 const accountRemoval = statement<[string, string, string], never>(
   'delete from stoa.linked_accounts where tenant_id = $1 and provider_id = $2 and person_id = $3',
 )
-
-/** How many ways a person has to sign in: a password, passkeys, accounts elsewhere. */
-export async function countWaysIn(tx: Tx, personId: string): Promise<number> {
-  return (await tx.one(waysIn(personId))).count
-}
-const waysIn = statement<[string], { count: number }>(`
-select (select count(*) from stoa.passwords where person_id = $1)
-  + (select count(*) from stoa.passkeys where person_id = $1)
-  + (select count(*) from stoa.linked_accounts where person_id = $1) as count`)

@@ -8,14 +8,13 @@ import { type Ctx, isId, type Logger, StoaError } from '@stoa/kernel'
 import { identityErrors } from '../errors.ts'
 import type { AccountMail } from '../people/account-mail.ts'
 import { peekToken, spendToken } from '../people/one-time.ts'
-import { lockedPerson } from '../people/person-store.ts'
 import type { LiveSessionRow } from '../sign-in/session-store.ts'
 import { asPerson } from '../sign-in/sign-in.ts'
 import type { Visitor } from '../sign-in/visitor.ts'
+import { takeWayIn } from '../sign-in/ways-in.ts'
 import {
   type AccountKey,
   addLinkedAccount,
-  countWaysIn,
   type LinkedAccountRow,
   linkedAccountsOf,
   removeLinkedAccount,
@@ -86,10 +85,7 @@ export class LinkedAccounts {
     const own = asPerson(ctx, person.id)
     const key = { tenantId: ctx.tenant.id, providerId, personId: person.id }
     const removed = await db.system(ctx, async (tx) => {
-      // Of two that go at the same moment, the second one is counted after the first.
-      await lockedPerson(tx, person.id)
-      if (!(await removeLinkedAccount(tx, key))) return false
-      if ((await countWaysIn(tx, person.id)) === 0) throw new StoaError(identityErrors.last_way_in)
+      if (!(await takeWayIn(tx, person.id, () => removeLinkedAccount(tx, key)))) return false
       const subjects = [`person:${person.id}`, `identity_provider:${providerId}`]
       journal.append(own, tx, accountUnlinked.of({ personId: person.id, providerId }, subjects))
       return true
