@@ -58,7 +58,11 @@ async function open({ databaseUrl }: Opening): Promise<Opened> {
   const config = configOf(environment, {}, false)
   // The limits that come with the program are below what is measured; they are counted all the same.
   const limits = { rateLimit: UNREACHED, tenantRateLimit: UNREACHED, anonymousRateLimit: UNREACHED }
-  const own = { ...config, http: { ...config.http, ...limits } }
+  const [burst, perSecond] = [UNREACHED.capacity, UNREACHED.refillPerSecond]
+  const programs = { clientBurst: burst, clientRequestsPerSecond: perSecond }
+  const addresses = { addressBurst: burst, addressRequestsPerSecond: perSecond }
+  const rooms = { ...config.rooms, identity: { ...config.rooms.identity, ...programs, ...addresses } }
+  const own = { ...config, rooms, http: { ...config.http, ...limits } }
   program = stack.use(await startStoa(own, { log, clock: systemClock }, { migrates: true }))
   return { url: program.url }
 }

@@ -33,6 +33,20 @@ const spec = {
   allowPrivateApplications: { type: 'boolean', default: false },
   /** How many providers a process keeps, one for each tenant; about 100 KB each. From 10 to 10,000; default 300. */
   maxProviders: { type: 'integer', min: 10, max: 10_000, default: 300 },
+  /**
+   * Requests that a client which has proven who it is may make at once to the endpoints of programs (tokens, introspection
+   * …). From 10 to 1,000,000; default 3,000.
+   */
+  clientBurst: { type: 'integer', min: 10, max: 1_000_000, default: 3_000 },
+  /** How many more it may make each second. From 1 to 1,000,000; default 500. */
+  clientRequestsPerSecond: { type: 'integer', min: 1, max: 1_000_000, default: 500 },
+  /**
+   * The same for all clients of one address together, whether or not they prove who they are: those of a server all come
+   * from there. From 10 to 10,000,000; default 12,000.
+   */
+  addressBurst: { type: 'integer', min: 10, max: 10_000_000, default: 12_000 },
+  /** How many more each second. From 1 to 10,000,000; default 2,000. */
+  addressRequestsPerSecond: { type: 'integer', min: 1, max: 10_000_000, default: 2_000 },
   /** Asks other providers that people sign in by. Default: one that keeps to the public internet. */
   fetcher: optionalFunction<Fetcher>(),
 } as const

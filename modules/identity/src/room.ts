@@ -10,6 +10,7 @@ import { PasskeyChallenges } from './factors/passkey-challenge.ts'
 import { Passkeys } from './factors/passkeys.ts'
 import { Departures } from './members/departures.ts'
 import { Joining } from './members/joining.ts'
+import type { Issuers } from './openid/issuer.ts'
 import { openOpenId } from './openid/openid.ts'
 import { providerPages } from './openid/provider-pages.ts'
 import { tenantMount } from './openid/tenant-mount.ts'
@@ -44,7 +45,7 @@ export function openRoom(columns: Columns): Room {
   const config = identityConfig(columns.config)
   const ctx = systemCtx({ log, clock }, 'identity')
   const resources = new Resources({ clock })
-  const { attempts, hasher, mail, pages, sessions, settings } = parts(columns, config, resources)
+  const { attempts, hasher, limiter, mail, pages, sessions, settings } = parts(columns, config, resources)
   resources.use(forgetEnded(columns, ctx), 'ended sessions')
   const { db, journal, queue } = columns
   const departures = new Departures({ db, queue, sessions, endUses: (...uses) => openId.membershipEnded(...uses) })
@@ -66,7 +67,7 @@ export function openRoom(columns: Columns): Room {
       visitors: visitorsOf(sessions, cookies, ctx),
       pages: providerPages(settings, (own) => tenantName(columns.db, settings, own)),
       fetch: config.allowPrivateApplications ? fetchAnywhere : globalThis.fetch,
-      attempts,
+      ...{ attempts, limiter },
     }),
     'OpenID provider',
   )
@@ -85,10 +86,12 @@ export function openRoom(columns: Columns): Room {
   })
   sessions.onEnded((own, tx, ids) => openId.sessionsEnded(own, tx, ids))
   sessions.onLeft((own, tx, personId) => openId.leftEverywhere(own, tx, personId))
+  const tenantOf: Issuers['tenant'] = (slug) => openId.issuers.tenant(slug)
+  const programLimit = { capacity: config.addressBurst, refillPerSecond: config.addressRequestsPerSecond }
   return {
     routes: [...identityRoutes({ ...pages, ...own }), ...access.routes, ...openId.routes],
     keyOwners: access.permissionsOf,
-    mounts: [tenantMount((slug) => openId.issuers.tenant(slug), [server, openId]), ...openId.mounts],
+    mounts: [tenantMount({ tenantOf, programLimit, answerers: [server, openId] }), ...openId.mounts],
     schemes: openId.schemes,
     jobs: [mail.job, departures.job, ...openId.jobs],
     ready: async () => void (await Promise.all([access.permissionsOf.ready, openId.ready()])),
@@ -133,7 +136,7 @@ function parts(columns: Columns, config: IdentityConfig, resources: Resources) {
     sessions,
     settings,
   }
-  return { attempts, hasher, mail, pages, sessions, settings }
+  return { attempts, hasher, limiter, mail, pages, sessions, settings }
 }
 
 /** Deletes what has ended, now and then. A failure is logged, and the next time tries again. */

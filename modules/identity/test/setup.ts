@@ -115,6 +115,8 @@ interface SuiteOptions {
   /** Default: one that stands still. */
   readonly clock?: () => TestClock
   readonly config?: Record<string, unknown>
+  /** With the limits of the assembly. Default: without. */
+  readonly limited?: boolean
 }
 
 /** Starts the room on an engine. */
@@ -132,7 +134,7 @@ export async function startSuite(engine: Engine, options: SuiteOptions = {}): Pr
 let addresses = 0
 
 async function open(db: Database, tenants: TestTenants, options: SuiteOptions, resources: Resources): Promise<Suite> {
-  const { clock: newClock = stillClock, config = {} } = options
+  const { clock: newClock = stillClock, config = {}, limited = false } = options
   const clock = newClock()
   const deps = { log: silentLogger, clock }
   const hints = resources.use(processHints(), 'hints')
@@ -169,7 +171,7 @@ async function open(db: Database, tenants: TestTenants, options: SuiteOptions, r
         ...{ ...deps, db, secret, metrics, routes: room.routes, mounts: room.mounts ?? [] },
         errors: [identityModule.errors],
         schemes: [scheme(tenants), ...(room.schemes ?? [])],
-        limitStore: unlimited,
+        ...(!limited && { limitStore: unlimited }),
       },
     ),
     'http',

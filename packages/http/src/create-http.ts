@@ -216,12 +216,17 @@ function serveRoutes(app: FastifyInstance, assembly: Assembly): void {
 
 function serveMounts(app: FastifyInstance, { config, deps, failures, guard, limits, load, meterOf }: Assembly): void {
   for (const mount of deps.mounts ?? []) {
-    const { prefix, rateLimit } = mount
+    const { lanes = [], prefix, rateLimit } = mount
     const own = rateLimit ? limits.named(`mount:${prefix}`, rateLimit) : null
+    const others = lanes.map((lane) => ({ lane, policy: limits.named(`mount:${prefix}${lane.name}`, lane.rateLimit) }))
+    const bucketOf = ({ url }: FastifyRequest) => {
+      const [path = ''] = url.split('?', 1)
+      return others.find(({ lane }) => lane.takes(path))?.policy ?? own
+    }
     serveMount(app, mount, {
       load,
       bodyLimitBytes: config.bodyLimitBytes,
-      guard: guard.open(meterOf('*', `${prefix}*`), own),
+      guard: guard.mount(meterOf('*', `${prefix}*`), bucketOf),
       failed: (error, request) => failures.note(error, request),
     })
   }

@@ -56,6 +56,14 @@ export class Guard {
     return counted(measured, this.#public(own))
   }
 
+  /** The `onRequest` hook of a mount. @param bucketOf the bucket of a request; null: that of all callers without credentials */
+  mount(measured: RouteMeter, bucketOf: (request: FastifyRequest) => Policy | null): onRequestHookHandler {
+    return counted(measured, (request, reply, done) => {
+      if (this.#isOverloaded(done)) return
+      this.#takeUnknown(bucketOf(request), request, reply, done)
+    })
+  }
+
   /** Takes from the bucket of the caller's address, as for a route that does not exist. */
   anonymous(request: FastifyRequest, reply: FastifyReply, done: Done): void {
     this.#takeUnknown(null, request, reply, done)

@@ -22,7 +22,7 @@ export { Id, IdParams, Nullable, OneOf, Timestamp, TimestampInput } from './fiel
 export type { KeyBounds, KeyOwner, KeyOwners } from './key-owners.ts'
 export type { Lane } from './lane.ts'
 export { httpMigrations } from './migrations/index.ts'
-export type { Mount, MountCall } from './mount.ts'
+export type { Mount, MountCall, MountLane } from './mount.ts'
 export { type OpenApiDocument, type OpenApiSpec, openapiDocument } from './openapi.ts'
 export type { HttpOptions } from './options.ts'
 export { type ListSpec, type Page, PageOf, type PageRequest, type SortOf } from './pagination.ts'

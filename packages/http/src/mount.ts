@@ -26,12 +26,23 @@ export interface MountCall {
   readonly protocol: 'http' | 'https'
 }
 
+/** Requests of a mount that take from another bucket of their address than the rest of it. */
+export interface MountLane {
+  /** Names the bucket, among those of the mount. */
+  readonly name: string
+  readonly rateLimit: RateLimit
+  /** Whether it is of these. @param path without its query, with the prefix */
+  takes(path: string): boolean
+}
+
 /** What answers everything below a path. */
 export interface Mount {
   /** Where it begins, with a slash at both ends: `/t/`. */
   readonly prefix: string
   /** The bucket of each address for all of it. Default: what holds for callers without credentials. */
   readonly rateLimit?: RateLimit
+  /** Other buckets for some of it: the first one that takes a request. Default: none. */
+  readonly lanes?: readonly MountLane[]
   /** The largest body, in bytes: 413 beyond. Default: the assembly's. */
   readonly bodyLimitBytes?: number
   /**

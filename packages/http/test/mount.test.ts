@@ -159,6 +159,21 @@ describe('a mount', () => {
     assert.equal((await opened.ask('/hello')).status, 200)
   })
 
+  it('takes from another bucket for what its lanes take, whatever the query says', async () => {
+    const rateLimit = { capacity: 4, refillPerSecond: 0.001 }
+    const lanes = [{ name: 'token', rateLimit, takes: (path: string) => path.endsWith('/token') }]
+    const options = { anonymousRateLimit: { capacity: 1, refillPerSecond: 0.001 } }
+    await using opened = await open(echo, { options, mount: { lanes } })
+    const statuses = async (path: string, times: number) => {
+      const all: number[] = []
+      for (let n = 0; n < times; n++) all.push((await opened.ask(path)).status)
+      return all
+    }
+    assert.deepEqual(await statuses('/t/a/page?/token', 2), [200, 429])
+    assert.deepEqual(await statuses('/t/a/token', 2), [200, 200])
+    assert.deepEqual(await statuses('/t/a/token?x=1', 3), [200, 200, 429])
+  })
+
   it('counts as load while it answers, and is not asked under too much of it', async () => {
     const inside = Promise.withResolvers<void>()
     const leave = Promise.withResolvers<void>()

@@ -4,7 +4,7 @@
  */
 import { hash, timingSafeEqual } from 'node:crypto'
 import { type Ctx, isId, tenantCtx } from '@stoa/kernel'
-import { type Adapter, type AdapterPayload, errors, type Provider } from 'oidc-provider'
+import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import { addOAuthClient, type ClientAuthMethod, type OAuthClientRow, oauthClientById } from './oauth-client-store.ts'
 import {
   clientFlaws,
@@ -67,12 +67,15 @@ export function compareSecrets(provider: Provider): void {
   }
 }
 
+/** What clients stand on. */
+type ClientRecordsDeps = Pick<ProviderDeps, 'db' | 'journal' | 'clientLimits'>
+
 /** The clients of a tenant, as the provider looks for them and registers them. */
 export class ClientRecords implements Adapter {
   readonly #ctx: Ctx
-  readonly #deps: Pick<ProviderDeps, 'db' | 'journal'>
+  readonly #deps: ClientRecordsDeps
 
-  constructor(ctx: Ctx, deps: Pick<ProviderDeps, 'db' | 'journal'>) {
+  constructor(ctx: Ctx, deps: ClientRecordsDeps) {
     this.#ctx = ctx
     this.#deps = deps
   }
@@ -80,7 +83,11 @@ export class ClientRecords implements Adapter {
   async find(id: string): Promise<AdapterPayload | undefined> {
     if (!isId(id)) return undefined
     const row = await this.#deps.db.read(this.#ctx, (tx) => oauthClientById(tx, this.#ctx.tenant.id, id))
-    return row && (metadataOf(row) as AdapterPayload)
+    if (row === undefined) return undefined
+    const { ctx: koa } = Provider
+    const named = { tenantId: this.#ctx.tenant.id, id, isConfidential: row.authMethod !== 'none' }
+    if (koa !== undefined) await this.#deps.clientLimits.named(koa, named)
+    return metadataOf(row) as AdapterPayload
   }
 
   /** Somebody registers (RFC 7591), with an initial access token that the organisation gave them. */

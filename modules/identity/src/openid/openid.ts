@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Tx } from '@stoa/db'
 import type { AuthScheme, Mount, Route } from '@stoa/http'
 import { type BaseCtx, type Ctx, errors, newId, Resources, StoaError } from '@stoa/kernel'
+import type { Limiter } from '@stoa/limiter'
 import type { Columns } from '@stoa/module'
 import type { JobDefinition } from '@stoa/queue'
 import type { IdentityConfig } from '../config.ts'
@@ -14,6 +15,7 @@ import { placeOf } from '../sign-in/device.ts'
 import { AccessTokens } from './access-token.ts'
 import { AccessTokenScheme, type AccessTokenSchemeDeps } from './access-token-scheme.ts'
 import { endUses, endUsesOfMember, tellApplication } from './backchannel-logout.ts'
+import { ClientLimits } from './client-limits.ts'
 import { endOfflineGrants } from './granting.ts'
 import { Issuers, issuerUrl } from './issuer.ts'
 import { mintSecret, OAuthClients } from './oauth-clients.ts'
@@ -32,6 +34,7 @@ export interface OpenIdDeps extends Pick<AccessTokenSchemeDeps, 'rightsOf'>, Pic
   readonly ctx: BaseCtx
   readonly visitors: Visitors
   readonly attempts: Attempts
+  readonly limiter: Limiter
   readonly pages: ProviderDeps['pages']
 }
 
@@ -72,12 +75,14 @@ export function openOpenId(given: OpenIdDeps): OpenId {
   const job = tellApplication(() => issuers)
   const callers = new WeakMap<IncomingMessage, string>()
   const ipOf = (request: IncomingMessage) => callers.get(request) ?? request.socket.remoteAddress ?? ''
+  const clientLimit = { capacity: config.clientBurst, refillPerSecond: config.clientRequestsPerSecond }
   const deps: ProviderDeps = {
     ...{ db, journal, clock, recordKey, nonceSecret: secret('dpop.nonce', 32), tokens, denials, apiResource },
     ...{ visitors: given.visitors, pages: given.pages, fetch: given.fetch, rightsOf: given.rightsOf },
     placeOf: (request) => placeOf(request.headers['user-agent'], ipOf(request)),
     admitUserCode: (own, request) =>
       given.attempts.admit({ kind: 'device', account: '', device: null, ip: ipOf(request), tenantId: own.tenant.id }),
+    clientLimits: new ClientLimits({ limiter: given.limiter, clock, ipOf, limit: clientLimit }),
     accessTokenSeconds: config.accessTokenSeconds,
     newId: () => newId(clock),
     newSecret: mintSecret,

@@ -5,6 +5,7 @@ import type { Clock, Ctx } from '@stoa/kernel'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Admission } from '../sign-in/attempts.ts'
 import type { AccessTokens } from './access-token.ts'
+import type { ClientLimits } from './client-limits.ts'
 import type { TokenDenials } from './token-denials.ts'
 import type { RightsOf } from './token-rights.ts'
 
@@ -76,6 +77,7 @@ export interface ProviderDeps {
   readonly tokens: AccessTokens
   readonly denials: TokenDenials
   readonly rightsOf: RightsOf
+  readonly clientLimits: ClientLimits
   readonly fetch: typeof globalThis.fetch
   /** The resource indicator of the API of the installation. */
   apiResource(): string

@@ -59,6 +59,7 @@ export function createProvider(issuer: string, ctx: Ctx, keys: KeySet, deps: Pro
   markTokens(provider)
   detectReplays(provider, ctx, deps)
   deferLogouts(provider, (notice) => deps.tellSignedOut(ctx, notice))
+  provider.use(deps.clientLimits.of(ctx.tenant.id) as never)
   provider.use(limitUserCodes(ENDPOINTS.code_verification, ctx, deps) as never)
   provider.use(structuredTokens(provider, ctx, deps) as never)
   resolvers.set(provider, async (koa, resource) => resourceServer(koa, resource, koa.oidc.client ?? {}, keys, deps))

@@ -4,8 +4,9 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TenantRecord } from '@stoa/db'
-import type { Mount, MountCall } from '@stoa/http'
+import type { Mount, MountCall, RateLimit } from '@stoa/http'
 import { errors, StoaError } from '@stoa/kernel'
+import { isProgramPath } from './client-limits.ts'
 
 /** A request below a tenant. */
 export interface TenantVisit {
@@ -29,13 +30,20 @@ const PREFIX = '/t/'
 const SLUG = /^[a-z][a-z0-9-]{2,39}$/
 const BODY_MAX = 65_536
 
-/** The mount of tenants. @param tenantOf the tenant of a slug; null when there is none */
-export function tenantMount(
-  tenantOf: (slug: string) => Promise<TenantRecord | null>,
-  answerers: readonly TenantAnswerer[],
-): Mount {
+/** What the mount stands on. */
+export interface TenantMountDeps {
+  /** The tenant of a slug; null when there is none. */
+  readonly tenantOf: (slug: string) => Promise<TenantRecord | null>
+  readonly answerers: readonly TenantAnswerer[]
+  /** Of each address, for what programs ask: all those of a server have one. */
+  readonly programLimit: RateLimit
+}
+
+/** The mount of tenants. */
+export function tenantMount({ answerers, programLimit, tenantOf }: TenantMountDeps): Mount {
   return {
     prefix: PREFIX,
+    lanes: [{ name: 'programs', rateLimit: programLimit, takes: isOfPrograms }],
     bodyLimitBytes: BODY_MAX,
     async handle(request, response, call) {
       const url = URL.parse(request.url ?? '', 'http://stoa.invalid')
@@ -47,4 +55,8 @@ export function tenantMount(
       throw new StoaError(errors.not_found)
     },
   }
+}
+
+function isOfPrograms(path: string): boolean {
+  return isProgramPath(path.slice(path.indexOf('/', PREFIX.length) + 1))
 }
