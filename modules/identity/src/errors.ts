@@ -22,5 +22,9 @@ export const identityErrors = defineErrors({
   upstream_unavailable: { kind: 'unavailable', message: 'The other provider does not answer.' },
   account_linked_elsewhere: { kind: 'conflict', message: 'This account is connected to somebody else.' },
   last_way_in: { kind: 'conflict', message: 'This is the only way to sign in that there is.' },
+  proof_required: {
+    kind: 'unauthenticated',
+    message: 'This needs a sign-in that is younger than ten minutes, by means of your own.',
+  },
   session_not_found: { kind: 'not_found', message: 'There is no such session.' },
 })

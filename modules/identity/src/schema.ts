@@ -118,11 +118,12 @@ export const ExportedData = Type.Object(
     madeAt: Timestamp,
     person: Type.Object({}, { additionalProperties: true }),
     events: Type.Object({}, { additionalProperties: true, description: 'By organisation, the newest first.' }),
+    notIncluded: Type.Array(Type.String(), { description: 'What is kept elsewhere, or is not shown, in words.' }),
   },
   {
     additionalProperties: true,
     title: 'ExportedData',
-    examples: [{ madeAt: '2026-01-02T03:04:05.678Z', person: {}, events: {} }],
+    examples: [{ madeAt: '2026-01-02T03:04:05.678Z', person: {}, events: {}, notIncluded: ['Secrets'] }],
   },
 )
 

@@ -6,7 +6,7 @@
  * A scheme answers synchronously when it can: a cached key then costs no promise.
  */
 import type { IncomingHttpHeaders } from 'node:http'
-import { type Actor, errors, type ResourceGrants, StoaError, type Tenant } from '@stoa/kernel'
+import { type Actor, errors, type Proof, type ResourceGrants, StoaError, type Tenant } from '@stoa/kernel'
 
 /** Who is asking, in which tenant, and what they may do. One object serves many requests: it is never changed. */
 export interface Principal {
@@ -17,6 +17,8 @@ export interface Principal {
   readonly grants?: ResourceGrants
   /** Whom the credentials belong to, when it is not the actor: see `BaseCtx.owner`. */
   readonly owner?: Actor
+  /** The sign-in that it goes back to: see `BaseCtx.proof`. */
+  readonly proof?: Proof
   /** When it ends, in milliseconds since 1970: a connection that stays open ends then. Default: never. */
   readonly expiresAtMs?: number
   /** Whose token bucket requests come out of, unique over all tenants. */

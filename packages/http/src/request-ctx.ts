@@ -4,7 +4,7 @@
  * copy of the context keeps it.
  */
 import type { ServerResponse } from 'node:http'
-import type { Actor, BaseCtx, Clock, Ctx, Logger, ResourceGrants, Tenant } from '@stoa/kernel'
+import type { Actor, BaseCtx, Clock, Ctx, Logger, Proof, ResourceGrants, Tenant } from '@stoa/kernel'
 import type { Principal } from './auth.ts'
 
 const ANONYMOUS: Actor = Object.freeze({ type: 'anonymous', id: 'anonymous' })
@@ -56,6 +56,7 @@ class LazyLogger implements Logger {
 export class RequestCtx implements BaseCtx {
   actor: Actor = ANONYMOUS
   owner: Actor | undefined = undefined
+  proof: Proof | undefined = undefined
   permissions: ReadonlySet<string> = NO_PERMISSIONS
   grants: ResourceGrants | undefined = undefined
   tenant: Tenant | undefined = undefined
@@ -89,6 +90,7 @@ export class RequestCtx implements BaseCtx {
     this.permissions = principal.permissions
     this.grants = principal.grants
     this.owner = principal.owner
+    this.proof = principal.proof
     this.principal = principal
   }
 }

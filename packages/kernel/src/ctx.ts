@@ -36,6 +36,14 @@ export interface Resource {
 /** Permissions on single resources, by `kind:id`. */
 export type ResourceGrants = ReadonlyMap<string, ReadonlySet<string>>
 
+/** How a person has proven who they are. */
+export interface Proof {
+  /** The session that it was given for. */
+  readonly sessionId: string
+  /** When they did so last, in milliseconds since 1970. */
+  readonly atMs: number
+}
+
 /** A context outside of any tenant: readers, tenant administration, start-up. */
 export interface BaseCtx {
   readonly actor: Actor
@@ -48,6 +56,8 @@ export interface BaseCtx {
    * nobody but the actor.
    */
   readonly owner?: Actor | undefined
+  /** The sign-in that is behind the credentials of a person. Default: there is none, or nobody knows of it. */
+  readonly proof?: Proof | undefined
   /** Already bound to the request (and the tenant). */
   readonly log: Logger
   /** W3C trace id (32 hex digits), or null when the request is not traced. */

@@ -145,9 +145,15 @@ function personOf(known: Known, rights: Rights | null): Principal {
     actor: Object.freeze({ type: 'person', id: sub }),
     ...{ tenant, limitKey: `person:${tenant.id}:${sub}`, expiresAtMs },
     permissions: narrowed(rights.permissions, scopes),
+    ...proofOf(known.token),
     ...(rights.grants && { grants: narrowedGrants(rights.grants, scopes) }),
   })
   return known.principal
+}
+
+function proofOf({ payload, sid }: AccessToken): Pick<Principal, 'proof'> {
+  const { auth_time: seconds } = payload
+  return sid !== null && typeof seconds === 'number' ? { proof: { sessionId: sid, atMs: seconds * 1_000 } } : {}
 }
 
 /** What both allow: wildcards may be on either side. */

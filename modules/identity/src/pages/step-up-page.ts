@@ -4,6 +4,7 @@
  * proof.
  */
 import { html } from '@stoa/mail'
+import { isFreshProof } from '../sign-in/fresh-proof.ts'
 import type { LiveSessionRow } from '../sign-in/session-store.ts'
 import type { Proof } from '../sign-in/sessions.ts'
 import { toSignIn } from './account-page.ts'
@@ -12,9 +13,6 @@ import { expiredOr, field, form, type Sent, submit, summary, UNSENT } from './fo
 import { type Page, type PageAnswer, type PageVisit, pathTo, redirectTo } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
 import { arrival, passkeyOptions, passkeyPart, shownAs } from './sign-in-page.ts'
-
-/** For how long a proof is fresh. */
-const FRESH_MS = 600_000
 
 /** `step-up` */
 export function stepUpPage({ factors, passkeys, sessions, signIn }: PagesDeps): Page {
@@ -60,8 +58,8 @@ ${shown}`
 }
 
 /** Whether somebody has proven of late who they are, by means of their own. */
-export function isFresh({ ctx }: PageVisit, { authTime, boundTenantId }: LiveSessionRow): boolean {
-  return boundTenantId === null && ctx.clock.now() - authTime.getTime() <= FRESH_MS
+export function isFresh({ ctx }: PageVisit, session: LiveSessionRow): boolean {
+  return isFreshProof(session, ctx.clock.now())
 }
 
 /** To the step-up, and back to a page. */

@@ -30,6 +30,13 @@ export const PERSONAL_DATA = {
     of(`select t.slug as organisation, g.role_name as role, g.resource_kind, g.resource_id, g.expires_at, g.created_at
     from stoa.grants g join stoa.tenants t on t.id = g.tenant_id
     where g.subject_type = 'person' and g.subject_id = $1 order by t.slug, g.created_at`),
+  apiKeys: of(`select t.slug as organisation, k.name, k.expires_at, k.revoked_at, k.last_used_at, k.created_at
+    from stoa.api_keys k join stoa.tenants t on t.id = k.tenant_id
+    where (k.owner_type = 'person' and k.owner_id = $1) or k.created_by = 'person:' || $1::text
+    order by t.slug, k.created_at`),
+  serviceAccounts: of(`select t.slug as organisation, a.name, a.created_at
+    from stoa.service_accounts a join stoa.tenants t on t.id = a.tenant_id
+    where a.created_by = 'person:' || $1::text order by t.slug, a.created_at`),
   invitations:
     of(`select t.slug as organisation, i.role_names as roles, i.expires_at, i.accepted_at, i.revoked_at, i.created_at
     from stoa.invitations i join stoa.tenants t on t.id = i.tenant_id

@@ -16,6 +16,7 @@ import { identityErrors } from '../errors.ts'
 import { personErased } from '../events.ts'
 import { memberById, memberForUpdate, soleOwnerships } from '../members/member-store.ts'
 import type { Members } from '../members/members.ts'
+import { freshPerson } from '../sign-in/fresh-proof.ts'
 import type { Sessions } from '../sign-in/sessions.ts'
 import type { AccountMail } from './account-mail.ts'
 import { type OrganisationRow, organisationsOf } from './organisation-store.ts'
@@ -36,6 +37,13 @@ export interface PersonalDataDeps {
 /** Events of one organisation in an export, at the most. */
 const MAX_EVENTS = 2_000
 const PAGE = 100
+/** What somebody does not find in an export, for those who read it. */
+const NOT_INCLUDED = [
+  'Secrets: passwords, keys, tokens, recovery codes and passkeys are kept so that nobody can read them, or are for the service alone.',
+  `Events beyond the newest ${MAX_EVENTS.toLocaleString('en')} about you, and as many by you, of each organisation; and those of organisations that you have left.`,
+  'What the rooms of an organisation keep that you made there, such as links and mail: it is the organisation’s. The events name it.',
+  'Logs of requests, which have addresses for as long as whoever runs this service keeps them.',
+] as const
 
 /** What is kept about people. */
 export class PersonalData {
@@ -57,7 +65,7 @@ export class PersonalData {
     }))
     const events: Record<string, readonly object[]> = {}
     for (const one of organisations) events[one.slug] = await this.#eventsOf(inTenant(ctx, one), personId)
-    return { madeAt: new Date(ctx.clock.now()), person, ...Object.fromEntries(kept), events }
+    return { madeAt: new Date(ctx.clock.now()), person, ...Object.fromEntries(kept), events, notIncluded: NOT_INCLUDED }
   }
 
   /** Events about somebody, and those that they caused, the newest first. */
@@ -108,6 +116,16 @@ export class PersonalData {
       })
     }
     await this.#remove(ctx, person, organisations)
+  }
+
+  /**
+   * Erases whoever asks, who has just proven who they are. Not inside of a transaction.
+   *
+   * @throws StoaError `person_required`, `proof_required`, `last_owner` naming the organisations
+   */
+  async eraseSelf(ctx: Ctx): Promise<void> {
+    requirePermission(ctx, 'identity:self')
+    await this.erase(ctx, await freshPerson(ctx, this.#deps.db))
   }
 
   /**

@@ -14,7 +14,7 @@ export function exportMyData(personalData: PersonalData) {
     tags: ['Me'],
     summary: 'Get all that is kept about you',
     description:
-      'In every organisation that you belong to, without secrets: of the account all, of the journal the newest 2,000 events about you and by you of each organisation.',
+      'In every organisation that you belong to, without secrets: of the account all, names of keys and service accounts that you made, of the journal the newest 2,000 events about you and by you of each organisation. `notIncluded` says what is missing.',
     permission: 'identity:self',
     rateLimit: { capacity: 5, refillPerSecond: 0.01 },
     errors: ['person_required', 'person_not_found'],

@@ -10,6 +10,7 @@ import { createIdentityProvider } from './create-identity-provider.ts'
 import { endMySession } from './end-my-session.ts'
 import { endMySessions } from './end-my-sessions.ts'
 import { eraseMember } from './erase-member.ts'
+import { eraseMyself } from './erase-myself.ts'
 import { exportMyData } from './export-my-data.ts'
 import { getIdentityProvider } from './get-identity-provider.ts'
 import { getMe } from './get-me.ts'
@@ -56,6 +57,7 @@ export function identityRoutes({
     listMyOrganisations(db, publicUrl),
     leaveOrganisation(members),
     exportMyData(personalData),
+    eraseMyself(personalData),
     eraseMember(personalData),
     getSignInSettings(settings),
     updateSignInSettings(settings),

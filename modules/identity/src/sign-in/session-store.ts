@@ -85,6 +85,14 @@ select ${columns} from stoa.sessions
 where person_id = $1 and ends_at > $2 and seen_at + make_interval(secs => idle_seconds) > $2
 order by seen_at desc, id desc`)
 
+/** Whether somebody has proven who they are for a session of theirs that counts everywhere, and not before. */
+export async function sessionProvenSince(tx: Tx, id: string, personId: string, since: Date): Promise<boolean> {
+  return (await tx.one(sessionProven(id, personId, since))).proven
+}
+const sessionProven = statement<[string, string, Date], { proven: boolean }>(`
+select exists (select from stoa.sessions
+  where id = $1 and person_id = $2 and auth_time >= $3 and bound_tenant_id is null) as proven`)
+
 /** Notes that a session was used. */
 export async function touchSession(tx: Tx, id: string, at: Date): Promise<void> {
   await tx.run(sessionTouch(id, at))
