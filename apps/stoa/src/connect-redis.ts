@@ -1,6 +1,6 @@
 import { backoffMs, type Logger, type Resources } from '@stoa/kernel'
 import type { Tracing } from '@stoa/telemetry'
-import type { Redis } from 'ioredis'
+import type { RedisClient } from './redis-client.ts'
 import { traceRedis } from './trace.ts'
 
 /** What a connection stands on. */
@@ -21,10 +21,10 @@ export async function connectRedis(
   use: string,
   { log, tracing }: RedisGround,
   resources: Resources,
-): Promise<Redis> {
+): Promise<RedisClient> {
   // Loaded here: most installations have no Redis.
-  const { Redis } = await import('ioredis')
-  const redis = new Redis(url, {
+  const { redisClient } = await import('./redis-client.ts')
+  const redis = redisClient(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => backoffMs(attempt, 100, 5_000),

@@ -61,7 +61,8 @@ export async function openCache(
   cacheMetrics(metrics, cache)
   const drops = dropFromJournal(cache, journal, { pollMs: POLL_MS[db.engine], tagsOf })
   await resources.use(drops, 'drops of the cache').ready
-  const own = `stoa:shared:${secret('cache/shared', 9).toString('base64url')}:`
+  // Many are read at once, which a Cluster does in one slot.
+  const own = `{stoa:shared:${secret('cache/shared', 9).toString('base64url')}}:`
   const shared = redis && { shared: createSharedEntries({ prefix: own }, { redis, clock, observe }) }
   if (shared) resources.use(shared.shared, 'shared entries')
   return {

@@ -18,7 +18,8 @@ export async function openHints(
     const { redisTransport } = await import('@stoa/journal/redis')
     // Installations that share a Redis do not wake each other.
     const channel = `stoa:hints:${secret('hints/channel', 9).toString('base64url')}`
-    return await relayedHints(redisTransport({ url: config.redisUrl, channel }, deps), deps)
+    const { redisClient } = await import('./redis-client.ts')
+    return await relayedHints(redisTransport({ url: config.redisUrl, channel, connect: redisClient }, deps), deps)
   }
   if (db.engine === 'postgres') return await relayedHints(notifyTransport(db), deps)
   return processHints()

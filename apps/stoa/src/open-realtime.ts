@@ -55,7 +55,8 @@ async function presenceTransport(
   if (redisUrl !== null) {
     const { redisTransport } = await import('@stoa/journal/redis')
     const channel = `stoa:presence:${secret('presence/channel', 9).toString('base64url')}`
-    return redisTransport({ url: redisUrl, channel }, { log })
+    const { redisClient } = await import('./redis-client.ts')
+    return redisTransport({ url: redisUrl, channel, connect: redisClient }, { log })
   }
   return db.engine === 'postgres' ? notifyTransport(db, 'stoa_presence') : null
 }

@@ -1,6 +1,6 @@
 import { backoffMs, type Resources } from '@stoa/kernel'
 import type { Health } from '@stoa/telemetry'
-import { Redis } from 'ioredis'
+import { type RedisClient, redisClient } from './redis-client.ts'
 
 const PING_TIMEOUT_MS = 1_000
 
@@ -25,8 +25,8 @@ export function redisCheck(health: Health, url: string, resources: Resources): v
 }
 
 /** A connection for a ping now and then: it fails at once while there is no Redis, and connects by itself. */
-function connectForPing(url: string): Redis {
-  const redis = new Redis(url, {
+function connectForPing(url: string): RedisClient {
+  const redis = redisClient(url, {
     lazyConnect: true,
     enableOfflineQueue: true,
     maxRetriesPerRequest: 0,
@@ -44,7 +44,7 @@ function connectForPing(url: string): Redis {
  * @throws Error when it does not answer in time
  */
 export async function pingRedis(url: string): Promise<void> {
-  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 3_000 })
+  const redis = redisClient(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 3_000 })
   // What the driver throws says only that there is no connection; this says why.
   let reason: unknown
   redis.on('error', (error) => {

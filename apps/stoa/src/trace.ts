@@ -9,7 +9,8 @@ import type { DatabaseDeps } from '@stoa/db'
 import type { JournalDeps } from '@stoa/journal'
 import type { InstrumentJob } from '@stoa/queue'
 import { currentTrace, withSpan } from '@stoa/telemetry'
-import type { Redis } from 'ioredis'
+import type { Command } from 'ioredis'
+import type { RedisClient } from './redis-client.ts'
 
 /** A span for each flush to the database: the SQL text without its parameters. */
 export const traceSql: NonNullable<DatabaseDeps['instrument']> = (sql, run) => {
@@ -44,12 +45,12 @@ export const traceJob: InstrumentJob = ({ attempt, id, kind, traceId }, run) => 
 }
 
 /** A span for each command of this connection: its name, never its arguments. */
-export function traceRedis(redis: Redis): void {
-  const send = redis.sendCommand.bind(redis)
-  redis.sendCommand = (command, stream) => {
-    if (currentTrace() === null) return send(command, stream)
+export function traceRedis(redis: RedisClient): void {
+  const send = redis.sendCommand.bind(redis) as (command: Command, ...how: unknown[]) => Promise<unknown>
+  redis.sendCommand = ((command: Command, ...how: unknown[]) => {
+    if (currentTrace() === null) return send(command, ...how)
     const operation = command.name.toUpperCase()
     const attributes = { 'db.system.name': 'redis', 'db.operation.name': operation }
-    return withSpan(operation, attributes, () => send(command, stream), { role: 'client' })
-  }
+    return withSpan(operation, attributes, () => send(command, ...how), { role: 'client' })
+  }) as typeof redis.sendCommand
 }

@@ -5,6 +5,7 @@ import { StoaError } from '@stoa/kernel'
 import { commaList } from '../src/config/comma-list.ts'
 import { configOf } from '../src/config/config.ts'
 import { type Env, readEnvironment, tracingEnvironment } from '../src/config/env.ts'
+import { redisAddress, redisPlace } from '../src/config/redis.ts'
 
 const config = (env: Env, terminal = false) => configOf(readEnvironment(env), tracingEnvironment(env), terminal)
 
@@ -86,6 +87,55 @@ describe('configuration', () => {
     const message = refusalOf({ DATABASE_URL: 'postgres://u:p#55@db:5432x/stoa' })
     assert.match(message, /DATABASE_URL cannot be read as a URL: characters such as @ \/ \? # %/)
     assert.doesNotMatch(message, /p#55/)
+  })
+
+  it('Redis is one server, the one that Sentinels name, or a Cluster', () => {
+    assert.deepEqual(redisAddress('rediss+sentinel://ada:p%40ss@s1,[::1]:26380/main/2?sentinelPassword=x%2Fy'), {
+      kind: 'sentinel',
+      sentinels: [
+        { host: 's1', port: 26_379 },
+        { host: '::1', port: 26_380 },
+      ],
+      name: 'main',
+      database: 2,
+      tls: true,
+      credentials: { username: 'ada', password: 'p@ss' },
+      sentinelCredentials: { password: 'x/y' },
+    })
+    assert.deepEqual(redisAddress('redis+cluster://:secret@n1:7000,n2'), {
+      kind: 'cluster',
+      nodes: [
+        { host: 'n1', port: 7_000 },
+        { host: 'n2', port: 6_379 },
+      ],
+      tls: false,
+      credentials: { password: 'secret' },
+    })
+    const places = ['redis://:hunter2@cache:6379/1', 'redis+sentinel://:hunter2@s1,s2/main', 'redis+cluster://n1,[::1]']
+    assert.deepEqual(places.map(redisPlace), [
+      'cache:6379/1',
+      'main of the Sentinels s1:26379, s2:26379',
+      'the Cluster of n1:6379, [::1]:6379',
+    ])
+    for (const url of places) assert.equal(config({ REDIS_URL: url }).redisUrl, url)
+  })
+
+  it('an address of Redis that means nothing is refused with the forms that there are, without its password', () => {
+    for (const rest of [
+      'sentinel://:hunter2@s1:26379',
+      'sentinel://:hunter2@s1,,s2/main',
+      'sentinel://:hunter2@s1/main?sentinelPass=x',
+      'sentinel://:hunter2@s1/main/x',
+      'cluster://:hunter2@n1/0',
+      'cluster://:hunter2@n1:70000',
+      'cluster://:hunter2/x@n1',
+      'cluster://:%E0%A4hunter2@n1',
+    ]) {
+      const message = refusalOf({ REDIS_URL: `redis+${rest}` })
+      assert.match(message, /REDIS_URL cannot be read: several hosts are written as redis\+sentinel:/, rest)
+      assert.doesNotMatch(message, /hunter2/)
+    }
+    assert.match(refusalOf({ REDIS_URL: 'redis+x://a' }), /REDIS_URL must be a URL such as redis:/)
   })
 
   it('the public address is an origin: a path, a user or another scheme is refused', () => {

@@ -163,7 +163,7 @@ async function open(db: Database, tenants: TestTenants, options: SuiteOptions, r
     'room',
   )
   queue.define(...(room.jobs ?? []))
-  await queue.work({ slots: 4, pollMs: 50, drainMs: 0 })
+  await queue.work({ slots: 5, pollMs: 50, drainMs: 0 })
   const http = resources.use(
     await createHttp(
       { port: 0, maxEventLoopDelayMs: 0, trustedProxies: ['127.0.0.1'] },

@@ -69,7 +69,7 @@ async function startSuite(engine: Engine): Promise<Suite> {
   )
   const job = queue.definition('mail.send')
   const ctx = testCtx({ tenant })
-  const worker = resources.use(await queue.work({ slots: 4, pollMs: 20, drainMs: 0 }), 'worker')
+  const worker = resources.use(await queue.work({ slots: 5, pollMs: 20, drainMs: 0 }), 'worker')
   assert.ok(worker)
   return {
     ...{ db, tenant, sns },

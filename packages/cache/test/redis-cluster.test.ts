@@ -1,34 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { eventually } from '@stoa/testkit'
-import { type RedisServer, startRedis } from '@stoa/testkit/servers'
-import { Cluster, Redis } from 'ioredis'
+import { type RedisServer, startRedisCluster } from '@stoa/testkit/servers'
+import { Cluster } from 'ioredis'
 import { type Cache, createCache } from '../src/index.ts'
 import { minute, Source } from './setup.ts'
-
-/** A Cluster of one node refuses keys of different slots in one call as every Cluster does. */
-async function startCluster(): Promise<RedisServer> {
-  const server = await startRedis({
-    extraConfig: {
-      'cluster-enabled': 'yes',
-      'cluster-config-file': 'nodes.conf',
-      // A node that has met no other does not know its own address, and could tell nobody.
-      'cluster-announce-ip': '127.0.0.1',
-    },
-  })
-  const node = new Redis(server.url)
-  await node.cluster('ADDSLOTSRANGE' as never, 0, 16_383)
-  await eventually(async () => /cluster_state:ok/.test(String(await node.cluster('INFO'))))
-  node.disconnect()
-  return server
-}
 
 describe('the cache on a Redis Cluster', () => {
   let server: RedisServer
   const clients: Cluster[] = []
   const caches: Cache[] = []
   before(async () => {
-    server = await startCluster()
+    server = await startRedisCluster()
     for (let process = 0; process < 2; process++) {
       const client = new Cluster([server.url])
       clients.push(client)

@@ -17,8 +17,8 @@ const WORKER_OPTIONS = {
  * How a worker works.
  *
  * - `lanes`: which lanes it serves. Default: all.
- * - `slots`: how many jobs run at the same time. More helps jobs that wait for something, and hurts those that compute.
- *   1–10 000. Default 20.
+ * - `slots`: how many jobs run at the same time. More helps jobs that wait for something, and hurts those that compute. At
+ *   least what the lanes reserve, and one more when a lane reserves none: it would never begin. 1–10 000. Default 20.
  * - `maxSlots`: when jobs wait for longer than `scaleAtAgeMs`, the slots grow up to this, and shrink again when nothing
  *   waits. Null: they stay. Default null.
  * - `scaleAtAgeMs`: see `maxSlots`. In milliseconds, 10 – 1 h. Default 1 s.
@@ -50,7 +50,9 @@ export function resolveWorkerOptions(input: WorkerOptions, lanes: ReadonlyMap<st
       (o) => {
         const served = [...lanes.values()].filter(({ name }) => o.lanes?.includes(name) ?? name !== EXTERNAL_LANE)
         const reserved = served.reduce((sum, lane) => sum + lane.reserved, 0)
-        return reserved <= o.slots ? null : `the lanes reserve ${reserved} slots, and slots is ${o.slots}`
+        const left = served.some((lane) => lane.reserved === 0) ? 1 : 0
+        const more = left > 0 ? ' and leave one more for those that reserve none' : ''
+        return reserved + left <= o.slots ? null : `the lanes reserve ${reserved} slots${more}, and slots is ${o.slots}`
       },
     ],
   })

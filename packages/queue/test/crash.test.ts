@@ -73,7 +73,7 @@ update stoa.jobs set state = 'running', attempt = 6, rescues = 5, worker = (sele
       })
       await using bench = await setup(engine, { jobs: [job], worker: null })
       const { ctx, queue } = bench
-      const worker = await queue.work({ ...QUICK, slots: 4 })
+      const worker = await queue.work({ ...QUICK, slots: 5 })
       const ids = await Promise.all(Array.from({ length: 30 }, (_, n) => queue.add(ctx, job, { n })))
       await started.promise
       const stopped = worker[Symbol.asyncDispose]()

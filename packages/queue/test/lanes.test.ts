@@ -43,6 +43,20 @@ for (const engine of engines) {
       assert.equal((await queue.operations.job(ctx, long)).result, 0)
     })
 
+    it('has a slot in every worker that serves it: one with too few is refused', async () => {
+      const lanes = { first: { reserved: 2 }, second: { reserved: 1 }, last: { reserved: 0 } }
+      await using bench = await setup(engine, { jobs: [], lanes, worker: null })
+      const work = (slots: number, served?: readonly string[]) =>
+        bench.queue.work({ ...QUICK, slots, ...(served && { lanes: served }) })
+      await assert.rejects(work(2, ['first', 'second']), /the lanes reserve 3 slots, and slots is 2/)
+      await assert.rejects(
+        work(3),
+        /the lanes reserve 3 slots and leave one more for those that reserve none, and slots is 3/,
+      )
+      await (await work(3, ['first', 'second']))[Symbol.asyncDispose]()
+      await (await work(4))[Symbol.asyncDispose]()
+    })
+
     it('has more slots while its jobs wait, as far as the worker may grow, and fewer when none does', async () => {
       const go = Promise.withResolvers<void>()
       const job = numbered(() => go.promise)

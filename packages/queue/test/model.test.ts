@@ -135,8 +135,8 @@ for (const engine of engines) {
     it('each has happened once in the end, unless it was cancelled', async () => {
       let story: Story | null = null
       const job = numbered((_, { n }, running) => story?.attempts.run(n, running), { retries: 100 })
-      await using bench = await setup(engine, { jobs: [job], worker: { ...QUICK, slots: 4 } })
-      await bench.queue.work({ ...QUICK, slots: 4 })
+      await using bench = await setup(engine, { jobs: [job], worker: { ...QUICK, slots: 5 } })
+      await bench.queue.work({ ...QUICK, slots: 5 })
       await bench.db.admin((session) => session.exec(EFFECTS))
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {

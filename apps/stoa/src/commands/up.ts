@@ -2,6 +2,7 @@ import { systemClock, systemCtx } from '@stoa/kernel'
 import { banner } from '../banner.ts'
 import type { Command } from '../command-line.ts'
 import type { Config } from '../config/config.ts'
+import { redisPlace } from '../config/redis.ts'
 import { placeOf } from '../failure.ts'
 import { firstBoot } from '../first-boot.ts'
 import { pgliteFolder } from '../open-database.ts'
@@ -21,7 +22,7 @@ export const up: Command = {
           address: stoa.address,
           database: databaseInWords(config),
           embedded: config.database === null,
-          redis: config.redisUrl === null ? null : `Redis at ${placeOf(config.redisUrl)}`,
+          redis: config.redisUrl === null ? null : `Redis at ${redisPlace(config.redisUrl)}`,
           version: VERSION,
           firstBoot: first,
           startedInMs: performance.now(),

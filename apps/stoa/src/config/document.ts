@@ -22,6 +22,18 @@ ${rows.join('\n')}
 Traces are on when the standard variables of OpenTelemetry ask for them, such as \`OTEL_EXPORTER_OTLP_ENDPOINT\`; see
 packages/telemetry.
 
+## Redis with a stand-in, and a Cluster
+\`REDIS_URL\` has one of these forms; \`rediss\` in place of \`redis\` is TLS, and what is in brackets may be left out:
+
+| | |
+| --- | --- |
+| \`redis://[[user]:password@]host[:port][/database]\` | one server |
+| \`redis+sentinel://[[user]:password@]host[:port],…/name[/database]\` | the primary that these Sentinels (port 26379) have under that name, and after a failover the new one |
+| \`redis+cluster://[[user]:password@]host[:port],…\` | a Cluster, by some of its nodes; the others are found |
+
+User and password are those of the servers. Sentinels that ask for some: \`…/name?sentinelUser=…&sentinelPassword=…\`. On a Cluster the rate
+limits are on one node, what processes know of short links on another, and the cached answers of each tenant on one of them.
+
 ## Where output goes
 What a command answers (the banner of \`npm start\`, the key of \`stoa key create\`) goes to stdout, logs and errors to stderr. On a
 terminal, logs are lines for people and begin at \`warn\`; elsewhere they are JSON and begin at \`info\`.

@@ -6,6 +6,7 @@ import { isIP } from 'node:net'
 import { type EnvSpec, type Relation, type Resolved, readEnv } from '@stoa/kernel'
 import { commaList } from './comma-list.ts'
 import { mailFlaw } from './mail.ts'
+import { REDIS_SCHEME, redisAddress } from './redis.ts'
 import { withoutServiceLinks } from './service-links.ts'
 
 /** A variable with what is said about it. */
@@ -85,9 +86,10 @@ export const VARIABLES = {
     type: 'string',
     optional: true,
     secret: true,
-    pattern: /^rediss?:\/\/./,
-    patternHint: 'a URL such as redis://:password@host:6379',
-    doc: 'Redis or Valkey, shared by the processes: hints, rate limits, cached answers. Stoa keeps working while it is away: others notice changes later, each process counts its limits for itself, and reads more from the database.',
+    pattern: REDIS_SCHEME,
+    patternHint:
+      'a URL such as redis://:password@host:6379, redis+sentinel://host,host/name or redis+cluster://host,host',
+    doc: 'Redis or Valkey, shared by the processes: hints, rate limits, cached answers. `redis://:password@host:6379` is one server, `redis+sentinel://host,host,host/name` the primary that Sentinels name, `redis+cluster://host,host` a Cluster (see below). Stoa keeps working while it is away: others notice changes later, each process counts its limits for itself, and reads more from the database.',
     defaultDoc: 'in process with PGlite, LISTEN/NOTIFY with PostgreSQL',
   },
   STOA_CACHE_MB: {
@@ -261,7 +263,7 @@ export const VARIABLES = {
   },
   STOA_WORKER_MAX_SLOTS: {
     type: 'integer',
-    min: 4,
+    min: 5,
     max: 10_000,
     optional: true,
     doc: 'While jobs wait for more than a second, the slots grow up to this, and shrink again afterwards.',
@@ -462,7 +464,7 @@ const RELATIONS: readonly Relation<typeof VARIABLES>[] = [
     env.STOA_DATABASE_DIRECT_URL === undefined || URL.canParse(env.STOA_DATABASE_DIRECT_URL)
       ? null
       : notAUrl('STOA_DATABASE_DIRECT_URL'),
-  (env) => (env.REDIS_URL === undefined || URL.canParse(env.REDIS_URL) ? null : notAUrl('REDIS_URL')),
+  (env) => (env.REDIS_URL === undefined || redisAddress(env.REDIS_URL) ? null : notOfRedis(env.REDIS_URL)),
   (env) =>
     env.STOA_PUBLIC_URL === undefined || isOrigin(env.STOA_PUBLIC_URL)
       ? null
@@ -503,6 +505,13 @@ export function startedByNpm(env: Env = process.env): boolean {
 
 function notAUrl(name: string): string {
   return `${name} cannot be read as a URL: characters such as @ / ? # % in its password have to be percent-encoded`
+}
+
+function notOfRedis(url: string): string {
+  if (!url.includes('+')) return notAUrl('REDIS_URL')
+  const forms =
+    'redis+sentinel://user:password@host:port,host:port/name/database or redis+cluster://user:password@host:port,host:port'
+  return `REDIS_URL cannot be read: several hosts are written as ${forms}, with characters such as @ / ? # % in a password percent-encoded`
 }
 
 function isOrigin(text: string): boolean {

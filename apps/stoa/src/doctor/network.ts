@@ -1,6 +1,7 @@
 import type { Readiness } from '@stoa/telemetry'
 import type { Config } from '../config/config.ts'
-import { listenFailure, placeOf } from '../failure.ts'
+import { redisPlace } from '../config/redis.ts'
+import { listenFailure } from '../failure.ts'
 import { checkPort } from '../free-port.ts'
 import { type Finding, findings, reasonOf } from './finding.ts'
 
@@ -123,7 +124,7 @@ function untrustedFindings(isOpen: boolean, publicUrl: string | null): Finding[]
 export async function redisFindings({ redisUrl }: Pick<Config, 'redisUrl'>): Promise<Finding[]> {
   if (redisUrl === null) return []
   const { ok, warn } = findings('Redis')
-  const place = placeOf(redisUrl)
+  const place = redisPlace(redisUrl)
   try {
     const { pingRedis } = await import('../redis-check.ts')
     await pingRedis(redisUrl)

@@ -1,4 +1,6 @@
+export { askRedis } from './ask-redis.ts'
 export { provideBrowser } from './browser.ts'
+export { startRedisCluster } from './cluster.ts'
 export type { EngineServer, PostgresOptions, PostgresServer, RedisOptions, RedisServer } from './engine.ts'
 export type { Engine } from './install.ts'
 export type { CommandOptions, CommandResult, Machine } from './machine.ts'

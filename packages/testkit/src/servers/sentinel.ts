@@ -1,4 +1,6 @@
 import { writeFileSync } from 'node:fs'
+import { eventually } from '../patience.ts'
+import { askRedis } from './ask-redis.ts'
 import type { EngineServer } from './engine.ts'
 import { locateRedis } from './locate.ts'
 import { thisMachine } from './machine.ts'
@@ -20,18 +22,17 @@ const NAME = 'primary'
 const SILENT_MS = 500
 
 /**
- * Starts them. Whoever kills the primary waits before until Sentinel knows the replica, and the replica is in step.
+ * Starts them. The replica follows, and Sentinel knows it: whoever kills the primary waits (`WAIT 1`) until the replica
+ * has what matters.
  *
- * @param follow has the replica follow the primary: `REPLICAOF 127.0.0.1 port`, sent to `url`
  * @throws Error where there is no program of Redis on this machine
  */
-export async function startRedisSentinel(
-  follow: (url: string, host: string, port: number) => Promise<void>,
-): Promise<RedisSentinel> {
+export async function startRedisSentinel(): Promise<RedisSentinel> {
   const primary = await startRedis()
   const replica = await startRedis()
   const { port } = new URL(primary.url)
-  await follow(replica.url, '127.0.0.1', Number(port))
+  await askRedis(replica.url, `REPLICAOF 127.0.0.1 ${port}`)
+  await eventually(async () => /master_link_status:up/.test(await askRedis(replica.url, 'INFO replication')))
   const command = locateRedis(thisMachine)
   if (command === null) throw new Error('Sentinel needs redis-server or valkey-server on this machine')
   const folder = temporaryFolder('sentinel', null)
@@ -60,6 +61,10 @@ sentinel failover-timeout ${NAME} 10000
     port: null,
     startTimeoutMs: 60_000,
   })
+  const known = /^\*1\r\n/
+  await eventually(async () =>
+    known.test(await askRedis(`redis://127.0.0.1:${sentinel.port}`, `SENTINEL replicas ${NAME}`)),
+  )
   return {
     sentinels: [{ host: '127.0.0.1', port: sentinel.port }],
     name: NAME,
