@@ -1,0 +1,3 @@
+import { describeExamples } from '@stoa/testkit/examples'
+
+describeExamples(import.meta.url)
