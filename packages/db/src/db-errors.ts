@@ -55,9 +55,14 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   )
 }
 
-/** Serialization failure (40001) and deadlock (40P01): the whole transaction may succeed when it runs again. */
+/**
+ * Serialization failure (40001), deadlock (40P01), and a row for the default partition whose own partition came while
+ * it waited (23514, which names no constraint): the whole transaction may succeed when it runs again.
+ */
 export function isRetryable(error: unknown): boolean {
-  return error instanceof DatabaseError && (error.sqlState === '40001' || error.sqlState === '40P01')
+  if (!(error instanceof DatabaseError)) return false
+  const { constraint, sqlState } = error
+  return sqlState === '40001' || sqlState === '40P01' || (sqlState === '23514' && constraint === undefined)
 }
 
 /**

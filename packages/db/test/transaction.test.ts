@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { after, before, describe, test } from 'node:test'
 import { type Ctx, newId, StoaError, systemCtx, type Tenant, tenantCtx } from '@stoa/kernel'
-import { inTime } from '@stoa/testkit'
+import { eventually, inTime } from '@stoa/testkit'
 import {
   type Database,
   DatabaseError,
@@ -435,6 +435,31 @@ describe('transactions on postgres alone', () => {
     )
     // It may be too early again: what it gave back it can have before the one that waits for it wakes up.
     assert.ok(attempts >= 3)
+  })
+
+  test('a row whose partition came while it waited runs the function again, and is in that partition', async () => {
+    const addRow = statement<[tenantId: string], never>('insert into parts (tenant_id, day) values ($1, 1)')
+    const whereIs = statement<[], { place: string }>('select tableoid::regclass::text as place from parts')
+    const waits = `select 1 from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock' and query like 'insert into parts%'`
+    await db.admin((session) =>
+      session.exec(`set search_path to stoa_pool;
+        create table parts (tenant_id uuid not null, day int) partition by list (day);
+        create table parts_default partition of parts default;
+        create table parts_1 (tenant_id uuid not null, day int);
+        grant select, insert on parts to stoa_app`),
+    )
+    const { writing } = await db.admin(async (session) => {
+      await session.exec(
+        'begin; set local search_path to stoa_pool; alter table parts attach partition parts_1 for values in (1)',
+      )
+      const run = db.transaction(ctx, (tx) => tx.run(addRow(ctx.tenant.id)))
+      await eventually(async () => (await session.query(waits)).length > 0)
+      await session.exec('commit')
+      return { writing: run }
+    })
+    await writing
+    assert.equal((await db.read(ctx, (tx) => tx.one(whereIs()))).place, 'parts_1')
   })
 
   test('a backend that is terminated fails the transaction as unavailable, and the next one works', async () => {
