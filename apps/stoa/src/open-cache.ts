@@ -75,7 +75,7 @@ export async function openCache(
       } catch (err) {
         log.warn({ err }, 'the cache could not catch up')
       } finally {
-        over.abort()
+        over.abort('over')
       }
     },
   }

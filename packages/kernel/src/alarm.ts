@@ -1,5 +1,8 @@
 import type { Clock } from './clock.ts'
 
+/** Why a sleep ends that nobody needs any more. Without a reason, one with a stack would be made for each. */
+const AWAKE = 'awake'
+
 /** Wakes one waiting loop. A ring that comes while the loop is busy is kept, however often it rings. */
 export class Alarm {
   #rung = false
@@ -24,7 +27,7 @@ export class Alarm {
       })
       await Promise.race([rung, clock.sleep(ms, over.signal).catch(() => undefined)])
       this.#wake = null
-      over.abort()
+      over.abort(AWAKE)
     }
     this.#rung = false
   }

@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
-
 /** The only source of time. Everything that waits or stamps takes a `Clock`, so that a test decides what time it is. */
 export interface Clock {
   /** Milliseconds since 1970-01-01T00:00:00Z. It may go backwards when the machine's clock is set. */
@@ -21,12 +19,23 @@ export const systemClock: Clock = Object.freeze({
     let left = Math.max(0, ms)
     do {
       const step = Math.min(left, MAX_TIMER_MS)
-      try {
-        await delay(step, undefined, signal ? { signal } : {})
-      } catch (cause) {
-        throw signal?.aborted ? signal.reason : cause
-      }
+      await timer(step, signal)
       left -= step
     } while (left > 0)
   },
 })
+
+/** As `node:timers/promises` has it, which makes an error with a stack for every sleep that is cut short. */
+function timer(ms: number, signal: AbortSignal | null | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const wake = () => {
+      clearTimeout(timeout)
+      reject(signal?.reason as Error)
+    }
+    const timeout = setTimeout(() => {
+      signal?.removeEventListener('abort', wake)
+      resolve()
+    }, ms)
+    signal?.addEventListener('abort', wake, { once: true })
+  })
+}
