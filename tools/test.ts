@@ -1,16 +1,15 @@
 // `npm test [-- words… --grep=… --timeout=… --concurrency=… --verbose --list]`
 //
-// Runs the test files of the workspace on real engines, each file in a process of its own. A word picks the files whose
-// path contains it. The last line of output is `N passed, N failed, N skipped`.
+// Runs the test files of the workspace on real engines, in a few processes. A word picks the files whose path contains
+// it. The last line of output is `N passed, N failed, N skipped`.
 
-import { mkdtempSync, rmSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { provideEngines } from '@stoa/testkit/servers'
-import { matching, testFiles } from './testing/discover.ts'
-import { createReport } from './testing/report.ts'
-import { runFile } from './testing/run-file.ts'
+import { isAlone, matching, testFiles } from './testing/discover.ts'
+import { createReport, type Report } from './testing/report.ts'
+import { TestProcess, type TestProcessOptions } from './testing/test-process.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 /** For one file. It ends what hangs, and must not end what is only slow because the machine has other work. */
@@ -43,28 +42,42 @@ async function main(): Promise<number> {
   await using engines = await provideEngines(undefined, (line) => console.log(line))
   console.log(`PostgreSQL from ${engines.origins.postgres}, Redis from ${engines.origins.redis}\n`)
   const report = createReport((line) => console.log(line))
-  const scratch = mkdtempSync(join(tmpdir(), 'stoa-test-'))
   const waiting = [...files]
-  const work = async () => {
-    for (let file = waiting.shift(); file !== undefined && !interrupt.signal.aborted; file = waiting.shift()) {
-      const result = await runFile(file, {
-        root: ROOT,
-        scratch,
-        timeoutMs: options.timeoutMs,
-        env: environment(engines.databaseUrl, engines.redisUrl),
-        namePattern: options.grep,
-        signal: interrupt.signal,
-      })
-      if (options.grep === null || result.passed + result.failures.length > 0) report.file(result, options.verbose)
-    }
+  const processOptions: TestProcessOptions = {
+    root: ROOT,
+    timeoutMs: options.timeoutMs,
+    env: environment(engines.databaseUrl, engines.redisUrl),
+    namePattern: options.grep,
+    signal: interrupt.signal,
   }
-  try {
-    await Promise.all(Array.from({ length: options.concurrency }, work))
-  } finally {
-    rmSync(scratch, { recursive: true, force: true })
-  }
+  const lane = () => runFiles(waiting, processOptions, report, options.verbose)
+  await Promise.all(Array.from({ length: options.concurrency }, lane))
   const code = report.end(performance.now() - begun)
   return interrupt.signal.aborted ? 130 : code
+}
+
+/** Takes files until there are none, and gives them to a process, or to others after it. */
+async function runFiles(
+  waiting: string[],
+  options: TestProcessOptions,
+  report: Report,
+  verbose: boolean,
+): Promise<void> {
+  let process: TestProcess | null = null
+  const close = async () => {
+    const fault = await process?.close()
+    if (fault) report.file(fault, verbose)
+    process = null
+  }
+  for (let file = waiting.shift(); file !== undefined && !options.signal.aborted; file = waiting.shift()) {
+    const alone = isAlone(ROOT, file)
+    if (alone || !process?.isFit) await close()
+    process ??= new TestProcess(options)
+    const result = await process.run(file)
+    if (options.namePattern === null || result.passed + result.failures.length > 0) report.file(result, verbose)
+    if (alone) await close()
+  }
+  await close()
 }
 
 interface Options {

@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { inspect } from 'node:util'
-import { matching, testFiles } from '../testing/discover.ts'
+import { isAlone, matching, testFiles } from '../testing/discover.ts'
 import { createReport } from '../testing/report.ts'
-import { type FileResult, runFile } from '../testing/run-file.ts'
+import { type FileResult, TestProcess } from '../testing/test-process.ts'
 import { temporaryFolder } from './repository.ts'
 
 const HEAD = `import { test, describe, it, before } from 'node:test'\nimport assert from 'node:assert/strict'\n`
@@ -15,16 +15,30 @@ async function run(
   body: string,
   options: { timeoutMs?: number; namePattern?: string; signal?: AbortSignal } = {},
 ): Promise<FileResult> {
-  using folder = temporaryFolder({ 'a.test.ts': HEAD + body })
+  const [result] = await runAll([body], options)
+  assert.ok(result)
+  return result
+}
+
+/** Runs files one after the other in a process. @returns a result for each, and one more when it ended badly */
+async function runAll(
+  bodies: readonly string[],
+  options: { timeoutMs?: number; namePattern?: string; signal?: AbortSignal } = {},
+): Promise<FileResult[]> {
+  const files = bodies.map((_, index) => `${'abc'[index]}.test.ts`)
+  using folder = temporaryFolder(Object.fromEntries(bodies.map((body, index) => [files[index], HEAD + body])))
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
-  return await runFile('a.test.ts', {
+  const tests = new TestProcess({
     root: folder.root,
-    scratch: folder.root,
     timeoutMs: options.timeoutMs ?? 60_000,
     env,
     namePattern: options.namePattern ?? null,
     signal: options.signal ?? new AbortController().signal,
   })
+  const results: FileResult[] = []
+  for (const file of files) results.push(await tests.run(file))
+  const fault = await tests.close()
+  return fault === null ? results : [...results, fault]
 }
 
 /** A run that its time limit ends, once it has come so far: a machine that needs longer for that gets longer. */
@@ -133,6 +147,34 @@ describe('a test file', () => {
     assert.deepEqual(names(result), ['interrupted'])
   })
 
+  it('shares its process with the next one, and its failures, hooks and names with none', async () => {
+    const seen = 'const seen = (globalThis.seen ??= [])\n'
+    const hook = (name: string) =>
+      `test('${name}', () => seen.push('${name}'))\nbefore(() => seen.push('before ${name}'))`
+    const last = `test('saw', () => assert.deepEqual(seen, ['before a', 'a', 'before b', 'b']))`
+    const broken = "test('broken', () => assert.fail('broken'))"
+    const results = await runAll([`${seen}${hook('a')}\n${broken}`, seen + hook('b'), seen + last])
+    assert.deepEqual(
+      results.map((result) => [result.file, result.passed, names(result)]),
+      [
+        ['a.test.ts', 1, ['broken']],
+        ['b.test.ts', 1, []],
+        ['c.test.ts', 1, []],
+      ],
+    )
+  })
+
+  it('that leaves the process open, or spoils it afterwards, is told of by the process', async () => {
+    for (const [body, name] of [
+      [`test('x', () => { setInterval(() => {}, 1000) })`, 'the process did not end after its tests'],
+      [`test('x', () => { process.exitCode = 3 })`, 'the process failed after its tests (exit code 3)'],
+    ] as const) {
+      const results = await runAll([`test('fine', () => {})`, body])
+      assert.deepEqual(results.map(names), [[], [], [name]], body)
+      assert.equal(results[2]?.failures[0]?.detail, 'files that ran in it: a.test.ts, b.test.ts')
+    }
+  })
+
   it('reports what was skipped and why', async () => {
     const result = await run(`test('a', { skip: 'no network' }, () => {})\ntest.todo('b')\ntest('c', () => {})`)
     assert.equal(result.passed, 1)
@@ -197,5 +239,13 @@ describe('the discovery of test files', () => {
       'packages/db/test/deep/a.test.ts',
     ])
     assert.deepEqual(matching(files, ['none']), [])
+  })
+
+  it('knows the files that want a process of their own', () => {
+    using folder = temporaryFolder({
+      'a.test.ts': `// What it tests.\n// A process of its own: it looks at the memory.\n`,
+      'b.test.ts': `it('// A process of its own: is no such line')\n`,
+    })
+    assert.deepEqual([isAlone(folder.root, 'a.test.ts'), isAlone(folder.root, 'b.test.ts')], [true, false])
   })
 })

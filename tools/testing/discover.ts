@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The folders whose children have a `test` folder. */
@@ -20,6 +20,14 @@ export function matching(files: readonly string[], words: readonly string[]): re
   if (words.length === 0) return files
   const wanted = words.map((word) => word.replace(/^\.\//, ''))
   return files.filter((file) => wanted.some((word) => file.includes(word)))
+}
+
+/**
+ * Whether a file must not share its process with others: it says so, and why, in a line that begins with
+ * `// A process of its own: `.
+ */
+export function isAlone(root: string, file: string): boolean {
+  return /^\/\/ A process of its own: /m.test(readFileSync(join(root, file), 'utf8'))
 }
 
 function testFilesIn(root: string, folder: string): readonly string[] {

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import type { FileResult } from './run-file.ts'
+import type { FileResult } from './test-process.ts'
 
 type Style = Parameters<typeof styleText>[0]
 

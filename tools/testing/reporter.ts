@@ -1,12 +1,10 @@
-// The reporter that runs inside each test file's process: one line of JSON per event, for run-file.ts to read.
+// The reporter inside a process of tests: a message to test-process.ts for each event.
 
 import type { TestEvent } from 'node:test/reporters'
 import { inspect } from 'node:util'
 
-/**
- * What run-file.ts reads. `failure` is the error in full; null for a suite that only failed because a test in it did.
- */
-export type Line =
+/** What is told of a test. `failure` is the error in full; null for a suite that only failed because a test in it did. */
+export type Message =
   | { readonly at: 'known'; readonly id: number; readonly parent: number; readonly name: string }
   | { readonly at: 'begun'; readonly id: number }
   | {
@@ -18,7 +16,6 @@ export type Line =
       readonly place: string
       readonly failure: string | null
     }
-  | { readonly at: 'finished' }
 
 interface EventData {
   readonly name: string
@@ -35,25 +32,16 @@ interface EventData {
   }
 }
 
-/** Time without any test in progress after which a process that stays is asked what keeps it open, in ms. */
-const LINGER_MS = 5_000
-
-/** A custom reporter as `--test-reporter` wants it. */
+/** A custom reporter as `--test-reporter` wants it; it writes nothing. */
+// biome-ignore lint/correctness/useYield: what it has to say goes another way
 export default async function* reporter(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  const open = new Set<number>()
-  let timer: NodeJS.Timeout | undefined
   for await (const event of source) {
-    const line = lineOf(event.type, event.data as unknown as EventData)
-    if (line === null) continue
-    if (line.at === 'begun') open.add(line.id)
-    if (line.at === 'ended') open.delete(line.id)
-    clearTimeout(timer)
-    if (open.size === 0 && line.at === 'ended') timer = setTimeout(sayWhatLingers, LINGER_MS).unref()
-    yield `${JSON.stringify(line)}\n`
+    const message = messageOf(event.type, event.data as unknown as EventData)
+    if (message !== null) process.send?.(message)
   }
 }
 
-function lineOf(type: string, data: EventData): Line | null {
+function messageOf(type: string, data: EventData): Message | null {
   switch (type) {
     case 'test:enqueue':
       return { at: 'known', id: data.testId, parent: data.parentId, name: data.name }
@@ -69,8 +57,6 @@ function lineOf(type: string, data: EventData): Line | null {
         place: `${data.file ?? ''}:${data.line ?? 0}`,
         failure: failureOf(data.details.error),
       }
-    case 'test:summary':
-      return { at: 'finished' }
     default:
       return null
   }
@@ -87,9 +73,4 @@ function failureOf(error: (Error & { failureType?: string }) | undefined): strin
   if (cause instanceof Error && cause.name === 'AssertionError') return cause.stack ?? cause.message
   const text = typeof cause === 'string' ? cause : inspect(cause ?? error, { depth: 6 })
   return error.failureType === 'hookFailed' ? `${error.message}: ${text}` : text
-}
-
-function sayWhatLingers(): void {
-  const kinds = process.getActiveResourcesInfo().filter((kind) => !kind.endsWith('Wrap') || kind.startsWith('TCP'))
-  process.stderr.write(`every test ended, yet the process stays open because of: ${kinds.join(', ') || 'a handle'}\n`)
 }

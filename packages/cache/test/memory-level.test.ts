@@ -1,3 +1,5 @@
+// A process of its own: it weighs the heap.
+
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setFlagsFromString } from 'node:v8'

@@ -2,6 +2,7 @@
  * What a client may try, each over a real socket: the connection ends with a code that says why, or the message is
  * refused, and the next client is served as if nothing had been.
  */
+// A process of its own: it looks at how its memory grows.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect as connectTcp } from 'node:net'
