@@ -24,7 +24,7 @@ import type { Stoa } from '../src/compose.ts'
 import { permissions } from '../src/manifest.ts'
 import { apiCalls, PEOPLE_ONLY } from './api-calls.ts'
 import { assertDocumented } from './documented.ts'
-import { documentOf, newAddress, startProgram } from './suite.ts'
+import { documentOf, FORM_ON, newAddress, startProgram } from './suite.ts'
 
 const PUBLIC = new URL('../public-operations.txt', import.meta.url)
 /** Written by itself some seconds after a key was used. */
@@ -95,7 +95,13 @@ for (const engine of engines) {
       return await suite.program.apiKeys.create(ctx, { name: 'stranger', scopes, expiresAt })
     }
 
-    async function strangers(): Promise<Stranger[]> {
+    let known: Promise<Stranger[]> | undefined
+    const strangers = () => {
+      known ??= meetStrangers()
+      return known
+    }
+
+    async function meetStrangers(): Promise<Stranger[]> {
       const { url } = suite.program
       const now = Date.now()
       const expired = await key(['*'], new Date(now - HOUR_MS), now - 2 * HOUR_MS)
@@ -174,7 +180,9 @@ for (const engine of engines) {
       assert.deepEqual(rowDifferences(before, await content()), [])
     })
 
-    test('says 401 and 403 before it looks at anything else of the request', async (t) => {
+    const testOnce = engine === FORM_ON ? test : () => undefined
+
+    testOnce('says 401 and 403 before it looks at anything else of the request', async (t) => {
       const callers = (await strangers()).filter(({ who }) => !who.includes('tenant'))
       for (const { who, client, status } of callers) {
         for (const operation of guarded) {
@@ -191,7 +199,7 @@ for (const engine of engines) {
       }
     })
 
-    test('that reads answers HEAD as GET, to the same callers', async (t) => {
+    testOnce('that reads answers HEAD as GET, to the same callers', async (t) => {
       const callers = await strangers()
       const owner = await suite.client()
       for (const operation of guarded.filter(({ method }) => method === 'GET')) {

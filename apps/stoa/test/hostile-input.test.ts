@@ -10,7 +10,6 @@ import {
   type ApiOperation,
   addressOf,
   apiOperations,
-  type Engine,
   engines,
   type JsonSchema,
   rowDifferences,
@@ -23,7 +22,7 @@ import {
 import type { Stoa } from '../src/compose.ts'
 import { apiCalls, forPrograms } from './api-calls.ts'
 import { assertDocumented } from './documented.ts'
-import { documentOf, newAddress, startProgram } from './suite.ts'
+import { documentOf, FORM_ON, newAddress, startProgram } from './suite.ts'
 
 /** Text that would do harm where text and SQL are mixed: whichever quotes it gets into, it ends them. */
 const SQL = [
@@ -36,8 +35,6 @@ const SQL = [
   'null',
 ]
 const JSON_TYPE = { 'content-type': 'application/json' }
-/** What is refused for its form is refused before any database is asked: every operation is tried for it on this one. */
-const FORM_ON: Engine = 'postgres'
 /** Fields that no body has. */
 const UNKNOWN = ['unknown', 'tenantId', 'id', 'tenant_id', 'permissions', 'version', 'toString', '']
 /** A key is let through only so often. */
@@ -75,7 +72,8 @@ for (const engine of engines) {
       sent += 1
       const headers = { ...newAddress(), ...callOf(operation).headers, ...request.headers }
       const answer = await client.send<Problem>(operation.method, address, { ...request, headers })
-      assert.ok(answer.status < 500, `${address} ${JSON.stringify(request).slice(0, 300)}: ${JSON.stringify(answer)}`)
+      if (answer.status >= 500)
+        assert.fail(`${address} ${JSON.stringify(request).slice(0, 300)}: ${JSON.stringify(answer)}`)
       assertDocumented(operation, answer)
       return answer
     }

@@ -13,6 +13,12 @@ import { configOf } from '../src/config/config.ts'
 import { readEnvironment } from '../src/config/env.ts'
 import { migrationSets } from '../src/manifest.ts'
 
+/**
+ * What is decided before any database is asked is tried for every operation on this engine; on the others it would be
+ * the same once more.
+ */
+export const FORM_ON: Engine = 'postgres'
+
 /** The host of short links in {@link startProgram}. */
 export const SHORT_HOST = 's.example'
 

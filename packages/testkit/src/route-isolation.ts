@@ -88,7 +88,7 @@ export async function tryRouteIsolation(options: RouteIsolationOptions): Promise
   if (secrets.length < operations.length) throw new Error('the victim has too little that could be betrayed')
   const values = new VictimValues(theirs, victim, isSecret)
   const before = await tenantRows(db(), victim, options)
-  const intruder = new Intruder(calls, asIntruder, secrets)
+  const intruder = new Intruder(calls, asIntruder, new Secrets(secrets))
   // What the intruder writes holds what it knows of the victim, and it may read that again: so it reads first.
   const reads = operations.filter(({ method }) => method === 'GET')
   const writes = operations.filter(({ method }) => method !== 'GET')
@@ -194,15 +194,39 @@ function attacks(operation: ApiOperation, theirs: ApiHarvest, values: VictimValu
   return found
 }
 
+/** Finds texts in another one, however many they are: by what they begin with. */
+class Secrets {
+  readonly #byStart = new Map<string, string[]>()
+
+  /** @param secrets each of at least {@link SHORTEST_SECRET} characters */
+  constructor(secrets: readonly string[]) {
+    for (const secret of secrets) {
+      const start = secret.slice(0, SHORTEST_SECRET)
+      const same = this.#byStart.get(start)
+      if (same === undefined) this.#byStart.set(start, [secret])
+      else same.push(secret)
+    }
+  }
+
+  in(text: string): string[] {
+    const found: string[] = []
+    for (let at = 0; at <= text.length - SHORTEST_SECRET; at++) {
+      const same = this.#byStart.get(text.slice(at, at + SHORTEST_SECRET))
+      if (same !== undefined) found.push(...same.filter((secret) => text.startsWith(secret, at)))
+    }
+    return found
+  }
+}
+
 /** Carries attacks out, and notes what came of them. */
 class Intruder {
   sent = 0
   readonly #problems = new Set<string>()
   readonly #calls: ApiCalls
   readonly #newClient: () => Promise<TestClient>
-  readonly #secrets: readonly string[]
+  readonly #secrets: Secrets
 
-  constructor(calls: ApiCalls, newClient: () => Promise<TestClient>, secrets: readonly string[]) {
+  constructor(calls: ApiCalls, newClient: () => Promise<TestClient>, secrets: Secrets) {
     this.#calls = calls
     this.#newClient = newClient
     this.#secrets = secrets
@@ -250,9 +274,7 @@ class Intruder {
     // The answer to `example.com` may say `_proof.example.com`.
     const own = textsIn(call.body).filter(({ length }) => length >= SHORTEST_SECRET)
     const isMadeOfIt = (secret: string) => own.some((text) => secret.includes(text))
-    const betrayed = this.#secrets.find(
-      (secret) => said.includes(secret) && !asked.includes(secret) && !isMadeOfIt(secret),
-    )
+    const betrayed = this.#secrets.in(said).find((secret) => !asked.includes(secret) && !isMadeOfIt(secret))
     if (betrayed !== undefined) return `the answer (${answer.status}) holds '${betrayed}' of the other tenant`
     if (answer.headers.has('idempotent-replayed')) return "the other tenant's answer was replayed"
     if (answer.status === 429 || answer.status >= 500) return `answered ${answer.status}, which proves nothing`
