@@ -1,3 +1,4 @@
+export { changeInUse, type InUseChange } from './change-in-use.ts'
 export type { AdminSession, Database, DatabaseCheck, ReadOptions, TransactionOptions } from './database.ts'
 export { DatabaseError, isUniqueViolation } from './db-errors.ts'
 export { DataFolderError } from './folder-lock.ts'

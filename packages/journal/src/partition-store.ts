@@ -1,4 +1,4 @@
-import type { AdminSession } from '@stoa/db'
+import { type AdminSession, changeInUse, type InUseChange } from '@stoa/db'
 import type { Month } from './month.ts'
 
 /**
@@ -34,20 +34,26 @@ export async function monthInDefault(session: AdminSession, month: Month): Promi
  * because a reader that planned its query before the attach would read past what is written into the new partition
  * right after it.
  */
-export function attachMonth(session: AdminSession, month: Month, quiet: boolean, lockTimeoutMs: number): Promise<void> {
-  return inTransaction(
+export function attachMonth(
+  session: AdminSession,
+  month: Month,
+  quiet: boolean,
+  signal: AbortSignal | null,
+): Promise<InUseChange> {
+  return changeInUse(
     session,
-    lockTimeoutMs,
+    'stoa.events',
     `${quiet ? 'lock table stoa.events in access exclusive mode;' : ''}
 create table stoa.${month.partition} (like stoa.events including defaults including constraints);
 alter table stoa.events attach partition stoa.${month.partition}
   for values from ('${month.start.toISOString()}') to ('${month.end.toISOString()}');`,
+    signal,
   )
 }
 
 /** Drops a partition with all its events. The files go after the locks. */
-export function dropPartition(session: AdminSession, name: string, lockTimeoutMs: number): Promise<void> {
-  return inTransaction(session, lockTimeoutMs, `drop table stoa.${name};`)
+export function dropPartition(session: AdminSession, name: string, signal: AbortSignal | null): Promise<InUseChange> {
+  return changeInUse(session, 'stoa.events', `drop table stoa.${name};`, signal)
 }
 
 /** Names of the durable readers that have not read everything in the partition. */
@@ -74,16 +80,4 @@ select count(*) as deleted from deleted`,
     [before, limit],
   )
   return row?.deleted ?? 0
-}
-
-/** One change at a time over all processes: two that create the same table at once meet in the catalogue. */
-async function inTransaction(session: AdminSession, lockTimeoutMs: number, sql: string): Promise<void> {
-  try {
-    await session.exec(`begin; set local lock_timeout = '${lockTimeoutMs}ms';
-select pg_advisory_xact_lock(hashtextextended('stoa.events', 0));
-${sql}\ncommit`)
-  } catch (error) {
-    await session.exec('rollback')
-    throw error
-  }
 }

@@ -7,9 +7,8 @@
  * Retention never drops what a durable reader has not read. A reader that nobody runs any more holds it back, and the
  * report names it.
  */
-import { type AdminSession, type Database, DatabaseError } from '@stoa/db'
-import { type BaseCtx, backoffMs } from '@stoa/kernel'
-import { pause } from './follow.ts'
+import type { AdminSession, Database } from '@stoa/db'
+import type { BaseCtx } from '@stoa/kernel'
 import { type Month, monthOf, monthOfPartition } from './month.ts'
 import {
   attachMonth,
@@ -43,13 +42,7 @@ export interface RetentionReport {
 }
 
 const MONTHS_AHEAD = 2
-const LOCK_TIMEOUT_MS = 300
-const LOCK_ATTEMPTS = 10
 const DELETED_AT_ONCE = 5_000
-const DUPLICATE_TABLE = '42P07'
-const UNDEFINED_TABLE = '42P01'
-const CHECK_VIOLATION = '23514'
-const LOCK_NOT_AVAILABLE = '55P03'
 
 /** Makes the partitions of this month and the two after it, as far as they are missing. */
 export async function ensurePartitions(db: Database, ctx: BaseCtx): Promise<PartitionReport> {
@@ -74,13 +67,13 @@ async function ensureMonth(
   ctx: BaseCtx,
 ): Promise<keyof PartitionReport> {
   if (await monthInDefault(session, month)) return 'inDefault'
-  try {
-    const done = await retryLocked(ctx, () => attachMonth(session, month, current, LOCK_TIMEOUT_MS))
-    return done ? 'created' : 'postponed'
-  } catch (error) {
-    if (sqlState(error) === DUPLICATE_TABLE) return 'created'
-    if (sqlState(error) === CHECK_VIOLATION) return 'inDefault'
-    throw error
+  switch (await attachMonth(session, month, current, ctx.signal)) {
+    case 'violated':
+      return 'inDefault'
+    case 'locked':
+      return 'postponed'
+    default:
+      return 'created'
   }
 }
 
@@ -101,22 +94,13 @@ export async function retain(db: Database, ctx: BaseCtx, months: number): Promis
       if (month === null || month.end > cutoff) continue
       const readers = await readersBefore(session, partition)
       if (readers.length > 0) held.push({ partition, readers })
-      else if (await retryLocked(ctx, () => dropOnce(session, partition))) dropped.push(partition)
-      else postponed.push(partition)
+      else if ((await dropPartition(session, partition, ctx.signal)) === 'locked') postponed.push(partition)
+      else dropped.push(partition)
     }
     const deleted = await trimDefault(session, cutoff)
     if (held.length > 0) ctx.log.warn({ held }, 'journal: old events are kept for readers that have not read them')
     return { dropped, held, postponed, deleted }
   })
-}
-
-async function dropOnce(session: AdminSession, partition: string): Promise<void> {
-  try {
-    await dropPartition(session, partition, LOCK_TIMEOUT_MS)
-  } catch (error) {
-    // Another process was faster.
-    if (sqlState(error) !== UNDEFINED_TABLE) throw error
-  }
 }
 
 async function trimDefault(session: AdminSession, cutoff: Date): Promise<number> {
@@ -126,22 +110,4 @@ async function trimDefault(session: AdminSession, cutoff: Date): Promise<number>
     deleted += count
     if (count < DELETED_AT_ONCE) return deleted
   }
-}
-
-/** Tries until the lock is had, giving way to the traffic in between. @returns false when it never was */
-async function retryLocked(ctx: BaseCtx, change: () => Promise<void>): Promise<boolean> {
-  for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
-    try {
-      await change()
-      return true
-    } catch (error) {
-      if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error
-      await pause(backoffMs(attempt, 50, 1_000), ctx.signal)
-    }
-  }
-  return false
-}
-
-function sqlState(error: unknown): string | null {
-  return error instanceof DatabaseError ? error.sqlState : null
 }

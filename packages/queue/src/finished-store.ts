@@ -1,6 +1,8 @@
 /* What became of jobs. */
-import { type AdminSession, statement } from '@stoa/db'
+import { type AdminSession, changeInUse, type InUseChange, statement } from '@stoa/db'
 import type { EndedChild } from './running-job.ts'
+
+const TABLE = 'stoa.jobs_finished'
 
 /** The children of a job that have ended, the oldest first. */
 export const endedChildren = statement<[tenantId: string, parentId: string], EndedChild>(
@@ -24,19 +26,19 @@ function partitionOf(day: string): string {
  * Makes the partition of what goes on this day, beside the table, and attaches it: so that acknowledgements go on
  * meanwhile.
  */
-export function attachDay(session: AdminSession, day: string, lockTimeoutMs: number): Promise<void> {
+export function attachDay(session: AdminSession, day: string): Promise<InUseChange> {
   const partition = partitionOf(day)
-  return inTransaction(
+  return changeInUse(
     session,
-    lockTimeoutMs,
+    TABLE,
     `create table stoa.${partition} (like stoa.jobs_finished including defaults including constraints);
 alter table stoa.jobs_finished attach partition stoa.${partition} for values from ('${day}') to (date '${day}' + 1);`,
   )
 }
 
 /** Drops everything that goes on this day. */
-export function dropDay(session: AdminSession, day: string, lockTimeoutMs: number): Promise<void> {
-  return inTransaction(session, lockTimeoutMs, `drop table stoa.${partitionOf(day)};`)
+export function dropDay(session: AdminSession, day: string): Promise<InUseChange> {
+  return changeInUse(session, TABLE, `drop table stoa.${partitionOf(day)};`)
 }
 
 /** Deletes what went on this day or before from the default partition, at most `limit`. */
@@ -49,16 +51,4 @@ select count(*)::integer as deleted from deleted`,
     [day, limit],
   )
   return row?.deleted ?? 0
-}
-
-/** One change at a time over all processes: two that create the same table at once meet in the catalogue. */
-async function inTransaction(session: AdminSession, lockTimeoutMs: number, sql: string): Promise<void> {
-  try {
-    await session.exec(`begin; set local lock_timeout = '${lockTimeoutMs}ms';
-select pg_advisory_xact_lock(hashtextextended('stoa.jobs_finished', 0));
-${sql}\ncommit`)
-  } catch (error) {
-    await session.exec('rollback')
-    throw error
-  }
 }

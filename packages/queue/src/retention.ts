@@ -2,8 +2,8 @@
  * How long it is known what became of jobs. Every finished job carries the day on which it goes, and the days are
  * partitions: made before the first job needs them, dropped as a whole when they are over.
  */
-import { type Database, sqlState } from '@stoa/db'
-import { type BaseCtx, backoffMs, type Repeating, repeat, systemClock } from '@stoa/kernel'
+import type { Database } from '@stoa/db'
+import { type BaseCtx, type Repeating, repeat } from '@stoa/kernel'
 import { attachDay, defaultTrimmed, dropDay, finishedDays } from './finished-store.ts'
 import type { Lane } from './lanes.ts'
 
@@ -12,13 +12,7 @@ const CHILD_KEEP_DAYS = 7
 /** Partitions are made for so many days of finishing ahead. */
 const DAYS_AHEAD = 2
 const EVERY_MS = 6 * 3_600_000
-const LOCK_TIMEOUT_MS = 300
-const LOCK_ATTEMPTS = 10
 const DELETED_AT_ONCE = 5_000
-const DUPLICATE_TABLE = '42P07'
-const UNDEFINED_TABLE = '42P01'
-const CHECK_VIOLATION = '23514'
-const LOCK_NOT_AVAILABLE = '55P03'
 
 /**
  * The day after the last one on which a job is kept: `2026-11-28`; null when it is not kept. A child is kept for a week
@@ -46,18 +40,20 @@ export function keepFinished(db: Database, ctx: BaseCtx, lanes: ReadonlyMap<stri
   })
 }
 
-/** Makes the partitions of the days that the lanes' policies name, and drops the days that are over. */
+/**
+ * Makes the partitions of the days that the lanes' policies name, and drops the days that are over. What others did before,
+ * or do not let happen now, is no failure: there is a default partition, and the next run tries again.
+ */
 async function keepDays(db: Database, ctx: BaseCtx, lanes: ReadonlyMap<string, Lane>): Promise<void> {
   const now = ctx.clock.now()
   const today = dayOf(now)
   await db.admin(async (session) => {
     const existing = new Set(await finishedDays(session))
     for (const day of daysNeeded(now, lanes)) {
-      if (!existing.has(day))
-        await unless(DUPLICATE_TABLE, CHECK_VIOLATION, () => attachDay(session, day, LOCK_TIMEOUT_MS))
+      if (!existing.has(day)) await attachDay(session, day)
     }
     for (const day of existing) {
-      if (day <= today) await unless(UNDEFINED_TABLE, LOCK_NOT_AVAILABLE, () => dropDay(session, day, LOCK_TIMEOUT_MS))
+      if (day <= today) await dropDay(session, day)
     }
     while ((await defaultTrimmed(session, today, DELETED_AT_ONCE)) === DELETED_AT_ONCE);
   })
@@ -74,18 +70,4 @@ function daysNeeded(now: number, lanes: ReadonlyMap<string, Lane>): ReadonlySet<
     }
   }
   return days
-}
-
-/** Does it, trying again while somebody else has the lock; these failures mean that there is nothing to do. */
-async function unless(harmless: string, alsoHarmless: string, change: () => Promise<void>): Promise<void> {
-  for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
-    try {
-      return await change()
-    } catch (error) {
-      const state = sqlState(error)
-      if (state === LOCK_NOT_AVAILABLE) await systemClock.sleep(backoffMs(attempt, 50, 1_000))
-      else if (state === harmless || state === alsoHarmless) return
-      else throw error
-    }
-  }
 }
