@@ -1,3 +1,4 @@
+import { columns } from './command-line.ts'
 import type { FirstBoot } from './first-boot.ts'
 
 /** What the banner tells of. */
@@ -10,7 +11,7 @@ export interface BannerFacts {
   readonly database: string
   /** Whether the database is this process's alone, so that no command can use it meanwhile. */
   readonly embedded: boolean
-  /** `Redis at cache:6379`; null when there is none. */
+  /** `cache:6379`; null when there is none. */
   readonly redis: string | null
   readonly version: string
   readonly firstBoot: FirstBoot | null
@@ -31,8 +32,8 @@ export function banner(facts: BannerFacts): string {
     ['Ready?', `${url}/health/ready`],
     ['Database', database],
   ]
-  if (redis !== null) rows.push(['Hints', redis])
-  const lines = [`Stoa ${version} is ready (${(startedInMs / 1000).toFixed(1)} s)`, '', ...aligned(rows), '']
+  if (redis !== null) rows.push(['Redis', redis])
+  const lines = [`Stoa ${version} is ready (${(startedInMs / 1000).toFixed(1)} s)`, '', ...columns(rows), '']
   lines.push(...(firstBoot ? firstSteps(url, firstBoot) : nextSteps(url, embedded)))
   lines.push('', 'Ctrl-C stops.')
   return lines.join('\n')
@@ -71,9 +72,4 @@ function follow(): string[] {
 function curl(url: string, key: string): string {
   const body = '{"target":"https://example.com/"}'
   return `curl -sS ${url}/api/v1/links -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" -d '${body}'`
-}
-
-function aligned(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(...rows.map(([name]) => name.length))
-  return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`)
 }

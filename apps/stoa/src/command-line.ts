@@ -189,7 +189,7 @@ function helpOf(command: Command): string {
 }
 
 /** Two columns, indented by two. */
-function columns(rows: readonly (readonly [string, string])[]): string[] {
+export function columns(rows: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(...rows.map(([left]) => left.length))
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd())
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Command, readCommandLine } from '../src/command-line.ts'
+import { type Command, columns, readCommandLine } from '../src/command-line.ts'
 import { Refusal } from '../src/failure.ts'
 
 const run = async () => 0
@@ -100,6 +100,16 @@ describe('command line', () => {
     assert.match(help('help tenant'), /tenant create[\s\S]*tenant list/)
     assert.match(help('tenant create --help'), /For people/)
     assert.match(refusal('help migrat'), /did you mean 'migrate'/)
+  })
+
+  it('what stands in two columns does so however long a name is', () => {
+    assert.deepEqual(
+      columns([
+        ['links:read', 'See.'],
+        ['identity:provision', 'Keep.'],
+      ]),
+      ['  links:read          See.', '  identity:provision  Keep.'],
+    )
   })
 
   it('the version is the version', () => {

@@ -51,7 +51,7 @@ const PLACES = [
   {
     name: 'PostgreSQL and Redis',
     engine: 'postgres',
-    says: /PostgreSQL at \S+\/stoa_program_\w+\n +Hints +Redis at \S+/,
+    says: /PostgreSQL at \S+\/stoa_program_\w+\n +Redis +\S+:\d+/,
     durability: /^postgres:/,
     settings: () => ({ REDIS_URL: testRedisUrl() }),
   },

@@ -1,5 +1,5 @@
 import { errors, isError, isId } from '@stoa/kernel'
-import type { Command } from '../command-line.ts'
+import { type Command, columns } from '../command-line.ts'
 import { Refusal } from '../failure.ts'
 import { firstKeys } from '../key-page.ts'
 import { permissions } from '../manifest.ts'
@@ -23,9 +23,7 @@ export const keyCreate: Command = {
     },
     expires: { type: 'string', value: '<days>', doc: 'Days until it ends, such as 90. Default: never.' },
   },
-  details: `Permissions:\n${Object.entries(permissions)
-    .map(([name, meaning]) => `  ${name.padEnd(16)} ${meaning}`)
-    .join('\n')}`,
+  details: ['Permissions:', ...columns(Object.entries(permissions))].join('\n'),
   async run(program, { values }) {
     const days = daysOf(values.expires?.[0])
     const name = values.name?.[0] as string

@@ -22,7 +22,7 @@ export const up: Command = {
           address: stoa.address,
           database: databaseInWords(config),
           embedded: config.database === null,
-          redis: config.redisUrl === null ? null : `Redis at ${redisPlace(config.redisUrl)}`,
+          redis: config.redisUrl === null ? null : redisPlace(config.redisUrl),
           version: VERSION,
           firstBoot: first,
           startedInMs: performance.now(),

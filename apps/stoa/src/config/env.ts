@@ -321,7 +321,7 @@ export const VARIABLES = {
     type: 'enum',
     values: ['ES256', 'EdDSA'],
     default: 'ES256',
-    doc: 'What new keys of the OpenID providers sign with. Keys that there are stay until they are rotated.',
+    doc: 'What new keys of the OpenID providers sign with. Keys that are there stay until they are rotated.',
   },
   STOA_SIGNING_KEY_PUBLISH_SECONDS: {
     type: 'integer',
