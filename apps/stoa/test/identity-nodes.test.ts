@@ -53,6 +53,30 @@ describe('two programs on one PostgreSQL', () => {
     assert.deepEqual([await one.stop(), await two.stop()], [0, 0])
   })
 
+  it('a change of roles at one is felt at the other within a second', async () => {
+    await using installation = await newInstallation('postgres')
+    const [one, two] = [await installation.up(), await installation.up()]
+    const body = { name: 'Clerk', roles: ['viewer'] }
+    const account = (await one.client().created<AnyJson>('/api/v1/service-accounts', body)).body
+    const path = `/api/v1/service-accounts/${account.id}`
+    const { key } = (await one.client().created<AnyJson>(`${path}/keys`, { name: 'Clerk', scopes: ['*'] })).body
+    const felt: number[] = []
+    for (const [roles, status] of Array.from({ length: 3 }, () => [
+      [[], 403] as const,
+      [['viewer'], 200] as const,
+    ]).flat()) {
+      // The other one knows what held before, and would believe it for ten seconds if it heard nothing.
+      await eventually(async () => (await two.client(key).send('GET', '/api/v1/links')).status !== status)
+      assert.equal((await one.client().send('PATCH', path, { body: { roles }, headers: ANY })).status, 200)
+      const since = performance.now()
+      await eventually(async () => (await two.client(key).send('GET', '/api/v1/links')).status === status)
+      felt.push(performance.now() - since)
+    }
+    // The fastest of them: a machine that is busy with something else says nothing of how the news travel.
+    assert.ok(Math.min(...felt) < 1_000, `${felt.map(Math.round)} ms`)
+    assert.deepEqual([await one.stop(), await two.stop()], [0, 0])
+  })
+
   it('keys rotated under load: no token that one gives out is refused by the other', async () => {
     await using installation = await newInstallation('postgres', {
       settings: { STOA_SIGNING_KEY_PUBLISH_SECONDS: '0' },
