@@ -233,16 +233,28 @@ const wordAddition = statement<[string, string, readonly string[]], never>(
 /** Gives some links their words that have none yet. @returns how many */
 export async function fillWords(tx: Tx, tenantId: string, limit: number): Promise<number> {
   const links = await tx.many(unwordedLinks(tenantId, limit))
-  for (const link of links) tx.later(wordAddition(tenantId, link.id, wordsOf(link)))
-  if (links.length > 0)
-    tx.later(
-      linksWorded(
-        tenantId,
-        links.map(({ id }) => id),
-      ),
-    )
+  if (links.length === 0) return 0
+  const ids: string[] = []
+  const words: string[] = []
+  for (const link of links) {
+    for (const word of wordsOf(link)) {
+      ids.push(link.id)
+      words.push(word)
+    }
+  }
+  tx.later(wordsAddition(tenantId, ids, words))
+  tx.later(
+    linksWorded(
+      tenantId,
+      links.map(({ id }) => id),
+    ),
+  )
   return links.length
 }
+const wordsAddition = statement<[string, readonly string[], readonly string[]], never>(`
+insert into link_words (tenant_id, link_id, word)
+select $1, link_id, word from unnest($2::uuid[], $3::text[]) as given (link_id, word)
+on conflict do nothing`)
 const unwordedLinks = statement<[string, number], Searched & Pick<LinkRow, 'id'>>(`
 select id, code, notes, tags, target, title from links
 where tenant_id = $1 and not worded order by id limit $2 for no key update skip locked`)
