@@ -7,7 +7,7 @@
  * The root hook does what every answer needs and nothing else. What depends on the route (the guard, the serialiser,
  * the meter) is made once per route at start, so that a request runs through closures that already know.
  */
-import { type IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Database } from '@stoa/db'
 import { type Clock, type ErrorSpec, type Logger, StoaError } from '@stoa/kernel'
 import type { Limiter, Store } from '@stoa/limiter'
@@ -298,9 +298,10 @@ function fastifyOf({ config, deps, headers, upgrades }: Assembly, Response: type
 /** What is answered during a drain closes its connection and says so, also when the request came before. */
 function responseOf(state: Assembly['state']): typeof ServerResponse {
   return class extends ServerResponse {
-    override writeHead(...parameters: unknown[]): this {
+    // Two parameters or three, as they come: a list of them would be made for each answer.
+    override writeHead(status: number, reason?: unknown, headers?: unknown): this {
       if (state.draining) this.shouldKeepAlive = false
-      return super.writeHead(...(parameters as Parameters<ServerResponse['writeHead']>))
+      return super.writeHead(status, reason as string, headers as OutgoingHttpHeaders)
     }
   } as typeof ServerResponse
 }

@@ -73,8 +73,6 @@ interface Visit {
   readonly longWay: (request: IncomingMessage, response: ServerResponse) => void
 }
 
-const ALLOWED = { allowed: true }
-
 /** The lanes of an application. */
 export class Lanes {
   readonly #lanes: readonly OpenLane[]
@@ -140,13 +138,13 @@ export class Lanes {
       return
     }
     const address = this.#addressOf(request)
-    const taken = open.policy?.take(callerOf(address)) ?? ALLOWED
-    if (taken instanceof Promise) {
-      taken.then(
-        ({ allowed }) => this.#end(visit, found, address, allowed),
+    const passes = open.policy?.passes(callerOf(address)) ?? true
+    if (passes instanceof Promise) {
+      passes.then(
+        (late) => this.#end(visit, found, address, late),
         () => longWay(request, response),
       )
-    } else this.#end(visit, found, address, taken.allowed)
+    } else this.#end(visit, found, address, passes)
   }
 
   #end({ begun, longWay, open, request, response }: Visit, found: object, address: string, allowed: boolean): void {

@@ -149,6 +149,21 @@ export class Limiter implements Taker, AsyncDisposable {
     return this.#attempt([ask], this.#clock() + this.#timeoutMs)
   }
 
+  /** See {@link Policy.passes}. */
+  passesOne(policy: Policy, key: string): boolean | Promise<boolean> {
+    const { leaseTokens, shadow } = policy.settings
+    if (this.#memory === null && !shadow && leaseTokens > 0) {
+      const name = bucketName({ policy: policy.name, key: boundedKey(key) })
+      if (this.#leases.pays(name, 1)) {
+        if (this.#leases.runsOut(name)) this.#fillUp(policy.of(key), name)
+        policy.counts.allowed += 1
+        return true
+      }
+    }
+    const answer = policy.take(key)
+    return answer instanceof Promise ? answer.then(({ allowed }) => allowed) : answer.allowed
+  }
+
   /** Moves tokens without asking; see {@link Policy.charge} and {@link Policy.refund}. */
   async settle(ask: Ask, tokens: number): Promise<boolean> {
     checkSettlement(tokens, 0)

@@ -54,6 +54,7 @@ export interface Ask {
 /** What a policy needs of its limiter. */
 export interface Taker {
   takeOne(policy: Policy, key: string, cost: number, limit: Limit): Answer | Promise<Answer>
+  passesOne(policy: Policy, key: string): boolean | Promise<boolean>
   settle(ask: Ask, tokens: number): Promise<boolean>
 }
 
@@ -103,6 +104,14 @@ export class Policy {
    */
   take(key: string, options?: TakeOptions): Answer | Promise<Answer> {
     return this.#taker.takeOne(this, key, options?.cost ?? 1, this.#limit(options))
+  }
+
+  /**
+   * Takes one token, for who tells nobody how the bucket stands. Synchronous as {@link take}, and then cheaper: a lease
+   * that pays makes no answer.
+   */
+  passes(key: string): boolean | Promise<boolean> {
+    return this.#taker.passesOne(this, key)
   }
 
   /**

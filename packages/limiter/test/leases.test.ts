@@ -38,6 +38,20 @@ describe('a lease', () => {
     assert.equal((await api?.take('ada'))?.strictest.source, 'store')
   })
 
+  it('pays for who only asks whether a token is there as for who wants an answer, and both count', async () => {
+    const { at, store, policies } = setup(1, { capacity: 16, refillPerSecond: 0.001, leaseTokens: 10 })
+    const api = policies[0] as NonNullable<(typeof policies)[0]>
+    assert.equal(await api.passes('ada'), true)
+    at(1_000)
+    for (let turn = 0; turn < 5; turn++) assert.equal(api.passes('ada'), true)
+    for (let turn = 0; turn < 5; turn++) assert.ok(!(api.take('ada') instanceof Promise))
+    assert.equal(store.asked.length, 1)
+    const rest: boolean[] = []
+    for (let turn = 0; turn < 7; turn++) rest.push(await api.passes('ada'))
+    assert.deepEqual(rest, [true, true, true, true, true, false, false])
+    assert.deepEqual([api.counts.allowed, api.counts.refused], [16, 2])
+  })
+
   it('lets all nodes together never pass more than capacity + rate × time + nodes × k, in any stretch of time', async () => {
     const runs = fc.record({
       nodes: fc.integer({ min: 1, max: 4 }),

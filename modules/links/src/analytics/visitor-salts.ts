@@ -49,7 +49,8 @@ export class VisitorSalts {
 /** The visitors of one day. */
 export class DayVisitors {
   readonly #salt: Buffer
-  #known = new Map<string, Map<Agent, Buffer>>()
+  /** By tenant, address and agent: a visitor who comes again needs no text to be put together. */
+  #known = new Map<string, Map<string, Map<Agent, Buffer>>>()
   #size = 0
 
   constructor(salt: Buffer) {
@@ -58,20 +59,28 @@ export class DayVisitors {
 
   /** Eight bytes that stand for a visitor of a tenant on this day. */
   of(tenantId: string, address: string, agent: Agent): Buffer {
-    const place = `${tenantId} ${callerOf(address)}`
-    const known = this.#known.get(place)?.get(agent)
+    const known = this.#known.get(tenantId)?.get(address)?.get(agent)
     if (known) return known
-    const hash = createHmac('sha256', this.#salt).update(`${place} ${agent.text}`).digest().subarray(0, HASH_BYTES)
+    const text = `${tenantId} ${callerOf(address)} ${agent.text}`
+    const hash = createHmac('sha256', this.#salt).update(text).digest().subarray(0, HASH_BYTES)
     if (this.#size >= REMEMBERED) {
       this.#known = new Map()
       this.#size = 0
     }
-    const there = this.#known.get(place)
-    if (there) there.set(agent, hash)
-    else this.#known.set(place, new Map([[agent, hash]]))
+    within(within(this.#known, tenantId), address).set(agent, hash)
     this.#size++
     return hash
   }
+}
+
+/** The map of a key in a map of maps; an empty one when there is none. */
+function within<K, K2, V>(maps: Map<K, Map<K2, V>>, key: K): Map<K2, V> {
+  let found = maps.get(key)
+  if (found === undefined) {
+    found = new Map()
+    maps.set(key, found)
+  }
+  return found
 }
 
 /** The day of a time, in UTC: `2026-11-22`. */

@@ -194,10 +194,17 @@ export class Clicks implements AsyncDisposable {
 
 function byTenant(clicks: readonly Click[]): Iterable<[Click, ...Click[]]> {
   const groups = new Map<string, [Click, ...Click[]]>()
+  let last = ''
+  let group: [Click, ...Click[]] | undefined
   for (const click of clicks) {
-    const group = groups.get(click.tenant.id)
-    if (group === undefined) groups.set(click.tenant.id, [click])
-    else group.push(click)
+    const { id } = click.tenant
+    // Many of one tenant come one after the other.
+    if (id !== last) group = groups.get(id)
+    last = id
+    if (group === undefined) {
+      group = [click]
+      groups.set(id, group)
+    } else group.push(click)
   }
   return groups.values()
 }

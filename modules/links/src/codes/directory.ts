@@ -4,7 +4,7 @@
  * same time; those of a tenant with a schema of its own take a second one.
  */
 import type { Database } from '@stoa/db'
-import { type BaseCtx, type Repeating, repeat, tenantCtx } from '@stoa/kernel'
+import { type BaseCtx, type Repeating, repeat, type Tenant, tenantCtx } from '@stoa/kernel'
 import { uuidBytes } from '../clicks/click-encoding.ts'
 import { Gathering } from '../clicks/gathering.ts'
 import {
@@ -24,6 +24,8 @@ import type { SharedLinks } from './shared-links.ts'
 const CODES_AT_ONCE = 500
 const QUESTIONS_AT_ONCE = 2
 const CODES_PER_PAGE = 10_000
+/** Tenants that are remembered. */
+const TENANTS = 10_000
 /** How often it is seen whether the filter has become too small, or has not been filled yet. */
 const FILTER_LOOK_MS = 30_000
 
@@ -34,6 +36,8 @@ export class Directory {
   readonly #splitKey: Buffer
   readonly #shared: SharedLinks | null
   readonly #spaces = new Map<string, Gathering<FoundLink>>()
+  /** A link that is remembered has its tenant with it: one object for all links of a tenant. */
+  readonly #tenants = new Map<string, Tenant>()
 
   /**
    * @param splitKey see {@link RoutingSpec}
@@ -112,7 +116,7 @@ export class Directory {
   }
 
   async #addPlaced(rows: readonly [FoundCode, ...FoundCode[]], all: Map<string, FoundLink>): Promise<void> {
-    const ctx = tenantCtx(this.#ctx, tenantOf(rows[0]))
+    const ctx = tenantCtx(this.#ctx, this.#tenantOf(rows[0]))
     const ids = rows.map(({ linkId }) => linkId)
     const links = await this.#db.read(ctx, (tx) => destinationsById(tx, rows[0].tenantId, ids))
     const byId = new Map(links.map((link) => [link.id, link]))
@@ -126,7 +130,16 @@ export class Directory {
     const { linkId } = link
     const hasNone = link.rules === null && link.split === null
     const routing = hasNone ? null : routingOf(linkId, link, this.#splitKey)
-    return { ...limitsOf(link), routing, linkId, link: uuidBytes(linkId), tenant: tenantOf(link), readAt }
+    return { ...limitsOf(link), routing, linkId, link: uuidBytes(linkId), tenant: this.#tenantOf(link), readAt }
+  }
+
+  #tenantOf({ tenantId: id, tenantSchema: schema, tenantSlug: slug }: FoundCode): Tenant {
+    const known = this.#tenants.get(id)
+    if (known?.slug === slug && known.schema === schema) return known
+    if (this.#tenants.size >= TENANTS) this.#tenants.clear()
+    const tenant = { id, slug, schema }
+    this.#tenants.set(id, tenant)
+    return tenant
   }
 }
 
@@ -144,8 +157,4 @@ function limitsOf(link: FoundLink) {
     limited: maxVisits !== null,
     forwardsQuery: forwardQuery,
   }
-}
-
-function tenantOf({ tenantId, tenantSchema, tenantSlug }: FoundCode) {
-  return { id: tenantId, slug: tenantSlug, schema: tenantSchema }
 }

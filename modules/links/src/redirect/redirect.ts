@@ -182,13 +182,16 @@ export class Redirects {
         headers ??= [...given, ...always, 'location']
         const { routing, status } = destination
         const now = clock.now()
-        const facts = () => ({ at: now, address, ...textsOf(request.headers), query: queryOf(request) })
-        const target = routing === null ? destination.target : this.#routed(routing, facts)
+        const target = routing === null ? destination.target : this.#routedVisit(routing, request, address, now)
         response.writeHead(status, [...headers, target])
         response.end()
         this.#note(destination, request.headers, address, now)
       },
     }
+  }
+
+  #routedVisit(routing: Routing, request: IncomingMessage, address: string, at: number): string {
+    return this.#routed(routing, () => ({ at, address, ...textsOf(request.headers), query: queryOf(request) }))
   }
 
   #routed(routing: Routing, facts: () => VisitFacts): string {
@@ -200,13 +203,17 @@ export class Redirects {
     if (isPrefetch(headers)) return
     const { clicks, visitors } = this.#deps
     this.#clicks = (this.#clicks + 1) >>> 0
-    const agent = visitors.agent(headers['user-agent'])
-    const own = { number: this.#clicks, tenant, link, at, agent }
-    if (isPrivate(headers)) clicks.record({ ...own, referrerHost: null, language: null, address: null })
-    else {
-      const language = visitors.language(headers['accept-language'])
-      clicks.record({ ...own, referrerHost: visitors.referrerHost(headers.referer), language, address })
-    }
+    const hides = isPrivate(headers)
+    clicks.record({
+      number: this.#clicks,
+      tenant,
+      link,
+      at,
+      agent: visitors.agent(headers['user-agent']),
+      referrerHost: hides ? null : visitors.referrerHost(headers.referer),
+      language: hides ? null : visitors.language(headers['accept-language']),
+      address: hides ? null : address,
+    })
   }
 }
 
