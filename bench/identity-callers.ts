@@ -107,6 +107,14 @@ export async function signIn(issuer: string, email: string, { cookie, formToken 
   return cookies.join('; ')
 }
 
+/** Tries a password that is wrong, from an address and a network that nobody came from before. */
+export async function tryWrong(issuer: string, email: string, { cookie, formToken }: Visit, turn: number) {
+  const form = new URLSearchParams({ email, password: 'not the password', token_form: formToken })
+  const headers = { cookie, 'x-forwarded-for': `10.${(turn >> 8) & 255}.${turn & 255}.7` }
+  const { status, text } = await ask(`${issuer}/sign-in`, { form: form.toString(), headers })
+  if (status !== 422) throw new Error(`the password was not looked at: ${status} ${text}`)
+}
+
 /** Lets somebody who is signed in use an application. @returns a refresh token */
 export async function enter(issuer: string, application: Application, cookie: string): Promise<string> {
   const verifier = randomBytes(32).toString('base64url')

@@ -62,7 +62,7 @@ async function open({ databaseUrl }: Opening): Promise<Opened> {
   const programs = { clientBurst: burst, clientRequestsPerSecond: perSecond }
   const addresses = { addressBurst: burst, addressRequestsPerSecond: perSecond }
   const rooms = { ...config.rooms, identity: { ...config.rooms.identity, ...programs, ...addresses } }
-  const own = { ...config, rooms, http: { ...config.http, ...limits } }
+  const own = { ...config, rooms, http: { ...config.http, ...limits, trustedProxies: ['127.0.0.1'] } }
   program = stack.use(await startStoa(own, { log, clock: systemClock }, { migrates: true }))
   return { url: program.url }
 }

@@ -26,6 +26,7 @@ import {
   setPassword,
   signIn,
   tokensOf,
+  tryWrong,
   type Visit,
 } from './identity-callers.ts'
 import type { GuardCost, GuardOpened, GuardOpening } from './identity-guard-program.ts'
@@ -40,6 +41,8 @@ const TOKENS = 12_000
 const SIGN_INS_PER_SECOND = 50
 const OTHERS_PER_SECOND = 200
 const PEOPLE = 200
+/** Wrong passwords of one measurement. */
+const WRONG = 20
 const ISSUERS = 1_000
 /** How many of those are asked for at once. */
 const ASKED_AT_ONCE = 20
@@ -211,6 +214,35 @@ async function signIns({ context, ground, issuer, program, url }: Stage): Promis
     }),
     row({ ...unit, name: `a sign-in ${name}: p99`, subject: signing ?? [] }),
     row({ name: `failed ${name}`, unit: 'requests', subject: failed ?? [], target: { of: 'value', atMost: 0 } }),
+    ...(await wrongPasswords({ context, issuer, program }, emails)),
+  ]
+}
+
+/** What a wrong password costs for an account that is there, and for one that is not: who knows the one must not learn the other. */
+async function wrongPasswords(
+  { context, issuer, program }: Pick<Stage, 'context' | 'issuer' | 'program'>,
+  emails: readonly string[],
+): Promise<Row[]> {
+  context.say('wrong passwords')
+  const form = await openForm(`${issuer}/sign-in`)
+  let tries = 0
+  const measure = (emailOf: (turn: number) => string) => async () => {
+    const before = cpuMs(program.pid)
+    for (let number = 0; number < WRONG; number++) await tryWrong(issuer, emailOf(tries), form, tries++)
+    return (cpuMs(program.pid) - before) / WRONG
+  }
+  const [known, unknown] = [
+    measure((turn) => emails[turn % PEOPLE] as string),
+    measure((turn) => `nobody${turn}@example.org`),
+  ]
+  await known()
+  await unknown()
+  const { peer, subject } = await paired(context, { subject: known, peer: unknown })
+  const one = { name: 'a wrong password for an account that is there', unit: 'ms of CPU', subject }
+  const other = { name: 'a wrong password for an account that is not', unit: 'ms of CPU', subject: peer }
+  return [
+    row({ ...one, peer: { name: 'for one that is not', values: peer }, target: { of: 'ratio', atMost: 1.1 } }),
+    row({ ...other, peer: { name: 'for one that is', values: subject }, target: { of: 'ratio', atMost: 1.1 } }),
   ]
 }
 

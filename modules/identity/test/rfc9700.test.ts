@@ -114,6 +114,26 @@ describeOnEngines(
       await assert.rejects(elsewhere, failed('invalid_grant'))
     })
 
+    it('RFC 8252 7.3 an application on a device comes back to any port of its own; 8.6 people are asked each time it is new', async () => {
+      const over = { applicationType: 'native', authMethod: 'none', redirectUris: ['http://127.0.0.1/callback'] }
+      const application = await newApplication(suite(), tenant(), over)
+      const person = await newPerson(suite(), tenant())
+      await person.signIn()
+      const open = async (redirect_uri: string) => person.open((await ask(application, { redirect_uri })).url)
+      const asked = await open('http://127.0.0.1:51004/callback')
+      assert.equal(asked.status, 200, 'the organisation’s word for it is not enough')
+      const back = await person.submit(asked, { answer: 'allow' })
+      assert.equal(back.url.origin + back.url.pathname, 'http://127.0.0.1:51004/callback')
+      assert.ok(back.url.searchParams.get('code'))
+      for (const wrong of [
+        'http://127.0.0.1:51004/other',
+        'http://127.0.0.2:51004/callback',
+        'https://127.0.0.1:51004/callback',
+      ]) {
+        assert.equal((await open(wrong)).status, 400, wrong)
+      }
+    })
+
     it('4.4 mix-up: every answer names its issuer', async () => {
       const [person, application] = [await owner(), await newApplication(suite(), tenant())]
       const good = await person.open((await ask(application)).url)
