@@ -115,6 +115,9 @@ describe('the doctor, before the first start', () => {
     const ask = (REDIS_URL: string) => diagnose({ STOA_DATA: join(root, 'new'), REDIS_URL })
     ;(await ask(testRedisUrl())).has('ok', 'Redis', /It answers at /)
     ;(await ask('redis://:guess@127.0.0.1:1')).has('warn', 'Redis', /does not answer at 127\.0\.0\.1:1: .*ECONNREFUSED/)
+    for (const several of ['redis+sentinel://:guess@127.0.0.1:1/main', 'redis+cluster://:guess@127.0.0.1:1']) {
+      ;(await ask(several)).has('warn', 'Redis', /does not answer at [^@]+ 127\.0\.0\.1:1: \w+/)
+    }
   })
 })
 
