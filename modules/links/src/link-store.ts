@@ -216,12 +216,20 @@ export function saveLinkWords(
   after: Searched & Pick<LinkRow, 'id'>,
   before: Searched | null,
 ) {
-  const [old, words] = [before === null ? [] : wordsOf(before), wordsOf(after)]
+  if (before === null) {
+    tx.later(firstWords(tenantId, after.id, wordsOf(after)))
+    return
+  }
+  const [old, words] = [wordsOf(before), wordsOf(after)]
   const removed = old.filter((word) => !words.includes(word))
   const added = words.filter((word) => !old.includes(word))
   if (removed.length > 0) tx.later(wordRemoval(tenantId, after.id, removed))
   if (added.length > 0) tx.later(wordAddition(tenantId, after.id, added))
 }
+// A new link has none that could be there already: to look for each would be two fifths of the work.
+const firstWords = statement<[string, string, readonly string[]], never>(
+  'insert into link_words (tenant_id, link_id, word) select $1, $2, unnest($3::text[])',
+)
 const wordRemoval = statement<[string, string, readonly string[]], never>(
   'delete from link_words where tenant_id = $1 and link_id = $2 and word = any ($3::text[])',
 )
