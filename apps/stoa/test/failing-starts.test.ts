@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -78,6 +79,11 @@ describe('a start that cannot be, on an installation with data', () => {
       await tryStart(/The data folder \S+\/file\/\S+ cannot be made: ENOTDIR/, { STOA_DATA })
     }
     assert.equal(await readFile(file, 'utf8'), 'mine')
+  })
+
+  it('names a folder in which nothing can be made', async (t) => {
+    if (!existsSync('/proc')) return t.skip('this system has no such folder')
+    await tryStart(/The data folder \/proc\/stoa\/db cannot be made: ENOENT/, { STOA_DATA: '/proc/stoa' })
   })
 
   it('names a folder that it may not read or write', async (t) => {

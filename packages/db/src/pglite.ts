@@ -1,9 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { setFlagsFromString } from 'node:v8'
 import type { PGlite } from '@electric-sql/pglite'
 import { type Repeating, repeat, resolveOptions } from '@stoa/kernel'
 import { type Database, WireDatabase } from './database.ts'
 import { DataFolderError, FolderLock } from './folder-lock.ts'
+import { makeFolder } from './make-folder.ts'
 import { type DatabaseDeps, PGLITE_OPTIONS, type PgliteOptionsInput } from './options.ts'
 import { ensureFolder } from './pglite-folder.ts'
 import { pgliteWire } from './pglite-wire.ts'
@@ -72,7 +73,7 @@ async function compilePglite(): Promise<object> {
 
 async function holdFolder(dataDir: string, deps: DatabaseDeps): Promise<FolderLock> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await makeFolder(dataDir)
   } catch (cause) {
     throw new DataFolderError(`The data folder ${dataDir} cannot be made: ${textOf(cause)}`, { cause })
   }

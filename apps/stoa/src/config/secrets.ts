@@ -11,8 +11,9 @@
  * refused.
  */
 import { hkdfSync, randomBytes, randomUUID } from 'node:crypto'
-import { link, mkdir, open, readFile, unlink } from 'node:fs/promises'
+import { link, open, readFile, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { makeFolder } from '@stoa/db'
 import { defineErrors, StoaError } from '@stoa/kernel'
 
 /** What can be wrong with the secret. */
@@ -93,7 +94,7 @@ export async function createSecret(dataDir: string): Promise<InstallationSecret>
   const path = secretFile(dataDir)
   const draft = `${path}.${randomUUID()}`
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(path))
     const file = await open(draft, 'wx', 0o600)
     try {
       await file.writeFile(`${randomBytes(48).toString('base64url')}\n`)
