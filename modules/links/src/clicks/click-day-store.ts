@@ -1,7 +1,9 @@
-import { type AdminSession, identifier } from '@stoa/db'
+import { type AdminSession, changeInUse, type InUseChange, identifier } from '@stoa/db'
 
 const TABLE = 'link_click_log'
 const DEFAULT = `${TABLE}_default`
+/** Of the tables of all schemas, which are few. */
+const LOCK = `stoa.${TABLE}`
 
 /**
  * The schemas that have clicks. Partitions belong to the login role, and row level security does not show their rows to it
@@ -30,28 +32,34 @@ function partitionOf(schema: string, day: string): string {
 }
 
 /**
- * Makes the partition of a day beside the table, and attaches it: clicks go on being written. Fails when there are clicks
- * of the day in the default partition; then they stay there.
+ * Makes the partition of a day beside the table, and attaches it: clicks go on being written. `violated` when there are
+ * clicks of the day in the default partition; then they stay there.
  */
 export function attachClickDay(
   session: AdminSession,
   schema: string,
   days: { readonly day: string; readonly next: string },
-  lockTimeoutMs: number,
-): Promise<void> {
+  signal: AbortSignal | null,
+): Promise<InUseChange> {
   const partition = partitionOf(schema, days.day)
   const table = `${identifier(schema)}.${TABLE}`
-  return inTransaction(
+  return changeInUse(
     session,
-    lockTimeoutMs,
+    LOCK,
     `create table ${partition} (like ${table} including defaults including constraints);
 alter table ${table} attach partition ${partition} for values from ('${days.day} 00:00:00+00') to ('${days.next} 00:00:00+00');`,
+    signal,
   )
 }
 
 /** Drops a day with all its clicks. */
-export function dropClickDay(session: AdminSession, schema: string, day: string, lockTimeoutMs: number): Promise<void> {
-  return inTransaction(session, lockTimeoutMs, `drop table ${partitionOf(schema, day)};`)
+export function dropClickDay(
+  session: AdminSession,
+  schema: string,
+  day: string,
+  signal: AbortSignal | null,
+): Promise<InUseChange> {
+  return changeInUse(session, LOCK, `drop table ${partitionOf(schema, day)};`, signal)
 }
 
 /** Deletes clicks before a time that had no partition, at most `limit`. Gives how many there were. */
@@ -64,16 +72,4 @@ select count(*) as deleted from deleted`,
     [before, limit],
   )
   return row?.deleted ?? 0
-}
-
-/** One change at a time over all processes: two that create the same table at once meet in the catalogue. */
-async function inTransaction(session: AdminSession, lockTimeoutMs: number, sql: string): Promise<void> {
-  try {
-    await session.exec(`begin; set local lock_timeout = '${lockTimeoutMs}ms';
-select pg_advisory_xact_lock(hashtextextended('stoa.${TABLE}', 0));
-${sql}\ncommit`)
-  } catch (error) {
-    await session.exec('rollback')
-    throw error
-  }
 }

@@ -7,8 +7,8 @@
  *
  * Two processes that do it at once do no harm: what one has done, the other finds done.
  */
-import { type AdminSession, type Database, sqlState } from '@stoa/db'
-import { type BaseCtx, backoffMs, repeat, systemClock, tenantCtx } from '@stoa/kernel'
+import type { AdminSession, Database } from '@stoa/db'
+import { type BaseCtx, repeat, tenantCtx } from '@stoa/kernel'
 import { dayOf } from '../analytics/visitor-salts.ts'
 import { everyTenant } from '../every-tenant.ts'
 import { attachClickDay, clickDays, clickSchemas, dropClickDay, trimDefault } from './click-day-store.ts'
@@ -18,12 +18,6 @@ const DAY_MS = 86_400_000
 const DAYS_AHEAD = 2
 const EVERY_MS = 6 * 3_600_000
 const BATCH = 5_000
-const LOCK_TIMEOUT_MS = 300
-const LOCK_ATTEMPTS = 10
-const DUPLICATE_TABLE = '42P07'
-const UNDEFINED_TABLE = '42P01'
-const CHECK_VIOLATION = '23514'
-const LOCK_NOT_AVAILABLE = '55P03'
 
 /** Makes days and drops them, now and every six hours, until disposed. A failure is logged; the next time tries again. */
 export function keepClickDays(db: Database, ctx: BaseCtx, days: number): AsyncDisposable {
@@ -43,39 +37,29 @@ export async function keepDays(db: Database, ctx: BaseCtx, days: number): Promis
   await db.admin(async (session) => {
     for (const schema of await clickSchemas(session)) {
       if (ctx.signal?.aborted) return
-      await keepDaysOf(session, schema, now, days)
+      await keepDaysOf(session, schema, { now, days, signal: ctx.signal })
     }
   })
 }
 
-async function keepDaysOf(session: AdminSession, schema: string, now: number, days: number): Promise<void> {
+interface Keeping {
+  readonly now: number
+  readonly days: number
+  readonly signal: AbortSignal | null
+}
+
+/** What others hold all the time is left to the next time. */
+async function keepDaysOf(session: AdminSession, schema: string, { now, days, signal }: Keeping): Promise<void> {
   const existing = new Set(await clickDays(session, schema))
   for (let ahead = 0; ahead <= DAYS_AHEAD; ahead++) {
     const at = now + ahead * DAY_MS
     const wanted = { day: dayOf(at), next: dayOf(at + DAY_MS) }
-    if (existing.has(wanted.day)) continue
-    await unless([DUPLICATE_TABLE, CHECK_VIOLATION], () => attachClickDay(session, schema, wanted, LOCK_TIMEOUT_MS))
+    if (!existing.has(wanted.day)) await attachClickDay(session, schema, wanted, signal)
   }
   const oldest = dayOf(now - days * DAY_MS)
-  for (const day of existing) {
-    if (day < oldest) await unless([UNDEFINED_TABLE], () => dropClickDay(session, schema, day, LOCK_TIMEOUT_MS))
-  }
+  for (const day of existing) if (day < oldest) await dropClickDay(session, schema, day, signal)
   const before = new Date(now - days * DAY_MS)
   while ((await trimDefault(session, schema, before, BATCH)) === BATCH);
-}
-
-/** Does it, trying again while somebody else has the lock; these failures mean that there is nothing to do. */
-async function unless(harmless: readonly string[], change: () => Promise<void>): Promise<void> {
-  for (let attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
-    try {
-      return await change()
-    } catch (error) {
-      const state = sqlState(error) ?? ''
-      if (harmless.includes(state)) return
-      if (state !== LOCK_NOT_AVAILABLE) throw error
-      await systemClock.sleep(backoffMs(attempt, 50, 1_000))
-    }
-  }
 }
 
 /**
