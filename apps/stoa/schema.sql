@@ -571,7 +571,7 @@ create table stoa.memberships (
   display_name text,
   given_name text,
   family_name text,
-  suspended_at timestamp with time zone
+  last_suspended_at timestamp with time zone
 );
 alter table stoa.memberships add constraint memberships_pkey PRIMARY KEY (tenant_id, person_id);
 alter table stoa.memberships add constraint memberships_role_names_check CHECK ((cardinality(role_names) <= 50));

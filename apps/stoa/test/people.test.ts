@@ -53,6 +53,7 @@ for (const engine of engines) {
       const added = await add('Ann@Example.org', '--tenant', 'demo', '--name', 'Ann', '--role', 'owner')
       assert.equal(added.code, 0, added.stderr)
       const listed = await installation.call(['person', 'list', '--tenant', 'demo'])
+      assert.equal(listed.code, 0, listed.stderr)
       assert.match(listed.stdout, /ann@example\.org +active +owner +Ann\n$/)
       const { pathname, search } = new URL(added.stdout.trim())
       await using up = await installation.up()

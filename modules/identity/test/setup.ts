@@ -271,13 +271,14 @@ function scheme(tenants: TestTenants): AuthScheme {
   }
 }
 
-/** Tells a story on both engines. */
+/** Tells a story. @param on default: both engines */
 export function describeOnEngines(
   story: string,
   tests: (suite: () => Suite) => void,
   options: SuiteOptions = {},
+  on: readonly Engine[] = engines,
 ): void {
-  for (const engine of engines) {
+  for (const engine of on) {
     describe(`${story} on ${engine}`, () => {
       let suite: Suite
       before(async () => {

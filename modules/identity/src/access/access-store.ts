@@ -32,7 +32,7 @@ interface HeldGrant {
 // just now has tokens of a node whose clock is behind.
 const personIn = statement<[tenantId: string, id: string], SubjectRow>(`
 select m.role_names, m.status = 'active' and p.suspended_at is null as is_active,
-  greatest(m.created_at - interval '60 seconds', date_trunc('second', m.suspended_at) + interval '1 second') as tokens_since
+  greatest(m.created_at - interval '60 seconds', date_trunc('second', m.last_suspended_at) + interval '1 second') as tokens_since
 from stoa.memberships m join stoa.people p on p.id = m.person_id
 where m.tenant_id = $1 and m.person_id = $2`)
 

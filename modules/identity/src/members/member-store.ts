@@ -130,7 +130,7 @@ export const memberSaved = statement<
 update memberships
 set role_names = $3, status = $4, external_id = $5, user_name = $6, display_name = $7, given_name = $8,
   family_name = $9, version = $10, updated_at = $11,
-  suspended_at = case when $4 = 'suspended' then $11 else suspended_at end
+  last_suspended_at = case when $4 = 'suspended' then $11 else last_suspended_at end
 where tenant_id = $1 and person_id = $2`)
 
 export const memberDropped = statement<[tenantId: string, id: string], never>(

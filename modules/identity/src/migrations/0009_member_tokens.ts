@@ -6,6 +6,7 @@ export const memberTokens: Migration = {
   scope: 'shared',
   breaking: false,
   up: `
-alter table memberships add column suspended_at timestamptz;
-update memberships set suspended_at = updated_at where status = 'suspended';`,
+-- Not suspended_at: beside that of people it would be ambiguous for nodes of before.
+alter table memberships add column last_suspended_at timestamptz;
+update memberships set last_suspended_at = updated_at where status = 'suspended';`,
 }
