@@ -18,7 +18,8 @@ export interface TaskPastDeps {
 
 /** What has happened to a task: all of it, but of its progress the newest. */
 export async function pastOf({ journal, taskById }: TaskPastDeps, ctx: Ctx, task: Task): Promise<Past> {
-  const since = new Date(task.createdAt.getTime() - SKEW_MS)
+  // A process whose clock was ahead goes on with ids from there, and a task is as old as its id.
+  const since = new Date(Math.min(task.createdAt.getTime(), ctx.clock.now()) - SKEW_MS)
   const events = await journal.about(ctx, `task:${task.id}`, { since, newestOf: 'task.progress' })
   const last = events.at(-1)
   if (last === undefined || !FINAL_EVENTS.has(last.type)) return { events, isOver: false }

@@ -1,10 +1,14 @@
+// A process of its own: it puts the ids of its process ahead.
+
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { newId, systemClock } from '@stoa/kernel'
 import type { RealtimeOptions } from '@stoa/realtime'
 import { engines } from '@stoa/testkit'
 import { follow, type TestStream } from './event-source.ts'
 import { type Suite, startSuite } from './setup.ts'
 
+const DAY_MS = 86_400_000
 const LIFE = ['task.queued', 'task.started', 'task.done']
 
 for (const engine of engines) {
@@ -36,6 +40,18 @@ for (const engine of engines) {
       assert.deepEqual(event.data, { kind: 'test.echo', attempt: 1, result: { text: 'hi' }, resultOmitted: false })
       assert.equal(messages.at(-1)?.id, event.position)
       assert.match(stream.text, /^retry: \d+\n\n/)
+    })
+
+    it('begins at its beginning, though the clock was ahead once and its id is from there', async () => {
+      await using bench = await setup()
+      const { ask, at, suite } = bench
+      newId({ ...systemClock, now: () => systemClock.now() + 40 * DAY_MS })
+      const id = await ask()
+      await using stream = await follow(at(id), 'pooled *')
+      await stream.holds(() => stream.types().length === 1)
+      await suite.work()
+      await stream.closed
+      assert.deepEqual(stream.types(), LIFE)
     })
 
     it('that has ended tells all of it, and 204 to whoever has seen the end', async () => {
