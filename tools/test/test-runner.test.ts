@@ -23,7 +23,7 @@ async function run(
 /** Runs files one after the other in a process. @returns a result for each, and one more when it ended badly */
 async function runAll(
   bodies: readonly string[],
-  options: { timeoutMs?: number; namePattern?: string; signal?: AbortSignal } = {},
+  options: { timeoutMs?: number; farewellMs?: number; namePattern?: string; signal?: AbortSignal } = {},
 ): Promise<FileResult[]> {
   const files = bodies.map((_, index) => `${'abc'[index]}.test.ts`)
   using folder = temporaryFolder(Object.fromEntries(bodies.map((body, index) => [files[index], HEAD + body])))
@@ -31,6 +31,7 @@ async function runAll(
   const tests = new TestProcess({
     root: folder.root,
     timeoutMs: options.timeoutMs ?? 60_000,
+    ...(options.farewellMs && { farewellMs: options.farewellMs }),
     env,
     namePattern: options.namePattern ?? null,
     signal: options.signal ?? new AbortController().signal,
@@ -169,7 +170,7 @@ describe('a test file', () => {
       [`test('x', () => { setInterval(() => {}, 1000) })`, 'the process did not end after its tests'],
       [`test('x', () => { process.exitCode = 3 })`, 'the process failed after its tests (exit code 3)'],
     ] as const) {
-      const results = await runAll([`test('fine', () => {})`, body])
+      const results = await runAll([`test('fine', () => {})`, body], { farewellMs: 3_000 })
       assert.deepEqual(results.map(names), [[], [], [name]], body)
       assert.equal(results[2]?.failures[0]?.detail, 'files that ran in it: a.test.ts, b.test.ts')
     }

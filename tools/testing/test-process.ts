@@ -12,8 +12,8 @@ import type { Message } from './reporter.ts'
 const PROGRAM = fileURLToPath(new URL('./test-program.ts', import.meta.url))
 const REPORTER = fileURLToPath(new URL('./reporter.ts', import.meta.url))
 const OUTPUT_KEPT = 200_000
-/** How long a process may stay after its last file, in ms. */
-const FAREWELL_MS = 20_000
+/** A timer that nobody waits for may keep a process a while. */
+const FAREWELL_MS = 60_000
 
 /** What a file's run came to. */
 export interface FileResult {
@@ -32,6 +32,8 @@ export interface TestProcessOptions {
   readonly root: string
   /** How long a file may take, in ms. */
   readonly timeoutMs: number
+  /** How long the process may stay after its last file, in ms. Default: 60,000. */
+  readonly farewellMs?: number
   readonly env: Readonly<Record<string, string | undefined>>
   /** Only tests whose name matches this regular expression. */
   readonly namePattern: string | null
@@ -111,7 +113,7 @@ export class TestProcess {
     const timer = setTimeout(() => {
       run.timedOut = true
       this.#kill()
-    }, FAREWELL_MS)
+    }, this.#options.farewellMs ?? FAREWELL_MS)
     // Not by disconnecting here: no `close` would come then.
     this.#child.send('', () => {})
     await this.#end

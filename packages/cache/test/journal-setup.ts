@@ -1,8 +1,7 @@
-import { after } from 'node:test'
 import { type Database, type MigrationSet, statement, tenantTable } from '@stoa/db'
 import { createJournal, defineEvent, type Hints, type Journal, journalMigrations, processHints } from '@stoa/journal'
 import { type Ctx, newId, silentLogger, systemClock } from '@stoa/kernel'
-import { type Engine, openTestDatabase, type TestDatabase, testCtx } from '@stoa/testkit'
+import { type Engine, openTestDatabase, type TestDatabase, testCtx, whenTestsEnd } from '@stoa/testkit'
 import { Type } from 'typebox'
 import { type Cache, dropFromJournal, type JournalDrops, type JournalDropsOptions } from '../src/index.ts'
 import { connected, type Installation, install, type Process } from './redis-setup.ts'
@@ -73,9 +72,9 @@ interface NodeOptions {
   readonly tagsOf?: JournalDropsOptions['tagsOf']
 }
 
-/** One per engine for all tests of a file: each has a tenant and a Redis prefix of its own. */
+/** One per engine for all tests: each has a tenant and a Redis prefix of its own. */
 const databases = new Map<Engine, Promise<TestDatabase>>()
-after(async () => {
+whenTestsEnd(async () => {
   for (const database of databases.values()) await (await database)[Symbol.asyncDispose]()
 })
 

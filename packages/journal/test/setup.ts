@@ -1,7 +1,15 @@
-import { after } from 'node:test'
 import type { Database } from '@stoa/db'
 import { type BaseCtx, type Clock, type Ctx, newId, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
-import { type Engine, eventually, inTime, openTestDatabase, TestClock, type TestDatabase, testCtx } from '@stoa/testkit'
+import {
+  type Engine,
+  eventually,
+  inTime,
+  openTestDatabase,
+  TestClock,
+  type TestDatabase,
+  testCtx,
+  whenTestsEnd,
+} from '@stoa/testkit'
 import { Type } from 'typebox'
 import {
   createJournal,
@@ -107,7 +115,7 @@ export function tenant(slug = 'acme', clock: Clock = systemClock): Ctx {
 
 /** PGlite takes much longer to open than to empty: one is handed from test to test. */
 let spare: TestDatabase | undefined
-after(() => spare?.[Symbol.asyncDispose]())
+whenTestsEnd(() => spare?.[Symbol.asyncDispose]())
 
 async function emptyDatabase(engine: Engine): Promise<TestDatabase> {
   const fresh = () => openTestDatabase(engine, { sets: [journalMigrations], name: 'journal', poolSize: 20 })

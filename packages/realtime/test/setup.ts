@@ -1,4 +1,3 @@
-import { after } from 'node:test'
 import type { Database } from '@stoa/db'
 import { type AuthScheme, type Credentials, createHttp, type Http, type Principal } from '@stoa/http'
 import {
@@ -19,6 +18,7 @@ import {
   openTestDatabase,
   type TestDatabase,
   testCtx,
+  whenTestsEnd,
 } from '@stoa/testkit'
 import { Type } from 'typebox'
 import { WebSocket } from 'ws'
@@ -228,7 +228,7 @@ async function openNode(db: Database, scheme: TestScheme, made: BenchOptions): P
 
 /** PGlite takes much longer to open than to empty: one is handed from test to test. */
 let spare: TestDatabase | undefined
-after(() => spare?.[Symbol.asyncDispose]())
+whenTestsEnd(() => spare?.[Symbol.asyncDispose]())
 
 async function emptyDatabase(engine: Engine): Promise<TestDatabase> {
   const fresh = () => openTestDatabase(engine, { sets: [journalMigrations], name: 'realtime' })
