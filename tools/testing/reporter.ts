@@ -1,5 +1,6 @@
 // The reporter inside a process of tests: a message to test-process.ts for each event.
 
+import { Transform } from 'node:stream'
 import type { TestEvent } from 'node:test/reporters'
 import { inspect } from 'node:util'
 
@@ -32,14 +33,15 @@ interface EventData {
   }
 }
 
-/** A custom reporter as `--test-reporter` wants it; it writes nothing. */
-// biome-ignore lint/correctness/useYield: what it has to say goes another way
-export default async function* reporter(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  for await (const event of source) {
-    const message = messageOf(event.type, event.data as unknown as EventData)
+/** A custom reporter as `--test-reporter` wants it. It sends, and writes nothing. */
+export default new Transform({
+  writableObjectMode: true,
+  transform({ type, data }: TestEvent, _encoding, done) {
+    const message = messageOf(type, data as unknown as EventData)
     if (message !== null) process.send?.(message)
-  }
-}
+    done()
+  },
+})
 
 function messageOf(type: string, data: EventData): Message | null {
   switch (type) {

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { chmod, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -81,9 +80,9 @@ describe('a start that cannot be, on an installation with data', () => {
     assert.equal(await readFile(file, 'utf8'), 'mine')
   })
 
-  it('names a folder in which nothing can be made', async (t) => {
-    if (!existsSync('/proc')) return t.skip('this system has no such folder')
-    await tryStart(/The data folder \/proc\/stoa\/db cannot be made: ENOENT/, { STOA_DATA: '/proc/stoa' })
+  it('names a folder in which nothing can be made', async () => {
+    // Linux says ENOENT, where it is; elsewhere there is no such folder, and none can be made at the root.
+    await tryStart(/The data folder \/proc\/stoa\/db cannot be made: E[A-Z]+:/, { STOA_DATA: '/proc/stoa' })
   })
 
   it('names a folder that it may not read or write', async (t) => {
