@@ -1,6 +1,7 @@
 /*
- * A process in which test files run one after the other, watched from outside: to start Node, to import the program and
- * to warm it up for each of 280 files would be a third of the time that all tests take.
+ * A process in which test files run one after the other, watched from outside: what one has imported and V8 compiled is
+ * there for the next. Node's own way to share a process (`--test-isolation=none`) makes the hooks of one file those of all,
+ * and does not know how long a single file takes.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setImmediate as immediate } from 'node:timers/promises'
@@ -87,10 +88,7 @@ export class TestProcess {
     const { promise, resolve } = Promise.withResolvers<void>()
     const run: Run = { outcome: new FileOutcome(file), over: resolve, output: '', timedOut: false }
     this.#run = run
-    const timer = setTimeout(() => {
-      run.timedOut = true
-      this.#kill()
-    }, timeoutMs)
+    const timer = this.#endAfter(timeoutMs, run)
     if (this.isFit) this.#child.send(file, () => {})
     await Promise.race([promise, this.#end])
     clearTimeout(timer)
@@ -110,10 +108,7 @@ export class TestProcess {
     const begun = performance.now()
     const run: Run = { outcome: new FileOutcome(''), over: () => {}, output: '', timedOut: false }
     this.#run = run
-    const timer = setTimeout(() => {
-      run.timedOut = true
-      this.#kill()
-    }, this.#options.farewellMs ?? FAREWELL_MS)
+    const timer = this.#endAfter(this.#options.farewellMs ?? FAREWELL_MS, run)
     // Not by disconnecting here: no `close` would come then.
     this.#child.send('', () => {})
     await this.#end
@@ -124,6 +119,13 @@ export class TestProcess {
     const [file = ''] = this.#files.slice(-1)
     const failures = [{ name: bad, place: file, detail: `files that ran in it: ${this.#files.join(', ')}` }]
     return { file, passed: 0, failures, skipped: [], durationMs: performance.now() - begun, output: run.output }
+  }
+
+  #endAfter(ms: number, run: Run): NodeJS.Timeout {
+    return setTimeout(() => {
+      run.timedOut = true
+      this.#kill()
+    }, ms)
   }
 
   /** What is wrong with the file beyond its failed tests. */

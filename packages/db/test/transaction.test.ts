@@ -449,16 +449,15 @@ describe('transactions on postgres alone', () => {
         create table parts_1 (tenant_id uuid not null, day int);
         grant select, insert on parts to stoa_app`),
     )
-    const { writing } = await db.admin(async (session) => {
+    await db.admin(async (session) => {
       await session.exec(
         'begin; set local search_path to stoa_pool; alter table parts attach partition parts_1 for values in (1)',
       )
-      const run = db.transaction(ctx, (tx) => tx.run(addRow(ctx.tenant.id)))
+      const writing = db.transaction(ctx, (tx) => tx.run(addRow(ctx.tenant.id)))
       await eventually(async () => (await session.query(waits)).length > 0)
       await session.exec('commit')
-      return { writing: run }
+      await writing
     })
-    await writing
     assert.equal((await db.read(ctx, (tx) => tx.one(whereIs()))).place, 'parts_1')
   })
 

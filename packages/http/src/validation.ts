@@ -72,7 +72,7 @@ function finite(data: unknown, part: HttpPart): true | { error: StoaError } {
 }
 
 function compilers(allErrors: boolean): Compilers {
-  // What Ajv calls optimisation makes shorter code; V8 makes the same of both, and it is a third of the compilation.
+  // What Ajv calls optimisation takes a third of the compilation or more, and saves less than 0.1 µs of a check.
   const code = { optimize: false } as const
   const shared = { strict: true, allErrors, allowUnionTypes: true, useDefaults: true, verbose: true, code } as const
   const exact = new Ajv({ ...shared, coerceTypes: false })

@@ -30,6 +30,7 @@ export {
   StoaError,
   type StoaErrorOptions,
 } from './errors.ts'
+export { makeFolder } from './folder.ts'
 export { idTime, isId, newId } from './ids.ts'
 export { Resources, type ResourcesOptions } from './lifecycle.ts'
 export { type Logger, silentLogger } from './logger.ts'

@@ -1,9 +1,9 @@
 // The engine that needs nothing: every message becomes a file `<id>.eml` that mail programs open.
 
 import { randomUUID } from 'node:crypto'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type OptionsInput, resolveOptions } from '@stoa/kernel'
+import { makeFolder, type OptionsInput, resolveOptions } from '@stoa/kernel'
 import { attempt } from './attempt.ts'
 import { MailDeliveryError } from './delivery-error.ts'
 import type { MailTransport } from './transport.ts'
@@ -56,7 +56,7 @@ export function createFolderTransport(options: FolderTransportOptions): MailTran
 
 /** A reader never sees half a file. */
 async function write(folder: string, name: string, content: Buffer, signal: AbortSignal): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await makeFolder(folder)
   const draft = join(folder, `.${name}.${randomUUID()}`)
   try {
     await writeFile(draft, content, { mode: 0o600, flag: 'wx', signal })

@@ -13,8 +13,7 @@
 import { hkdfSync, randomBytes, randomUUID } from 'node:crypto'
 import { link, open, readFile, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { makeFolder } from '@stoa/db'
-import { defineErrors, StoaError } from '@stoa/kernel'
+import { defineErrors, makeFolder, StoaError } from '@stoa/kernel'
 
 /** What can be wrong with the secret. */
 export const secretErrors = defineErrors({

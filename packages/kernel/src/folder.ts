@@ -9,20 +9,22 @@ import { dirname } from 'node:path'
  * @throws Error of the system, such as EACCES, ENOTDIR or ENOENT
  */
 export async function makeFolder(path: string): Promise<void> {
+  const missing = await makeOne(path)
+  if (missing === null) return
+  await makeFolder(dirname(path))
+  const stillMissing = await makeOne(path)
+  if (stillMissing !== null) throw stillMissing
+}
+
+/** @returns the error that says that something above it is missing; null: it is there now */
+async function makeOne(path: string): Promise<Error | null> {
   try {
     await mkdir(path, { mode: 0o700 })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' && !(await isFolder(dirname(path)))) {
-      await makeFolder(dirname(path))
-      await makeFolder(path)
-    } else if (code !== 'EEXIST' || !(await isFolder(path))) throw error
+    if (code === 'ENOENT') return error as Error
+    const isThere = code === 'EEXIST' && (await stat(path).then((found) => found.isDirectory()))
+    if (!isThere) throw error
   }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return await stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  )
+  return null
 }
