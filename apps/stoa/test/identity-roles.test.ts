@@ -355,12 +355,14 @@ for (const engine of engines) {
     })
 
     it('a grant on one link allows what the role does, with this link and with no other', async () => {
-      const nothing = await role('identity:self')
+      const nothing = await role('identity:self', 'realtime:connect')
       const { client, id } = await person(nothing)
       const [own, other] = [
         (await root.created<AnyJson>('/api/v1/links', { target: 'https://example.com/own' })).body,
         (await root.created<AnyJson>('/api/v1/links', { target: 'https://example.com/other' })).body,
       ]
+      const follow = async (channel: string) =>
+        codeOf(await send(client, 'GET', `/api/v1/events?channels=${channel}&follow=false`))
       const tried = async (link: AnyJson) => {
         const path = `/api/v1/links/${link.id}`
         return [
@@ -369,15 +371,18 @@ for (const engine of engines) {
           codeOf(await send(client, 'GET', `${path}/analytics`)),
           codeOf(await send(client, 'PATCH', path, { title: 'Mine' }, { 'if-match': '*' })),
           codeOf(await send(client, 'POST', `${path}/archival`)),
+          await follow(`link:${link.id}`),
+          await follow(`link-clicks:${link.id}`),
         ]
       }
-      const none = Array(5).fill('forbidden')
+      const none = Array(7).fill('forbidden')
       assert.deepEqual(await tried(own), none)
       const resource = { kind: 'link', id: own.id }
       const grant = { subject: { type: 'person', id }, role: 'member', resource }
       const { id: grantId } = (await root.created<AnyJson>('/api/v1/grants', grant)).body
-      assert.deepEqual(await tried(own), Array(5).fill(200))
+      assert.deepEqual(await tried(own), Array(7).fill(200))
       assert.deepEqual(await tried(other), none)
+      for (const channel of ['links', 'link-clicks']) assert.equal(await follow(channel), 'forbidden', channel)
       assert.equal(codeOf(await send(client, 'GET', '/api/v1/links')), 'forbidden', 'nor with the list of them')
       await send(root, 'DELETE', `/api/v1/grants/${grantId}`)
       assert.deepEqual(await tried(own), none)

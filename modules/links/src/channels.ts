@@ -11,6 +11,7 @@ import {
   reportDismissed,
   reportFiled,
 } from './events.ts'
+import { linkOf } from './link-resource.ts'
 
 const all = [linkCreated, linkUpdated, linkArchived, linkRestored, linkTakenDown, linkTakedownLifted]
 const events = all.map(({ type }) => type)
@@ -27,6 +28,7 @@ export const linkChannels = [
     pattern: 'link:{id}',
     description: 'What happens to one link.',
     permission: 'links:read',
+    resource: ({ id = '' }) => linkOf(id),
     events,
   }),
   defineChannel({
@@ -44,13 +46,29 @@ export const linkChannels = [
   defineChannel({
     pattern: 'link-clicks:{id}',
     description:
-      'Clicks on one link as they are counted. Where clicks on more than 50 links are counted at a time, those on the 50 most followed are told.',
+      'Clicks on one link as they are counted, and on no other. Where clicks on more than 50 links are counted at a time, those on the 50 most followed are told.',
     permission: 'links:read',
+    resource: ({ id = '' }) => linkOf(id),
     events: [clicksRecorded.type],
-    channels: (event) => byLink(event).map(({ id }) => `link-clicks:${id}`),
+    channels: (event) => byLink(event).map(clicksOf),
+    payload: (event, channel) => {
+      const own = byLink(event).filter((link) => clicksOf(link) === channel)
+      const [{ bots, clicks } = { bots: 0, clicks: 0 }] = own
+      return { clicks, bots, links: own.length, byLink: own }
+    },
   }),
 ]
 
-function byLink({ data }: JournalEvent): readonly { readonly id: string }[] {
-  return (data as { byLink?: { id: string }[] }).byLink ?? []
+interface LinkClicks {
+  readonly id: string
+  readonly clicks: number
+  readonly bots: number
+}
+
+function clicksOf({ id }: Pick<LinkClicks, 'id'>): string {
+  return `link-clicks:${id}`
+}
+
+function byLink({ data }: JournalEvent): readonly LinkClicks[] {
+  return (data as { byLink?: LinkClicks[] }).byLink ?? []
 }

@@ -4,9 +4,9 @@
  * `links` are two channels.
  */
 
-import type { RateLimit } from '@stoa/http'
+import type { Principal, RateLimit } from '@stoa/http'
 import type { JournalEvent } from '@stoa/journal'
-import type { Ctx } from '@stoa/kernel'
+import { type Ctx, hasPermission, type Resource } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
 
 /** The values of a pattern's `{parameters}`. */
@@ -40,6 +40,8 @@ export interface ChannelKind {
   readonly description: string
   /** What whoever follows it needs. */
   readonly permission: string
+  /** The one thing that a channel with parameters is about: then the permission on this thing alone is enough. */
+  readonly resource?: (params: ChannelParams) => Resource
   /** Types of the events that appear there, in the tenant of the event. */
   readonly events: readonly string[]
   /**
@@ -47,8 +49,8 @@ export interface ChannelKind {
    * one with parameters those of the event's subjects that fit it.
    */
   readonly channels?: (event: JournalEvent) => readonly string[]
-  /** What is shown of an event. Default: its data. */
-  readonly payload?: (event: JournalEvent) => object
+  /** What is shown of an event in one of its channels. Default: its data. */
+  readonly payload?: (event: JournalEvent, channel: string) => object
   /** Refuses somebody who has the permission, or a channel of nothing: it throws. Default: it lets everybody in. */
   readonly admit?: (ctx: Ctx, params: ChannelParams) => Promise<void> | void
   /** Whether who follows it can be seen by the others. Default false. */
@@ -68,6 +70,11 @@ export interface Channel {
 export interface Appearance {
   readonly channel: string
   readonly kind: ChannelKind
+}
+
+/** Whether somebody may follow a channel, as far as permissions say. */
+export function mayFollow(who: Pick<Principal, 'permissions' | 'grants'>, { kind, params }: Channel): boolean {
+  return hasPermission(who, kind.permission, kind.resource?.(params))
 }
 
 const PATTERN = /^[a-z][a-z0-9-]*(:([a-z][a-z0-9-]*|\{[a-z][A-Za-z0-9]*\}))*$/

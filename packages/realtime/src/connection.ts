@@ -5,8 +5,9 @@
  */
 import type { Socket } from 'node:net'
 import type { Credentials, Principal } from '@stoa/http'
-import { type Clock, errors, hasPermission, isError, StoaError } from '@stoa/kernel'
+import { type Clock, errors, isError, StoaError } from '@stoa/kernel'
 import { WebSocket } from 'ws'
+import { mayFollow } from './channel.ts'
 import { realtimeErrors } from './errors.ts'
 import { PING, textFrame } from './frame.ts'
 import type { Gate } from './gate.ts'
@@ -201,8 +202,8 @@ export class Connection implements Guest, FrameOutlet {
     }
     this.#deps.guests.ends(this, this.#principal.expiresAtMs)
     for (const subscription of [...this.#subscriptions.values()]) {
-      const { kind, name } = subscription.channel
-      if (hasPermission(this.#principal, kind.permission)) continue
+      const { name } = subscription.channel
+      if (mayFollow(this.#principal, subscription.channel)) continue
       this.#leave(name)
       this.#reply(JSON.stringify({ type: 'unsubscribed', id: null, channel: name, code: errors.forbidden.code }))
     }

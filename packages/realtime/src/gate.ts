@@ -51,8 +51,9 @@ export class Gate {
     const channel = this.#deps.channels.find(name)
     if (channel === null) throw new StoaError(realtimeErrors.channel_unknown)
     const ctx = this.ctxOf(principal)
-    requirePermission(ctx, channel.kind.permission)
-    await channel.kind.admit?.(ctx, channel.params)
+    const { kind, params } = channel
+    requirePermission(ctx, kind.permission, kind.resource?.(params))
+    await kind.admit?.(ctx, params)
     return channel
   }
 }

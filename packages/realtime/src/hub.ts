@@ -253,7 +253,7 @@ export class Hub implements AsyncDisposable {
     const { position, tenantId, type, version, subjects, at } = event
     try {
       const deliveries = this.#deps.channels.of(event).map(({ channel, kind }) => {
-        const data = kind.payload?.(event) ?? event.data
+        const data = kind.payload?.(event, channel) ?? event.data
         const text = JSON.stringify({ position, type, version, subjects, at, data })
         return { key: keyOf(tenantId, channel), channel, text }
       })

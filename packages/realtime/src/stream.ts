@@ -7,8 +7,8 @@
  */
 import type { EventStream, Principal } from '@stoa/http'
 import { comparePositions, type Position } from '@stoa/journal'
-import { type Clock, errors, hasPermission, isError } from '@stoa/kernel'
-import type { Channel } from './channel.ts'
+import { type Clock, errors, isError } from '@stoa/kernel'
+import { type Channel, mayFollow } from './channel.ts'
 import type { Gate } from './gate.ts'
 import type { Guest, Guests } from './guests.ts'
 import type { Delivery, Entry } from './history.ts'
@@ -159,8 +159,8 @@ export class Stream implements Guest, StreamFollower, Waiting {
     }
     guests.ends(this, this.#principal.expiresAtMs)
     // It cannot lose one channel and keep the others: its position is one for all.
-    for (const { kind } of this.#channels.values()) {
-      if (!hasPermission(this.#principal, kind.permission)) return this.shut('forbidden', null)
+    for (const channel of this.#channels.values()) {
+      if (!mayFollow(this.#principal, channel)) return this.shut('forbidden', null)
     }
   }
 
