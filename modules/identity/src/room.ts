@@ -1,7 +1,7 @@
 /** Puts the room together: passwords, attempts, sessions, mail, pages, routes, roles, the OpenID provider. */
 import { type BaseCtx, type Ctx, Resources, repeat, systemCtx } from '@stoa/kernel'
 import { createLimiter, createMemoryStore } from '@stoa/limiter'
-import type { Columns, Room } from '@stoa/module'
+import { type Columns, PasswordHasher, type Room } from '@stoa/module'
 import { openAccess } from './access/open-access.ts'
 import { type IdentityConfig, identityConfig } from './config.ts'
 import { FactorSeal } from './factors/factor-seal.ts'
@@ -21,7 +21,6 @@ import { interactionPage } from './pages/interaction-page.ts'
 import { PageServer } from './pages/pages.ts'
 import { AccountMail } from './people/account-mail.ts'
 import { EmailChange } from './people/email-change.ts'
-import { PasswordHasher } from './people/password-hash.ts'
 import { People } from './people/people.ts'
 import { PersonalData } from './people/personal-data.ts'
 import { Recovery } from './people/recovery.ts'
@@ -107,7 +106,7 @@ function parts(columns: Columns, config: IdentityConfig, resources: Resources) {
     log.warn({ err }, 'the store of the limits failed: attempts are counted in each process by itself')
   const limiter = resources.use(createLimiter({ store, onStoreFailure }), 'limiter')
   const attempts = new Attempts(limiter)
-  const hasher = new PasswordHasher(secret('identity.passwords'), config.passwordHashes)
+  const hasher = new PasswordHasher({ pepper: secret('identity.passwords'), atOnce: config.passwordHashes })
   const sessions = new Sessions({ db, journal, idleMinutes: config.sessionIdleMinutes, days: config.sessionDays })
   const settings = new SignInSettings({ db, journal })
   const people = new People({ db, journal })

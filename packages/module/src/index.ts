@@ -14,3 +14,4 @@ export {
   type Module,
   type Room,
 } from './module.ts'
+export { PasswordHasher, type PasswordHasherOptions, type Verdict } from './password-hash.ts'

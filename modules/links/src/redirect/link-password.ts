@@ -1,29 +1,22 @@
 /**
- * Passwords of links. What is kept is an argon2id hash (RFC 9106) with a salt of its own, as PHC text:
- *
- *   $argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>
+ * Passwords of links. What is kept is an argon2id hash with a salt of its own: see `PasswordHasher` in @stoa/module.
  *
  * Who has said the password gets a cookie that is good for {@link COOKIE_MS}: when it ends, and a MAC of that, the link and
  * the hash. So it is good for this link alone, and a new password makes every cookie worthless. Attempts are limited per
  * link and address, and per link; and few are tried at the same time, because each takes 19 MiB and some 20 ms.
  */
-import { type Argon2Parameters, argon2, createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import { promisify } from 'node:util'
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { errors, StoaError } from '@stoa/kernel'
 import { callerOf, type Limiter, type Policy, retryAfterSeconds } from '@stoa/limiter'
+import { PasswordHasher } from '@stoa/module'
 
-/** OWASP's least for argon2id: 19 MiB, two passes, one lane. */
-const COST = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 }
-const SALT_BYTES = 16
 const COOKIE_MS = 24 * 3_600_000
 /** Of one address on one link, and of all addresses on it. */
 const ATTEMPTS = { capacity: 10, refillPerSecond: 1 / 30 }
 const ATTEMPTS_IN_ALL = { capacity: 300, refillPerSecond: 1 }
-/** Hashes at the same time, and how many visitors may wait for theirs. */
+/** Hashes at the same time, and how many others may wait when a visitor says a password. */
 const AT_ONCE = 2
 const WAITING = 50
-
-const derive = promisify(argon2) as (algorithm: 'argon2id', parameters: Argon2Parameters) => Promise<Buffer>
 
 /** The link that is asked for. */
 interface Guarded {
@@ -46,8 +39,7 @@ export class LinkPasswords {
   readonly #deps: LinkPasswordsDeps
   readonly #attempts: Policy
   readonly #attemptsInAll: Policy
-  readonly #waiting: (() => void)[] = []
-  #running = 0
+  readonly #hasher = new PasswordHasher({ atOnce: AT_ONCE })
 
   constructor(deps: LinkPasswordsDeps) {
     this.#deps = deps
@@ -55,12 +47,9 @@ export class LinkPasswords {
     this.#attemptsInAll = deps.limiter.policy('links.password-in-all', ATTEMPTS_IN_ALL)
   }
 
-  /** As it is kept. */
-  async hash(password: string): Promise<string> {
-    const salt = randomBytes(SALT_BYTES)
-    const { memory, parallelism, passes } = COST
-    const hash = await this.#derive(password, salt)
-    return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${base64(salt)}$${base64(hash)}`
+  /** As it is kept. @throws StoaError `overloaded` when hundreds wait */
+  hash(password: string): Promise<string> {
+    return this.#hasher.hash(password)
   }
 
   /**
@@ -74,11 +63,9 @@ export class LinkPasswords {
     if (!answer.allowed) {
       throw new StoaError(errors.rate_limited, { retryAfterSeconds: retryAfterSeconds(answer) ?? 1 })
     }
-    if (this.#waiting.length >= WAITING) throw new StoaError(errors.overloaded, { retryAfterSeconds: 2 })
-    const [, , , , salt = '', hash = ''] = password.split('$')
-    const kept = Buffer.from(hash, 'base64')
-    const found = await this.#derive(given, Buffer.from(salt, 'base64'))
-    return kept.length === found.length && timingSafeEqual(kept, found)
+    if (this.#hasher.waiting >= WAITING) throw new StoaError(errors.overloaded, { retryAfterSeconds: 2 })
+    const { ok } = await this.#hasher.verify(given, password)
+    return ok
   }
 
   /** The header `Set-Cookie` for who has said the password. */
@@ -110,19 +97,4 @@ export class LinkPasswords {
     const name = createHash('sha256').update(linkId).digest('hex').slice(0, 16)
     return `${this.#deps.isSecure() ? '__Host-' : ''}stoa-link-${name}`
   }
-
-  async #derive(message: string, nonce: Buffer): Promise<Buffer> {
-    if (this.#running >= AT_ONCE) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    this.#running++
-    try {
-      return await derive('argon2id', { ...COST, message, nonce })
-    } finally {
-      this.#running--
-      this.#waiting.shift()?.()
-    }
-  }
-}
-
-function base64(bytes: Buffer): string {
-  return bytes.toString('base64').replace(/=+$/, '')
 }

@@ -3,11 +3,11 @@
  *
  *   parameters   OWASP's least for Argon2id: 19 MiB, 2 passes, 1 lane. About 25 ms here; more memory would be better for
  *                an attacker's cost and worse for ours, who pay it for every guess that comes in
- *   pepper       a secret of the installation goes into each hash: a stolen table alone gives nothing to guess at
- *   kept as      $argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>, so that a password can outlive the parameters: it is
- *                hashed anew at the next sign-in
- *   at once      a few (`passwordHashes`); the rest waits in line, and beyond a length of it is told to come back. Node
- *                has four such threads for files and names too
+ *   pepper       a secret of the installation that goes into each hash: a stolen table alone gives nothing to guess at
+ *   kept as      $argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>, so that a password can outlive the parameters: `stale`
+ *                says that it is to be hashed anew
+ *   at once      a few; the rest waits in line, and beyond a length of it is told to come back. Node has four such threads
+ *                for files and names too
  *   nobody       who has no account, or no password, costs the same work: a hash that nothing matches
  */
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
@@ -18,7 +18,7 @@ const PASSES = 2
 const LANES = 1
 const SALT_BYTES = 16
 const HASH_BYTES = 32
-/** What waits longer than this many others is refused: about ten seconds of work. */
+/** About ten seconds of work. */
 const MAX_WAITING = 500
 
 /** Whether a password is the one, and whether its hash is to be made anew. */
@@ -35,10 +35,21 @@ interface Parts {
   readonly hash: Buffer
 }
 
+/** How passwords are hashed. */
+export interface PasswordHasherOptions {
+  /** A secret of this installation, 32 bytes. Default: none; then a hash is good wherever it is brought. */
+  readonly pepper?: Buffer
+  /** How many are hashed at the same time, each in 19 MiB. */
+  readonly atOnce: number
+  /** How many wait for their turn; who comes then is refused. Default 500. */
+  readonly maxWaiting?: number
+}
+
 /** Hashes and checks passwords. */
 export class PasswordHasher {
-  readonly #pepper: Buffer
+  readonly #pepper: Buffer | undefined
   readonly #atOnce: number
+  readonly #maxWaiting: number
   /** Nobody's: as long as a real one, and the hash of nothing. */
   readonly #nobody: Parts = {
     ...{ memory: MEMORY_KIB, passes: PASSES, lanes: LANES },
@@ -48,13 +59,15 @@ export class PasswordHasher {
   readonly #waiting: (() => void)[] = []
   #running = 0
 
-  /**
-   * @param pepper a secret of this installation, 32 bytes
-   * @param atOnce how many are hashed at the same time
-   */
-  constructor(pepper: Buffer, atOnce: number) {
+  constructor({ atOnce, maxWaiting = MAX_WAITING, pepper }: PasswordHasherOptions) {
     this.#pepper = pepper
     this.#atOnce = atOnce
+    this.#maxWaiting = maxWaiting
+  }
+
+  /** How many wait for their turn. */
+  get waiting(): number {
+    return this.#waiting.length
   }
 
   /** The hash of a password, as it is kept. @throws StoaError `overloaded` */
@@ -83,22 +96,23 @@ export class PasswordHasher {
       return await derived({
         ...{ message: password, nonce: salt, parallelism: lanes, memory, passes },
         tagLength: hash.length,
-        secret: this.#pepper,
+        ...(this.#pepper && { secret: this.#pepper }),
       })
     } finally {
-      this.#running -= 1
-      this.#waiting.shift()?.()
+      const next = this.#waiting.shift()
+      // The place is handed on: whoever comes at this moment does not slip in before who has waited.
+      if (next) next()
+      else this.#running -= 1
     }
   }
 
   async #turn(): Promise<void> {
     if (this.#running >= this.#atOnce) {
-      if (this.#waiting.length >= MAX_WAITING) {
+      if (this.#waiting.length >= this.#maxWaiting) {
         throw new StoaError(errors.overloaded, { context: { reason: 'password_hashes' }, retryAfterSeconds: 5 })
       }
       await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    }
-    this.#running += 1
+    } else this.#running += 1
   }
 }
 
