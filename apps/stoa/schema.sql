@@ -744,6 +744,22 @@ create table stoa.placements (
 alter table stoa.placements add constraint placements_pkey PRIMARY KEY (schema);
 alter table stoa.placements add constraint placements_scope_check CHECK ((scope = ANY (ARRAY['shared'::text, 'tenant'::text])));
 
+create table stoa.proven_hosts (
+  tenant_id uuid not null,
+  host text collate "C" not null,
+  room text not null,
+  use_id uuid not null
+);
+alter table stoa.proven_hosts add constraint proven_hosts_pkey PRIMARY KEY (tenant_id, host);
+alter table stoa.proven_hosts add constraint proven_hosts_host_check CHECK ((char_length(host) <= 253));
+CREATE UNIQUE INDEX proven_hosts_of_all ON stoa.proven_hosts USING btree (host);
+alter table stoa.proven_hosts enable row level security;
+alter table stoa.proven_hosts force row level security;
+create policy system_rows on stoa.proven_hosts to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.proven_hosts to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.proven_hosts to stoa_app;
+grant delete, insert, select, update on stoa.proven_hosts to stoa_system;
+
 create table stoa.recovery_codes (
   person_id uuid not null,
   code_hash bytea not null

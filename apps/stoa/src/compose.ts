@@ -17,6 +17,7 @@ import {
   type Endpoint,
   type Http,
   type Route,
+  TenantHosts,
 } from '@stoa/http'
 import { assertOwnJournal, createJournal, type Hints, type Journal } from '@stoa/journal'
 import { type Clock, Resources, systemCtx } from '@stoa/kernel'
@@ -179,11 +180,12 @@ export async function compose(
   )
   let url = config.publicUrl ?? ''
   const roles = { permissions, leastRoles }
+  const hosts = new TenantHosts({ db, ctx: systemCtx(ground, 'hosts'), publicUrl: () => url })
   const rooms = await openRooms(resources, (module) =>
     roomColumns(
       module,
       config,
-      { ...own, ...limits, ...roles, ...caches, apiKeys, queue, realtime, metrics, health },
+      { ...own, ...limits, ...roles, ...caches, apiKeys, hosts, queue, realtime, metrics, health },
       () => url,
     ),
   )
@@ -200,7 +202,7 @@ export async function compose(
     {
       ...own,
       ...limits,
-      routes: serves === 'health' ? [] : [...routesOf(journal, apiKeys, rooms), ...realtime.routes],
+      routes: serves === 'health' ? [] : [...routesOf(journal, apiKeys, rooms), ...hosts.routes, ...realtime.routes],
       mounts: serves === 'health' ? [] : rooms.flatMap((room) => [...(room.mounts ?? [])]),
       schemes,
       caughtUp,

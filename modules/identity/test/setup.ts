@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { after, before, describe } from 'node:test'
 import type { Cache } from '@stoa/cache'
 import type { Database } from '@stoa/db'
-import { type AuthScheme, createApiKeys, createHttp, httpEvents, httpMigrations } from '@stoa/http'
+import { type AuthScheme, createApiKeys, createHttp, httpEvents, httpMigrations, TenantHosts } from '@stoa/http'
 import { createJournal, type Journal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
 import {
   type Clock,
@@ -150,9 +150,10 @@ async function open(db: Database, tenants: TestTenants, options: SuiteOptions, r
   const apiKeys = resources.use(keys, 'API keys')
   const metrics = resources.use(createMetrics({ process: false }), 'metrics')
   let url = 'http://127.0.0.1:1'
+  const hosts = new TenantHosts({ db, ctx: systemCtx(deps, 'hosts'), publicUrl: () => url })
   const room = resources.use(
     await identityModule.create({
-      ...{ ...deps, db, journal, queue, secret, metrics, config, health: createHealth({ cacheMs: 0 }, deps) },
+      ...{ ...deps, db, journal, queue, hosts, secret, metrics, config, health: createHealth({ cacheMs: 0 }, deps) },
       ...{
         cache: {} as Cache,
         realtime: { actorChanged: () => undefined, tenantChanged: () => undefined } as never,
@@ -168,7 +169,7 @@ async function open(db: Database, tenants: TestTenants, options: SuiteOptions, r
     await createHttp(
       { port: 0, maxEventLoopDelayMs: 0, trustedProxies: ['127.0.0.1'] },
       {
-        ...{ ...deps, db, secret, metrics, routes: room.routes, mounts: room.mounts ?? [] },
+        ...{ ...deps, db, secret, metrics, routes: [...room.routes, ...hosts.routes], mounts: room.mounts ?? [] },
         errors: [identityModule.errors],
         schemes: [scheme(tenants), ...(room.schemes ?? [])],
         ...(!limited && { limitStore: unlimited }),

@@ -161,7 +161,7 @@ async function openProcess(
     'realtime',
   )
   await realtime.open()
-  const none = { permissions: {}, leastRoles: {}, apiKeys: {} as Columns['apiKeys'] }
+  const none = { permissions: {}, leastRoles: {}, apiKeys: {} as Columns['apiKeys'], hosts: {} as Columns['hosts'] }
   const columns = {
     db,
     journal,

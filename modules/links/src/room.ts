@@ -57,7 +57,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
   const { clicks, fold } = openClicks(columns, config, { ctx, geo }, resources)
   resources.use(keepWords(db, ctx), 'words of links')
   resources.use(keepClickDays(db, ctx, config.clickDays), 'days of clicks')
-  const hosts = new ShortHosts(db, ctx, config.shortHost)
+  const hosts = new ShortHosts(db, ctx, config.shortHost, columns.hosts)
   const lists = await openBlocklists(db, ctx, config, resources)
   const watch = resources.use(watchChanges(journal, { changed, destinations, hosts, lists }), 'link changes')
   resources.use(directory.keep(filter, watch.ready), 'filter of codes')
@@ -81,7 +81,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
     splitKey,
     geo,
   })
-  const domains = openDomains(columns, config, { hosts, targetRules, ctx, blocked: (own) => lists.of(own) })
+  const domains = openDomains(columns, config, { hosts, targetRules, blocked: (own) => lists.of(own) })
   const limit = visitLimitOf(columns, ctx)
   const orphans = resources.use(new Orphans(db, ctx), 'visits without a link')
   watchOrphans(columns, orphans)
@@ -90,15 +90,14 @@ export async function openRoom(columns: Columns): Promise<Room> {
     ...{ orphans, passwords, shortUrl },
   })
   const visitLimit = { capacity: config.visitBurst, refillPerSecond: config.visitsPerSecond }
-  const isOwnHost = ownHosts(columns.publicUrl, config.shortHost)
   return {
     routes: linkRoutes({
       ...{ analytics: new Analytics(db, geo), bulk: new BulkLinks(db, links), links, orphans, redirects, visitLimit },
-      ...{ domains: domains.verbs, hosts, isOwnHost },
+      ...{ domains: domains.verbs, hosts },
       folders: new Folders({ db, journal }),
       blocked: new BlockedHosts({ db, journal, lists }),
       reportLimit: { capacity: config.reportBurst, refillPerSecond: 1 / 30 },
-      reports: new Reports({ db, journal, destinations, hosts, isOwnHost }),
+      reports: new Reports({ db, journal, destinations, hosts, isOwnHost: (host) => columns.hosts.isOwn(host) }),
     }),
     jobs: [importLinks(links), importCsv(links, db), checkJob(links, config, lists), fold, domains.job],
     admits: linkAdmission(links),
@@ -179,11 +178,6 @@ function openPasswords({ limitStore, log, publicUrl, secret }: Columns, resource
   resources.use(limiter, 'limits of passwords')
   const isSecure = () => publicUrl().startsWith('https:')
   return new LinkPasswords({ key: secret('links.password'), limiter, isSecure })
-}
-
-/** Whether a host, without a port, is the installation's own. */
-function ownHosts(publicUrl: () => string, shortHost: string | null): (host: string) => boolean {
-  return (host) => host === URL.parse(publicUrl())?.hostname || host === shortHost?.replace(/:\d+$/, '')
 }
 
 /** @throws Error when there is to be a file and it cannot be read */

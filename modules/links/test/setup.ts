@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { after, before, describe } from 'node:test'
 import { createCache, dropFromJournal, type SharedEntries } from '@stoa/cache'
 import type { Database } from '@stoa/db'
-import { type AuthScheme, createHttp, httpMigrations } from '@stoa/http'
+import { type AuthScheme, createHttp, httpMigrations, TenantHosts } from '@stoa/http'
 import { createJournal, type JournalEvent, journalMigrations, processHints } from '@stoa/journal'
 import { type Clock, Resources, silentLogger, systemClock, systemCtx, type Tenant } from '@stoa/kernel'
 import { createMemoryStore } from '@stoa/limiter'
@@ -115,9 +115,10 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
     createRealtime({}, { log: silentLogger, clock: systemClock, journal, channels, authenticate: () => null }),
     'realtime',
   )
+  const hosts = new TenantHosts({ db, ctx, publicUrl: () => url })
   const room = resources.use(
     await linksModule.create({
-      ...{ db, journal, cache, queue, realtime },
+      ...{ db, journal, cache, hosts, queue, realtime },
       ...deps,
       ...{ secret, metrics, health, config, permissions: {}, leastRoles: {}, apiKeys: {} as Columns['apiKeys'] },
       publicUrl: () => url,
@@ -132,7 +133,7 @@ async function openProcess(shared: Shared, resources: Resources): Promise<Suite>
       { port: 0, maxEventLoopDelayMs: 0 },
       {
         ...{ ...deps, db, secret, metrics, health },
-        routes: room.routes,
+        routes: [...room.routes, ...hosts.routes],
         errors: [linksModule.errors],
         schemes: [scheme(tenants)],
         limitStore: unlimited,

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { createCache, dropFromJournal } from '@stoa/cache'
 import { createTenant, migrate, openPglite, statement, tenantTable } from '@stoa/db'
-import { type AuthScheme, createApiKeys, createHttp, defineRoute, httpMigrations } from '@stoa/http'
+import { type AuthScheme, createApiKeys, createHttp, defineRoute, httpMigrations, TenantHosts } from '@stoa/http'
 import { createJournal, defineEvent, journalMigrations, processHints } from '@stoa/journal'
 import { defineErrors, newId, Resources, StoaError, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
 import { type Columns, defineModule, type Module } from '@stoa/module'
@@ -103,6 +103,9 @@ const secret = (purpose: string, bytes = 32) => createHash('sha512').update(purp
 const permissions = modules.flatMap((module) => Object.keys(module.permissions))
 const apiKeys = resources.use(createApiKeys({ ...deps, db, journal, secret, permissions }), 'API keys')
 
+const publicUrl = () => 'http://127.0.0.1'
+const hosts = new TenantHosts({ db, ctx: systemCtx(deps, 'hosts'), publicUrl })
+
 const routes = []
 for (const module of modules) {
   const columns = {
@@ -116,9 +119,10 @@ for (const module of modules) {
     health,
     secret,
     apiKeys,
+    hosts,
     permissions: {},
     leastRoles: {},
-    publicUrl: () => 'http://127.0.0.1',
+    publicUrl,
     config: {},
   }
   const room = resources.use(await module.create(columns), module.name)

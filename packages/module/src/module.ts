@@ -5,7 +5,7 @@
  */
 import type { Cache, SharedEntries } from '@stoa/cache'
 import type { Database, MigrationSet } from '@stoa/db'
-import type { ApiKeys, AuthScheme, KeyOwners, Mount, Route } from '@stoa/http'
+import type { ApiKeys, AuthScheme, KeyOwners, Mount, Route, TenantHosts } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type BaseCtx, type Clock, type Ctx, didYouMean, type ErrorSpec, type Logger } from '@stoa/kernel'
 import type { Store } from '@stoa/limiter'
@@ -68,6 +68,8 @@ export interface Columns {
   readonly leastRoles: Readonly<Record<string, LeastRole>>
   /** The API keys of the installation. */
   readonly apiKeys: Pick<ApiKeys, 'create' | 'revokeOwned'>
+  /** Whose a host is, for a room that serves hosts of tenants: see `TenantHosts` in @stoa/http. */
+  readonly hosts: Pick<TenantHosts, 'adopt' | 'isOwn' | 'leave' | 'open' | 'take' | 'takeOver'>
   /**
    * Where the world reaches this program, without a slash at the end: `https://stoa.example.org`. Known once the server
    * listens.

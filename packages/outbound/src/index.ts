@@ -2,3 +2,4 @@ export { createFetcher, type Fetched, type Fetcher, type FetcherOptions, type Fe
 export { OutboundError, type OutboundFault } from './outbound-error.ts'
 export { type PageInfo, pageInfo } from './page-info.ts'
 export { isPublicAddress } from './public-address.ts'
+export { hostName, isLocalName, isPlainText, isSoundName } from './public-name.ts'

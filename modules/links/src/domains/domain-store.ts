@@ -117,21 +117,17 @@ export async function removeDomainRow(tx: Tx, tenantId: string, id: string): Pro
 }
 const domainRemoval = statement<[string, string], never>('delete from link_domains where tenant_id = $1 and id = $2')
 
-/** A domain that is proven, with its tenant: asked across tenants, in the system role. */
+/** A domain that is proven: asked across tenants, in the system role. */
 export interface ServedDomain {
   readonly id: string
   readonly host: string
   readonly rootTarget: string | null
   readonly notFoundTarget: string | null
   readonly tenantId: string
-  readonly tenantSlug: string
-  readonly tenantSchema: string
 }
 
 const served = `
-select d.id, d.host, d.root_target, d.not_found_target, d.tenant_id, t.slug as tenant_slug, t.schema as tenant_schema
-from link_domains d join tenants t on t.id = d.tenant_id
-where d.verified_at is not null`
+select d.id, d.host, d.root_target, d.not_found_target, d.tenant_id from link_domains d where d.verified_at is not null`
 
 /** Those of these hosts that are proven. */
 export function servedDomains(tx: Tx, hosts: readonly string[]): Promise<ServedDomain[]> {

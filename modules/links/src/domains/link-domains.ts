@@ -9,23 +9,16 @@
  * name, so the new owner finds an empty namespace.
  */
 import type { Database, Tx } from '@stoa/db'
+import type { TenantHosts } from '@stoa/http'
 import type { EventDefinition, Journal } from '@stoa/journal'
-import {
-  type BaseCtx,
-  type Ctx,
-  errors,
-  newId,
-  requirePermission,
-  StoaError,
-  type Tenant,
-  tenantCtx,
-} from '@stoa/kernel'
+import { type Ctx, errors, newId, requirePermission, StoaError, type Tenant } from '@stoa/kernel'
 import type { DomainProof } from '@stoa/module'
+import { hostName } from '@stoa/outbound'
 import type { Static } from 'typebox'
 import { linkErrors } from '../errors.ts'
 import { domainAdded, domainLost, domainRemoved, domainUpdated, domainVerified } from '../events.ts'
 import type { IsBlocked } from '../safety/blocklist.ts'
-import { acceptedHost, type TargetRules, targetVerdict } from '../targets/target-url.ts'
+import { type TargetRules, targetVerdict } from '../targets/target-url.ts'
 import type * as schema from './domain-schema.ts'
 import {
   addDomain,
@@ -38,9 +31,8 @@ import {
   lockedDomainRow,
   removeDomainRow,
   saveDomain,
-  servedDomains,
 } from './domain-store.ts'
-import type { ShortHosts } from './short-hosts.ts'
+import { HOST_ROOM, type ShortHosts } from './short-hosts.ts'
 
 /** A host as the API shows it. */
 export type LinkDomain = Static<typeof schema.LinkDomain>
@@ -52,6 +44,8 @@ export interface LinkDomainsDeps {
   readonly db: Database
   readonly journal: Journal
   readonly hosts: ShortHosts
+  /** Those of all rooms. */
+  readonly tenantHosts: Pick<TenantHosts, 'isOwn' | 'leave' | 'take' | 'takeOver'>
   readonly proof: DomainProof
   /** Whether a host has to be proven. */
   readonly proves: boolean
@@ -62,8 +56,6 @@ export interface LinkDomainsDeps {
   readonly blocked: (ctx: Ctx) => Promise<IsBlocked>
   /** Asks for {@link LinkDomains.verifyInBackground} in the transaction. */
   readonly verifyLater: (ctx: Ctx, tx: Tx, id: string) => Promise<void>
-  /** For what is done to other tenants. */
-  readonly ctx: BaseCtx
 }
 
 /** Which domains to list. */
@@ -102,6 +94,7 @@ export class LinkDomains {
       if ((await countDomains(tx, ctx.tenant.id)) >= most) throw new StoaError(linkErrors.link_domain_limit)
       if (!(await untaken(addDomain(tx, ctx.tenant.id, row)))) throw taken()
       if (proves) await verifyLater(ctx, tx, row.id)
+      else await this.#take(ctx, tx, row)
       return this.#told(ctx, tx, domainAdded, row)
     })
   }
@@ -158,6 +151,7 @@ export class LinkDomains {
       const row = found(await lockedDomainRow(tx, ctx.tenant.id, id))
       if (await hasLinks(tx, ctx.tenant.id, id)) throw new StoaError(linkErrors.link_domain_in_use)
       await removeDomainRow(tx, ctx.tenant.id, id)
+      if (row.verifiedAt !== null) await this.#deps.tenantHosts.leave(ctx, tx, HOST_ROOM, row.host)
       this.#told(ctx, tx, domainRemoved, { ...row, verifiedAt: null })
     })
   }
@@ -172,37 +166,39 @@ export class LinkDomains {
     const row = found(await this.#deps.db.read(ctx, (tx) => domainRow(tx, ctx.tenant.id, id)))
     if (row.verifiedAt !== null) return this.#shown(ctx.tenant, row)
     await this.#checkProof(ctx.tenant, row)
-    await this.#takeOver(row.host, ctx.tenant)
+    if (!(await this.#deps.tenantHosts.takeOver(row.host, ctx.tenant, HOST_ROOM))) throw taken()
     return this.#deps.db.transaction(ctx, async (tx) => {
       const locked = found(await lockedDomainRow(tx, ctx.tenant.id, id))
       if (locked.verifiedAt !== null) return this.#shown(ctx.tenant, locked)
       const verified = { ...locked, verifiedAt: new Date(ctx.clock.now()) }
+      await this.#take(ctx, tx, locked)
       return untaken(this.#save(ctx, tx, domainVerified, verified))
     })
   }
 
   async #checkProof(tenant: Tenant, { host }: DomainRow): Promise<void> {
-    const { proof, proves } = this.#deps
-    const record = proof.record(tenant.id, host)
-    if (!proves || (await proof.stands(record))) return
+    if (await this.canProve(tenant.id, host)) return
+    const record = this.#deps.proof.record(tenant.id, host)
     const message = `The TXT record ${record.name} has to be ${record.value}`
     throw new StoaError(linkErrors.link_domain_not_proven, {
       message: `${linkErrors.link_domain_not_proven.message} ${message}.`,
     })
   }
 
-  /** Takes the host from another tenant who has it and cannot prove it any more. */
-  async #takeOver(host: string, tenant: Tenant): Promise<void> {
-    const { ctx, db, proof, proves } = this.#deps
-    const [holder] = await db.systemRead(ctx, (tx) => servedDomains(tx, [host]))
-    if (holder === undefined || holder.tenantId === tenant.id) return
-    if (!proves || (await proof.stands(proof.record(holder.tenantId, host)))) throw taken()
-    const theirs = { id: holder.tenantId, slug: holder.tenantSlug, schema: holder.tenantSchema }
-    const own = tenantCtx(ctx, theirs)
-    await db.transaction(own, async (tx) => {
-      const row = await lockedDomainRow(tx, theirs.id, holder.id)
-      if (row && row.verifiedAt !== null) await this.#save(own, tx, domainLost, { ...row, verifiedAt: null })
-    })
+  /** Whether the tenant can prove the host still. */
+  async canProve(tenantId: string, host: string): Promise<boolean> {
+    const { proof, proves } = this.#deps
+    return !proves || (await proof.stands(proof.record(tenantId, host)))
+  }
+
+  /** Another tenant has proven the host. In a transaction of the tenant who had it. */
+  async loseDomain(ctx: Ctx, tx: Tx, id: string): Promise<void> {
+    const row = await lockedDomainRow(tx, ctx.tenant.id, id)
+    if (row && row.verifiedAt !== null) await this.#save(ctx, tx, domainLost, { ...row, verifiedAt: null })
+  }
+
+  async #take(ctx: Ctx, tx: Tx, row: DomainRow): Promise<void> {
+    if (!(await this.#deps.tenantHosts.take(ctx, tx, HOST_ROOM, row))) throw taken()
   }
 
   async #save(ctx: Ctx, tx: Tx, event: EventDefinition, next: DomainRow): Promise<LinkDomain> {
@@ -216,14 +212,14 @@ export class LinkDomains {
     const { host, id, notFoundTarget, rootTarget, verifiedAt, version } = row
     const data = { id, host, rootTarget, notFoundTarget, verifiedAt: verifiedAt?.toISOString() ?? null, version }
     journal.append(ctx, tx, event.of(data, [`link_domain:${id}`]))
-    tx.afterCommit(() => (verifiedAt === null ? hosts.drop(host, id) : hosts.put(row)))
+    tx.afterCommit(() => (verifiedAt === null ? hosts.drop(host, id) : hosts.put({ ...row, tenantId: ctx.tenant.id })))
     return this.#shown(ctx.tenant, row)
   }
 
   #acceptedHost(input: string): string {
-    const rules = this.#deps.targetRules()
-    const host = acceptedHost(input, rules)
-    const isOurs = host === URL.parse(rules.publicUrl)?.hostname || host === rules.shortHost?.replace(/:\d+$/, '')
+    const { targetRules, tenantHosts } = this.#deps
+    const host = hostName(input, { allowLocal: targetRules().allowPrivateTargets })
+    const isOurs = host !== null && tenantHosts.isOwn(host)
     if (host !== null && !isOurs) return host
     const message = 'The host is a name on the public internet, without scheme, port and path, and not our own.'
     const fields = [{ pointer: '/body/host', code: isOurs ? 'own' : 'host', message }]

@@ -1,16 +1,13 @@
 /**
- * Which hosts serve short links, and which of their paths are codes. A process knows all proven domains of all tenants, so
- * a request for any host is decided from memory, and unknown hosts cost nothing.
+ * Which hosts serve short links, and which of their paths are codes.
  *
  *   host of a tenant        every path is a code; nothing else of the program is there
  *   the installation's own  a path that could be a code is one; the program's other paths stay what they are
  *   any other host          `/l/…`, also with more than one segment
- *
- * It is read when the room starts and whenever the journal tells that a domain changed; what this process changes holds
- * at once. While the database is away what is known goes on being served.
  */
 import type { Database } from '@stoa/db'
-import { type BaseCtx, errors, isError } from '@stoa/kernel'
+import { type ServedHost, ServedHosts, type TenantHosts } from '@stoa/http'
+import type { BaseCtx } from '@stoa/kernel'
 import { isCodeText, isKeptBack } from '../codes/slug.ts'
 import { type ServedDomain, servedDomains, servedDomainsAfter } from './domain-store.ts'
 import { DEFAULT_HOST } from './short-host.ts'
@@ -26,98 +23,76 @@ export interface Place {
 /** The parameter of the route for the root of a domain, and for what can be no code. Neither can be one. */
 export const ROOT = '~root'
 const NO_CODE = '~'
-const PAGE = 1_000
+/** What this room is called among those that serve hosts of tenants. */
+export const HOST_ROOM = 'links'
 
 const own: Place = Object.freeze({ space: DEFAULT_HOST, rootTarget: null, notFoundTarget: null })
 
+type ServedPlace = Place & ServedHost
+
 /** The hosts that serve short links. */
 export class ShortHosts {
-  readonly #db: Database
-  readonly #ctx: BaseCtx
+  readonly #served: ServedHosts<ServedPlace>
+  readonly #hosts: Pick<TenantHosts, 'adopt'>
   readonly #shortHost: string | null
-  readonly #domains = new Map<string, Place>()
-  #stale = new Set<string>()
-  #reading: Promise<void> | null = null
 
   /** @param shortHost of the installation, with its port; null for none */
-  constructor(db: Database, ctx: BaseCtx, shortHost: string | null) {
-    this.#db = db
-    this.#ctx = ctx
+  constructor(db: Database, ctx: BaseCtx, shortHost: string | null, hosts: Pick<TenantHosts, 'adopt'>) {
+    this.#hosts = hosts
     this.#shortHost = shortHost
+    this.#served = new ServedHosts({
+      ctx,
+      read: async (names) => (await db.systemRead(ctx, (tx) => servedDomains(tx, names))).map(placed),
+      page: async (after, limit) =>
+        (await db.systemRead(ctx, (tx) => servedDomainsAfter(tx, after, limit))).map(placed),
+    })
   }
 
   /** See `Claim` in @stoa/http. */
   readonly claim = (host: string, path: string): string | null => {
-    if (this.#domains.size > 0 && this.#domains.has(nameOf(host))) return codeOf(path.slice(1), ROOT)
+    if (this.#served.at(host) !== undefined) return codeOf(path.slice(1), ROOT)
     if (this.#shortHost !== null && host.toLowerCase() === this.#shortHost) return ownCodeOf(path)
     return path.startsWith('/l/') && path.includes('/', 3) ? codeOf(path.slice(3), NO_CODE) : null
   }
 
   /** Where the codes of a host are looked up. */
   placeOf(host: string): Place {
-    return (this.#domains.size > 0 && this.#domains.get(nameOf(host))) || own
+    return this.#served.at(host) ?? own
   }
 
   /** Whether it is a proven domain of a tenant. @param host without a port */
   has(host: string): boolean {
-    return this.#domains.has(host)
+    return this.#served.has(host)
   }
 
   /** The domain is proven and as it is said, from now on. */
-  put({ host, id, notFoundTarget, rootTarget }: Omit<ServedDomain, `tenant${string}`>): void {
-    this.#domains.set(host, Object.freeze({ space: id, rootTarget, notFoundTarget }))
+  put(domain: ServedDomain): void {
+    this.#served.put(placed(domain))
   }
 
   /** The domain is not served any more, unless it is another's by now. */
   drop(host: string, id: string): void {
-    if (this.#domains.get(host)?.space === id) this.#domains.delete(host)
+    this.#served.drop(host, id)
   }
 
   /** Something about the host has changed. It is read with the next {@link refresh}. */
   changed(host: string): void {
-    this.#stale.add(host)
+    this.#served.changed(host)
   }
 
   /** Reads what has changed. What cannot be read is read the next time. */
   refresh(): void {
-    if (this.#stale.size === 0 || this.#reading !== null) return
-    this.#reading = this.#read().finally(() => {
-      this.#reading = null
-    })
+    this.#served.refresh()
   }
 
   /** Reads all. What changes from then on has to be told. */
-  async load(): Promise<void> {
-    for (let after = ''; ; ) {
-      const page = await this.#db.systemRead(this.#ctx, (tx) => servedDomainsAfter(tx, after, PAGE))
-      for (const domain of page) this.put(domain)
-      const last = page.at(-1)
-      if (last === undefined) return
-      after = last.host
-    }
-  }
-
-  async #read(): Promise<void> {
-    const hosts = [...this.#stale]
-    this.#stale = new Set()
-    try {
-      const found = await this.#db.systemRead(this.#ctx, (tx) => servedDomains(tx, hosts))
-      for (const host of hosts) {
-        const domain = found.find((one) => one.host === host)
-        if (domain) this.put(domain)
-        else this.#domains.delete(host)
-      }
-    } catch (err) {
-      for (const host of hosts) this.#stale.add(host)
-      if (!isError(err, errors.unavailable)) this.#ctx.log.warn({ err }, 'short hosts could not be read: later again')
-    }
+  load(): Promise<void> {
+    return this.#served.load((page) => this.#hosts.adopt(HOST_ROOM, page))
   }
 }
 
-/** Without the port, and without the dot at its end. */
-function nameOf(host: string): string {
-  const name = host.toLowerCase().replace(/:\d{1,5}$/, '')
-  return name.endsWith('.') ? name.slice(0, -1) : name
+function placed({ host, id, notFoundTarget, rootTarget, tenantId }: ServedDomain): ServedPlace {
+  return Object.freeze({ space: id, rootTarget, notFoundTarget, host, id, tenantId })
 }
 
 function codeOf(text: string, empty: string): string {

@@ -11,7 +11,6 @@ import type { BlockedHosts } from '../safety/blocked-hosts.ts'
 import type { Reports } from '../safety/reports.ts'
 import { addLinkDomain } from './add-link-domain.ts'
 import { archiveLink } from './archive-link.ts'
-import { askForCertificate } from './ask-for-certificate.ts'
 import { blockLinkHost } from './block-link-host.ts'
 import { createLink } from './create-link.ts'
 import { createLinkFolder } from './create-link-folder.ts'
@@ -59,8 +58,6 @@ export interface LinkRoutesDeps {
   readonly blocked: BlockedHosts
   readonly folders: Folders
   readonly hosts: ShortHosts
-  /** Whether a host is the installation's own. */
-  readonly isOwnHost: (host: string) => boolean
   /** How often one address may follow links. */
   readonly visitLimit: RateLimit
   /** How often one address may report links. */
@@ -75,7 +72,6 @@ export function linkRoutes({
   domains,
   folders,
   hosts,
-  isOwnHost,
   links,
   orphans,
   redirects,
@@ -118,7 +114,6 @@ export function linkRoutes({
     updateLinkDomain(domains),
     removeLinkDomain(domains),
     verifyLinkDomain(domains),
-    askForCertificate((host) => hosts.has(host) || isOwnHost(host)),
     showReportForm(),
     reportLink(reports, reportLimit),
     followLink(redirects, hosts, visitLimit),

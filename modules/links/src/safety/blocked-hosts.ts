@@ -2,10 +2,10 @@
 import type { Database, Tx } from '@stoa/db'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type Ctx, newId, requirePermission, StoaError } from '@stoa/kernel'
+import { hostName } from '@stoa/outbound'
 import type { Static } from 'typebox'
 import { linkErrors } from '../errors.ts'
 import { hostBlocked, hostUnblocked } from '../events.ts'
-import { acceptedHost } from '../targets/target-url.ts'
 import type * as schema from './blocked-host-schema.ts'
 import {
   addBlockedHost,
@@ -82,7 +82,7 @@ export class BlockedHosts {
 
 /** Any host that a target could have, local ones too; in the spelling that targets have. */
 function nameOf(input: string): string {
-  const host = acceptedHost(input, { allowPrivateTargets: true })
+  const host = hostName(input, { allowLocal: true })
   if (host === null) throw refusal(linkErrors.blocked_host_invalid, 'host')
   return host
 }

@@ -13,7 +13,7 @@
  * No name is resolved here: nothing is fetched, and what a name resolves to differs by place and hour.
  */
 import { isIP } from 'node:net'
-import { isPublicAddress } from '@stoa/outbound'
+import { isLocalName, isPlainText, isPublicAddress, isSoundName } from '@stoa/outbound'
 
 /** Longest target, in characters, measured on the normalised address that is sent in `Location`. */
 export const TARGET_MAX = 2048
@@ -55,16 +55,6 @@ const messages: Readonly<Record<TargetFault, string>> = {
   blocked: 'No link may lead to the host of the target.',
 }
 
-/** A host of short links as it is kept, in Punycode and lower case; null when it cannot be one. */
-export function acceptedHost(input: string, rules: Pick<TargetRules, 'allowPrivateTargets'>): string | null {
-  if (/[/?#@:\\\s%]/.test(input) || unseen.test(input) || !input.isWellFormed()) return null
-  const url = URL.parse(`http://${input}`)
-  if (url === null || !dropTrailingDot(url)) return null
-  const { hostname } = url
-  const isName = isIP(hostname) === 0 && !hostname.startsWith('[') && hostname.includes('.') && isSoundName(hostname)
-  return isName && (rules.allowPrivateTargets || !isPrivateHost(hostname)) ? hostname : null
-}
-
 /** Judges a target and normalises it. Pure: no lookup, no state. @param isBlocked default: no host is */
 export function targetVerdict(
   input: string,
@@ -76,7 +66,7 @@ export function targetVerdict(
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return refuse('scheme')
   if (url.username !== '' || url.password !== '') return refuse('credentials')
   if (url.port === '0') return refuse('port')
-  if (!dropTrailingDot(url) || !isSoundName(url.hostname)) return refuse('host')
+  if (!dropTrailingDot(url) || !isSoundHost(url.hostname)) return refuse('host')
   if (url.href.length > TARGET_MAX) return refuse('length')
   if (isOurs(url, rules)) return refuse('loop')
   if (!rules.allowPrivateTargets && isPrivateHost(url.hostname)) return refuse('private')
@@ -88,15 +78,9 @@ function refuse(reason: TargetFault): TargetVerdict {
   return { ok: false, reason, message: messages[reason] }
 }
 
-/**
- * Characters that a parser drops or a reader does not see: controls, and the marks that turn the direction of writing.
- * A browser would strip some of them, so the address on the screen and the one visited would differ.
- */
-const unseen = /[\p{Cc}\u061C\u200B-\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/u
-
 function parse(input: string): URL | TargetFault {
   if (input.length > TARGET_MAX) return 'length'
-  if (unseen.test(input) || !input.isWellFormed()) return 'malformed'
+  if (!isPlainText(input)) return 'malformed'
   return URL.parse(input) ?? 'malformed'
 }
 
@@ -108,34 +92,14 @@ function dropTrailingDot(url: URL): boolean {
   return url.hostname === bare && bare !== '' && !bare.endsWith('.')
 }
 
-function isSoundName(host: string): boolean {
-  if (host.startsWith('[') || isIP(host) !== 0) return true
-  if (host.length > 253) return false
-  return host.split('.').every((label) => label.length >= 1 && label.length <= 63 && /^[a-z0-9_-]+$/.test(label))
+function isSoundHost(host: string): boolean {
+  return host.startsWith('[') || isIP(host) !== 0 || isSoundName(host)
 }
-
-/**
- * Suffixes that no public resolver answers for, or that stay inside a network (RFC 6761, RFC 6762, RFC 8375, ICANN
- * `.internal`).
- */
-const localSuffixes = [
-  'localhost',
-  'local',
-  'internal',
-  'localdomain',
-  'lan',
-  'home',
-  'corp',
-  'intranet',
-  'private',
-  'home.arpa',
-]
 
 function isPrivateHost(host: string): boolean {
   const address = host.replace(/^\[(.*)\]$/, '$1')
   if (isIP(address) !== 0) return !isPublicAddress(address)
-  if (!host.includes('.')) return true
-  return localSuffixes.some((suffix) => host.endsWith(`.${suffix}`))
+  return isLocalName(host)
 }
 
 /**

@@ -1,7 +1,6 @@
-import { defineRoute } from '@stoa/http'
-import { StoaError } from '@stoa/kernel'
+import { errors, StoaError } from '@stoa/kernel'
 import { Type } from 'typebox'
-import { linkErrors } from '../errors.ts'
+import { defineRoute } from '../route.ts'
 
 const LIMIT = { capacity: 200, refillPerSecond: 20 }
 
@@ -11,22 +10,22 @@ export function askForCertificate(serves: (host: string) => boolean) {
     method: 'GET',
     url: '/tls/ask',
     operationId: 'askForCertificate',
-    tags: ['Link domains'],
+    tags: ['Hosts'],
     summary: 'Ask whether a host gets a certificate',
     description:
       'For the proxy in front, which gets certificates by itself when a host is asked for (`on_demand_tls` of Caddy): 200 for a host that is ours or a tenant’s and proven, 404 for every other one.',
     permission: null,
     rateLimit: LIMIT,
-    errors: ['link_domain_not_found'],
+    errors: ['not_found'],
     schema: {
       querystring: Type.Object({
-        domain: Type.String({ minLength: 1, maxLength: 253, description: 'The host.', examples: ['go.example.com'] }),
+        domain: Type.String({ minLength: 1, maxLength: 253, description: 'The host.', examples: ['id.example.com'] }),
       }),
       response: { 200: { description: 'It gets one.', content: { 'text/plain': { schema: Type.String() } } } },
     },
     handler(_ctx, { query }, reply) {
       const host = query.domain.toLowerCase()
-      if (!serves(host.endsWith('.') ? host.slice(0, -1) : host)) throw new StoaError(linkErrors.link_domain_not_found)
+      if (!serves(host.endsWith('.') ? host.slice(0, -1) : host)) throw new StoaError(errors.not_found)
       reply.type('text/plain')
       return 'yes'
     },
