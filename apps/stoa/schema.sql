@@ -744,6 +744,22 @@ create table stoa.placements (
 alter table stoa.placements add constraint placements_pkey PRIMARY KEY (schema);
 alter table stoa.placements add constraint placements_scope_check CHECK ((scope = ANY (ARRAY['shared'::text, 'tenant'::text])));
 
+create table stoa.plans (
+  name text not null,
+  caller_capacity integer not null,
+  caller_refill double precision not null,
+  tenant_capacity integer not null,
+  tenant_refill double precision not null,
+  updated_at timestamp with time zone not null
+);
+alter table stoa.plans add constraint plans_pkey PRIMARY KEY (name);
+alter table stoa.plans add constraint plans_caller_capacity_check CHECK ((caller_capacity > 0));
+alter table stoa.plans add constraint plans_caller_refill_check CHECK ((caller_refill > (0)::double precision));
+alter table stoa.plans add constraint plans_name_check CHECK ((name ~ '^[a-z][a-z0-9-]{0,39}$'::text));
+alter table stoa.plans add constraint plans_tenant_capacity_check CHECK ((tenant_capacity > 0));
+alter table stoa.plans add constraint plans_tenant_refill_check CHECK ((tenant_refill > (0)::double precision));
+grant delete, insert, select, update on stoa.plans to stoa_system;
+
 create table stoa.proven_hosts (
   tenant_id uuid not null,
   host text collate "C" not null,
@@ -925,6 +941,22 @@ create policy system_rows on stoa.teams to stoa_system using (true) with check (
 create policy tenant_rows on stoa.teams to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
 grant delete, insert, select, update on stoa.teams to stoa_app;
 grant delete, insert, select, update on stoa.teams to stoa_system;
+
+create table stoa.tenant_plans (
+  tenant_id uuid not null,
+  plan text not null,
+  updated_at timestamp with time zone not null
+);
+alter table stoa.tenant_plans add constraint tenant_plans_pkey PRIMARY KEY (tenant_id);
+alter table stoa.tenant_plans add constraint tenant_plans_plan_fkey FOREIGN KEY (plan) REFERENCES stoa.plans(name);
+alter table stoa.tenant_plans add constraint tenant_plans_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES stoa.tenants(id) ON DELETE CASCADE;
+CREATE INDEX tenant_plans_plan ON stoa.tenant_plans USING btree (plan);
+alter table stoa.tenant_plans enable row level security;
+alter table stoa.tenant_plans force row level security;
+create policy system_rows on stoa.tenant_plans to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.tenant_plans to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.tenant_plans to stoa_app;
+grant select on stoa.tenant_plans to stoa_system;
 
 create table stoa.tenants (
   id uuid not null,

@@ -16,6 +16,8 @@ import {
   createHttp,
   type Endpoint,
   type Http,
+  LivePlans,
+  type LivePlansDeps,
   type Route,
   TenantHosts,
 } from '@stoa/http'
@@ -80,6 +82,9 @@ export interface Stoa extends AsyncDisposable {
 
 /** What HTTP adds to the drain delay and the drain time-out before it is given up. */
 const HTTP_CLOSE_GRACE_MS = 5_000
+
+/** Without a hint. On PGlite there is nobody else who could write. */
+const PLANS_POLL_MS = { postgres: 500, pglite: 60_000 }
 
 const UNTRUSTED_PROXY =
   'a proxy seems to be in front and is not trusted: all its visitors count as one address, and share one rate limit. ' +
@@ -170,6 +175,7 @@ export async function compose(
   const { caughtUp, ...caches } = await openCache(config, { ...ground, journal, metrics }, resources)
   const own = { db, journal, clock, log, secret }
   const limits = await openLimits(config, ground, resources)
+  const plans = await openPlans({ ...own, hints }, resources)
   const apiKeys = resources.use(createApiKeys({ ...own, ...limits, permissions: Object.keys(permissions) }), 'API keys')
   const schemes: AuthScheme[] = [apiKeys.scheme]
   const admits = new Map<string, NonNullable<ChannelKind['admit']>>()
@@ -202,6 +208,7 @@ export async function compose(
     {
       ...own,
       ...limits,
+      plans,
       routes: serves === 'health' ? [] : [...routesOf(journal, apiKeys, rooms), ...hosts.routes, ...realtime.routes],
       mounts: serves === 'health' ? [] : rooms.flatMap((room) => [...(room.mounts ?? [])]),
       schemes,
@@ -218,6 +225,13 @@ export async function compose(
   const close = () => http[Symbol.asyncDispose]()
   resources.add('http', close, drainDelayMs + drainTimeoutMs + HTTP_CLOSE_GRACE_MS)
   return { http, apiKeys, rooms, realtime, reachedAt: (address) => (url ||= address), startWork }
+}
+
+/** Which tenants have other limits, as it is known here from now on. */
+async function openPlans(deps: LivePlansDeps, resources: Resources): Promise<LivePlans> {
+  const plans = resources.use(new LivePlans({ ...deps, pollMs: PLANS_POLL_MS[deps.db.engine] }), 'plans')
+  await plans.ready
+  return plans
 }
 
 /** Ends what stays open by itself. */

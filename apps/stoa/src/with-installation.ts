@@ -1,5 +1,5 @@
 import { assertCompatible, type Database, tenantBySlug, tenantList } from '@stoa/db'
-import { type ApiKeys, createApiKeys } from '@stoa/http'
+import { type ApiKeys, createApiKeys, Plans } from '@stoa/http'
 import { openSigningKeys, People, type SigningKeys } from '@stoa/identity'
 import { announceTasks } from '@stoa/jobs'
 import { assertOwnJournal, createJournal, type Hints, type Journal } from '@stoa/journal'
@@ -66,6 +66,17 @@ export async function withSigningKeys<T>(
     const { config, db, journal, secret } = opened
     const signingKeys = openSigningKeys({ db, journal, secret, config: config.rooms.identity ?? {} })
     return await work({ ...opened, signingKeys })
+  })
+}
+
+/** Opens an installation whose schema is that of this release, and its plans. */
+export async function withPlans<T>(
+  program: Program,
+  work: (installation: Installation & { readonly plans: Plans }) => Promise<T>,
+): Promise<T> {
+  return await withJournal(program, async ({ resources: _, ...opened }) => {
+    const { db, hints, journal } = opened
+    return await work({ ...opened, plans: new Plans({ db, hints, journal }) })
   })
 }
 

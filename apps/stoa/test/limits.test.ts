@@ -9,26 +9,34 @@ import { startStoa } from '../src/compose.ts'
 import { configOf } from '../src/config/config.ts'
 import { readEnvironment } from '../src/config/env.ts'
 import { migrationSets } from '../src/manifest.ts'
+import { run } from '../src/run.ts'
 
 /** An installation of two processes, whose callers without a key may ask 30 times and no more. */
 async function setup(redisUrl: string | null) {
   await using opening = new AsyncDisposableStack()
   const place = opening.use(await testPlace({ engine: 'postgres', sets: migrationSets, name: 'limits' }))
+  const env = {
+    ...{ STOA_DATA: place.dataDir, PORT: '0', STOA_LOG_LEVEL: 'silent', DATABASE_URL: place.databaseUrl ?? '' },
+    STOA_TRUSTED_PROXIES: '127.0.0.1',
+    STOA_ANONYMOUS_RATE_LIMIT: '30/0.001',
+    // A machine that is busy with other tests is no reason to refuse a request.
+    STOA_MAX_EVENT_LOOP_DELAY_MS: '0',
+    ...(redisUrl !== null && { REDIS_URL: redisUrl }),
+  }
   const start = async () => {
-    const env = {
-      ...{ STOA_DATA: place.dataDir, PORT: '0', STOA_LOG_LEVEL: 'silent', DATABASE_URL: place.databaseUrl ?? '' },
-      STOA_TRUSTED_PROXIES: '127.0.0.1',
-      STOA_ANONYMOUS_RATE_LIMIT: '30/0.001',
-      // A machine that is busy with other tests is no reason to refuse a request.
-      STOA_MAX_EVENT_LOOP_DELAY_MS: '0',
-      ...(redisUrl !== null && { REDIS_URL: redisUrl }),
-    }
     const config = configOf(readEnvironment(env), {}, false)
     const program = await startStoa(config, { log: createLogger({ level: 'silent' }), clock: systemClock })
     opening.use(program)
     return program.url
   }
   const urls = [await start(), await start()] as const
+  /** Runs a command beside them. @returns its exit code, and what it printed */
+  const call = async (words: string) => {
+    const printed: string[] = []
+    const say = (text: string) => void printed.push(text)
+    const code = await run(words.split(' '), { env, isTerminal: false, print: say, complain: say })
+    return { code, printed }
+  }
   const stack = opening.move()
   const askAs = async (address: string, url: string) => {
     const answer = await fetch(`${url}/api/v1/links`, { headers: { 'x-forwarded-for': address } })
@@ -52,7 +60,7 @@ async function setup(redisUrl: string | null) {
       })
     }
   }
-  return { ask, countsIn, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+  return { ask, call, countsIn, urls, [Symbol.asyncDispose]: () => stack.disposeAsync() }
 }
 
 describe('limits of two installations', () => {
@@ -90,5 +98,49 @@ describe('limits of two processes', () => {
     await using installation = await setup(null)
     const passed = (await installation.ask(80)).filter((status) => status === 401).length
     assert.equal(passed, 60)
+  })
+
+  it('follow the plan of a tenant, which a command changes while they run', async () => {
+    await using installation = await setup(null)
+    const done = async (words: string) => {
+      const { code, printed } = await installation.call(words)
+      assert.equal(code, 0, printed.join())
+      return printed
+    }
+    const refused = async (words: string) => {
+      const { code, printed } = await installation.call(words)
+      assert.ok(code === 1 || code === 2)
+      return printed.join()
+    }
+    await done('tenant create acme')
+    const key = (await done('key create --tenant acme --name test --scope *')).at(-1)
+    const policies = () =>
+      Promise.all(
+        installation.urls.map(async (url) => {
+          const answer = await fetch(`${url}/api/v1/links`, { headers: { authorization: `Bearer ${key}` } })
+          await answer.arrayBuffer()
+          return answer.headers.get('ratelimit-policy')
+        }),
+      )
+    const both = (policy: string) => eventually(policies, (seen) => seen.every((one) => one === policy))
+    await both('"default";q=600;w=6, "tenant";q=6000;w=6')
+
+    const pro = 'pro                      caller 1200/200       tenant 24000/4000'
+    assert.deepEqual(await done('plan set pro --caller 1200/200 --tenant 24000/4000'), [pro])
+    assert.deepEqual(await done('tenant plan acme pro'), ["The tenant 'acme' has the plan pro."])
+    await both('"default";q=1200;w=6, "tenant";q=24000;w=6')
+    assert.deepEqual(await done('plan list'), [`${pro}  1 tenant`])
+    await done('plan set pro --caller 60/0.5 --tenant 24000/4000')
+    await both('"default";q=60;w=120, "tenant";q=24000;w=6')
+
+    assert.match(await refused('plan remove pro'), /Tenants have the plan 'pro'/)
+    assert.match(await refused('plan remove gold'), /There is no plan 'gold'/)
+    assert.match(await refused('tenant plan acme gold'), /There is no plan 'gold'/)
+    assert.match(await refused('plan set default --caller 1/1 --tenant 1/1'), /is not 'default'/)
+    assert.match(await refused('plan set pro --caller 1/0 --tenant 1/1'), /--caller takes requests at once/)
+
+    await done('tenant plan acme default')
+    await both('"default";q=600;w=6, "tenant";q=6000;w=6')
+    assert.deepEqual(await done('plan remove pro'), ['Removed pro.'])
   })
 })

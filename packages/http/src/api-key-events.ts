@@ -1,5 +1,6 @@
 import { defineEvent } from '@stoa/journal'
 import { Type } from 'typebox'
+import { tenantPlanChanged } from './plan-event.ts'
 
 const Shape = Type.Object({
   name: Type.String(),
@@ -33,7 +34,7 @@ export const apiKeyRevokedEvent = defineEvent({
 })
 
 /** The events of this package. */
-export const httpEvents = [apiKeyCreated, apiKeyUpdated, apiKeyRevokedEvent] as const
+export const httpEvents = [apiKeyCreated, apiKeyUpdated, apiKeyRevokedEvent, tenantPlanChanged] as const
 
 /** Every event of a key has this subject first. */
 export function apiKeySubject(id: string): string {

@@ -31,6 +31,7 @@ import { LoadGuard } from './load.ts'
 import { checkMounts, type Mount, serveMount } from './mount.ts'
 import { checkErrorCodes } from './openapi.ts'
 import { type HttpConfig, type HttpOptions, resolveHttpOptions } from './options.ts'
+import type { PlanView } from './plans.ts'
 import { protocolErrors } from './protocol-errors.ts'
 import { type UnreadForwarding, watchForProxies } from './proxy-watch.ts'
 import { Limits, openLimiter } from './rate-limit.ts'
@@ -59,6 +60,8 @@ export interface HttpDeps {
   readonly secret: (purpose: string, bytes?: number) => Buffer
   /** Where callers' buckets are. Default: in this process, and then each node counts for itself. */
   readonly limitStore?: Store
+  /** Which tenants have other limits than those of the options. Default: none. */
+  readonly plans?: PlanView
   /** Needed as soon as a route with a permission writes. */
   readonly db?: Database
   /**
@@ -149,7 +152,7 @@ interface Assembly extends Parts {
 function openParts(config: HttpConfig, deps: HttpDeps): Parts {
   const load = new LoadGuard(config, config.measureLoad)
   const limiter = openLimiter(deps)
-  const limits = new Limits(limiter, config)
+  const limits = new Limits(limiter, config, deps.plans)
   const upgrades = new Upgrades(deps.routes, config.corsOrigins)
   return {
     load,

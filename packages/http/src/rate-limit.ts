@@ -1,7 +1,8 @@
 /*
  * Who is let in how often. A caller with credentials passes two buckets at once: its own (for all operations, or for
  * one that declares a limit) and its tenant's. One without passes its address's. Answers say how the buckets stand
- * (draft-ietf-httpapi-ratelimit-headers).
+ * (draft-ietf-httpapi-ratelimit-headers). A tenant that has a plan has the plan's limits for its callers and itself
+ * (plans.ts); what an operation or a caller declares for itself stays.
  *
  * Every policy is `local` to a failure of its store: without Redis, each process counts for itself, and no request
  * fails for it.
@@ -19,6 +20,7 @@ import {
   writeRateLimitFields,
 } from '@stoa/limiter'
 import type { Principal } from './auth.ts'
+import type { PlanLimits, PlanView } from './plans.ts'
 import type { RateLimit, Route } from './route.ts'
 
 /** Limits that hold where a route says nothing else. */
@@ -80,12 +82,19 @@ export class Limits {
   readonly #tenant: Policy
   readonly #anonymous: Policy
   readonly #own = new Map<string, Policy>()
+  readonly #plans: PlanView | null
 
-  constructor(limiter: Limiter, { rateLimit, tenantRateLimit, anonymousRateLimit }: StandardLimits) {
+  /** @param plans which tenants have other limits than these. Default: none */
+  constructor(limiter: Limiter, standard: StandardLimits, plans: PlanView | null = null) {
     this.#limiter = limiter
-    this.#standard = limiter.policy('default', leased(rateLimit))
-    this.#tenant = limiter.policy('tenant', leased(tenantRateLimit))
-    this.#anonymous = limiter.policy('anonymous', anonymousRateLimit)
+    this.#standard = limiter.policy('default', leased(standard.rateLimit))
+    this.#tenant = limiter.policy('tenant', leased(standard.tenantRateLimit))
+    this.#anonymous = limiter.policy('anonymous', standard.anonymousRateLimit)
+    this.#plans = plans
+    plans?.follow((all) => {
+      this.#standard.change({ plans: limitsOf(all, 'rateLimit') })
+      this.#tenant.change({ plans: limitsOf(all, 'tenantRateLimit') })
+    })
   }
 
   /** The policy of a route with a limit of its own; null when it has none. */
@@ -108,14 +117,20 @@ export class Limits {
   takeKnown(principal: Principal, own: Policy | null): Answer | Promise<Answer> {
     const { limitKey, rateLimit, tenant } = principal
     const caller = own ?? this.#standard
-    const limit = own === null && rateLimit !== undefined ? { limit: rateLimit } : undefined
-    return this.#limiter.take([caller.of(limitKey, limit), this.#tenant.of(tenant.id)])
+    const plan = this.#plans?.of(tenant.id)
+    const byPlan = plan === undefined ? undefined : { plan }
+    const limit = own === null && rateLimit !== undefined ? { limit: rateLimit } : byPlan
+    return this.#limiter.take([caller.of(limitKey, limit), this.#tenant.of(tenant.id, byPlan)])
   }
 
   /** Takes for whoever calls from an address. */
   takeUnknown(address: string, own: Policy | null): Answer | Promise<Answer> {
     return (own ?? this.#anonymous).take(callerOf(address))
   }
+}
+
+function limitsOf(plans: ReadonlyMap<string, PlanLimits>, which: keyof PlanLimits): Record<string, RateLimit> {
+  return Object.fromEntries([...plans].map(([name, limits]) => [name, limits[which]]))
 }
 
 function leased({ capacity, refillPerSecond }: RateLimit) {

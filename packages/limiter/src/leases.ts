@@ -133,7 +133,8 @@ export class Leases {
     if (extra !== null) {
       lease.tokens += extra
       // What a crowd was given beyond a lease is spent first.
-      lease.fillsUpAt = extra > 0 ? Math.floor(Math.min(lease.tokens, lease.ask.policy.settings.leaseTokens) / 2) : -1
+      const { limit, policy } = lease.ask
+      lease.fillsUpAt = extra > 0 ? Math.floor(Math.min(lease.tokens, policy.leaseTokensOf(limit)) / 2) : -1
       lease.storeLeft = storeLeft
     }
     lease.grantedMs = this.#clock()

@@ -126,7 +126,7 @@ export class Limiter implements Taker, AsyncDisposable {
    * twice.
    */
   takeOne(policy: Policy, key: string, cost: number, limit: Limit): Answer | Promise<Answer> {
-    const { shadow, leaseTokens } = policy.settings
+    const { shadow } = policy.settings
     if (this.#memory !== null && !shadow) {
       const nowMs = this.#memory.now()
       checkTake(cost, nowMs)
@@ -141,7 +141,7 @@ export class Limiter implements Taker, AsyncDisposable {
     if (shadow) return this.take([ask])
     checkTake(cost, 0)
     const name = bucketOf(ask)
-    if (leaseTokens === 0) return this.#askAlone(ask, name)
+    if (policy.leaseTokensOf(limit) === 0) return this.#askAlone(ask, name)
     if (cost > 0 && this.#leases.pays(name, cost)) {
       if (this.#leases.runsOut(name)) this.#fillUp(ask, name)
       return this.#answer(true, this.#fromLease(ask, name))
@@ -262,7 +262,7 @@ export class Limiter implements Taker, AsyncDisposable {
 
   #part(ask: Ask, nowMs: number): Part {
     const key = bucketOf(ask)
-    const leases = ask.policy.settings.leaseTokens > 0 && ask.cost > 0
+    const leases = ask.cost > 0 && ask.policy.leaseTokensOf(ask.limit) > 0
     const held = leases ? Math.min(ask.cost, this.#leases.tokens(key)) : 0
     const missing = ask.cost - held
     const denial = missing > 0 || !leases ? this.#denials.of(key, missing, ask.limit, nowMs) : null
@@ -309,7 +309,7 @@ export class Limiter implements Taker, AsyncDisposable {
 
   #layer({ ask, key, leases, missing }: Part): Layer {
     const { capacity, refillPerSecond } = ask.limit
-    const { leaseTokens, shadow } = ask.policy.settings
+    const { shadow } = ask.policy.settings
     const layer = {
       policy: ask.policy.name,
       key: ask.key,
@@ -320,13 +320,12 @@ export class Limiter implements Taker, AsyncDisposable {
     }
     if (!leases) return layer
     const wanted = this.#leases.begin(key, ask)
-    return { ...layer, upTo: missing + wanted + Math.min(leaseTokens, capacity) }
+    return { ...layer, upTo: missing + wanted + ask.policy.leaseTokensOf(ask.limit) }
   }
 
   /** Fills a lease up while it still pays. */
   #fillUp(ask: Ask, key: string): void {
-    const most = Math.min(ask.policy.settings.leaseTokens, ask.limit.capacity)
-    const missing = Math.floor(most - this.#leases.tokens(key))
+    const missing = Math.floor(ask.policy.leaseTokensOf(ask.limit) - this.#leases.tokens(key))
     const wanted = this.#leases.begin(key, ask)
     const layer = { ...layerOf(ask), cost: 0, upTo: missing + wanted }
     this.#guard

@@ -19,8 +19,8 @@ export interface PolicySettings extends Limit {
   readonly onStoreFailure?: OnStoreFailure
   /**
    * Tokens beyond the cost that a node takes in one call, to spend without one. All nodes together may let so many
-   * times their number more through, and a caller may be refused although other nodes hold as many for it. 0: none; at
-   * most the capacity. Default 0.
+   * times their number more through, and a caller may be refused although other nodes hold as many for it. Under
+   * another limit (of a plan, say) it is in proportion to the capacity. 0: none; at most the capacity. Default 0.
    */
   readonly leaseTokens?: number
   /** After how long a node gives back what it did not spend, in milliseconds. 10 – 3 600 000; default 1000. */
@@ -90,6 +90,13 @@ export class Policy {
    */
   change(settings: Partial<PolicySettings>): void {
     this.#settings = complete(this.name, { ...this.#settings, ...settings })
+  }
+
+  /** Tokens that a node takes in advance for who has this limit: as large a part of it as of the policy's own. */
+  leaseTokensOf(limit: Limit): number {
+    const { capacity, leaseTokens } = this.#settings
+    if (leaseTokens === 0 || limit.capacity === capacity) return leaseTokens
+    return Math.floor((leaseTokens * limit.capacity) / capacity)
   }
 
   /** This policy for one caller, for a take of several. @throws RangeError when a given limit makes no sense */

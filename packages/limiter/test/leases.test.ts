@@ -178,6 +178,15 @@ describe('a lease', () => {
     assert.equal(store.settled[0]?.[0]?.capacity, 500)
   })
 
+  it('is in proportion to the capacity of a plan, and none where that is less than a token', async () => {
+    const { policies, store } = setup(1, { capacity: 100, refillPerSecond: 0.001, leaseTokens: 10 })
+    const asFor = async (capacity: number) => {
+      await policies[0]?.take(`of ${capacity}`, { limit: { capacity, refillPerSecond: 0.001 } })
+      return store.asked.at(-1)?.[0]?.upTo
+    }
+    assert.deepEqual([await asFor(100), await asFor(1000), await asFor(20), await asFor(9)], [11, 101, 3, undefined])
+  })
+
   it('pays a part of what a call costs, and the store the rest', async () => {
     const { policies, store } = setup(1, { capacity: 10, refillPerSecond: 0.001, leaseTokens: 4 })
     await policies[0]?.take('ada')

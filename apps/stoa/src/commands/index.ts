@@ -14,6 +14,7 @@ import { journalAdopt } from './journal.ts'
 import { keyCreate, keyRevoke, keysListed } from './key.ts'
 import { migrate } from './migrate.ts'
 import { peopleListed, personAdd, personPassword } from './person.ts'
+import { planRemove, planSet, plansListed, tenantPlan } from './plan.ts'
 import { serve } from './serve.ts'
 import { signingKeyRotate, signingKeysListed } from './signing-key.ts'
 import { tenantCreate, tenantsListed } from './tenant.ts'
@@ -29,6 +30,10 @@ export const COMMANDS: readonly Command[] = [
   doctor,
   tenantCreate,
   tenantsListed,
+  tenantPlan,
+  planSet,
+  plansListed,
+  planRemove,
   keyCreate,
   keysListed,
   keyRevoke,

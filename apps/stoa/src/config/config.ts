@@ -190,7 +190,7 @@ function httpOf(env: Environment): HttpSettings {
 }
 
 /** `600/100` → 600 at once, 100 per second. */
-function rateLimitOf(text: string): RateLimit {
+export function rateLimitOf(text: string): RateLimit {
   const [capacity = '', refill = ''] = text.split('/')
   return { capacity: Number(capacity), refillPerSecond: Number(refill) }
 }

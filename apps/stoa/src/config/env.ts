@@ -18,7 +18,7 @@ export type Variable = EnvSpec[string] & {
 }
 
 /** A token bucket; whatever the pattern takes is one. */
-const RATE_LIMIT = {
+export const RATE_LIMIT = {
   type: 'string',
   pattern: /^[1-9]\d{0,8}\/(?!0+(\.0+)?$)\d{1,9}(\.\d{1,3})?$/,
   patternHint: 'requests at once/requests per second, each above 0, such as 600/100',
@@ -144,12 +144,12 @@ export const VARIABLES = {
   STOA_RATE_LIMIT: {
     ...RATE_LIMIT,
     default: '600/100',
-    doc: 'Requests of one caller, which is an API key: `600/100` lets 600 through at once and 100 more per second. Operations may declare another limit.',
+    doc: 'Requests of one caller, which is an API key: `600/100` lets 600 through at once and 100 more per second. Operations may declare another limit, and tenants have another plan (`stoa plan set`).',
   },
   STOA_TENANT_RATE_LIMIT: {
     ...RATE_LIMIT,
     default: '6000/1000',
-    doc: 'Requests of all callers of one tenant together, in the same form.',
+    doc: 'Requests of all callers of one tenant together, in the same form. Its plan may say another.',
   },
   STOA_ANONYMOUS_RATE_LIMIT: {
     ...RATE_LIMIT,
