@@ -4,6 +4,7 @@ import { openSigningKeys, People, type SigningKeys } from '@stoa/identity'
 import { announceTasks } from '@stoa/jobs'
 import { assertOwnJournal, createJournal, type Hints, type Journal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, didYouMean, Resources, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
+import { OperatorTakedowns } from '@stoa/links'
 import { createQueue, type Queue } from '@stoa/queue'
 import type { RootLogger } from '@stoa/telemetry'
 import type { Config } from './config/config.ts'
@@ -78,6 +79,32 @@ export async function withPlans<T>(
     const { db, hints, journal } = opened
     return await work({ ...opened, plans: new Plans({ db, hints, journal }) })
   })
+}
+
+/**
+ * Opens an installation whose schema is that of this release, and what its operator does about links that do harm.
+ *
+ * @param by who decides it; events name them beside the command line
+ */
+export async function withTakedowns<T>(
+  program: Program,
+  by: string | null,
+  work: (takedowns: OperatorTakedowns) => Promise<T>,
+): Promise<T> {
+  return await withJournal(program, async ({ config, ctx, db, journal }) => {
+    const { id } = ctx.actor
+    const operator: BaseCtx = { ...ctx, actor: { type: 'system', id: by === null ? id : `${id} (${by})` } }
+    const publicUrl = addressOf(config)
+    return await work(
+      new OperatorTakedowns({ db, journal, ctx: operator, publicUrl, config: config.rooms.links ?? {} }),
+    )
+  })
+}
+
+/** How the outside reaches the installation, as far as its settings say. */
+export function addressOf({ http, publicUrl }: Config): string {
+  const host = http.host.includes(':') ? `[${http.host}]` : http.host
+  return publicUrl ?? `http://${host}:${http.port}`
 }
 
 /** An installation with its queue. */

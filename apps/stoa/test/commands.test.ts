@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { engines, eventually } from '@stoa/testkit'
+import { type Engine, engines, eventually } from '@stoa/testkit'
 import { type Installation, newInstallation, type Up } from './program.ts'
 import { refused } from './refusal.ts'
 
@@ -56,6 +56,38 @@ async function worksApart(up: Up, key: string): Promise<void> {
   assert.deepEqual(trail.data, [])
 }
 
+/** Links that do harm, by commands beside the running program; PGlite is the program's alone. */
+async function takesDown(
+  installation: Installation,
+  up: Up,
+  { engine, key }: { readonly engine: Engine; readonly key: string },
+): Promise<void> {
+  const acme = up.client(key)
+  const { body: link } = await acme.created<Link>('/api/v1/links', { target: 'https://example.com/harm' })
+  const path = new URL(link.shortUrl).pathname
+  const status = async () => (await up.client(null).send('GET', path)).status
+  const words = ['links', 'takedown', path, '--reason', 'phishing', '--note', 'It asks for passwords.', '--by', 'Ada']
+  assert.equal(await status(), 302)
+  if (engine === 'pglite') {
+    refused(await installation.call(words), /is in use by the process \d+\. Stop that process/)
+    return
+  }
+  const leads = 'of acme, which leads to https://example.com/harm: phishing.'
+  assert.match((await done(installation, ...words)).join(), new RegExp(`^Took down \\S+${path} ${leads}$`))
+  await eventually(async () => (await status()) === 410)
+  assert.match((await done(installation, ...words)).join(), /^It is down already: /)
+  assert.match((await done(installation, 'links', 'takedowns')).join(), new RegExp(`Z {2}phishing {2}acme .*${path} `))
+  const [shown] = (await done(installation, 'links', 'takedowns', '--json')).map((line) => JSON.parse(line))
+  assert.deepEqual([shown.id, shown.note], [link.id, 'It asks for passwords.'])
+  assert.deepEqual(await done(installation, 'links', 'reports'), [])
+  assert.match((await done(installation, 'links', 'restore', path, '--by=Bob')).join(), /^Put back \S+ of acme\.$/)
+  await eventually(async () => (await status()) === 302)
+  assert.match((await done(installation, 'links', 'restore', path)).join(), /^It is not down: /)
+  const trail = await acme.got<{ data: { actor: { id: string } }[] }>(`/api/v1/audit?subject=link:${link.id}`)
+  const actors = trail.body.data.map(({ actor }) => actor.id)
+  assert.deepEqual(actors.slice(0, 2), ['command line (Bob)', 'command line (Ada)'])
+}
+
 for (const engine of engines) {
   describe(`a tenant with a schema of its own on ${engine}`, () => {
     it('is made by two commands, has the links room for itself, and loses its key by a third', async () => {
@@ -70,11 +102,12 @@ for (const engine of engines) {
       let up = await installation.up()
       assert.equal(up.key, null)
       await worksApart(up, key)
+      await takesDown(installation, up, { engine, key })
       // PGlite has one holder: there the commands wait until the program has stopped. On PostgreSQL they run beside it.
       if (engine === 'pglite') assert.equal(await up.stop(), 0)
       const counts =
         'select (select count(*) from stoa_t_acme.links) as acme, (select count(*) from stoa_pool.links) as pool'
-      assert.deepEqual(await installation.admin((session) => session.query(counts)), [{ acme: 1, pool: 1 }])
+      assert.deepEqual(await installation.admin((session) => session.query(counts)), [{ acme: 2, pool: 1 }])
       assert.deepEqual(await done(installation, 'key', 'revoke', '--tenant', 'acme', id), [`Revoked ${id}.`])
       if (engine === 'pglite') up = await installation.up()
       await eventually(
@@ -157,6 +190,10 @@ describe('the commands', () => {
       [`key create --tenant acme --name ${'a'.repeat(101)} --scope *`, /--name has at most 100 characters/, 2],
       ['key create --tenant acmee --name a --scope *', /There is no tenant 'acmee', did you mean 'acme'\?/, 1],
       ['key create --tenant acme --name a --scope links:fly', /not valid\. scopes\/0: is not a permission/, 1],
+      ['links takedown nowhere --reason spam', /There is no short link at 'nowhere'/, 1],
+      ['links takedown nowhere --reason spamm', /not 'spamm', did you mean 'spam'\?/, 2],
+      [`links takedown nowhere --reason spam --note ${'a'.repeat(501)}`, /--note has at most 500 characters/, 2],
+      ['links takedown --reason spam', /<url> is missing/, 2],
       ['key revoke --tenant acme 7', /'7' is not the id of a key/, 2],
       [`key revoke --tenant acme ${unlikely}`, new RegExp(`The tenant 'acme' has no key ${unlikely}`), 1],
     ]

@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Cache, Found } from '@stoa/cache'
 import type { Database, Tx } from '@stoa/db'
-import type { EventDefinition, Journal } from '@stoa/journal'
+import type { Journal } from '@stoa/journal'
 import { type Ctx, errors, type FieldError, newId, requirePermission, StoaError } from '@stoa/kernel'
 import { type ClickReportInput, clickReport } from './analytics/click-report.ts'
 import type { Geo } from './analytics/geo.ts'
@@ -18,6 +18,7 @@ import { DEFAULT_HOST } from './domains/short-host.ts'
 import { linkErrors } from './errors.ts'
 import { linkArchived, linkCreated, linkRestored, linkTakedownLifted, linkTakenDown, linkUpdated } from './events.ts'
 import { usesFolder } from './folders/folder-store.ts'
+import { type LinkEvent, linkEvent } from './link-event.ts'
 import { linkOf } from './link-resource.ts'
 import {
   addLink,
@@ -39,7 +40,7 @@ import { type KeptLink, keptAs, keptLink, listKeptAs, statusAt } from './redirec
 import type { LinkPasswords } from './redirect/link-password.ts'
 import { acceptedCard, acceptedRules, acceptedSplit } from './redirect/routing-input.ts'
 import { type SimulatedVisit, simulation } from './redirect/simulation.ts'
-import { shownUtm, utmQuery } from './redirect/utm.ts'
+import { utmQuery } from './redirect/utm.ts'
 import type { IsBlocked } from './safety/blocklist.ts'
 import { upholdReports } from './safety/report-store.ts'
 import type { Takedown } from './safety/takedown.ts'
@@ -353,7 +354,7 @@ export class Links {
   }
 
   #append<D extends object>(ctx: Ctx, tx: Tx, event: LinkEvent<D>, row: LinkRow, extra: D): void {
-    this.#deps.journal.append(ctx, tx, event.of({ ...state(row), ...extra }, [`link:${row.id}`]))
+    this.#deps.journal.append(ctx, tx, linkEvent(event, row, extra))
     tx.afterCommit(() => this.#deps.changed(spaceOf(row), row.code, row.version))
   }
 
@@ -406,38 +407,6 @@ function acceptedTarget(target: string, judge: Judge): string {
 
 function checkOperator({ takedown }: LinkRow): void {
   if (takedown?.by === 'operator') throw new StoaError(linkErrors.link_taken_down_by_operator)
-}
-
-type LinkState = ReturnType<typeof state>
-interface LinkEvent<D extends object> {
-  of(data: LinkState & D, subjects: readonly string[]): ReturnType<EventDefinition['of']>
-}
-
-function state(row: LinkRow) {
-  return {
-    id: row.id,
-    host: row.host,
-    domainId: row.domainId,
-    code: row.code,
-    target: row.target,
-    folderId: row.folderId,
-    notes: row.notes,
-    title: row.title,
-    tags: [...row.tags],
-    startsAt: row.startsAt?.toISOString() ?? null,
-    expiresAt: row.expiresAt?.toISOString() ?? null,
-    maxVisits: row.maxVisits,
-    redirectStatus: row.redirectStatus,
-    forwardQuery: row.forwardQuery,
-    utm: shownUtm(row.utm),
-    rules: [...(row.rules ?? [])],
-    split: [...(row.split ?? [])],
-    hasPassword: row.password !== null,
-    card: row.card,
-    archivedAt: row.archivedAt?.toISOString() ?? null,
-    takedown: row.takedown,
-    version: row.version,
-  }
 }
 
 function found<T>(link: T | undefined): T {

@@ -6,6 +6,9 @@ import { linkEvents } from './events.ts'
 import { linkMigrations } from './migrations/index.ts'
 import { openRoom } from './room.ts'
 
+export { type OpenReport, type OperatedLink, OperatorTakedowns } from './safety/operator-takedowns.ts'
+export { REASONS, type Reason } from './safety/takedown.ts'
+
 /** Short links: codes, redirects and clicks. */
 export const linksModule = defineModule({
   name: 'links',

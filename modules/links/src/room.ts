@@ -23,6 +23,7 @@ import { CodeSupply } from './codes/code-supply.ts'
 import { Directory } from './codes/directory.ts'
 import { SharedLinks } from './codes/shared-links.ts'
 import { codePermutation } from './codes/short-code.ts'
+import { shortUrls } from './codes/short-url.ts'
 import { type LinksConfig, linksConfig } from './config.ts'
 import { openDomains } from './domains/open-domains.ts'
 import { ShortHosts } from './domains/short-hosts.ts'
@@ -149,27 +150,6 @@ function openClicks(
   const clicks = resources.use(new Clicks({ buffer, flushMs, batch, clock, log, write }), 'clicks')
   watchClicks(columns, clicks, buffer)
   return { clicks, fold }
-}
-
-/**
- * The address of a code: on the tenant's host, else on the short host when there is one, with the scheme of the public address, which is known
- * once the server listens.
- */
-function shortUrls(publicUrl: () => string, shortHost: string | null): (host: string, code: string) => string {
-  let known = ''
-  let base = ''
-  let scheme = ''
-  return (host, code) => {
-    const now = publicUrl()
-    // A list has a hundred of them.
-    if (now !== known) {
-      const { origin, protocol } = new URL(now)
-      base = shortHost === null ? `${origin}/l/` : `${protocol}//${shortHost}/`
-      scheme = protocol
-      known = now
-    }
-    return host === '' ? base + code : `${scheme}//${host}/${code}`
-  }
 }
 
 function openPasswords({ limitStore, log, publicUrl, secret }: Columns, resources: Resources): LinkPasswords {

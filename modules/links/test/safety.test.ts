@@ -3,16 +3,31 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, it } from 'node:test'
-import { newId } from '@stoa/kernel'
+import { createJournal, processHints } from '@stoa/journal'
+import { newId, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
 import type { TestAnswer } from '@stoa/testkit'
 import { eventually } from '@stoa/testkit'
+import { linksModule, OperatorTakedowns } from '../src/module.ts'
 import { seedLink } from '../src/testing.ts'
-import { browser, describeEverywhere } from './setup.ts'
+import { browser, describeEverywhere, type Place } from './setup.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'links-'))
 const blocklist = join(folder, 'blocked.txt')
 writeFileSync(blocklist, 'everywhere.example # for all\n')
 after(() => rmSync(folder, { recursive: true }))
+
+/** Another process than those that serve: it has no hints, so they look by themselves. */
+function operator({ db, url }: Place['suite']): OperatorTakedowns {
+  const deps = { log: silentLogger, clock: systemClock }
+  const journal = createJournal({ events: linksModule.events }, { ...deps, db, hints: processHints() })
+  return new OperatorTakedowns({ db, journal, ctx: systemCtx(deps, 'night watch'), publicUrl: url, config: {} })
+}
+
+async function all<T>(many: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = []
+  for await (const one of many) found.push(one)
+  return found
+}
 
 const MODERATOR = ['links:read', 'links:write', 'links:moderate']
 
@@ -74,20 +89,83 @@ describeEverywhere(
       assert.ok(!(await listed('active')).includes(path.split('/').at(-1)))
     })
 
-    it('what the operator took down nobody else puts back', async () => {
-      const { moderator, path, suite, tenant, link } = await setup()
-      const takedown = { reason: 'illegal', note: null, at: new Date().toISOString(), by: 'operator' }
-      await suite.db.admin((session) =>
-        session.query(`update ${tenant.schema}.links set takedown = $2 where id = $1`, [
-          link.id,
-          JSON.stringify(takedown),
-        ]),
+    it('what the operator took down by its address, whosever it is, nobody else puts back; running processes hear of it', async () => {
+      const { follow, link, moderator, path, report, reports, suite } = await setup()
+      await report({ link: link.code, reason: 'malware', details: 'It \u001b[2J\u202e loads a program.' })
+      const takedowns = operator(suite)
+      const told = (await all(takedowns.reported())).filter(({ shortUrl }) => shortUrl === link.shortUrl)
+      assert.deepEqual(
+        told.map(({ reason, tenant }) => [reason, tenant]),
+        [['malware', place().tenant.slug]],
       )
+      const because = { reason: 'illegal', note: 'By order of a court.' } as const
+      const { changed, link: down } = await takedowns.takeDown(link.shortUrl, because)
+      assert.deepEqual([changed, down.id, down.shortUrl, down.target], [true, link.id, link.shortUrl, link.target])
+      await eventually(async () => (await follow()).status === 410)
+      assert.match((await follow()).body.detail, /something unlawful\. By order of a court\./)
+      const shown = (await moderator.get(path, { 'cache-control': 'no-cache' })).body
+      assert.deepEqual([shown.status, shown.takedown.by], ['taken-down', 'operator'])
       assert.deepEqual(codeOf(await moderator.delete(`${path}/takedown`)), [403, 'link_taken_down_by_operator'])
       assert.deepEqual(codeOf(await moderator.post(`${path}/takedown`, { reason: 'other' })), [
         403,
         'link_taken_down_by_operator',
       ])
+      assert.deepEqual(
+        (await reports()).map(({ settledBy, state }) => [state, settledBy]),
+        [['upheld', 'system:night watch']],
+      )
+      const same = await takedowns.takeDown(`l/${link.code}`, because)
+      assert.deepEqual([same.changed, same.link.takedown], [false, down.takedown])
+      assert.equal((await takedowns.takeDown(link.code, { ...because, note: null })).changed, true)
+      assert.ok((await all(takedowns.takenDown())).some(({ id }) => id === link.id))
+      const lifted = await takedowns.lift(` ${link.shortUrl.replace('http://', '')}?utm_source=x#y`)
+      assert.deepEqual([lifted.changed, lifted.link.takedown], [true, null])
+      await eventually(async () => (await follow()).status === 302)
+      assert.equal((await takedowns.lift(link.code)).changed, false)
+      assert.ok(!(await all(takedowns.takenDown())).some(({ id }) => id === link.id))
+      const events = await suite.events(({ subjects }) => subjects.includes(`link:${link.id}`), 4)
+      assert.deepEqual(
+        events.map(({ actor, type }) => [type, actor.id]),
+        [
+          ['link.created', 'test'],
+          ['link.taken_down', 'night watch'],
+          ['link.taken_down', 'night watch'],
+          ['link.takedown_lifted', 'night watch'],
+        ],
+      )
+    })
+
+    it('the operator finds links on hosts of tenants and by readable codes, and no link at another address', async () => {
+      const { link, moderator, path, suite, tenant } = await setup({ codeStyle: 'readable' })
+      const takedowns = operator(suite)
+      const because = { reason: 'spam', note: null } as const
+      assert.equal((await takedowns.takeDown(link.code.toUpperCase(), because)).link.id, link.id)
+      const host = `${tenant.slug}.operated.example`
+      const { body: domain } = await moderator.post('/api/v1/link-domains', { host })
+      const there = await seedLink(moderator, { domainId: domain.id, slug: link.code })
+      assert.notEqual(there.id, link.id)
+      for (const address of [there.shortUrl, `${host.toUpperCase()}./${link.code}`]) {
+        assert.equal((await takedowns.takeDown(address, because)).link.id, there.id)
+      }
+      const { shortUrl } = link
+      const others = [
+        '',
+        ' ',
+        '/',
+        'nowhere',
+        `https://example.com/l/${link.code}`,
+        `${shortUrl}x`,
+        `${shortUrl}/x`,
+        '::',
+        '%',
+      ]
+      for (const address of [...others, `https://${tenant.slug}.nobody.example/${link.code}`, `${suite.url}/l/%ff`]) {
+        await assert.rejects(takedowns.takeDown(address, because), { code: 'link_not_found' }, address)
+      }
+      await takedowns.lift(link.code)
+      await moderator.post(`${path}/takedown`, { reason: 'spam' })
+      const { changed, link: theirs } = await takedowns.lift(link.code)
+      assert.deepEqual([changed, theirs.takedown?.by], [false, 'tenant'])
     })
 
     it('anybody reports a link by its address, by a page that works without a script', async () => {
@@ -219,5 +297,5 @@ describeEverywhere(
       )
     })
   },
-  { blocklist },
+  { blocklist, domainProof: 'none' },
 )

@@ -12,6 +12,7 @@ import {
 } from './jobs.ts'
 import { journalAdopt } from './journal.ts'
 import { keyCreate, keyRevoke, keysListed } from './key.ts'
+import { linkReportsListed, linkRestored, linkTakedownsListed, linkTakenDown } from './links.ts'
 import { migrate } from './migrate.ts'
 import { peopleListed, personAdd, personPassword } from './person.ts'
 import { planRemove, planSet, plansListed, tenantPlan } from './plan.ts'
@@ -42,6 +43,10 @@ export const COMMANDS: readonly Command[] = [
   personPassword,
   signingKeyRotate,
   signingKeysListed,
+  linkTakenDown,
+  linkRestored,
+  linkTakedownsListed,
+  linkReportsListed,
   jobsListed,
   jobShown,
   jobRetried,

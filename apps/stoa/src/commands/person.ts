@@ -3,7 +3,7 @@ import { isError } from '@stoa/kernel'
 import type { Command } from '../command-line.ts'
 import type { Config } from '../config/config.ts'
 import { Refusal } from '../failure.ts'
-import { tenantOf, withPeople } from '../with-installation.ts'
+import { addressOf, tenantOf, withPeople } from '../with-installation.ts'
 
 const tenant = { type: 'string', value: '<slug>', required: true, doc: 'Where they belong.' } as const
 const AT_ONCE = 500
@@ -100,7 +100,6 @@ function toRefusal(email: string, slug: string) {
   }
 }
 
-function passwordLink({ http, publicUrl }: Config, slug: string, token: string): string {
-  const host = http.host.includes(':') ? `[${http.host}]` : http.host
-  return `${publicUrl ?? `http://${host}:${http.port}`}/t/${slug}/reset?token=${token}`
+function passwordLink(config: Config, slug: string, token: string): string {
+  return `${addressOf(config)}/t/${slug}/reset?token=${token}`
 }
