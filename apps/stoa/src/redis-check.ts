@@ -50,11 +50,16 @@ export async function pingRedis(url: string): Promise<void> {
   redis.on('error', (error) => {
     reason = error
   })
+  // A Cluster says that no node can be used; its nodes say why.
+  let nodeReason: unknown
+  redis.on('node error', (error: unknown) => {
+    nodeReason = error
+  })
   try {
     await redis.connect()
     await redis.ping()
   } catch (error) {
-    throw reason ?? error
+    throw nodeReason ?? reason ?? error
   } finally {
     redis.disconnect()
   }

@@ -15,6 +15,36 @@ interface NewKey {
 }
 
 describe('Redis that goes away', () => {
+  it('or falls silent fails no request, now or at a start, and no request waits for it', async () => {
+    await using redis = await startRedis()
+    await using installation = await newInstallation('postgres', { settings: { REDIS_URL: redis.url } })
+    const one = await installation.up()
+    const detailOf = async (up: Up) => (await up.client(null).got<Ready>('/health/ready')).body.checks.redis.detail
+    const writers = new Writers()
+    await underLoad(one, writers, async (progress) => {
+      // It accepts connections then, as far as its kernel does, and answers nothing.
+      process.kill(redis.pid() as number, 'SIGSTOP')
+      try {
+        await progress()
+        const other = await installation.up()
+        await other.client().got('/api/v1/links')
+        await eventually(async () => (await detailOf(one)) !== undefined)
+        // A silent connection is given up after ten seconds, and the next ones are as silent.
+        await eventually(() => /Socket timeout/.test(one.stderr))
+        await progress()
+        assert.equal(await other.stop(), 0)
+      } finally {
+        process.kill(redis.pid() as number, 'SIGCONT')
+      }
+      await eventually(async () => (await detailOf(one)) === undefined)
+    })
+    assert.deepEqual(
+      writers.refusals.filter(({ status }) => status !== 429),
+      [],
+    )
+    assert.equal(await one.stop(), 0)
+  })
+
   it('fails no request, now or at a start; a key that one process revokes is refused by the other all the same', async () => {
     await using redis = await startRedis()
     await using installation = await newInstallation('postgres', { settings: { REDIS_URL: redis.url } })

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { eventually } from '@stoa/testkit'
+import { eventually, makeCertificate } from '@stoa/testkit'
 import { askRedis, startRedisCluster, startRedisSentinel } from '@stoa/testkit/servers'
 import { newInstallation, type Up } from './program.ts'
 import { underLoad, Writers } from './writers.ts'
@@ -34,13 +36,20 @@ async function isUsed(url: string, programs: readonly Up[]): Promise<void> {
 }
 
 describe('Redis that a Sentinel names', () => {
-  it('is used by all programs, and so is the server that takes its place; no request fails meanwhile', async () => {
-    await using servers = await startRedisSentinel()
+  it('by TLS and with passwords, is used by all programs, and so is the server that takes its place; no request fails meanwhile', async () => {
+    const authority = makeCertificate({ name: 'an authority' })
+    const { cert, key } = makeCertificate({ name: 'Redis', addresses: ['127.0.0.1'], issuer: authority })
+    const passwords = { password: 'of-the-servers', sentinelPassword: 'of-the-sentinels' }
+    await using servers = await startRedisSentinel({ tls: { ca: authority.cert, cert, key }, ...passwords })
     const [sentinel] = servers.sentinels
-    const REDIS_URL = `redis+sentinel://127.0.0.1:1,127.0.0.1:${sentinel?.port}/${servers.name}`
+    const places = `127.0.0.1:1,127.0.0.1:${sentinel?.port}/${servers.name}`
+    const REDIS_URL = `rediss+sentinel://:of-the-servers@${places}?sentinelPassword=of-the-sentinels`
     await using installation = await newInstallation('postgres', { settings: { REDIS_URL } })
-    const one = await installation.up()
-    const other = await installation.up()
+    const ca = join(installation.folder, 'ca.pem')
+    writeFileSync(ca, authority.cert)
+    const trusting = { NODE_EXTRA_CA_CERTS: ca }
+    const one = await installation.up(trusting)
+    const other = await installation.up(trusting)
     for (const up of [one, other]) await isReached(up)
     await isUsed(servers.primary.url, [one, other])
 

@@ -9,7 +9,7 @@ import {
   type Policy,
   type Store,
 } from '@stoa/limiter'
-import { eventually } from '@stoa/testkit'
+import { eventually, inTime } from '@stoa/testkit'
 import { startPostgres, startRedis } from '@stoa/testkit/servers'
 import { Redis } from 'ioredis'
 import { Pool } from 'pg'
@@ -230,6 +230,39 @@ describe('Redis', () => {
     await admin.ping()
     await untilBack(limiter, policies.open, pass)
     assert.equal((await policies.open.take('eve')).strictest.source, 'store')
+  })
+
+  it('silent, also for those who connect again meanwhile: nobody waits for it, and it is used again', async () => {
+    // One waits for a connection, the other does not.
+    const patient = new Redis(server.url, { retryStrategy: () => 50, maxRetriesPerRequest: null })
+    patient.on('error', () => undefined)
+    await eventually(() => redis.status === 'ready' && patient.status === 'ready')
+    const made = [redis, patient].map((client) =>
+      setup(createRedisStore(client, { prefix: 'silent' }), { timeoutMs: 20, failures: 3 }),
+    )
+    const pid = server.pid() as number
+    process.kill(pid, 'SIGSTOP')
+    try {
+      const areAnswered = async (caller: string) => {
+        for (const { limiter, pass, ...policies } of made) {
+          assert.deepEqual(await inTime(fiveEach(policies, caller), 'an answer'), WITHOUT_STORE)
+          assert.equal(limiter.storeState, 'open')
+          // Then one call tries again.
+          pass(1000)
+        }
+      }
+      await areAnswered('ada')
+      for (const client of [redis, patient]) {
+        // The kernel takes the connection, and nobody says anything on it.
+        client.disconnect(true)
+        await eventually(() => client.status === 'connect')
+      }
+      await areAnswered('bob')
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+    for (const { limiter, pass, open } of made) await untilBack(limiter, open, pass)
+    patient.disconnect()
   })
 
   it('failing over: a server that became a replica fails, a new primary is used', async () => {

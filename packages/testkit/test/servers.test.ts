@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, it } from 'node:test'
-import { startPostgres, startRedis } from '@stoa/testkit/servers'
+import { startPostgres, startRedis, startRedisCluster, startRedisSentinel } from '@stoa/testkit/servers'
 import pg from 'pg'
 import { eventually } from '../src/index.ts'
 
@@ -95,7 +95,7 @@ describe('a PostgreSQL of a test', () => {
 
   it('is gone with the process that started it, even when that is killed', async () => {
     const script = `
-      import { startPostgres, startRedis } from '@stoa/testkit/servers'
+      import { startPostgres, startRedis, startRedisCluster, startRedisSentinel } from '@stoa/testkit/servers'
       const [postgres, redis] = await Promise.all([startPostgres(), startRedis()])
       console.log(JSON.stringify([postgres.url, redis.url]))
       setInterval(() => undefined, 1000)`
@@ -129,5 +129,24 @@ describe('a Redis of a test', () => {
     assert.equal(await ping(server.url), '+PONG')
     await server.restart()
     assert.equal(await ping(server.url), '+PONG')
+  })
+})
+
+/** The servers of Redis that this process has started and that run. */
+function ownRedis(): string[] {
+  const lines = execFileSync('ps', ['-A', '-o', 'ppid=,pid=,comm='], { encoding: 'utf8' }).split('\n')
+  const own = lines.map((line) => line.trim().split(/\s+/)).filter(([parent]) => Number(parent) === process.pid)
+  return own.filter(([, , name = '']) => /redis|valkey/.test(name)).map(([, pid = '']) => pid)
+}
+
+describe('several servers of Redis that belong together', () => {
+  it('leave none behind when one of them does not start, and say why', async () => {
+    const before = ownRedis()
+    await assert.rejects(startRedisSentinel({ sentinelConfig: ['no-such-setting 1'] }), /Sentinel did not start/)
+    await assert.rejects(
+      startRedisCluster({ extraConfig: { 'cluster-enabled': 'no' } }),
+      /the Cluster did not come about: -ERR/,
+    )
+    assert.deepEqual(ownRedis(), before)
   })
 })

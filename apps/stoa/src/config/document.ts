@@ -31,7 +31,8 @@ packages/telemetry.
 | \`redis+sentinel://[[user]:password@]host[:port],…/name[/database]\` | the primary that these Sentinels (port 26379) have under that name, and after a failover the new one |
 | \`redis+cluster://[[user]:password@]host[:port],…\` | a Cluster, by some of its nodes; the others are found |
 
-User and password are those of the servers. Sentinels that ask for some: \`…/name?sentinelUser=…&sentinelPassword=…\`. On a Cluster the rate
+User and password are those of the servers. Sentinels that ask for some: \`…/name?sentinelUser=…&sentinelPassword=…\`. By TLS certificates are
+checked against what Node trusts: one of your own authority needs \`NODE_EXTRA_CA_CERTS=/path/to/ca.pem\`. On a Cluster the rate
 limits are on one node, what processes know of short links on another, and the cached answers of each tenant on one of them.
 
 ## Where output goes

@@ -35,11 +35,13 @@ export async function composePostgres(machine: Machine, options: PostgresOptions
 
 /** Starts Redis in a container, published on 127.0.0.1. */
 export async function composeRedis(machine: Machine, options: RedisOptions): Promise<RedisServer> {
-  const settings = Object.entries({ appendonly: 'no', ...options.extraConfig })
-  const server = await composeServer(machine, 'redis', options.port ?? null, {
+  const { extraConfig, password, port = null, tls } = options
+  if (tls) throw new Error('TLS needs redis-server or valkey-server on this machine, not a container')
+  const settings = Object.entries({ appendonly: 'no', ...(password && { requirepass: password }), ...extraConfig })
+  const server = await composeServer(machine, 'redis', port, {
     STOA_TEST_REDIS_ARGS: settings.map(([name, value]) => `--${name} ${value}`).join(' '),
   })
-  return { ...server, url: `redis://127.0.0.1:${server.port}` }
+  return { ...server, url: `redis://${password ? `:${password}@` : ''}127.0.0.1:${server.port}` }
 }
 
 type ComposeServer = Omit<EngineServer, 'url'> & { readonly port: number }

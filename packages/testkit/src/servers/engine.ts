@@ -41,8 +41,21 @@ export interface PostgresOptions {
   readonly extraConfig?: Readonly<Record<string, string>>
 }
 
+/** What a server shows to prove who it is, as PEM. */
+export interface ServerTls {
+  /** Of who signed the certificate. */
+  readonly ca: string
+  /** For `127.0.0.1`. */
+  readonly cert: string
+  readonly key: string
+}
+
 /** Options of {@link startRedis}. */
 export interface RedisOptions {
+  /** It speaks TLS alone; not in a container. Default: it does not speak TLS. */
+  readonly tls?: ServerTls
+  /** Of the user `default`, without characters that mean something in a URL. Default: none. */
+  readonly password?: string
   /** TCP port of 127.0.0.1, 1–65535. Default: a free one. */
   readonly port?: number
   /** Settings as in redis.conf, over `save ""` and `appendonly no`. Default: none. */

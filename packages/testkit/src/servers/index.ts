@@ -1,7 +1,7 @@
 export { askRedis } from './ask-redis.ts'
 export { provideBrowser } from './browser.ts'
 export { startRedisCluster } from './cluster.ts'
-export type { EngineServer, PostgresOptions, PostgresServer, RedisOptions, RedisServer } from './engine.ts'
+export type { EngineServer, PostgresOptions, PostgresServer, RedisOptions, RedisServer, ServerTls } from './engine.ts'
 export type { Engine } from './install.ts'
 export type { CommandOptions, CommandResult, Machine } from './machine.ts'
 export { startNginx } from './nginx.ts'
@@ -15,4 +15,4 @@ export {
   startPostgres,
   startRedis,
 } from './provide.ts'
-export { type RedisSentinel, startRedisSentinel } from './sentinel.ts'
+export { type RedisSentinel, type RedisSentinelOptions, startRedisSentinel } from './sentinel.ts'
