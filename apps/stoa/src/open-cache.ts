@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import {
   type Cache,
   createCache,
@@ -6,7 +7,7 @@ import {
   type SharedEntries,
   subjectTags,
 } from '@stoa/cache'
-import type { Database } from '@stoa/db'
+import { type Database, databaseIncarnation } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
 import type { Clock, Resources } from '@stoa/kernel'
 import type { Metrics } from '@stoa/telemetry'
@@ -50,8 +51,9 @@ export async function openCache(
 ): Promise<OpenCache> {
   const { clock, db, journal, log, metrics, secret } = ground
   const redis = config.redisUrl === null ? null : await connectRedis(config.redisUrl, 'the cache', ground, resources)
-  // Installations that share a Redis do not share answers.
-  const prefix = `stoa:cache:${secret('cache/prefix', 9).toString('base64url')}:`
+  const life = redis && (await db.admin(databaseIncarnation))
+  // Installations that share a Redis do not share answers, and neither does a database with what it was before it was put back from a backup.
+  const prefix = `stoa:cache:${nameOf(secret('cache/prefix', 9), life)}:`
   const observe = cacheObserver(metrics, log)
   const cache = createCache(
     { memoryBytes: config.cacheBytes, maxTtlMs: MAX_TTL_MS, schema: VERSION, redis: { prefix, ...LEASE } },
@@ -62,7 +64,7 @@ export async function openCache(
   const drops = dropFromJournal(cache, journal, { pollMs: POLL_MS[db.engine], tagsOf })
   await resources.use(drops, 'drops of the cache').ready
   // Many are read at once, which a Cluster does in one slot.
-  const own = `{stoa:shared:${secret('cache/shared', 9).toString('base64url')}}:`
+  const own = `{stoa:shared:${nameOf(secret('cache/shared', 9), life)}}:`
   const shared = redis && { shared: createSharedEntries({ prefix: own }, { redis, clock, observe }) }
   if (shared) resources.use(shared.shared, 'shared entries')
   return {
@@ -79,6 +81,13 @@ export async function openCache(
       }
     },
   }
+}
+
+function nameOf(key: Buffer, life: string | null): string {
+  return createHmac('sha256', key)
+    .update(life ?? '')
+    .digest('base64url')
+    .slice(0, 12)
 }
 
 /** Nothing is cached of a tenant as a whole: counting its clicks changes nothing that is. */

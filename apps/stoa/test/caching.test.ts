@@ -8,7 +8,7 @@ import { newId, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
 import { seedLink } from '@stoa/links/testing'
 import { createLogger } from '@stoa/telemetry'
 import { eventually, TestClient, testPlace } from '@stoa/testkit'
-import { startRedis } from '@stoa/testkit/servers'
+import { askRedis, startRedis } from '@stoa/testkit/servers'
 import { startStoa } from '../src/compose.ts'
 import { configOf } from '../src/config/config.ts'
 import { readEnvironment } from '../src/config/env.ts'
@@ -24,15 +24,16 @@ const deps = { log: createLogger({ level: 'silent' }), clock: systemClock }
 async function setup(redisUrl: string | null) {
   await using opening = new AsyncDisposableStack()
   const place = opening.use(await testPlace({ engine: 'postgres', sets: migrationSets, name: 'caching' }))
-  const start = async () => {
+  const start = async (stack: AsyncDisposableStack) => {
     const env = {
       ...{ STOA_DATA: place.dataDir, PORT: '0', STOA_LOG_LEVEL: 'silent', DATABASE_URL: place.databaseUrl ?? '' },
       ...(redisUrl !== null && { REDIS_URL: redisUrl }),
     }
     const config = configOf(readEnvironment(env), {}, false)
-    return opening.use(await startStoa({ ...config, http: { ...config.http, ...PATIENT } }, deps))
+    return stack.use(await startStoa({ ...config, http: { ...config.http, ...PATIENT } }, deps))
   }
-  const [one, other] = [await start(), await start()]
+  const [one, other] = [await start(opening), await start(opening)]
+  const { db } = one
   const ctx = systemCtx(deps, 'test')
   const tenant = await createTenant(one.db, ctx, migrationSets, { slug: 'acme', name: 'Acme', placement: 'pool' })
   const own = tenantCtx(ctx, tenant, { permissions: new Set(['*']) })
@@ -42,11 +43,18 @@ async function setup(redisUrl: string | null) {
   const path = `/api/v1/links/${link.id}`
   const stack = opening.move()
   return {
-    path,
+    ...{ db, link, path },
     programs: [here, programOf(other.url, token)] as const,
+    /** Another one, on the same. */
+    async start() {
+      const third = await start(stack)
+      return programOf(third.url, token)
+    },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   }
 }
+
+const BROWSER = { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' }
 
 /** A machine that is busy with other tests is no reason to refuse a request. */
 const PATIENT = {
@@ -165,5 +173,33 @@ describe('the cache of a program', () => {
     await story('away')
     await redis.restart()
     await story('back')
+  })
+
+  it('knows nothing of what was in Redis before the database was put back from a backup', async () => {
+    await using redis = await startRedis()
+    await using installation = await setup(redis.url)
+    const { db, link, path, programs, start } = installation
+    const [one, other] = programs
+    const follow = async ({ client }: Program) =>
+      (await client.send('GET', `/l/${link.code}`, { headers: BROWSER })).headers.get('location')
+    await one.rename(path, 'since the backup')
+    await one.client.send('PATCH', path, {
+      body: { target: 'https://example.com/since' },
+      headers: { 'if-match': '*' },
+    })
+    await shown(other, path, 'since the backup')
+    for (const program of programs) assert.equal(await follow(program), 'https://example.com/since')
+    const entries = () => askRedis(redis.url, 'KEYS {stoa:shared:*')
+    await eventually(async () => (await entries()).includes(link.code))
+    // Rows as they were, in tables with files of their own: that is what comes out of a dump.
+    await db.admin((session) =>
+      session.exec(
+        `update stoa_pool.links set target = 'https://example.com/backup', title = 'of the backup', version = 1`,
+      ),
+    )
+    await db.admin((session) => session.exec('vacuum full stoa.placements'))
+    const third = await start()
+    assert.equal(await follow(third), 'https://example.com/backup')
+    assert.deepEqual(await third.titles(path), ['of the backup', 'of the backup'])
   })
 })

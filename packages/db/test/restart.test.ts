@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { newId, StoaError, systemCtx, tenantCtx } from '@stoa/kernel'
 import { type PostgresServer, startPostgres } from '@stoa/testkit/servers'
-import { openPostgres, statement } from '../src/index.ts'
+import { databaseIncarnation, openPostgres, statement } from '../src/index.ts'
 import { deps, withNotes } from './engines.ts'
 
 const insertNote = statement<[tenantId: string, id: number], never>('insert into notes (tenant_id, id) values ($1, $2)')
@@ -47,6 +47,8 @@ describe('PostgreSQL that goes away under load', () => {
       while (acknowledged.size < target) await db.read(ctx, (tx) => tx.many(noteIds())).catch(() => undefined)
     }
 
+    const lives = new Set([await db.admin(databaseIncarnation), await db.admin(databaseIncarnation)])
+    assert.equal(lives.size, 1)
     const writers = Array.from({ length: WRITERS }, writer)
     try {
       for (const round of ROUNDS) {
@@ -55,7 +57,9 @@ describe('PostgreSQL that goes away under load', () => {
         await round(server)
         await progress(50)
         assert.ok(failures.length > failedBefore, 'the server was away and nothing failed')
+        lives.add(await db.admin(databaseIncarnation))
       }
+      assert.equal(lives.size, 1 + ROUNDS.length, 'a server that started anew may have been put back from a copy')
     } finally {
       stopped = true
       await Promise.all(writers)
