@@ -9,6 +9,10 @@ import { type Env, readEnvironment } from '../src/config/env.ts'
 const REPOSITORY = join(import.meta.dirname, '../../..')
 const deploy = (name: string) => readFileSync(join(REPOSITORY, 'deploy', name), 'utf8')
 
+interface Document {
+  readonly paths: Readonly<Record<string, unknown>>
+}
+
 /** What people put into the places that are left to them. */
 const FILLED = { DATABASE_PASSWORD: 'ab12', STOA_SECRET: 'a secret that is long enough to be one', DOMAIN: 'a.example' }
 
@@ -47,6 +51,16 @@ describe('the examples of deploy/', () => {
     assert.ok(deploy('compose.yml').includes(`subnet: ${http.trustedProxies[0]}`))
     const [, seconds = ''] = /stop_grace_period: (\d+)s/.exec(deploy('compose.yml')) ?? []
     assert.ok(Number(seconds) > drainSeconds(http))
+  })
+
+  it('have Caddy ask at an address that there is, and keep that and the metrics from the outside', () => {
+    const caddyfile = deploy('Caddyfile')
+    const paths = Object.keys(
+      (JSON.parse(readFileSync(join(REPOSITORY, 'openapi/stoa.json'), 'utf8')) as Document).paths,
+    )
+    const [, asked = ''] = /^\t+ask http:\/\/\{\$UPSTREAM:127\.0\.0\.1:3000\}(\/\S+)$/m.exec(caddyfile) ?? []
+    assert.ok(paths.includes(asked), asked)
+    for (const path of [asked, '/metrics']) assert.match(caddyfile, new RegExp(`^\\trespond ${path} 404$`, 'm'))
   })
 
   it('start a program that is there', () => {

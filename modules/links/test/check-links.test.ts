@@ -14,6 +14,12 @@ const web: Readonly<
   Record<string, { status?: number; url?: string; redirects?: string[]; html?: string; fault?: OutboundFault }>
 > = {
   'https://good.example/': { html: '<title>Good &amp; well</title>' },
+  'https://shown.example/': {
+    html: '<meta property="og:title" content="Shown"><meta name=description content="As it is"><meta property="og:image" content="/p.png">',
+  },
+  'https://lure.example/': {
+    html: '<title>Lure</title><meta property="og:image" content="http://169.254.169.254/p.png">',
+  },
   'https://gone.example/': { status: 404 },
   'https://shy.example/': { status: 403 },
   'https://moved.example/': { url: 'https://parked.example/', redirects: ['https://parked.example/'] },
@@ -54,6 +60,7 @@ describeEverywhere(
       return (await suite.job('links.check').run?.(ctx, input, job)) as {
         checked: number
         titled: number
+        carded: number
         counts: Record<string, number>
         findings: {
           linkId: string
@@ -71,17 +78,40 @@ describeEverywhere(
       for (const target of Object.keys(web)) ids.push((await seedLink(client, { target })).id)
       const named = await seedLink(client, { target: 'https://good.example/', title: 'Mine' })
       const { checked, counts, findings, titled } = await run({ ids: [...ids, named.id, newId()], titles: true })
-      assert.equal(checked, 9)
-      assert.deepEqual(counts, { ok: 5, moved: 1, broken: 2, private: 1, blocked: 0 })
+      assert.equal(checked, 11)
+      assert.deepEqual(counts, { ok: 7, moved: 1, broken: 2, private: 1, blocked: 0 })
       assert.deepEqual(findings.map(({ fault, host, outcome, status }) => [outcome, status ?? fault, host]).sort(), [
         ['broken', 404, 'gone.example'],
         ['broken', 'name', 'dead.example'],
         ['moved', 200, 'parked.example'],
         ['private', 'private', 'trick.example'],
       ])
-      assert.equal(titled, 1)
+      assert.equal(titled, 3)
       assert.equal((await client.get(`/api/v1/links/${ids[0]}`)).body.title, 'Good & well')
       assert.equal((await client.get(`/api/v1/links/${named.id}`)).body.title, 'Mine')
+    })
+
+    it('gives links without a card what their page says of itself, but for a picture where no link may lead', async () => {
+      const { client } = place()
+      const card = { title: 'Mine' }
+      const made = [
+        await seedLink(client, { target: 'https://shown.example/', title: 'Kept' }),
+        await seedLink(client, { target: 'https://lure.example/' }),
+        await seedLink(client, { target: 'https://shown.example/', card }),
+        await seedLink(client, { target: 'https://gone.example/' }),
+      ]
+      const { carded, titled } = await run({ ids: made.map(({ id }) => id), cards: true, titles: true })
+      assert.deepEqual([carded, titled], [2, 2])
+      const shown = await Promise.all(made.map(async ({ id }) => (await client.get(`/api/v1/links/${id}`)).body))
+      assert.deepEqual(
+        shown.map((link) => [link.title, link.card]),
+        [
+          ['Kept', { title: 'Shown', description: 'As it is', image: 'https://shown.example/p.png' }],
+          ['Lure', { title: 'Lure' }],
+          ['Shown', card],
+          [null, null],
+        ],
+      )
     })
 
     it('looks at all that are active when none is named, and at no link of others', async () => {

@@ -3,6 +3,7 @@
  * what a browser will visit. No name is resolved here.
  */
 import { isIP } from 'node:net'
+import { domainToUnicode } from 'node:url'
 
 /**
  * Characters that a parser drops or a reader does not see: controls, and the marks that turn the direction of writing.
@@ -32,9 +33,14 @@ export function isPlainText(text: string): boolean {
   return !UNSEEN.test(text) && text.isWellFormed()
 }
 
-/** Whether every label can be one. @param host in Punycode and lower case */
+/**
+ * Whether every label can be one. Node's parser takes any text behind `xn--`; what stands for nothing, or for letters that
+ * may not stand beside each other (Hebrew beside Latin, a joiner alone), is no name that a browser goes to.
+ *
+ * @param host in Punycode and lower case
+ */
 export function isSoundName(host: string): boolean {
-  if (host.length > 253) return false
+  if (host.length > 253 || /(?:^|\.)xn--/.test(domainToUnicode(host))) return false
   return host.split('.').every((label) => label.length >= 1 && label.length <= 63 && /^[a-z0-9_-]+$/.test(label))
 }
 

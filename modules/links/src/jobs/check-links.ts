@@ -1,9 +1,11 @@
-import { type Ctx, StoaError } from '@stoa/kernel'
-import type { Fetcher } from '@stoa/outbound'
+import { type Ctx, isError, StoaError } from '@stoa/kernel'
+import type { Fetcher, PageInfo } from '@stoa/outbound'
 import { defineJob, type RunningJob } from '@stoa/queue'
 import { type Static, Type } from 'typebox'
 import type { Link } from '../contract.ts'
+import { linkErrors } from '../errors.ts'
 import type { Links } from '../links.ts'
+import type { Card } from '../redirect/preview-card.ts'
 import type { Blocklists } from '../safety/blocklist.ts'
 import { checkTarget, type TargetCheck } from '../targets/target-check.ts'
 
@@ -27,12 +29,18 @@ const Input = Type.Object(
     titles: Type.Optional(
       Type.Boolean({ description: 'Gives links without a title that of their page. Default false.' }),
     ),
+    cards: Type.Optional(
+      Type.Boolean({
+        description:
+          'Gives links without a card what their page says of itself: title, description, picture. Default false.',
+      }),
+    ),
   },
   { additionalProperties: false },
 )
 
 /** A link that somebody should look at. */
-interface Finding extends Omit<TargetCheck, 'title'> {
+interface Finding extends Omit<TargetCheck, 'page'> {
   readonly linkId: string
   readonly target: string
 }
@@ -41,6 +49,13 @@ interface Report {
   readonly counts: Record<TargetCheck['outcome'], number>
   readonly findings: Finding[]
   titled: number
+  carded: number
+}
+
+/** What links are given that lack it. */
+interface Wanted {
+  readonly titles: boolean
+  readonly cards: boolean
 }
 
 /**
@@ -57,13 +72,13 @@ export function checkLinks(links: Links, fetcher: Fetcher, blocklists: Pick<Bloc
     retries: 3,
     api: { permission: 'links:write' },
     input: Input,
-    async run(ctx, { ids, titles = false }, job) {
+    async run(ctx, { cards = false, ids, titles = false }, job) {
       const isBlocked = await blocklists.of(ctx)
       const counts = { ok: 0, moved: 0, broken: 0, private: 0, blocked: 0 }
-      const report: Report = { counts, findings: [], titled: 0 }
+      const report: Report = { counts, findings: [], titled: 0, carded: 0 }
       const visit = async (link: Link) => {
         const check = await checkTarget(fetcher, isBlocked, link.target, job.signal)
-        await note(report, links, ctx, link, check, titles)
+        await note(report, links, ctx, link, check, { cards, titles })
       }
       let checked = 0
       for await (const page of pagesOf(links, ctx, ids)) {
@@ -122,17 +137,38 @@ async function note(
   report: Report,
   links: Links,
   ctx: Ctx,
-  { id, target, title }: Link,
-  { title: found, ...check }: TargetCheck,
-  titles: boolean,
+  link: Link,
+  { page, ...check }: TargetCheck,
+  wanted: Wanted,
 ): Promise<void> {
+  const { id, target } = link
   report.counts[check.outcome]++
   if (check.outcome !== 'ok' && report.findings.length < MAX_FINDINGS) {
     report.findings.push({ linkId: id, target: target.slice(0, SHOWN_MAX), ...check })
   }
-  if (!titles || title !== null || found === null || check.outcome !== 'ok') return
+  if (page === null || page.title === null || check.outcome !== 'ok') return
+  const title = wanted.titles && link.title === null ? { title: page.title } : {}
+  const card = wanted.cards && link.card === null ? { card: cardOf(page.title, page) } : {}
+  const change = { ...title, ...card }
+  if (Object.keys(change).length === 0) return
+  await give(links, ctx, id, change)
+  if ('title' in change) report.titled++
+  if ('card' in change) report.carded++
+}
+
+function cardOf(title: string, { description, image }: PageInfo): Card {
+  return { title, ...(description !== null && { description }), ...(image !== null && { image }) }
+}
+
+/** A picture where no link may lead is left out. */
+async function give(links: Links, ctx: Ctx, id: string, change: { readonly title?: string; readonly card?: Card }) {
   // Whoever has changed the link meanwhile knows better.
   const precondition = { check: () => undefined }
-  await links.updateLink(ctx, { id, precondition, change: { title: found } })
-  report.titled++
+  try {
+    await links.updateLink(ctx, { id, precondition, change })
+  } catch (error) {
+    if (!isError(error, linkErrors.target_refused) || change.card === undefined) throw error
+    const { image: _, ...card } = change.card
+    await links.updateLink(ctx, { id, precondition, change: { ...change, card } })
+  }
 }

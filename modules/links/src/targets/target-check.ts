@@ -2,7 +2,7 @@
  * What becomes of whoever follows a link: whether the target answers, and where one ends up. The target was judged when the
  * link was made (target-url.ts); what its owner has done with it since, only a visit tells.
  */
-import { type Fetched, type Fetcher, OutboundError, type OutboundFault, pageInfo } from '@stoa/outbound'
+import { type Fetched, type Fetcher, OutboundError, type OutboundFault, type PageInfo, pageInfo } from '@stoa/outbound'
 import type { IsBlocked } from '../safety/blocklist.ts'
 
 /** What a visit of a target came to. */
@@ -18,8 +18,8 @@ export interface TargetCheck {
   readonly fault: OutboundFault | null
   /** The host where one ends up. */
   readonly host: string | null
-  /** What the page is called; null when it is no page, or has no name. */
-  readonly title: string | null
+  /** What the page says of itself; null when it is no page. */
+  readonly page: PageInfo | null
 }
 
 /** Answers that say that a program was sent away, and nothing of the page. */
@@ -32,12 +32,12 @@ export async function checkTarget(
   target: string,
   signal: AbortSignal,
 ): Promise<TargetCheck> {
-  const nothing = { status: null, fault: null, host: null, title: null }
+  const nothing = { status: null, fault: null, host: null, page: null }
   if (isBlocked(hostOf(target))) return { ...nothing, outcome: 'blocked', host: hostOf(target) }
   try {
     const found = await fetcher(target, { signal, headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } })
     const host = hostOf(found.url)
-    const answered = { status: found.status, fault: null, host, title: titleOf(found) }
+    const answered = { status: found.status, fault: null, host, page: pageOf(found) }
     const hosts = [...found.redirects.map(hostOf), host]
     if (hosts.some(isBlocked)) return { ...answered, outcome: 'blocked' }
     if (found.status >= 400 && !SENT_AWAY.has(found.status)) return { ...answered, outcome: 'broken' }
@@ -59,7 +59,7 @@ function isSameSite(a: string, b: string): boolean {
   return a.replace(/^www\./, '') === b.replace(/^www\./, '')
 }
 
-function titleOf({ body, headers, status, url }: Fetched): string | null {
+function pageOf({ body, headers, status, url }: Fetched): PageInfo | null {
   if (status !== 200 || !/html/i.test(String(headers['content-type'] ?? ''))) return null
-  return pageInfo(body.toString('utf8'), url).title
+  return pageInfo(body.toString('utf8'), url)
 }
