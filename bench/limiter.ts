@@ -117,28 +117,47 @@ async function before(
   atLeast: number | null,
 ): Promise<readonly Row[]> {
   context.say(`a route: ${ROUTES[subject]} beside ${ROUTES[peer]}`)
-  const rates = await paired(context, {
+  const both = await paired(context, {
     subject: () => requests(context, redis, subject),
     peer: () => requests(context, redis, peer),
   })
+  const name = `a route of Fastify, ${CALLERS} connections: ${ROUTES[subject]}`
+  const compared = (unit: string, of: (served: Served) => number) => {
+    return { unit, subject: both.subject.map(of), peer: { name: ROUTES[peer], values: both.peer.map(of) } }
+  }
   return [
     row({
-      name: `a route of Fastify, ${CALLERS} connections: ${ROUTES[subject]}`,
-      unit: 'requests/s',
-      subject: rates.subject,
-      peer: { name: ROUTES[peer], values: rates.peer },
+      ...{ name, ...compared('requests/s', (served) => served.perSecond) },
       ...(atLeast !== null && { target: { of: 'ratio', atLeast } }),
     }),
+    row({ name: `${name}: CPU of the server`, ...compared('µs/request', (served) => served.serverUs) }),
+    row({ name: `${name}: CPU of the server and of Redis`, ...compared('µs/request', (served) => served.bothUs) }),
   ]
 }
 
-async function requests({ seconds }: BenchContext, { url: redisUrl }: Redis, route: Route): Promise<number> {
+/** What a route gave, and its CPU per request in µs. */
+interface Served {
+  readonly perSecond: number
+  readonly serverUs: number
+  readonly bothUs: number
+}
+
+async function requests({ seconds }: BenchContext, { pid, url: redisUrl }: Redis, route: Route): Promise<Served> {
   await using program = await startProgram(new URL('./limiter-program.ts', import.meta.url))
   const url = await program.ask<string>('open', { route, redisUrl })
   await autocannon({ url, connections: CALLERS, duration: 1 })
+  const look = () => ({ server: cpuMs(program.pid), redis: cpuMs(pid()) })
+  const before = look()
   const result = await autocannon({ url, connections: CALLERS, duration: seconds })
+  const after = look()
   if (result.non2xx + result.errors > 0) {
     throw new Error(`not all answered: ${JSON.stringify(result.statusCodeStats)}, ${result.errors} errors`)
   }
-  return result['2xx'] / result.duration
+  const answered = result['2xx']
+  const serverMs = after.server - before.server
+  return {
+    perSecond: answered / result.duration,
+    serverUs: (serverMs * 1e3) / answered,
+    bothUs: ((serverMs + after.redis - before.redis) * 1e3) / answered,
+  }
 }

@@ -6,14 +6,16 @@
  *   KEYS   the layers' keys, take after take
  *   ARGV   the time in ms, or '' for the server's · how long a full bucket stays, in ms · number of limits · for each limit:
  *          capacity · tokens per ms
- *          then for each take a whole number: above 0 it is one layer of that limit at cost 1; else without its sign the number of layers,
- *          by 100 more when it settles, and then for each layer:
- *          limit · cost · up to how many (0: the cost) · 1 for a shadow, else 0
+ *          then a whole number for what comes next:
+ *            above 0   one layer at cost 1 of this limit, by 1024 more for each further take of the same bucket
+ *            else      a take whose number of layers is this without its sign, by 100 more when it settles; and then for each layer:
+ *                      limit · cost · up to how many (0: the cost) · 1 for a shadow, else 0
  *   gives  for each layer three whole numbers:
  *          tokens left, or −1 − tokens left when the layer refuses · ms to full ·
  *          when it passes the tokens beyond the cost, else the ms to wait (−1: for ever)
  *
- * It is written for the common case: one layer at cost 1 makes no table.
+ * It is written for the common case: one layer at cost 1 makes no table, and many takes of one bucket, as one busy caller
+ * asks for, read it and write it once.
  *
  * A bucket is a string of five doubles (tokens, spentMs, seenMs, capacity, perMs) and expires when it is full. Anything
  * else under its key is no bucket. A script is all or nothing on the server, so is a take.
@@ -25,6 +27,9 @@ export const ANSWER_FIELDS = 3
 
 /** What is added to the number of layers of a settlement. */
 export const SETTLES = 100
+
+/** What is added to the number of a limit for each further take of the same bucket. */
+export const AGAIN = 1024
 
 /** The script. */
 export const TAKE_SCRIPT = `
@@ -57,16 +62,13 @@ local function load(key, capacity, rate)
 end
 
 local out, n = {}, 0
-local function save(key, capacity, rate, cost, rounding, tokens, spent, seen, held, pays, extra)
+local function answer(capacity, rate, cost, rounding, tokens, spent, held, pays, extra)
   local full = 0
   local missing = capacity - tokens
   if missing > rounding then
     full = ceil(spent - now + missing / rate)
     if full < 0 then full = 0 end
   end
-  local ttl = full + keep
-  if ttl > 9000000000000000 then ttl = 9000000000000000 end
-  call('SET', key, pack('<ddddd', tokens, spent, seen, capacity, rate), 'PX', ttl)
   local left = floor(held + rounding)
   if left < 0 then left = 0 end
   if pays then
@@ -77,6 +79,13 @@ local function save(key, capacity, rate, cost, rounding, tokens, spent, seen, he
     out[n + 1], out[n + 2], out[n + 3] = -1 - left, full, wait
   end
   n = n + 3
+  return full
+end
+
+local function save(key, capacity, rate, tokens, spent, seen, full)
+  local ttl = full + keep
+  if ttl > 9000000000000000 then ttl = 9000000000000000 end
+  call('SET', key, pack('<ddddd', tokens, spent, seen, capacity, rate), 'PX', ttl)
 end
 
 local k, a, args = 0, 4 + 2 * limits, #ARGV
@@ -85,16 +94,21 @@ while a <= args do
   a = a + 1
   if head > 0 then
     k = k + 1
-    local key, capacity, rate = KEYS[k], capacities[head], rates[head]
+    local limit = head % 1024
+    local key, capacity, rate = KEYS[k], capacities[limit], rates[limit]
     local rounding = 1e-9 + capacity * 1e-12
     local tokens, spent, seen, held = load(key, capacity, rate)
-    local pays = held + rounding >= 1
-    if pays then
-      tokens = held - 1
-      if tokens < 0 then tokens = 0 end
-      spent, held = seen, tokens
+    local full
+    for i = 0, (head - limit) / 1024 do
+      local pays = held + rounding >= 1
+      if pays then
+        tokens = held - 1
+        if tokens < 0 then tokens = 0 end
+        spent, held = seen, tokens
+      end
+      full = answer(capacity, rate, 1, rounding, tokens, spent, held, pays, 0)
     end
-    save(key, capacity, rate, 1, rounding, tokens, spent, seen, held, pays, 0)
+    save(key, capacity, rate, tokens, spent, seen, full)
   else
     local layers, settles = -head, false
     if layers >= 100 then layers, settles = layers - 100, true end
@@ -122,7 +136,8 @@ while a <= args do
         tokens = max(0, held - (cost + extra))
         spent, held = seen, tokens
       end
-      save(KEYS[k + i], capacity, rate, cost, rounding, tokens, spent, seen, held, pays, extra)
+      local full = answer(capacity, rate, cost, rounding, tokens, spent, held, pays, extra)
+      save(KEYS[k + i], capacity, rate, tokens, spent, seen, full)
     end
     k = k + layers
   end

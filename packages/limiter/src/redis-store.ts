@@ -2,7 +2,8 @@
  * Buckets in Redis or Valkey, one server or a Cluster. Time is the server's, so the clocks of the nodes do not matter.
  *
  * Takes that are asked for in the same turn of the event loop go out as one call: with many callers a take costs the
- * client and the server a fraction of a command of its own, and a single one waits for nobody. The script is called by
+ * client and the server a fraction of a command of its own, and a single one waits for nobody. Takes of one bucket stand
+ * together in it, and the server reads and writes that once. The script is called by
  * its hash, and sent again when the server does not know it (a restart, a failover, SCRIPT FLUSH).
  *
  * A Cluster runs a script on the keys of one slot. So the keys of a store share a slot by their hash tag, unless
@@ -12,7 +13,7 @@ import type { Decision } from './bucket.ts'
 import { portableKey } from './bucket-key.ts'
 import { bucketName, checkLayers, type Layer, type LayersDecision, layersDecision, type Store } from './layers.ts'
 import { checkWhole, refuseUnknown } from './options.ts'
-import { ANSWER_FIELDS, SETTLES, TAKE_SCRIPT, TAKE_SCRIPT_SHA } from './redis-script.ts'
+import { AGAIN, ANSWER_FIELDS, SETTLES, TAKE_SCRIPT, TAKE_SCRIPT_SHA } from './redis-script.ts'
 
 /** What is used of the caller's client: ioredis's `Redis` or `Cluster`. */
 export interface RedisClient {
@@ -47,8 +48,9 @@ export interface RedisStoreOptions {
   readonly clock?: () => number
 }
 
-/** Takes of one call; more begin another. A script holds up everybody else on the server as long as it runs. */
-const MAX_LAYERS_PER_CALL = 256
+/** Buckets and takes of one call; more begin another. A script holds up everybody else on the server as long as it runs. */
+const MAX_KEYS_PER_CALL = 256
+const MAX_TAKES_PER_CALL = 1024
 const LOST = new Set(['reconnecting', 'close', 'end'])
 
 interface Waiting {
@@ -63,7 +65,19 @@ interface Call {
   readonly keys: string[]
   /** Capacity and tokens per ms, limit after limit. */
   readonly limits: number[]
-  readonly takes: (string | number)[]
+  readonly takes: number[]
+  /** In the order of `takes`: who waits for a take, or for all those that one number stands for. */
+  readonly waiting: Waiting[][]
+  /** Takes that others of the same bucket can stand beside, by key: what came after something else must stay after it. */
+  readonly open: Map<string, Together>
+  count: number
+}
+
+/** Takes of one bucket at cost 1, by one limit. */
+interface Together {
+  /** Their place in `takes`. */
+  readonly at: number
+  readonly limit: number
   readonly waiting: Waiting[]
 }
 
@@ -113,12 +127,12 @@ export class RedisStore implements Store {
       if (this.#calls.size === 0) setImmediate(this.#flush)
       let call = this.#calls.get(slot)
       if (call === undefined) {
-        call = { keys: [], limits: [], takes: [], waiting: [] }
+        call = { keys: [], limits: [], takes: [], waiting: [], open: new Map(), count: 0 }
         this.#calls.set(slot, call)
       }
-      append(call, slot, layers, settles)
-      call.waiting.push({ layers, settles, resolve, reject })
-      if (call.keys.length < MAX_LAYERS_PER_CALL) return
+      append(call, slot, { layers, settles, resolve, reject })
+      call.count += 1
+      if (call.keys.length < MAX_KEYS_PER_CALL && call.count < MAX_TAKES_PER_CALL) return
       this.#calls.delete(slot)
       this.#send(call)
     })
@@ -141,7 +155,7 @@ export class RedisStore implements Store {
     try {
       deliver(waiting, await this.#run(keys.length, parameters))
     } catch (error) {
-      for (const { reject } of waiting) reject(error)
+      for (const together of waiting) for (const { reject } of together) reject(error)
     }
   }
 
@@ -155,19 +169,35 @@ export class RedisStore implements Store {
   }
 }
 
-function append(call: Call, start: string, layers: readonly Layer[], settles: boolean): void {
+function append(call: Call, start: string, waiting: Waiting): void {
+  const { layers, settles } = waiting
   const [only] = layers
   if (only && layers.length === 1 && !settles && (only.cost ?? 1) === 1 && only.upTo === undefined && !only.shadow) {
-    call.keys.push(start + portableKey(bucketName(only)))
-    call.takes.push(limitOf(call, only))
+    appendOne(call, start + portableKey(bucketName(only)), limitOf(call, only), waiting)
     return
   }
+  call.open.clear()
+  call.waiting.push([waiting])
   call.takes.push(-layers.length - (settles ? SETTLES : 0))
   for (const layer of layers) {
     const { cost = 1, upTo = 0, shadow } = layer
     call.keys.push(start + portableKey(bucketName(layer)))
     call.takes.push(limitOf(call, layer), cost, upTo, shadow ? 1 : 0)
   }
+}
+
+function appendOne({ keys, open, takes, waiting }: Call, key: string, limit: number, one: Waiting): void {
+  const together = open.get(key)
+  if (together !== undefined && together.limit === limit) {
+    takes[together.at] = (takes[together.at] as number) + AGAIN
+    together.waiting.push(one)
+    return
+  }
+  const alone = [one]
+  open.set(key, { at: takes.length, limit, waiting: alone })
+  keys.push(key)
+  takes.push(limit)
+  waiting.push(alone)
 }
 
 /** The place of a limit in the call, from 1. Calls have few different ones. */
@@ -179,22 +209,29 @@ function limitOf({ limits }: Call, { capacity, refillPerSecond }: Layer): number
   return limits.push(capacity, perMs) / 2
 }
 
-function deliver(waiting: readonly Waiting[], answer: unknown): void {
-  const total = waiting.reduce((sum, { layers }) => sum + layers.length, 0) * ANSWER_FIELDS
+function deliver(waiting: readonly (readonly Waiting[])[], answer: unknown): void {
+  let total = 0
+  for (const together of waiting) for (const { layers } of together) total += layers.length * ANSWER_FIELDS
   if (!Array.isArray(answer) || answer.length !== total)
     throw new Error('Redis: the script gave another answer than expected')
   const numbers = answer as readonly number[]
   let at = 0
-  for (const { layers, resolve } of waiting) {
-    let allowed = true
-    const decisions = layers.map((layer) => {
-      const decision = decisionAt(numbers, at, layer)
-      at += ANSWER_FIELDS
-      if (!decision.allowed && !layer.shadow) allowed = false
-      return decision
-    })
-    resolve(layersDecision(layers, decisions, allowed))
+  for (const together of waiting) {
+    for (const { layers, resolve } of together) {
+      resolve(decisionsAt(numbers, at, layers))
+      at += layers.length * ANSWER_FIELDS
+    }
   }
+}
+
+function decisionsAt(numbers: readonly number[], at: number, layers: readonly Layer[]): LayersDecision {
+  let allowed = true
+  const decisions = layers.map((layer, index) => {
+    const decision = decisionAt(numbers, at + index * ANSWER_FIELDS, layer)
+    if (!decision.allowed && !layer.shadow) allowed = false
+    return decision
+  })
+  return layersDecision(layers, decisions, allowed)
 }
 
 function decisionAt(numbers: readonly number[], at: number, layer: Layer): Decision {

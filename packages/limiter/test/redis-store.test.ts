@@ -4,6 +4,7 @@ import { createRedisStore, type RedisClient } from '@stoa/limiter'
 import { eventually } from '@stoa/testkit'
 import { startRedis } from '@stoa/testkit/servers'
 import { Cluster, Redis } from 'ioredis'
+import { ModelStore } from './model.ts'
 
 type Server = Awaited<ReturnType<typeof startRedis>>
 
@@ -97,6 +98,46 @@ describe('the redis store on one server', () => {
     await Promise.all(Array.from({ length: 100 }, (_, index) => take(`caller ${index}`)))
     const stats = await redis.info('commandstats')
     assert.match(stats, /cmdstat_evalsha:calls=1,/)
+  })
+
+  it('answers takes of one bucket as if they came one after the other, whatever comes between them', async () => {
+    let nowMs = 1_000
+    const { store, take } = setup({ prefix: 'together', clock: () => nowMs, keepMs: 86_400_000 })
+    const model = new ModelStore()
+    const other = { capacity: 4, refillPerSecond: 2 }
+    const ofOne = (key: string, of = limit) => ({ redis: take(key, 1, of), layers: [{ key, cost: 1, ...of }] })
+    for (let turn = 0; turn < 20; turn++) {
+      const asked = [
+        ...[
+          ofOne('ada'),
+          ofOne('bob'),
+          ofOne('ada'),
+          ofOne('ada'),
+          ofOne('bob', other),
+          ofOne('bob', other),
+          ofOne('bob'),
+        ],
+        { redis: take('ada', 2), layers: [{ key: 'ada', cost: 2, ...limit }] },
+        ...[ofOne('ada'), ofOne('bob'), ofOne('ada')],
+      ]
+      const back = store.settle([{ key: 'ada', cost: -1, ...limit }])
+      asked.push(ofOne('ada'), ofOne('ada'))
+      const given = await Promise.all(asked.map(({ redis: answer }) => answer))
+      await back
+      // The two takes of Bob by the other limit stand between the others, so no take of his joins an earlier one.
+      const expected = asked.map(({ layers }, index) => {
+        if (index === asked.length - 2) model.settle([{ key: 'ada', cost: -1, ...limit }], nowMs)
+        return model.take(layers, nowMs)
+      })
+      assert.deepEqual(
+        given.map(({ allowed, layers: [layer] }) => [allowed, layer?.remaining]),
+        expected.map(({ allowed, layers: [layer] }) => [allowed, (layer as { remaining: number }).remaining]),
+      )
+      nowMs += 700
+    }
+    await redis.config('RESETSTAT')
+    await Promise.all(Array.from({ length: 100 }, () => take('eve')))
+    assert.match(await redis.info('commandstats'), /cmdstat_set:calls=1,/)
   })
 
   it('treats a value that is no bucket as none, and a key of another type as a failure', async () => {
