@@ -1,5 +1,7 @@
 import { isUniqueViolation, json, queryBuilder, statement, type Tx } from '@stoa/db'
 import { type ExpressionBuilder, type ExpressionWrapper, type SqlBool, sql } from 'kysely'
+import type { ShortAddress } from './codes/short-address.ts'
+import { DEFAULT_HOST } from './domains/short-host.ts'
 import { type Searched, searchedWords, wordsOf } from './folders/link-words.ts'
 import type { Card } from './redirect/preview-card.ts'
 import type { Rule, SplitTarget } from './redirect/routing.ts'
@@ -277,6 +279,8 @@ export interface LinkFilter {
   readonly status?: 'active' | 'archived' | 'expired' | 'scheduled' | 'taken-down'
   /** Each of its words begins a word of the link; see link-words.ts. */
   readonly search?: string
+  /** At this address. */
+  readonly at?: ShortAddress
   /** In this folder; null: in none. */
   readonly folderId?: string | null
   /** On this domain; null: on the installation's own host. */
@@ -326,7 +330,7 @@ type Links = ExpressionBuilder<Tables, 'links'>
 
 function conditions(e: Links, tenantId: string, filter: LinkFilter): ExpressionWrapper<Tables, 'links', SqlBool>[] {
   const all: ExpressionWrapper<Tables, 'links', SqlBool>[] = []
-  const { tags = [], status, search, folderId, domainId, createdFrom, createdTo, after, now } = filter
+  const { tags = [], status, search, at, folderId, domainId, createdFrom, createdTo, after, now } = filter
   for (const tag of new Set(tags)) {
     const tagged = e.selectFrom('linkTags').select('linkId').where('tenantId', '=', tenantId).where('tag', '=', tag)
     all.push(e('id', 'in', tagged))
@@ -337,6 +341,8 @@ function conditions(e: Links, tenantId: string, filter: LinkFilter): ExpressionW
     if (words.length === 0) all.push(e.lit(false))
     for (const word of words) all.push(e('id', 'in', wordedAs(e, tenantId, word)))
   }
+  if (at?.codes.length === 0) all.push(e.lit(false))
+  else if (at !== undefined) all.push(e('host', '=', at.host ?? DEFAULT_HOST), e('code', 'in', at.codes))
   if (folderId !== undefined) all.push(folderId === null ? e('folderId', 'is', null) : e('folderId', '=', folderId))
   if (domainId !== undefined) all.push(domainId === null ? e('domainId', 'is', null) : e('domainId', '=', domainId))
   if (createdFrom !== undefined) all.push(e('createdAt', '>=', createdFrom))
@@ -350,12 +356,11 @@ function conditions(e: Links, tenantId: string, filter: LinkFilter): ExpressionW
 
 /** The links with a word that begins so. Between these two, by bytes, is nothing else. */
 function wordedAs(e: Links, tenantId: string, beginning: string) {
-  return e
-    .selectFrom('linkWords')
-    .select('linkId')
-    .where('tenantId', '=', tenantId)
-    .where('word', '>=', beginning)
-    .where('word', '<', `${beginning}\u{10ffff}`)
+  return worded(e, tenantId).where('word', '>=', beginning).where('word', '<', `${beginning}\u{10ffff}`)
+}
+
+function worded(e: Links, tenantId: string) {
+  return e.selectFrom('linkWords').select('linkId').where('tenantId', '=', tenantId)
 }
 
 function ofStatus(e: Links, status: NonNullable<LinkFilter['status']>, now: Date) {
@@ -369,6 +374,40 @@ function ofStatus(e: Links, status: NonNullable<LinkFilter['status']>, now: Date
     status === 'scheduled' ? e('startsAt', '>', now) : e.or([e('startsAt', 'is', null), e('startsAt', '<=', now)])
   return e.and([up, notOver, begun])
 }
+
+/**
+ * Links on a host that lead to a target and are neither archived nor taken down, the newest first. Targets have no index of
+ * their own: the words of this one that are likely to be rare find them.
+ */
+export function linksTo(
+  tx: Tx,
+  tenantId: string,
+  { host, target }: Pick<LinkRow, 'host' | 'target'>,
+): Promise<LinkRow[]> {
+  tx.later(reuseLock(tenantId, host, target))
+  const rare = searchedWords(target).sort((a, b) => b.length - a.length)
+  const query = builder
+    .selectFrom('links')
+    .select(fields)
+    .where('tenantId', '=', tenantId)
+    .where((e) =>
+      e.and(rare.slice(0, RARE_WORDS).map((word) => e('id', 'in', worded(e, tenantId).where('word', '=', word)))),
+    )
+    .where('target', '=', target)
+    .where('host', '=', host)
+    .where('archivedAt', 'is', null)
+    .where('takedown', 'is', null)
+    .orderBy('createdAt', 'desc')
+    .orderBy('id', 'desc')
+    .limit(REUSABLE_MAX)
+  return tx.many(query)
+}
+const RARE_WORDS = 3
+const REUSABLE_MAX = 100
+/** Of two that ask for the same at once, the later one finds what the other has made. */
+const reuseLock = statement<[string, string, string], never>(
+  "select pg_advisory_xact_lock(hashtextextended('links of ' || $1::text || ' ' || $2 || ' ' || $3, 0))",
+)
 
 /** When the next link of a tenant begins to redirect after a time; null when none will. */
 export async function nextStart(tx: Tx, tenantId: string, after: Date): Promise<Date | null> {

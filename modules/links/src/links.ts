@@ -11,6 +11,7 @@ import { type ClickReportInput, clickReport } from './analytics/click-report.ts'
 import type { Geo } from './analytics/geo.ts'
 import type { CodeSupply } from './codes/code-supply.ts'
 import { readableCode } from './codes/readable-code.ts'
+import { shortAddress } from './codes/short-address.ts'
 import { slugFault } from './codes/slug.ts'
 import type { Link, LinkChange, LinkClicks, NewLink } from './contract.ts'
 import { usedDomainRow } from './domains/domain-store.ts'
@@ -28,6 +29,7 @@ import {
   linkIdsAmong,
   linkRow,
   linkRows,
+  linksTo,
   lockedLinkRow,
   nextCodeNumber,
   nextStart,
@@ -56,6 +58,8 @@ export interface LinksDeps {
   readonly cache: Pick<Cache, 'lookup'>
   readonly codes: CodeSupply
   readonly targetRules: () => TargetRules
+  /** Whether a host, without a port, is the installation's own. */
+  readonly isOwnHost: (host: string) => boolean
   /** Where the tenant's links may not lead. */
   readonly blocked: (ctx: Ctx) => Promise<IsBlocked>
   /** The address of a code on a short host; of the installation's own when the host is empty. */
@@ -69,7 +73,7 @@ export interface LinksDeps {
 }
 
 /** What to list; see {@link LinkFilter}. */
-export type LinkListInput = Omit<LinkFilter, 'now'> & Freshness
+export type LinkListInput = Omit<LinkFilter, 'at' | 'now'> & Freshness & { readonly shortUrl?: string }
 
 /** How fresh what is read must be. */
 interface Freshness {
@@ -105,7 +109,8 @@ export class Links {
   }
 
   /**
-   * Makes a link. Refuses with `target_refused`, `slug_invalid` or `slug_taken`.
+   * Makes a link, or gives one that is the same where that is asked for. Refuses with `target_refused`, `slug_invalid` or
+   * `slug_taken`.
    *
    * @param id for who must not make it twice; default: a new one
    * @param hash of the password, for who has it already; see {@link hashPasswords}
@@ -140,6 +145,8 @@ export class Links {
     return this.#deps.db.transaction(ctx, async (tx) => {
       if (input.folderId) await checkFolder(tx, ctx, input.folderId)
       const on = input.domainId ? { ...draft, ...(await this.#placeOn(ctx, tx, input.domainId)) } : draft
+      const known = input.reuse && slug === undefined && on.password === null && (await sameLink(ctx, tx, on))
+      if (known) return this.#shown(keptLink(known), now.getTime())
       const row =
         slug === undefined ? await this.#generate(ctx, tx, on, input.codeStyle) : await this.#claim(ctx, tx, on, slug)
       saveLinkTags(tx, ctx.tenant.id, row.id, { before: [], after: row.tags })
@@ -170,8 +177,9 @@ export class Links {
   }
 
   /** Links in the order asked for, up to the limit. */
-  async linkList(ctx: Ctx, { fresh = false, ...filter }: LinkListInput): Promise<Found<Link[]>> {
+  async linkList(ctx: Ctx, { fresh = false, shortUrl, ...asked }: LinkListInput): Promise<Found<Link[]>> {
     requirePermission(ctx, 'links:read')
+    const filter = { ...asked, ...(shortUrl !== undefined && { at: shortAddress(shortUrl, this.#deps.isOwnHost) }) }
     let starting = Number.POSITIVE_INFINITY
     const { key, options } = listKeptAs(
       filter,
@@ -390,6 +398,13 @@ export class Links {
       createdBy,
     }
   }
+}
+
+/** An active link that is all that a new one would be; undefined when there is none. */
+async function sameLink(ctx: Ctx, tx: Tx, draft: Omit<LinkRow, 'code'>): Promise<LinkRow | undefined> {
+  const { id, version, createdAt, updatedAt, createdBy, ...asked } = draft
+  const rows = await linksTo(tx, ctx.tenant.id, draft)
+  return rows.find((row) => statusAt(keptLink(row), ctx.clock.now()) === 'active' && differing(row, asked).length === 0)
 }
 
 async function checkFolder(tx: Tx, ctx: Ctx, id: string): Promise<void> {

@@ -75,6 +75,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
     cache,
     codes: new CodeSupply(codePermutation(columns.secret('links.code', 16))),
     targetRules,
+    isOwnHost: (host) => columns.hosts.isOwn(host),
     blocked: (own) => lists.of(own),
     shortUrl,
     passwords,

@@ -213,6 +213,13 @@ export const NewLink = Type.Object(
     split: Type.Optional(Split),
     password: Type.Optional(Password),
     card: Type.Optional(Type.Union([PreviewCard, Type.Null()])),
+    reuse: Type.Optional(
+      Type.Boolean({
+        description:
+          'Gives the newest active link that is all that this one would be, when there is one, instead of making another. Never with a slug or a password. Default: false.',
+        examples: [false],
+      }),
+    ),
   },
   { additionalProperties: false, title: 'NewLink' },
 )
@@ -284,6 +291,14 @@ export const LinkQuery = Type.Object({
       maxLength: 100,
       description:
         'Words: each begins a word of the code, the title, the tags, the target or the notes. Case and accents make no difference.',
+    }),
+  ),
+  shortUrl: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 2_048,
+      description: 'The link at this address, on whatever host; or with this code, on the installation’s own.',
+      examples: ['https://stoa.example.org/l/k3Xw9Qz'],
     }),
   ),
   folderId: Type.Optional(OrNone('In this folder; `none`: in none.')),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { newId } from '@stoa/kernel'
 import { describeEverywhere, type Place } from './setup.ts'
 
 describeEverywhere('creating links', (place) => {
@@ -78,6 +79,43 @@ describeEverywhere('creating links', (place) => {
       Array.from({ length: 40 }, (_, i) => client.post('/api/v1/links', { target: `https://example.com/${i}` })),
     )
     assert.equal(new Set(answers.map((answer) => answer.body.code)).size, 40)
+  })
+
+  it('gives the link that there is already where that is asked for, if it is all that the new one would be', async () => {
+    const { client } = place()
+    const target = `https://example.com/reused/${newId()}?a=%C3%A4`
+    const make = (over: object = {}) => client.post('/api/v1/links', { target, reuse: true, ...over })
+    const many = await Promise.all(Array.from({ length: 5 }, () => make()))
+    const [first] = many
+    assert.deepEqual(many.map(({ status }) => status).sort(), [200, 200, 200, 200, 201])
+    assert.equal(new Set(many.map(({ body }) => body.id)).size, 1)
+    const utm = { source: 'mail' }
+    const tagged = await make({ tags: [' a ', 'a'], utm, title: 'T' })
+    assert.equal(tagged.status, 201)
+    const again = await make({ target: ` ${target.replace('https', 'HTTPS')}`, tags: ['a'], utm, title: 'T' })
+    assert.deepEqual([again.status, again.body], [200, tagged.body])
+    for (const [index, over] of [
+      { reuse: false },
+      { reuse: undefined },
+      { password: 'open' },
+      { slug: `reused-${newId().slice(-8)}` },
+      { maxVisits: 5 },
+      { rules: [{ when: { devices: ['mobile'] }, target: 'https://example.com/' }] },
+      { target: `${target}&b=1` },
+    ].entries()) {
+      assert.equal((await make(over)).status, 201, String(index))
+    }
+    // The newest that is the same, and none that is down.
+    const newest = (await client.get(`/api/v1/links?q=${encodeURIComponent(target)}&limit=100`)).body.data
+    const same = newest.filter((link: { tags: unknown[]; maxVisits: unknown; code: string }) => link.tags.length === 0)
+    const known = (await make()).body.id
+    assert.ok(same.some(({ id }: { id: string }) => id === known))
+    for (const { id } of same) await client.post(`/api/v1/links/${id}/archival`)
+    const anew = await make()
+    assert.equal(anew.status, 201)
+    assert.notEqual(anew.body.id, first?.body.id)
+    const stranger = place().suite.as(place().suite.tenants.neighbour)
+    assert.equal((await stranger.post('/api/v1/links', { target, reuse: true })).status, 201)
   })
 
   it('answers a repeated request with the same idempotency key by the same link', async () => {

@@ -47,6 +47,7 @@ describe('the plan of a list of links (postgres)', () => {
     assert.match(searched, /link_words_pkey/)
     assert.match(searched, /Index Cond: .*word >= /)
     assert.doesNotMatch(searched, /links_by_creation|Seq Scan/)
+    assert.match(await plan([], { at: { host: null, codes: ['code7'] } }), /links_tenant_id_host_code_key/)
     assert.match(await plan([], { folderId: randomUUID() }), /links_of_folder/)
     for (const tags of [['rare'], ['common', 'rare']]) {
       const text = await plan(tags)

@@ -128,6 +128,28 @@ describeEverywhere('finding links', (place) => {
     assert.deepEqual(await found(`tart ${word}`), [ids[4]])
   })
 
+  it('finds a link by its address, however it is written, and none of others by theirs', async () => {
+    const { client, links, suite } = await setup(2, () => ({ codeStyle: 'readable' }))
+    const [link] = links
+    const at = async (shortUrl: string, by = client) => {
+      const { body, status } = await by.get(`/api/v1/links?shortUrl=${encodeURIComponent(shortUrl)}`)
+      assert.equal(status, 200, JSON.stringify(body))
+      return body.data.map(({ id }: { id: string }) => id)
+    }
+    const { code = '', shortUrl = '' } = link ?? {}
+    const spellings = [
+      shortUrl,
+      ` ${shortUrl}?utm_source=x#y`,
+      shortUrl.replace('http://', ''),
+      code,
+      code.toUpperCase(),
+    ]
+    for (const spelling of [...spellings, `/l/${code}`]) assert.deepEqual(await at(spelling), [link?.id], spelling)
+    const none = ['x', '::', '%', '/', ' ', `${code}x`, `https://example.com/l/${code}`, `${shortUrl}/x`, "' or 1=1"]
+    for (const text of none) assert.deepEqual(await at(text), [], text)
+    assert.deepEqual(await at(shortUrl, suite.as(suite.tenants.neighbour)), [])
+  })
+
   const refused: [query: string, code: string][] = [
     ['limit=0', 'validation_failed'],
     ['limit=1000000000', 'validation_failed'],

@@ -81,9 +81,22 @@ export function keptAs(id: string) {
 export function listKeptAs(filter: Omit<LinkFilter, 'now'>, now: () => number, nextStart: () => number) {
   const { after, createdFrom, createdTo, descending, limit, search, sort, status } = filter
   const tags = filter.tags && [...new Set(filter.tags)].sort()
-  const { domainId = '', folderId = '' } = filter
+  const { at, domainId = '', folderId = '' } = filter
   const places = [folderId, domainId]
-  const asked = [sort, descending, limit, after?.at, after?.id, status, search, createdFrom, createdTo, tags, places]
+  const asked = [
+    sort,
+    descending,
+    limit,
+    after?.at,
+    after?.id,
+    status,
+    search,
+    createdFrom,
+    createdTo,
+    tags,
+    places,
+    at,
+  ]
   const ttlMs = (links: readonly KeptLink[]) =>
     status === 'active' ? Math.min(KEPT_MS, activeFor(links, now()), nextStart() - now()) : KEPT_MS
   return {

@@ -10,6 +10,7 @@ export function linkFilter(query: Static<typeof LinkQuery>) {
     ...(query.tag !== undefined && { tags: query.tag }),
     ...(query.status !== undefined && { status: query.status }),
     ...(query.q !== undefined && { search: query.q }),
+    ...(query.shortUrl !== undefined && { shortUrl: query.shortUrl }),
     ...(query.folderId !== undefined && { folderId: idOf(query.folderId) }),
     ...(query.domainId !== undefined && { domainId: idOf(query.domainId) }),
     ...(createdFrom && { createdFrom }),

@@ -10,9 +10,8 @@
 import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, StoaError, type Tenant, tenantCtx } from '@stoa/kernel'
-import { meantCode } from '../codes/readable-code.ts'
+import { shortAddress } from '../codes/short-address.ts'
 import { shortUrls } from '../codes/short-url.ts'
-import { isCodeText } from '../codes/slug.ts'
 import { linksConfig } from '../config.ts'
 import { servedDomains } from '../domains/domain-store.ts'
 import { DEFAULT_HOST } from '../domains/short-host.ts'
@@ -128,7 +127,7 @@ export class OperatorTakedowns {
   /** The link at an address of ours: on the installation's own hosts, or on a tenant's. */
   async #linkAt(address: string): Promise<{ readonly tenant: Tenant; readonly id: string }> {
     const { ctx, db } = this.#deps
-    const { codes, host } = named(address, this.#ownHosts)
+    const { codes, host } = shortAddress(address, (own) => this.#ownHosts.includes(own))
     return db.systemRead(ctx, async (tx) => {
       const domain = host === null ? undefined : (await servedDomains(tx, [host]))[0]
       const space = host === null ? DEFAULT_HOST : domain?.id
@@ -166,37 +165,4 @@ export class OperatorTakedowns {
 
 function nameOf({ actor }: Ctx): string {
   return `${actor.type}:${actor.id}`
-}
-
-/**
- * What an address names: a host of a tenant, or null for the installation's own; and the codes that may be meant, the
- * likeliest first. A code alone is one of the installation's own hosts.
- */
-function named(
-  address: string,
-  ownHosts: readonly string[],
-): { readonly host: string | null; readonly codes: string[] } {
-  const text = address.trim()
-  const bare = text.replace(/^\/?(l\/)?/, '')
-  if (isCodeText(bare)) return { host: null, codes: meantBy(bare) }
-  const url = URL.parse(text.includes('://') ? text : `https://${text}`)
-  if (url === null) return { host: null, codes: [] }
-  const host = url.hostname.replace(/\.$/, '')
-  const isOwn = ownHosts.includes(host)
-  const path = decoded(url.pathname).replace(isOwn ? /^\/(l\/)?/ : /^\//, '')
-  return { host: isOwn ? null : host, codes: meantBy(path) }
-}
-
-function meantBy(code: string): string[] {
-  if (!isCodeText(code)) return []
-  const meant = meantCode(code)
-  return meant === null ? [code] : [code, meant]
-}
-
-function decoded(path: string): string {
-  try {
-    return decodeURIComponent(path)
-  } catch {
-    return ''
-  }
 }

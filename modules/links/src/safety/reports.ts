@@ -6,11 +6,12 @@ import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, newId, requirePermission, StoaError, tenantCtx } from '@stoa/kernel'
 import type { Static } from 'typebox'
+import { shortAddress } from '../codes/short-address.ts'
 import { DEFAULT_HOST } from '../domains/short-host.ts'
 import type { ShortHosts } from '../domains/short-hosts.ts'
 import { linkErrors } from '../errors.ts'
 import { reportDismissed, reportFiled } from '../events.ts'
-import type { Destinations } from '../targets/destinations.ts'
+import type { Destination, Destinations } from '../targets/destinations.ts'
 import type * as schema from './report-schema.ts'
 import { addReport, dismissReport, type ReportFilter, type ReportRow, reportRows } from './report-store.ts'
 
@@ -24,7 +25,7 @@ export interface ReportsDeps {
   readonly db: Database
   readonly journal: Journal
   readonly destinations: Pick<Destinations, 'find'>
-  readonly hosts: Pick<ShortHosts, 'claim' | 'placeOf' | 'has'>
+  readonly hosts: Pick<ShortHosts, 'placeOf' | 'has'>
   /** Whether a host, without a port, is the installation's own. */
   readonly isOwnHost: (host: string) => boolean
 }
@@ -81,15 +82,17 @@ export class Reports {
     })
   }
 
-  /** The link at an address of ours; a bare code is one of the installation's own host. */
-  async #linkAt(text: string) {
+  /** The link at an address of ours. */
+  async #linkAt(text: string): Promise<Destination | null> {
     const { destinations, hosts, isOwnHost } = this.#deps
-    const address = text.trim()
-    if (/^[A-Za-z0-9_-]+$/.test(address)) return destinations.find(DEFAULT_HOST, address)
-    const url = URL.parse(address.includes('://') ? address : `https://${address}`)
-    if (url === null || !(isOwnHost(url.hostname) || hosts.has(url.hostname))) return null
-    const claimed = hosts.claim(url.host, url.pathname) ?? /^\/l\/(.+)$/.exec(url.pathname)?.[1]
-    return claimed === undefined ? null : destinations.find(hosts.placeOf(url.host).space, claimed)
+    const { codes, host } = shortAddress(text, isOwnHost)
+    if (host !== null && !hosts.has(host)) return null
+    const space = host === null ? DEFAULT_HOST : hosts.placeOf(host).space
+    for (const code of codes) {
+      const found = await destinations.find(space, code)
+      if (found !== null) return found
+    }
+    return null
   }
 }
 
