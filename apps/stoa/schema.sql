@@ -197,6 +197,31 @@ create policy tenant_rows on stoa.invitations to stoa_app using ((tenant_id = ( 
 grant delete, insert, select, update on stoa.invitations to stoa_app;
 grant delete, insert, select, update on stoa.invitations to stoa_system;
 
+create table stoa.issuer_hosts (
+  tenant_id uuid not null,
+  id uuid not null,
+  host text collate "C" not null,
+  verified_at timestamp with time zone,
+  active boolean not null,
+  version integer not null,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  created_by text not null
+);
+alter table stoa.issuer_hosts add constraint issuer_hosts_pkey PRIMARY KEY (tenant_id, id);
+alter table stoa.issuer_hosts add constraint issuer_hosts_tenant_id_host_key UNIQUE (tenant_id, host);
+alter table stoa.issuer_hosts add constraint issuer_hosts_check CHECK (((NOT active) OR (verified_at IS NOT NULL)));
+alter table stoa.issuer_hosts add constraint issuer_hosts_host_check CHECK ((char_length(host) <= 253));
+alter table stoa.issuer_hosts add constraint issuer_hosts_version_check CHECK ((version >= 1));
+CREATE UNIQUE INDEX issuer_hosts_active ON stoa.issuer_hosts USING btree (tenant_id) WHERE active;
+CREATE INDEX issuer_hosts_verified ON stoa.issuer_hosts USING btree (host) WHERE (verified_at IS NOT NULL);
+alter table stoa.issuer_hosts enable row level security;
+alter table stoa.issuer_hosts force row level security;
+create policy system_rows on stoa.issuer_hosts to stoa_system using (true) with check (true);
+create policy tenant_rows on stoa.issuer_hosts to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
+grant delete, insert, select, update on stoa.issuer_hosts to stoa_app;
+grant delete, insert, select, update on stoa.issuer_hosts to stoa_system;
+
 create table stoa.job_leases (
   tenant_id uuid not null,
   job_id uuid not null,

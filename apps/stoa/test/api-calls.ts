@@ -242,6 +242,25 @@ async function newProvider(client: TestClient) {
   return { params: { id: await idOf(client, path, providerBody()) } }
 }
 
+/** A host for the issuer that can be proven. A tenant has at most some, so those of before make room. */
+async function newIssuerHost(client: TestClient) {
+  const path = '/api/v1/issuer-hosts'
+  const { body: before } = await client.got<{ readonly items: readonly { readonly id: string }[] }>(path)
+  for (const { id } of before.items.slice(0, -10)) {
+    await client.send('DELETE', `${path}/${id}/activation`)
+    await client.send('DELETE', `${path}/${id}`)
+  }
+  const { body } = await client.created<Domain>(path, domainBody())
+  zone.set(body.proof.name, body.proof.value)
+  return { params: { id: body.id } }
+}
+
+async function provenIssuerHost(client: TestClient) {
+  const host = await newIssuerHost(client)
+  await client.send('POST', `/api/v1/issuer-hosts/${host.params.id}/verification`)
+  return host
+}
+
 /**
  * Operations that succeed for people alone, and not for programs as everybody is in the checks over all operations: they
  * are tried in me.test.ts, and what needs a fresh sign-in in personal-data.test.ts of identity.
@@ -273,6 +292,16 @@ export const apiCalls: ApiCalls = {
     body: { clientSecret: randomUUID() },
   }),
   removeIdentityProvider: newProvider,
+  createIssuerHost: async (client) => {
+    await newIssuerHost(client)
+    return { body: domainBody() }
+  },
+  listIssuerHosts: newIssuerHost,
+  getIssuerHost: newIssuerHost,
+  verifyIssuerHost: newIssuerHost,
+  activateIssuerHost: provenIssuerHost,
+  deactivateIssuerHost: provenIssuerHost,
+  removeIssuerHost: newIssuerHost,
   getMe: () => ({}),
   listMySessions: () => ({}),
   endMySessions: () => ({}),

@@ -35,7 +35,7 @@ const OTHERS: Readonly<Record<string, object | ((body: never) => object)>> = {
   permissions: { permissions: ['mail:read'] },
   expiresInSeconds: { expiresInSeconds: 601 },
   links: ({ links }: { links: unknown[] }) => ({ links: [...links, ...links] }),
-  host: { rootTarget: 'https://example.com/other' },
+  host: ({ host }: { host: string }) => ({ host: `other.${host}` }),
   rootTarget: { notFoundTarget: 'https://example.com/other' },
   overlapSeconds: { overlapSeconds: 61 },
   userAgent: { query: 'a=1' },

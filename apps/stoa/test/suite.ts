@@ -22,7 +22,7 @@ export const FORM_ON: Engine = 'postgres'
 /** The host of short links in {@link startProgram}. */
 export const SHORT_HOST = 's.example'
 
-/** The texts in DNS that prove hosts of short links, by their names. */
+/** The texts in DNS that prove hosts of tenants, by their names. */
 export const zone = new Map<string, string>()
 
 async function txtRecords(name: string): Promise<string[][]> {
@@ -71,14 +71,16 @@ export function startProgram(engine: Engine, settings: Readonly<Record<string, s
         // No name server is asked.
         STOA_MAIL_SENDER_PROOF: 'none',
         STOA_LINKS_DOMAINS: '10000',
+        STOA_ISSUER_HOSTS: '100',
         STOA_MAIL_SES_TOPICS: SNS_TOPIC,
         ...(databaseUrl !== null && { DATABASE_URL: databaseUrl }),
         ...settings,
       }
       const config = configOf(readEnvironment(env), {}, false)
-      const { links, mail } = config.rooms
+      const { identity, links, mail } = config.rooms
       const rooms = {
         ...config.rooms,
+        identity: { ...identity, txtRecords },
         links: { ...links, txtRecords, reportBurst: 100_000 },
         mail: { ...mail, sesAgent: new AmazonAgent() },
       }

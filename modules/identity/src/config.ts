@@ -1,4 +1,5 @@
 import { type OptionsInput, optionalFunction, type Resolved, resolveOptions } from '@stoa/kernel'
+import type { TxtRecords } from '@stoa/module'
 import type { Fetcher } from '@stoa/outbound'
 
 const spec = {
@@ -49,6 +50,15 @@ const spec = {
   addressRequestsPerSecond: { type: 'integer', min: 1, max: 10_000_000, default: 2_000 },
   /** Asks other providers that people sign in by. Default: one that keeps to the public internet. */
   fetcher: optionalFunction<Fetcher>(),
+  /** How many hosts of its own a tenant may have for its issuer; it is at one of them at a time. From 0 to 100; default 5. */
+  issuerHostsPerTenant: { type: 'integer', min: 0, max: 100, default: 5 },
+  /**
+   * Whether a tenant has to prove by DNS that a host is its own before its issuer can be there: `dns`, or `none` where all
+   * tenants are trusted. Default `dns`.
+   */
+  issuerHostProof: { type: 'enum', values: ['dns', 'none'], default: 'dns' },
+  /** The texts (TXT) at a name of DNS. Default: the resolver of the machine. */
+  txtRecords: optionalFunction<TxtRecords>(),
 } as const
 
 /** The settings of the room, complete. */

@@ -3,6 +3,8 @@ import { accessErrors } from './access/access-errors.ts'
 import { accessEvents } from './access/access-events.ts'
 import { identityErrors } from './errors.ts'
 import { identityEvents } from './events.ts'
+import { issuerHostErrors } from './hosts/issuer-host-errors.ts'
+import { issuerHostEvents } from './hosts/issuer-host-events.ts'
 import { identityMigrations } from './migrations/index.ts'
 import { oidcEvents } from './openid/oidc-events.ts'
 import { openRoom } from './room.ts'
@@ -24,7 +26,8 @@ export const identityModule = defineModule({
     'identity:manage': 'Invite, change and remove members; roles, teams, grants and service accounts.',
     'identity:provision': 'Keep members and teams as a directory has them (SCIM).',
     'identity:own': 'Hand the ownership of the organisation over.',
-    'identity:configure': 'Set how the sign-in pages look, who may register, and whom people may sign in by.',
+    'identity:configure':
+      'Set how the sign-in pages look, where the issuer is, who may register, and whom people may sign in by.',
     'identity:clients:read': 'See the applications that sign people in.',
     'identity:clients:write': 'Add, change and remove applications, with no more than one may do oneself.',
     'identity:keys:read': 'See which keys tokens are signed with.',
@@ -37,8 +40,8 @@ export const identityModule = defineModule({
     'identity:clients:write': 'admin',
     'identity:keys:read': 'admin',
   },
-  events: [...identityEvents, ...accessEvents, ...oidcEvents, ...upstreamEvents],
-  errors: { ...identityErrors, ...accessErrors, ...scimErrors },
+  events: [...identityEvents, ...accessEvents, ...oidcEvents, ...upstreamEvents, ...issuerHostEvents],
+  errors: { ...identityErrors, ...accessErrors, ...scimErrors, ...issuerHostErrors },
   tables: {
     people: 'A person, of the whole installation.',
     memberships: 'That a person belongs to a tenant, and by which roles.',
@@ -61,6 +64,7 @@ export const identityModule = defineModule({
     service_accounts: 'A program that is a member.',
     identity_providers: 'Another provider that people sign in by.',
     linked_accounts: 'That somebody over there is this person here.',
+    issuer_hosts: 'A host of a tenant’s own for its issuer.',
     sign_in_settings: 'How the pages of a tenant look, and whether anybody may register.',
   },
   create: openRoom,

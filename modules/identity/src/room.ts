@@ -8,6 +8,7 @@ import { FactorSeal } from './factors/factor-seal.ts'
 import { Factors } from './factors/factors.ts'
 import { PasskeyChallenges } from './factors/passkey-challenge.ts'
 import { Passkeys } from './factors/passkeys.ts'
+import { openIssuerHosts } from './hosts/open-issuer-hosts.ts'
 import { Departures } from './members/departures.ts'
 import { Joining } from './members/joining.ts'
 import type { Issuers } from './openid/issuer.ts'
@@ -26,6 +27,7 @@ import { PersonalData } from './people/personal-data.ts'
 import { Recovery } from './people/recovery.ts'
 import { Registration } from './people/registration.ts'
 import { identityRoutes } from './routes/index.ts'
+import { issuerHostRoutes } from './routes/issuer-host-routes.ts'
 import { Attempts } from './sign-in/attempts.ts'
 import { Cookies } from './sign-in/session-cookie.ts'
 import { removeEnded } from './sign-in/session-store.ts'
@@ -44,6 +46,7 @@ export function openRoom(columns: Columns): Room {
   const config = identityConfig(columns.config)
   const ctx = systemCtx({ log, clock }, 'identity')
   const resources = new Resources({ clock })
+  const hosts = resources.use(openIssuerHosts(columns, config, ctx), 'hosts of issuers')
   const { attempts, hasher, limiter, mail, pages, sessions, settings } = parts(columns, config, resources)
   resources.use(forgetEnded(columns, ctx), 'ended sessions')
   const { db, journal, queue } = columns
@@ -88,12 +91,17 @@ export function openRoom(columns: Columns): Room {
   const tenantOf: Issuers['tenant'] = (slug) => openId.issuers.tenant(slug)
   const programLimit = { capacity: config.addressBurst, refillPerSecond: config.addressRequestsPerSecond }
   return {
-    routes: [...identityRoutes({ ...pages, ...own }), ...access.routes, ...openId.routes],
+    routes: [
+      ...identityRoutes({ ...pages, ...own }),
+      ...access.routes,
+      ...openId.routes,
+      ...issuerHostRoutes(hosts.verbs),
+    ],
     keyOwners: access.permissionsOf,
     mounts: [tenantMount({ tenantOf, programLimit, answerers: [server, openId] }), ...openId.mounts],
     schemes: openId.schemes,
-    jobs: [mail.job, departures.job, ...openId.jobs],
-    ready: async () => void (await Promise.all([access.permissionsOf.ready, openId.ready()])),
+    jobs: [mail.job, departures.job, hosts.job, ...openId.jobs],
+    ready: async () => void (await Promise.all([access.permissionsOf.ready, openId.ready(), hosts.ready()])),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
   }
 }

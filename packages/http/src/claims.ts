@@ -1,7 +1,8 @@
 /*
  * A route can answer paths beside its own: those of hosts that belong to it, say. Which they are it says itself, by host
  * and path; such a request goes on as if the route's own path had been asked for. So the route table stays one table,
- * and a host that belongs to a tenant shows nothing of the program but what its route gives.
+ * and a host that belongs to a tenant shows nothing of the program but what its route gives. A mount can have whole hosts:
+ * what is asked for there goes on below a path of the mount, and is nobody else's.
  */
 import type { IncomingMessage } from 'node:http'
 import { ClientAddress } from '@stoa/limiter'
@@ -41,24 +42,61 @@ export function pathOf(url: string): string {
 }
 
 /**
- * Gives the address under which a request is looked up in the route table; null when no route claims anything.
+ * Where the paths of a host are, below a mount: `/t/acme`; null: the host is not the mount's. Asked for each request before
+ * anything else, so it answers from memory, at once, and never throws.
+ *
+ * @param host as in {@link Claim}
  */
-export function claimedUrls(
-  routes: readonly Route[],
-  hosts: RequestHost,
-): ((request: IncomingMessage) => string) | null {
-  const claiming = routes.flatMap(({ claims, url }) =>
-    claims ? [{ claims, before: url.slice(0, url.lastIndexOf(':')) }] : [],
-  )
-  if (claiming.length === 0) return null
-  return (request) => {
+export type HostClaim = (host: string) => string | null
+
+/** The claims of an application. */
+export class Claims {
+  readonly #hosts: RequestHost
+  readonly #ofHosts: readonly HostClaim[]
+  readonly #ofPaths: readonly { readonly claims: Claim; readonly before: string }[]
+  readonly #bases = new WeakMap<IncomingMessage, string>()
+
+  constructor(routes: readonly Route[], ofHosts: readonly HostClaim[], hosts: RequestHost) {
+    this.#hosts = hosts
+    this.#ofHosts = ofHosts
+    this.#ofPaths = routes.flatMap(({ claims, url }) =>
+      claims ? [{ claims, before: url.slice(0, url.lastIndexOf(':')) }] : [],
+    )
+  }
+
+  /** Whether nothing is claimed. */
+  get areNone(): boolean {
+    return this.#ofHosts.length === 0 && this.#ofPaths.length === 0
+  }
+
+  /** The address under which a request is looked up in the route table. */
+  readonly urlOf = (request: IncomingMessage): string => {
     const url = request.url ?? '/'
+    const host = this.#hosts.of(request)
+    const base = this.baseOf(host)
+    if (base !== null) {
+      this.#bases.set(request, base)
+      return base + (url.startsWith('/') ? url : '/')
+    }
     const path = pathOf(url)
-    const host = hosts.of(request)
-    for (const { before, claims } of claiming) {
+    for (const { before, claims } of this.#ofPaths) {
       const parameter = claims(host, path)
       if (parameter !== null) return `${before}${encodeURIComponent(parameter)}${url.slice(path.length)}`
     }
     return url
+  }
+
+  /** Where the paths of a host are, below a mount; null: it is no mount's. */
+  baseOf(host: string): string | null {
+    for (const claim of this.#ofHosts) {
+      const base = claim(host)
+      if (base !== null) return base
+    }
+    return null
+  }
+
+  /** What {@link urlOf} has put before the path of a request for a host of a mount; null: it is for none. */
+  baseBefore(request: IncomingMessage): string | null {
+    return this.#bases.get(request) ?? null
   }
 }

@@ -16,7 +16,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { onResponse } from './access-log.ts'
 import { answerClientError, FailureLog, frameworkErrors, useProblems } from './answers.ts'
 import type { AuthScheme } from './auth.ts'
-import { claimedUrls, RequestHost } from './claims.ts'
+import { Claims, RequestHost } from './claims.ts'
 import { useCrossOrigin } from './cors.ts'
 import { createCursors } from './cursor.ts'
 import { serveDocs } from './docs-page.ts'
@@ -137,6 +137,7 @@ interface Parts {
   readonly guard: Guard
   readonly failures: FailureLog
   readonly upgrades: Upgrades
+  readonly claims: Claims
   /** null: no route writes. */
   readonly idempotency: Idempotency | null
   readonly meterOf: (method: string, url: string) => RouteMeter
@@ -159,6 +160,11 @@ function openParts(config: HttpConfig, deps: HttpDeps): Parts {
     limiter,
     limits,
     upgrades,
+    claims: new Claims(
+      deps.routes,
+      (deps.mounts ?? []).flatMap(({ hosts }) => (hosts ? [hosts] : [])),
+      new RequestHost(config.trustedProxies),
+    ),
     guard: new Guard({ schemes: deps.schemes, limits, load, upgrades }),
     failures: new FailureLog(deps.log, deps.clock),
     idempotency: idempotencyOf(deps),
@@ -167,7 +173,8 @@ function openParts(config: HttpConfig, deps: HttpDeps): Parts {
 }
 
 /** Requests go to the lanes first, when there are any: see lane.ts for when there are none. */
-function openLanes({ server }: FastifyInstance, { config, deps, limits, load, meterOf }: Assembly): void {
+function openLanes({ server }: FastifyInstance, assembly: Assembly): void {
+  const { claims: all, config, deps, limits, load, meterOf } = assembly
   if (deps.tracing?.enabled || config.accessLog === 'all') return
   const open = deps.routes.flatMap((route): OpenLane[] => {
     const { claims = null, lane, method, url } = route
@@ -175,7 +182,7 @@ function openLanes({ server }: FastifyInstance, { config, deps, limits, load, me
   })
   const [longWay] = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[]
   if (open.length === 0 || longWay === undefined) return
-  const lanes = new Lanes(open, { ...config, load })
+  const lanes = new Lanes(open, { ...config, load, isOfMount: (host) => all.baseOf(host) !== null })
   server.removeAllListeners('request')
   server.on('request', (request, response) => lanes.serve(request, response, longWay))
 }
@@ -217,7 +224,8 @@ function serveRoutes(app: FastifyInstance, assembly: Assembly): void {
   serveMounts(app, assembly)
 }
 
-function serveMounts(app: FastifyInstance, { config, deps, failures, guard, limits, load, meterOf }: Assembly): void {
+function serveMounts(app: FastifyInstance, assembly: Assembly): void {
+  const { claims, config, deps, failures, guard, limits, load, meterOf } = assembly
   for (const mount of deps.mounts ?? []) {
     const { lanes = [], prefix, rateLimit } = mount
     const own = rateLimit ? limits.named(`mount:${prefix}`, rateLimit) : null
@@ -227,7 +235,7 @@ function serveMounts(app: FastifyInstance, { config, deps, failures, guard, limi
       return others.find(({ lane }) => lane.takes(path))?.policy ?? own
     }
     serveMount(app, mount, {
-      load,
+      ...{ load, claims },
       bodyLimitBytes: config.bodyLimitBytes,
       guard: guard.mount(meterOf('*', `${prefix}*`), bucketOf),
       failed: (error, request) => failures.note(error, request),
@@ -275,10 +283,12 @@ const BACKLOG = 16_384
 
 const noMeter: RouteMeter = { observe: () => undefined }
 
-function fastifyOf({ config, deps, headers, upgrades }: Assembly, Response: typeof ServerResponse): FastifyInstance {
-  const rewriteUrl = claimedUrls(deps.routes, new RequestHost(config.trustedProxies))
+function fastifyOf(
+  { claims, config, deps, headers, upgrades }: Assembly,
+  Response: typeof ServerResponse,
+): FastifyInstance {
   return Fastify({
-    ...(rewriteUrl && { rewriteUrl }),
+    ...(!claims.areNone && { rewriteUrl: claims.urlOf }),
     bodyLimit: config.bodyLimitBytes,
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
     genReqId: requestIds(deps.clock) as never,

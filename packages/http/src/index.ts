@@ -12,7 +12,7 @@ export {
 export { type AuthScheme, authenticate, type Credentials, type Principal } from './auth.ts'
 export { type CacheOutcome, cameBy, wantsFresh } from './caching.ts'
 export { type CallerSchema, callerSchema } from './caller-schema.ts'
-export type { Claim } from './claims.ts'
+export type { Claim, HostClaim } from './claims.ts'
 export { createHttp, type Http, type HttpDeps } from './create-http.ts'
 export type { CursorValue } from './cursor.ts'
 export type { Endpoint } from './endpoints.ts'

@@ -59,6 +59,8 @@ export interface LanesDeps {
   readonly load: LoadGuard
   readonly trustedProxies: readonly string[]
   readonly hstsSeconds: number
+  /** Whether a host is one where nothing is answered but what its mount gives. */
+  isOfMount(host: string): boolean
 }
 
 /** One request. */
@@ -81,11 +83,13 @@ export class Lanes {
   readonly #proxied: boolean
   readonly #hosts: RequestHost
   readonly #headers: readonly string[]
+  readonly #isOfMount: (host: string) => boolean
 
   /** @throws RangeError for a proxy that is neither an address nor a range */
-  constructor(lanes: readonly OpenLane[], { hstsSeconds, load, trustedProxies }: LanesDeps) {
+  constructor(lanes: readonly OpenLane[], { hstsSeconds, isOfMount, load, trustedProxies }: LanesDeps) {
     this.#lanes = lanes
     this.#load = load
+    this.#isOfMount = isOfMount
     this.#addresses = new ClientAddress(trustedProxies)
     this.#proxied = trustedProxies.length > 0
     this.#hosts = new RequestHost(trustedProxies)
@@ -107,10 +111,11 @@ export class Lanes {
 
   #visitOf(request: IncomingMessage, response: ServerResponse, longWay: Visit['longWay']): Visit | null {
     const path = pathOf(request.url as string)
+    const named = this.#hosts.of(request)
+    if (this.#isOfMount(named)) return null
     for (const open of this.#lanes) {
       const { claims, lane } = open
-      const named = claims === null ? null : this.#hosts.of(request)
-      const claimed = named === null ? null : (claims?.(named, path) ?? null)
+      const claimed = claims?.(named, path) ?? null
       if (claimed === null && !path.startsWith(lane.prefix)) continue
       const rest = claimed ?? path.slice(lane.prefix.length)
       return { open, rest, host: claimed === null ? null : named, begun: performance.now(), request, response, longWay }

@@ -10,6 +10,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type BaseCtx, errors, StoaError } from '@stoa/kernel'
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { Claims, HostClaim } from './claims.ts'
 import type { LoadGuard } from './load.ts'
 import { PROBLEM_TYPE, problemOf, retryAfterOf, statusOfError } from './problem.ts'
 import type { RateLimit } from './route.ts'
@@ -24,6 +25,8 @@ export interface MountCall {
   readonly host: string
   /** Behind a trusted proxy as the proxy says. */
   readonly protocol: 'http' | 'https'
+  /** What stands before the path because the host is the mount's: see {@link Mount.hosts}; null: it came by its own path. */
+  readonly base: string | null
 }
 
 /** Requests of a mount that take from another bucket of their address than the rest of it. */
@@ -45,6 +48,8 @@ export interface Mount {
   readonly lanes?: readonly MountLane[]
   /** The largest body, in bytes: 413 beyond. Default: the assembly's. */
   readonly bodyLimitBytes?: number
+  /** Hosts that are the mount's, with every path, each at a path below the prefix. Default: none. */
+  readonly hosts?: HostClaim
   /**
    * Answers. When it throws, the answer is a problem if nothing was sent yet; else the connection is cut.
    *
@@ -57,6 +62,7 @@ export interface Mount {
 export interface MountingDeps {
   readonly load: LoadGuard
   readonly bodyLimitBytes: number
+  readonly claims: Claims
   readonly guard: onRequestHookHandler
   /** Logs what the caller is not told. */
   readonly failed: (error: StoaError, request: FastifyRequest) => void
@@ -98,7 +104,7 @@ function answer(
   limit: number,
   request: FastifyRequest,
   reply: FastifyReply,
-  { failed, load }: MountingDeps,
+  { claims, failed, load }: MountingDeps,
 ): void {
   const { raw } = reply
   for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value)
@@ -113,7 +119,8 @@ function answer(
   if (request.headers['transfer-encoding'] !== undefined) limitBody(request.raw, limit, refuse)
   const { ctx, host, ip, protocol } = request
   try {
-    Promise.resolve(mount.handle(request.raw, raw, { ctx, ip, host, protocol })).catch(refuse)
+    const base = claims.baseBefore(request.raw)
+    Promise.resolve(mount.handle(request.raw, raw, { ctx, ip, host, protocol, base })).catch(refuse)
   } catch (error) {
     refuse(error)
   }

@@ -29,6 +29,7 @@ const PAGE = 1_000
 export class ServedHosts<T extends ServedHost> {
   readonly #deps: ServedHostsDeps<T>
   readonly #served = new Map<string, T>()
+  readonly #byTenant = new Map<string, Map<string, T>>()
   #stale = new Set<string>()
   #reading: Promise<void> | null = null
 
@@ -46,19 +47,22 @@ export class ServedHosts<T extends ServedHost> {
     return this.#served.has(host)
   }
 
-  /** All of them. */
-  all(): Iterable<T> {
-    return this.#served.values()
+  /** Those of a tenant. */
+  of(tenantId: string): Iterable<T> {
+    return this.#byTenant.get(tenantId)?.values() ?? []
   }
 
   /** The host is served, as it is said, from now on. */
   put(served: T): void {
+    this.#remove(served.host)
     this.#served.set(served.host, served)
+    const own = this.#byTenant.get(served.tenantId) ?? new Map<string, T>()
+    this.#byTenant.set(served.tenantId, own.set(served.host, served))
   }
 
   /** It is not served any more, unless it is another's by now. */
   drop(host: string, id: string): void {
-    if (this.#served.get(host)?.id === id) this.#served.delete(host)
+    if (this.#served.get(host)?.id === id) this.#remove(host)
   }
 
   /** Something about the host has changed. It is read with the next {@link refresh}. */
@@ -86,6 +90,15 @@ export class ServedHosts<T extends ServedHost> {
     }
   }
 
+  #remove(host: string): void {
+    const tenantId = this.#served.get(host)?.tenantId
+    if (tenantId === undefined) return
+    this.#served.delete(host)
+    const own = this.#byTenant.get(tenantId)
+    own?.delete(host)
+    if (own?.size === 0) this.#byTenant.delete(tenantId)
+  }
+
   async #read(): Promise<void> {
     const hosts = [...this.#stale]
     this.#stale = new Set()
@@ -94,7 +107,7 @@ export class ServedHosts<T extends ServedHost> {
       for (const host of hosts) {
         const served = found.find((one) => one.host === host)
         if (served) this.put(served)
-        else this.#served.delete(host)
+        else this.#remove(host)
       }
     } catch (err) {
       for (const host of hosts) this.#stale.add(host)

@@ -193,6 +193,16 @@ describe('lanes', () => {
     assert.match(await on('/a/b', { host: 'other.example', 'x-forwarded-host': 's.example:8080' }), /not_found/)
   })
 
+  it('serve nothing on a host that is a mount’s', async () => {
+    const handle = (_request: IncomingMessage, response: ServerResponse) => void response.end('mounted')
+    const hosts = (host: string) => (host === 's.example:8080' ? '/t/acme' : null)
+    await using opened = await open(found, { claims: ofHost, deps: { mounts: [{ prefix: '/t/', handle, hosts }] } })
+    for (const path of ['/there', '/go/there']) {
+      assert.equal((await opened.ask(path, { headers: { host: 's.example:8080' } })).text, 'mounted')
+    }
+    assert.equal((await opened.ask('/go/there', { headers: { host: 'x.example' } })).text, 'short there')
+  })
+
   it('are closed when each request is logged', async () => {
     await using opened = await open(found, { options: { accessLog: 'all' } })
     assert.equal((await opened.ask('/go/there')).text, 'long there')

@@ -112,6 +112,29 @@ describe('a mount', () => {
     assert.equal(seen['x-seen'], '127.0.0.1 http://b.example anonymous')
   })
 
+  it('has whole hosts, as the caller or a trusted proxy names them, and nothing else of the program is there', async () => {
+    const bases: (string | null)[] = []
+    const handle: Mount['handle'] = (asked, response, call) => {
+      bases.push(call.base)
+      return echo(asked, response, call)
+    }
+    const hosts = (host: string) => (host === 'id.example' ? '/t/acme' : null)
+    const options = { trustedProxies: ['127.0.0.1'] }
+    await using opened = await open(handle, { mount: { hosts }, options })
+    const on = async (path: string, host: string, forwarded?: string) => {
+      const headers = { host, ...(forwarded && { 'x-forwarded-host': forwarded }) }
+      return (await opened.ask(path, { headers })).text
+    }
+    for (const path of ['/', '/hello', '/health/live', '/openapi.json', '/t/other/x', '/a?b=c']) {
+      assert.equal(await on(path, 'id.example'), `GET /t/acme${path} `)
+    }
+    assert.equal(await on('/a', 'x.example', 'id.example'), 'GET /t/acme/a ')
+    assert.ok(bases.every((base) => base === '/t/acme'))
+    assert.equal(await on('/hello', 'id.example', 'x.example'), '{"ok":true}')
+    assert.equal(await on('/t/acme/a', 'x.example'), 'GET /t/acme/a ')
+    assert.equal(bases.at(-1), null)
+  })
+
   it('answers with the headers of every answer, unless it says otherwise', async () => {
     const own: Mount['handle'] = (_request, response) => {
       response.setHeader('content-security-policy', "default-src 'self'")

@@ -35,6 +35,21 @@ export interface DomainProofOptions {
   readonly txtRecords?: TxtRecords | undefined
 }
 
+/** For so long it is looked for a proof without being asked. */
+const LOOKED_FOR_MS = 3 * 86_400_000
+const LEAST_WAIT_MS = 15_000
+const MOST_WAIT_MS = 3_600_000
+
+/**
+ * How long to wait before it is looked again for a proof that does not stand yet: less and less often, for three days.
+ *
+ * @param ageMs how long it has been looked for
+ * @returns null: it is given up
+ */
+export function nextLook(ageMs: number): number | null {
+  return ageMs >= LOOKED_FOR_MS ? null : Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, ageMs / 5))
+}
+
 /** Names that stand for "there is no such text". */
 const ABSENT: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA', 'EBADNAME'])
 const PROOF_LENGTH = 32

@@ -2,6 +2,7 @@ export {
   type DomainProof,
   type DomainProofOptions,
   domainProof,
+  nextLook,
   type ProofRecord,
   type TxtRecords,
 } from './domain-proof.ts'

@@ -139,6 +139,8 @@ export function configOf(env: Environment, tracing: Env, terminal: boolean): Con
         signingAlgorithm: env.STOA_SIGNING_ALGORITHM,
         keyPublishSeconds: env.STOA_SIGNING_KEY_PUBLISH_SECONDS,
         allowPrivateApplications: env.STOA_PRIVATE_APPLICATIONS,
+        issuerHostsPerTenant: env.STOA_ISSUER_HOSTS,
+        issuerHostProof: env.STOA_ISSUER_HOST_PROOF,
       },
       links: {
         shortHost: env.STOA_SHORT_HOST ?? null,

@@ -335,6 +335,19 @@ export const VARIABLES = {
     default: false,
     doc: 'Applications may be told of sign-outs, and other providers asked, in private networks and on this machine. For trying things out.',
   },
+  STOA_ISSUER_HOSTS: {
+    type: 'integer',
+    min: 0,
+    max: 100,
+    default: 5,
+    doc: 'How many hosts of its own a tenant may have for its issuer; it is at one of them at a time.',
+  },
+  STOA_ISSUER_HOST_PROOF: {
+    type: 'enum',
+    values: ['dns', 'none'],
+    default: 'dns',
+    doc: 'Whether a tenant has to prove by a TXT record that a host is its own before its issuer can be there. `none` where all tenants are trusted.',
+  },
   STOA_LINKS_CLICK_DAYS: {
     type: 'integer',
     min: 1,

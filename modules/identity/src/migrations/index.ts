@@ -8,9 +8,21 @@ import { grantDenials } from './0006_grant_denials.ts'
 import { provisioning } from './0007_provisioning.ts'
 import { memberUserNames } from './0008_member_user_names.ts'
 import { memberTokens } from './0009_member_tokens.ts'
+import { issuerHosts } from './0010_issuer_hosts.ts'
 
 /** Every migration of the room, oldest first. */
 export const identityMigrations: MigrationSet = {
   owner: 'identity',
-  migrations: [people, oidc, roles, factors, upstream, grantDenials, provisioning, memberUserNames, memberTokens],
+  migrations: [
+    people,
+    oidc,
+    roles,
+    factors,
+    upstream,
+    grantDenials,
+    provisioning,
+    memberUserNames,
+    memberTokens,
+    issuerHosts,
+  ],
 }
