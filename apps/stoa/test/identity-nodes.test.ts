@@ -1,5 +1,6 @@
 /* Two programs on one PostgreSQL: what is changed at one of them holds at the other. */
 import assert from 'node:assert/strict'
+import { request } from 'node:http'
 import { describe, it } from 'node:test'
 import { createRealtimeClient } from '@stoa/client'
 import { type AnyJson, eventually, TestClient } from '@stoa/testkit'
@@ -75,6 +76,35 @@ describe('two programs on one PostgreSQL', () => {
     // The fastest of them: a machine that is busy with something else says nothing of how the news travel.
     assert.ok(Math.min(...felt) < 1_000, `${felt.map(Math.round)} ms`)
     assert.deepEqual([await one.stop(), await two.stop()], [0, 0])
+  })
+
+  it('an issuer that is moved to a host of its own at one is there at the other soon, and at the old place no more', async () => {
+    await using installation = await newInstallation('postgres', { settings: { STOA_ISSUER_HOST_PROOF: 'none' } })
+    const [first, second] = [await freePort(), await freePort()]
+    const STOA_PUBLIC_URL = `http://127.0.0.1:${first}`
+    const nodes = [
+      await installation.up({ PORT: String(first), STOA_PUBLIC_URL }),
+      await installation.up({ PORT: String(second), STOA_PUBLIC_URL }),
+    ] as const
+    const found = async (host: string, path: string) => {
+      const { promise, resolve, reject } = Promise.withResolvers<number>()
+      const asked = request(`http://127.0.0.1:${second}${path}/.well-known/openid-configuration`, { headers: { host } })
+      asked.on('response', (answer) => resolve(answer.resume().statusCode ?? 0)).on('error', reject)
+      asked.end()
+      return promise
+    }
+    const client = nodes[0].client()
+    const path = '/api/v1/issuer-hosts'
+    const { body } = await client.created<AnyJson>(path, { host: 'id.example.com' })
+    assert.deepEqual([await found('127.0.0.1', '/t/demo'), await found('id.example.com', '')], [200, 404])
+    assert.equal((await client.send('POST', `${path}/${body.id}/activation`)).status, 200)
+    await eventually(async () => (await found('id.example.com', '')) === 200)
+    assert.equal(await found('127.0.0.1', '/t/demo'), 404)
+    await client.send('DELETE', `${path}/${body.id}/activation`)
+    await client.send('DELETE', `${path}/${body.id}`)
+    await eventually(async () => (await found('127.0.0.1', '/t/demo')) === 200)
+    assert.equal(await found('id.example.com', ''), 404)
+    assert.deepEqual([await nodes[0].stop(), await nodes[1].stop()], [0, 0])
   })
 
   it('keys rotated under load: no token that one gives out is refused by the other', async () => {

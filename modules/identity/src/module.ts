@@ -3,6 +3,7 @@ import { accessErrors } from './access/access-errors.ts'
 import { accessEvents } from './access/access-events.ts'
 import { identityErrors } from './errors.ts'
 import { identityEvents } from './events.ts'
+import { examineIssuerHosts } from './hosts/issuer-host-audit.ts'
 import { issuerHostErrors } from './hosts/issuer-host-errors.ts'
 import { issuerHostEvents } from './hosts/issuer-host-events.ts'
 import { identityMigrations } from './migrations/index.ts'
@@ -68,4 +69,5 @@ export const identityModule = defineModule({
     sign_in_settings: 'How the pages of a tenant look, and whether anybody may register.',
   },
   create: openRoom,
+  examine: examineIssuerHosts,
 })

@@ -8,6 +8,7 @@ import { FactorSeal } from './factors/factor-seal.ts'
 import { Factors } from './factors/factors.ts'
 import { PasskeyChallenges } from './factors/passkey-challenge.ts'
 import { Passkeys } from './factors/passkeys.ts'
+import type { IssuerPlaces } from './hosts/issuer-places.ts'
 import { openIssuerHosts } from './hosts/open-issuer-hosts.ts'
 import { Departures } from './members/departures.ts'
 import { Joining } from './members/joining.ts'
@@ -47,7 +48,7 @@ export function openRoom(columns: Columns): Room {
   const ctx = systemCtx({ log, clock }, 'identity')
   const resources = new Resources({ clock })
   const hosts = resources.use(openIssuerHosts(columns, config, ctx), 'hosts of issuers')
-  const { attempts, hasher, limiter, mail, pages, sessions, settings } = parts(columns, config, resources)
+  const { attempts, hasher, limiter, mail, pages, sessions, settings } = parts(columns, config, hosts.places, resources)
   resources.use(forgetEnded(columns, ctx), 'ended sessions')
   const { db, journal, queue } = columns
   const departures = new Departures({ db, queue, sessions, endUses: (...uses) => openId.membershipEnded(...uses) })
@@ -64,7 +65,7 @@ export function openRoom(columns: Columns): Room {
   const cookies = new Cookies(() => publicUrl().startsWith('https:'))
   const openId = resources.use(
     openOpenId({
-      ...{ columns, config, ctx },
+      ...{ columns, config, ctx, places: hosts.places },
       rightsOf: ({ id: tenantId }, id) => access.permissionsOf.accessOf(tenantId, { type: 'person', id }),
       visitors: visitorsOf(sessions, cookies, ctx),
       pages: providerPages(settings, (own) => tenantName(columns.db, settings, own)),
@@ -82,6 +83,7 @@ export function openRoom(columns: Columns): Room {
       sessions,
       settings,
       clock,
+      places: hosts.places,
     },
     cookies,
     formTokens: new FormTokens(columns.secret('identity.forms')),
@@ -98,7 +100,10 @@ export function openRoom(columns: Columns): Room {
       ...issuerHostRoutes(hosts.verbs),
     ],
     keyOwners: access.permissionsOf,
-    mounts: [tenantMount({ tenantOf, programLimit, answerers: [server, openId] }), ...openId.mounts],
+    mounts: [
+      tenantMount({ tenantOf, places: hosts.places, programLimit, answerers: [server, openId] }),
+      ...openId.mounts,
+    ],
     schemes: openId.schemes,
     jobs: [mail.job, departures.job, hosts.job, ...openId.jobs],
     ready: async () => void (await Promise.all([access.permissionsOf.ready, openId.ready(), hosts.ready()])),
@@ -107,7 +112,7 @@ export function openRoom(columns: Columns): Room {
 }
 
 /** The verbs, each on those that it needs. */
-function parts(columns: Columns, config: IdentityConfig, resources: Resources) {
+function parts(columns: Columns, config: IdentityConfig, places: IssuerPlaces, resources: Resources) {
   const { clock, db, journal, limitStore, log, publicUrl, queue, secret } = columns
   const store = limitStore ?? createMemoryStore({ clock: () => clock.now() })
   const onStoreFailure = (err: unknown) =>
@@ -129,7 +134,7 @@ function parts(columns: Columns, config: IdentityConfig, resources: Resources) {
   const emailChange = new EmailChange(shared)
   const challenges = new PasskeyChallenges(secret('identity.challenges'))
   const passkeys = new Passkeys({ ...shared, challenges, publicUrl })
-  const others = openUpstream(columns, config, { attempts, mail, signIn })
+  const others = openUpstream(columns, config, { attempts, mail, signIn, places })
   const pages = {
     ...others,
     db,

@@ -19,7 +19,7 @@ export interface Application {
 export async function newApplication(
   suite: Suite,
   tenant: Tenant,
-  over: Readonly<Record<string, unknown>> = {},
+  { issuer, ...over }: Readonly<Record<string, unknown>> & { readonly issuer?: string } = {},
 ): Promise<Application> {
   const scopes = ['openid', 'profile', 'email', 'offline_access', 'notes:read', 'notes:write', 'identity:clients:read']
   const body = { name: 'Shop', redirectUris: [CALLBACK], consent: 'given', scopes, ...over }
@@ -28,13 +28,29 @@ export async function newApplication(
     .send<{ client: { id: string }; secret: string | null }>('POST', '/api/v1/oauth-clients', { body })
   assert.equal(answer.status, 201, JSON.stringify(answer.body))
   const { client: made, secret } = answer.body
-  return { id: made.id, secret, config: await configOf(suite, tenant, made.id, secret) }
+  return { id: made.id, secret, config: await configOf(suite, tenant, made.id, secret, issuer) }
 }
 
-export async function configOf(suite: Suite, tenant: Tenant, id: string, secret: string | null) {
+export async function configOf(
+  suite: Suite,
+  tenant: Tenant,
+  id: string,
+  secret: string | null,
+  issuer: string = suite.issuer(tenant),
+  algorithm: 'oidc' | 'oauth2' = 'oidc',
+) {
   const auth = secret === null ? client.None() : client.ClientSecretBasic(secret)
   const execute = [client.allowInsecureRequests]
-  return client.discovery(new URL(suite.issuer(tenant)), id, secret ?? undefined, auth, { execute })
+  const options = { execute, algorithm, [client.customFetch]: reaching(suite) }
+  return client.discovery(new URL(issuer), id, secret ?? undefined, auth, options)
+}
+
+/** Asks where the addresses of the suite are found. */
+function reaching(suite: Suite): client.CustomFetch {
+  return (address, { headers, ...options }) => {
+    const reached = suite.reach(new URL(address)) ?? assert.fail(address)
+    return fetch(reached.url, { ...options, headers: { ...headers, ...reached.headers } } as RequestInit)
+  }
 }
 
 /** What was asked for, and what is needed to go on. */

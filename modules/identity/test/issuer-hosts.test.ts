@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { newId, type Tenant } from '@stoa/kernel'
 import { engines, eventually } from '@stoa/testkit'
+import { identityModule } from '../src/module.ts'
 import { type Suite, startSuite } from './setup.ts'
 import { txtRecords, zone } from './zone.ts'
 
@@ -143,6 +144,19 @@ for (const engine of engines) {
       const made = await Promise.all(Array.from({ length: 5 }, () => client.post(path, { host: newHost() })))
       assert.deepEqual(made.map(({ status }) => status).sort(), [201, 201, 201, 409, 409])
       assert.ok(made.some(({ body }) => body.code === 'issuer_host_limit'))
+    })
+
+    it('are looked over by the doctor: what is not the tenant’s is named', async () => {
+      const { client, tenant } = await setup()
+      const { host, id } = await proven(tenant)
+      await client.post(`${path}/${id}/activation`)
+      const examine = () => identityModule.examine?.(suite.db, suite.ctx(tenant))
+      assert.deepEqual(await examine(), [
+        { ok: true, text: '1 of the issuers are at a host of the organisation’s own.' },
+      ])
+      await suite.db.admin((session) => session.query(`delete from stoa.proven_hosts where host = '${host}'`))
+      const [found] = (await examine()) ?? []
+      assert.ok(found?.ok === false && found.text.includes(host))
     })
 
     it('are of their tenant alone, and for who may configure it', async () => {

@@ -18,6 +18,7 @@ interface Cookie {
   readonly name: string
   readonly value: string
   readonly path: string
+  readonly host: string
 }
 
 const PLAIN: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', '#39': "'", '#96': '`' }
@@ -67,22 +68,24 @@ export class Person {
   }
 
   /** Puts a cookie into the browser. */
-  plant(name: string, value: string, path = '/'): void {
-    this.#cookies = this.#cookies.filter((cookie) => cookie.name !== name || cookie.path !== path)
-    this.#cookies.push({ name, value, path })
+  plant(name: string, value: string, path = '/', host = new URL(this.#suite.url).host): void {
+    this.#cookies = this.#cookies.filter((one) => one.name !== name || one.path !== path || one.host !== host)
+    this.#cookies.push({ name, value, path, host })
   }
 
-  cookie(name: string): string | undefined {
-    return this.#cookies.find((cookie) => cookie.name === name)?.value
+  /** @param host default: any */
+  cookie(name: string, host?: string): string | undefined {
+    return this.#cookies.find((cookie) => cookie.name === name && (host ?? cookie.host) === cookie.host)?.value
   }
 
   open(url: URL | string): Promise<Arrival> {
     return this.#go(new URL(url, this.#suite.url), null)
   }
 
-  /** Sends the form of a page, with the button that is named. */
-  submit(page: Arrival, fields: Readonly<Record<string, string>> = {}): Promise<Arrival> {
-    const [, action = ''] = /<form[^>]*action="([^"]*)"/.exec(page.html) ?? assert.fail(page.html)
+  /** Sends the form of a page, with the button that is named. @param to what its address has in it; default: the first */
+  submit(page: Arrival, fields: Readonly<Record<string, string>> = {}, to = ''): Promise<Arrival> {
+    const actions = [...page.html.matchAll(/<form[^>]*action="([^"]*)"/g)].map(([, action = '']) => action)
+    const action = actions.find((one) => one.includes(to)) ?? assert.fail(page.html)
     const inputs = [...page.html.matchAll(/<input\b[^>]*>/g)].flatMap(([tag]) => {
       const of = (name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1]
       const name = of('name')
@@ -95,20 +98,27 @@ export class Person {
   async #go(first: URL, form: URLSearchParams | null): Promise<Arrival> {
     let url = first
     for (let hops = 0; hops < 12; hops++) {
-      if (url.origin !== new URL(this.#suite.url).origin) {
+      const reached = this.#suite.reach(url)
+      if (reached === null) {
         return { url, status: 0, headers: new Headers(), html: '' }
       }
+      const { host } = url
       const body = hops === 0 ? form : null
       const cookie = this.#cookies
+        .filter((one) => one.host === host)
         .filter(({ path }) => url.pathname === path || url.pathname.startsWith(path.endsWith('/') ? path : `${path}/`))
         .map(({ name, value }) => `${name}=${value}`)
         .join('; ')
-      const response = await fetch(url, {
+      const response = await fetch(reached.url, {
         ...{ method: body ? 'POST' : 'GET', redirect: 'manual' },
-        headers: { accept: 'text/html', ...(cookie && { cookie }), ...(body && { origin: url.origin }) },
+        headers: {
+          ...{ ...reached.headers, accept: 'text/html' },
+          ...(cookie && { cookie }),
+          ...(body && { origin: url.origin }),
+        },
         ...(body && { body }),
       })
-      for (const text of response.headers.getSetCookie()) this.#keep(text)
+      for (const text of response.headers.getSetCookie()) this.#keep(text, host)
       const html = await response.text()
       const refresh = /http-equiv="refresh" content="0;url=([^"]*)"/.exec(html)?.[1]
       const location = response.headers.get('location') ?? (refresh && unescaped(refresh))
@@ -118,14 +128,14 @@ export class Person {
     return assert.fail(`redirected for ever: ${url}`)
   }
 
-  #keep(text: string): void {
+  #keep(text: string, host: string): void {
     const [pair = '', ...attributes] = text.split(';').map((part) => part.trim())
     const [name = '', value = ''] = pair.split('=')
     const of = (key: string) => attributes.find((one) => one.toLowerCase().startsWith(`${key}=`))?.slice(key.length + 1)
     const path = of('path') ?? '/'
-    this.#cookies = this.#cookies.filter((cookie) => cookie.name !== name || cookie.path !== path)
+    this.#cookies = this.#cookies.filter((one) => one.name !== name || one.path !== path || one.host !== host)
     const gone = of('max-age') === '0' || new Date(of('expires') ?? '9999-01-01').getTime() < Date.now()
-    if (!gone) this.#cookies.push({ name, value, path })
+    if (!gone) this.#cookies.push({ name, value, path, host })
   }
 }
 

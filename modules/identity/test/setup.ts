@@ -81,6 +81,10 @@ export interface Suite extends AsyncDisposable {
   readonly clock: TestClock
   readonly tenants: TestTenants
   readonly url: string
+  /** Hosts of tenants' own: what is asked for there goes to the program, too. */
+  readonly ownHosts: Set<string>
+  /** How an address is asked for, as by a proxy in front; null: it is somewhere else. */
+  reach(address: URL): { readonly url: URL; readonly headers: Readonly<Record<string, string>> } | null
   /** A new browser, at an address that nobody came from before unless one is given. */
   browser(options?: { readonly ip?: string; readonly language?: string; readonly agent?: string }): Browser
   issuer(tenant: Tenant): string
@@ -115,6 +119,8 @@ interface SuiteOptions {
   /** Default: one that stands still. */
   readonly clock?: () => TestClock
   readonly config?: Record<string, unknown>
+  /** Where the world is told to come. Default: where it listens. */
+  readonly publicUrl?: string
   /** With the limits of the assembly. Default: without. */
   readonly limited?: boolean
 }
@@ -150,7 +156,8 @@ async function open(db: Database, tenants: TestTenants, options: SuiteOptions, r
   const apiKeys = resources.use(keys, 'API keys')
   const metrics = resources.use(createMetrics({ process: false }), 'metrics')
   let url = 'http://127.0.0.1:1'
-  const hosts = new TenantHosts({ db, ctx: systemCtx(deps, 'hosts'), publicUrl: () => url })
+  const publicUrl = () => options.publicUrl ?? url
+  const hosts = new TenantHosts({ db, ctx: systemCtx(deps, 'hosts'), publicUrl })
   const room = resources.use(
     await identityModule.create({
       ...{ ...deps, db, journal, queue, hosts, secret, metrics, config, health: createHealth({ cacheMs: 0 }, deps) },
@@ -159,7 +166,7 @@ async function open(db: Database, tenants: TestTenants, options: SuiteOptions, r
         realtime: { actorChanged: () => undefined, tenantChanged: () => undefined } as never,
         apiKeys,
       },
-      ...{ permissions, leastRoles: identityModule.leastRoles ?? {}, publicUrl: () => url },
+      ...{ permissions, leastRoles: identityModule.leastRoles ?? {}, publicUrl },
     }),
     'room',
   )
@@ -179,12 +186,19 @@ async function open(db: Database, tenants: TestTenants, options: SuiteOptions, r
   )
   url = await http.listen()
   await room.ready?.()
+  const ownHosts = new Set<string>()
   return {
-    ...{ db, journal, clock, tenants, url, mails, events },
+    ...{ db, journal, clock, tenants, url, mails, events, ownHosts },
+    reach(address) {
+      if (address.origin === url) return { url: address, headers: {} }
+      if (address.origin !== publicUrl() && !ownHosts.has(address.host)) return null
+      const headers = { 'x-forwarded-host': address.host, 'x-forwarded-proto': address.protocol.slice(0, -1) }
+      return { url: new URL(address.pathname + address.search, url), headers }
+    },
     browser({ agent, ip = newAddress(), language } = {}) {
       return new Browser(url, { ip, ...(agent && { agent }), ...(language && { language }) })
     },
-    issuer: (tenant) => `${url}/t/${tenant.slug}`,
+    issuer: (tenant) => `${publicUrl()}/t/${tenant.slug}`,
     as: (tenant, ...granted) => new Client(url, `${tenant.slug} apiKey key ${granted.join(' ') || '*'}`),
     bearer: (token) => new Client(url, token),
     asPerson: (tenant, id) => new Client(url, `${tenant.slug} person ${id} identity:self`),

@@ -73,8 +73,10 @@ export class ServedHosts<T extends ServedHost> {
   /** Reads what has changed. What cannot be read is read the next time. */
   refresh(): void {
     if (this.#stale.size === 0 || this.#reading !== null) return
-    this.#reading = this.#read().finally(() => {
+    this.#reading = this.#read().then((wasRead) => {
       this.#reading = null
+      // What has changed meanwhile.
+      if (wasRead) this.refresh()
     })
   }
 
@@ -99,7 +101,7 @@ export class ServedHosts<T extends ServedHost> {
     if (own?.size === 0) this.#byTenant.delete(tenantId)
   }
 
-  async #read(): Promise<void> {
+  async #read(): Promise<boolean> {
     const hosts = [...this.#stale]
     this.#stale = new Set()
     try {
@@ -109,11 +111,13 @@ export class ServedHosts<T extends ServedHost> {
         if (served) this.put(served)
         else this.#remove(host)
       }
+      return true
     } catch (err) {
       for (const host of hosts) this.#stale.add(host)
       if (!isError(err, errors.unavailable)) {
         this.#deps.ctx.log.warn({ err }, 'hosts of tenants could not be read: later again')
       }
+      return false
     }
   }
 }

@@ -90,3 +90,21 @@ export function provenIssuerHostsAfter(tx: Tx, after: string, limit: number): Pr
   return tx.many(provenPage(after, limit))
 }
 const provenPage = statement<[string, number], ProvenIssuerHost>(`${proven} and h.host > $1 order by h.host limit $2`)
+
+/** What there is over all tenants, in the system role. */
+interface HostsOverAll {
+  readonly active: number
+  /** Proven hosts that are not their tenants', as far as the list of all hosts says. */
+  readonly strays: readonly string[]
+}
+
+/** Counts them. @param room what it is called in the list of all hosts */
+export function hostsOverAll(tx: Tx, room: string): Promise<HostsOverAll> {
+  return tx.one(overAll(room))
+}
+const overAll = statement<[string], HostsOverAll>(`
+select count(*) filter (where h.active)::int as active,
+  coalesce(array_agg(h.host order by h.host) filter (where p.host is null), '{}') as strays
+from stoa.issuer_hosts h
+left join stoa.proven_hosts p on p.tenant_id = h.tenant_id and p.host = h.host and p.room = $1 and p.use_id = h.id
+where h.verified_at is not null`)

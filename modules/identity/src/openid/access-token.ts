@@ -21,8 +21,8 @@ export interface AccessTokensDeps {
   /** Of the system. */
   readonly ctx: BaseCtx
   readonly denials: TokenDenials
-  /** The issuer of a tenant. */
-  issuerOf(slug: string): string
+  /** Whether the issuer of a tenant is, or may have been, called so. */
+  isIssuerOf(tenant: Tenant, issuer: unknown): boolean
 }
 
 /** A token that holds. */
@@ -100,7 +100,8 @@ export class AccessTokens {
 
   /** Whether a token that held still does. */
   holds(token: AccessToken): boolean {
-    return token.expiresAtMs + SKEW_MS > this.#deps.ctx.clock.now() && !this.#deps.denials.isDenied(token)
+    const { ctx, denials } = this.#deps
+    return token.expiresAtMs + SKEW_MS > ctx.clock.now() && !denials.isDenied(token) && this.#isOurs(token)
   }
 
   /** Forgets the keys of a tenant. */
@@ -141,12 +142,17 @@ export class AccessTokens {
     return known
   }
 
+  /** A host that the tenant has lost, or does not use any more, is no name of its issuer. */
+  #isOurs({ payload, tenant }: AccessToken): boolean {
+    return this.#deps.isIssuerOf(tenant, payload.iss)
+  }
+
   #judge({ alg, payload, signature, signed }: TokenParts, known: KnownKey | null): AccessToken {
     if (known === null || known.alg !== alg) throw refused()
     const key = { key: known.key, dsaEncoding: 'ieee-p1363' } as const
     if (!verify(alg === 'ES256' ? 'sha256' : null, Buffer.from(signed), key, signature)) throw refused()
     const token = tokenOf(payload(), known.tenant)
-    if (token === null || token.payload.iss !== this.#deps.issuerOf(known.tenant.slug)) throw refused()
+    if (token === null || !this.#isOurs(token)) throw refused()
     const now = this.#deps.ctx.clock.now()
     const { nbf } = token.payload
     if (nbf !== undefined && !(typeof nbf === 'number' && nbf * 1_000 <= now + SKEW_MS)) throw refused()

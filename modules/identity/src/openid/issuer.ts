@@ -1,6 +1,7 @@
 /*
- * Issuers: one for each tenant, at `<public address>/t/<slug>`. A provider is made when it is first asked for, and a
- * number of them is kept; it is made anew when the keys of its tenant change, or when the next of them begins to sign.
+ * Issuers: one for each tenant, at `<public address>/t/<slug>` or at a host of its own. A provider is made when it is first
+ * asked for, and a number of them is kept; it is made anew when the keys of its tenant change, when the next of them begins
+ * to sign, or when the issuer is elsewhere.
  *
  * What the library knows of addresses comes from the headers of a request. They are written anew before it sees them, from
  * what is configured, so no caller can have links made that lead elsewhere.
@@ -11,6 +12,7 @@ import type { Journal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, type Tenant, tenantCtx } from '@stoa/kernel'
 import { LRUCache } from 'lru-cache'
 import type { Provider } from 'oidc-provider'
+import { type IssuerPlaces, pagesPath } from '../hosts/issuer-places.ts'
 import { createProvider } from './provider.ts'
 import type { ProviderDeps } from './provider-deps.ts'
 import type { SigningKeys } from './signing-keys.ts'
@@ -25,13 +27,13 @@ export interface IssuersDeps {
   readonly provider: ProviderDeps
   /** How many providers are kept. */
   readonly maxProviders: number
-  publicUrl(): string
+  readonly places: IssuerPlaces
 }
 
 /** The issuer of a tenant. */
 export interface Issuer {
   readonly tenant: Tenant
-  /** `https://stoa.example.org/t/acme` */
+  /** `https://stoa.example.org/t/acme`, or `https://id.acme.example` */
   readonly url: string
   /** Its context: of the system, in the tenant. */
   readonly ctx: Ctx
@@ -44,19 +46,12 @@ interface Kept extends Issuer {
   readonly untilMs: number
 }
 
-/** Where issuers are. */
-const ISSUER_PREFIX = '/t/'
 const TENANT_TTL_MS = 30_000
 const NO_TENANT_TTL_MS = 2_000
 const PROVIDER_TTL_MS = 300_000
 const SLUG = /^[a-z0-9-]{1,63}$/
 /** Nothing of the provider's runs, is framed, or is read as something else; its own forms add what they need. */
 const POLICY = "default-src 'none'; script-src 'none'; base-uri 'none'; frame-ancestors 'none'"
-
-/** The address of the issuer of a tenant. */
-export function issuerUrl(publicUrl: string, slug: string): string {
-  return `${publicUrl}${ISSUER_PREFIX}${slug}`
-}
 
 /** The issuers of an installation. */
 export class Issuers implements AsyncDisposable {
@@ -85,7 +80,8 @@ export class Issuers implements AsyncDisposable {
   /** The issuer of a tenant. */
   async ofTenant(tenant: Tenant): Promise<Issuer> {
     const kept = this.#kept.get(tenant.id)
-    if (kept !== undefined && kept.untilMs > this.#deps.ctx.clock.now()) return kept
+    const isThere = kept?.url === this.#deps.places.issuerOf(tenant)
+    if (kept !== undefined && isThere && kept.untilMs > this.#deps.ctx.clock.now()) return kept
     return this.#making.get(tenant.id) ?? this.#makeForAll(tenant)
   }
 
@@ -119,13 +115,14 @@ export class Issuers implements AsyncDisposable {
   }
 
   async #make(tenant: Tenant): Promise<Kept> {
-    const { ctx: base, keys, provider: deps, publicUrl } = this.#deps
+    const { ctx: base, keys, places, provider: deps } = this.#deps
     const ctx = tenantCtx(base, tenant)
     const set = await keys.of(ctx)
-    const url = issuerUrl(publicUrl(), tenant.slug)
+    const url = places.issuerOf(tenant)
     const provider = createProvider(url, ctx, set, deps)
     const answer = provider.callback()
-    const { host, protocol } = new URL(url)
+    const { host, origin, protocol } = new URL(url)
+    const prefix = pagesPath(tenant.slug)
     return {
       ...{ tenant, url, ctx, provider },
       untilMs: Math.min(base.clock.now() + PROVIDER_TTL_MS, set.changesAtMs),
@@ -137,9 +134,10 @@ export class Issuers implements AsyncDisposable {
         headers['x-forwarded-for'] = undefined
         response.setHeader('content-security-policy', POLICY)
         const full = request as IncomingMessage & { originalUrl?: string }
-        full.originalUrl = request.url as string
-        request.url = (request.url as string).slice(ISSUER_PREFIX.length + tenant.slug.length) || '/'
-        if (!request.url.startsWith('/')) request.url = `/${request.url}`
+        const path = (request.url as string).slice(prefix.length) || '/'
+        request.url = path.startsWith('/') ? path : `/${path}`
+        // What stands before it is where the library takes itself to be mounted.
+        full.originalUrl = url.slice(origin.length) + request.url
         await answer(request, response)
       },
     }

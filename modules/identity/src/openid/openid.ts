@@ -9,6 +9,7 @@ import type { Limiter } from '@stoa/limiter'
 import type { Columns } from '@stoa/module'
 import type { JobDefinition } from '@stoa/queue'
 import type { IdentityConfig } from '../config.ts'
+import type { IssuerPlaces } from '../hosts/issuer-places.ts'
 import { oauthRoutes } from '../routes/oauth-routes.ts'
 import type { Attempts } from '../sign-in/attempts.ts'
 import { placeOf } from '../sign-in/device.ts'
@@ -17,7 +18,7 @@ import { AccessTokenScheme, type AccessTokenSchemeDeps } from './access-token-sc
 import { endUses, endUsesOfMember, tellApplication } from './backchannel-logout.ts'
 import { ClientLimits } from './client-limits.ts'
 import { endOfflineGrants } from './granting.ts'
-import { Issuers, issuerUrl } from './issuer.ts'
+import { type Issuer, Issuers } from './issuer.ts'
 import { mintSecret, OAuthClients } from './oauth-clients.ts'
 import { retainRecords } from './oidc-retention.ts'
 import { openSigningKeys } from './open-signing-keys.ts'
@@ -36,6 +37,7 @@ export interface OpenIdDeps extends Pick<AccessTokenSchemeDeps, 'rightsOf'>, Pic
   readonly attempts: Attempts
   readonly limiter: Limiter
   readonly pages: ProviderDeps['pages']
+  readonly places: IssuerPlaces
 }
 
 /** The OpenID side. */
@@ -61,15 +63,16 @@ const SKEW_SECONDS = 60
 
 /** Puts it together. */
 export function openOpenId(given: OpenIdDeps): OpenId {
-  const { columns, config, ctx } = given
+  const { columns, config, ctx, places } = given
   const { clock, db, journal, permissions, publicUrl, queue, realtime, secret } = columns
   const resources = new Resources({ clock })
   const lastingSeconds = config.accessTokenSeconds + 2 * SKEW_SECONDS
   const denials = resources.use(new TokenDenials({ db, journal, ctx, lastingSeconds }), 'token denials')
   denials.onDenial((_kind, id) => realtime.actorChanged(id))
-  const issuerOf = (slug: string) => issuerUrl(publicUrl(), slug)
+  const issuerOf: IssuerPlaces['issuerOf'] = (tenant) => places.issuerOf(tenant)
+  const isIssuerOf: IssuerPlaces['isIssuerOf'] = (...said) => places.isIssuerOf(...said)
   const apiResource = () => `${publicUrl()}${API_PATH}`
-  const tokens = new AccessTokens({ db, ctx, denials, issuerOf })
+  const tokens = new AccessTokens({ db, ctx, denials, isIssuerOf })
   const recordKey = secret('oidc.records', 32)
   const keys = openSigningKeys(columns)
   const job = tellApplication(() => issuers)
@@ -90,7 +93,7 @@ export function openOpenId(given: OpenIdDeps): OpenId {
       void (await db.transaction(own, async (tx) => queue.enqueue(own, tx, job, notice))),
   }
   const issuers = resources.use(
-    new Issuers({ db, ctx, journal, keys, provider: deps, maxProviders: config.maxProviders, publicUrl }),
+    new Issuers({ db, ctx, journal, keys, provider: deps, maxProviders: config.maxProviders, places }),
     'issuers',
   )
   resources.use(retainRecords({ db, ctx }), 'retention of what the providers keep')
@@ -99,15 +102,16 @@ export function openOpenId(given: OpenIdDeps): OpenId {
   return {
     routes: oauthRoutes({ clients, keys, registrations: new RegistrationTokens({ db, recordKey, issuerOf }) }),
     jobs: [job],
-    mounts: [metadataMount(issuers)],
+    mounts: [metadataMount(issuers, places)],
     schemes: [new AccessTokenScheme({ db, ctx, tokens, recordKey, apiResource, publicUrl, rightsOf })],
     ...{ issuers, deps },
     leftEverywhere: (own, tx, personId) => endOfflineGrants(own, tx, personId, deps),
     sessionsEnded: (own, tx, ids) => endUses(own, tx, ids, { queue, denials, job }),
     membershipEnded: (own, tx, personId) => endUsesOfMember(own, tx, personId, { queue, job }),
-    serve: async ({ call, request, response, tenant }) => {
+    serve: async ({ at, call, request, response, tenant }) => {
       callers.set(request, call.ip)
       const issuer = await issuers.ofTenant(tenant)
+      if (issuer.url !== at.address) throw elsewhere(issuer)
       await issuer.handle(request, response)
       return true
     },
@@ -116,16 +120,22 @@ export function openOpenId(given: OpenIdDeps): OpenId {
   }
 }
 
+/** An issuer is at one place, and whoever looks for it at another one is told where. */
+function elsewhere({ url }: Issuer): StoaError {
+  return new StoaError(errors.not_found, { message: `The issuer of this organisation is ${url}.` })
+}
+
 const METADATA_PREFIX = '/.well-known/oauth-authorization-server/t/'
 
 /** The metadata of an issuer with a path where RFC 8414 §3.1 looks for it, beside OpenID's own place below the issuer. */
-function metadataMount(issuers: Issuers): Mount {
+function metadataMount(issuers: Issuers, places: IssuerPlaces): Mount {
   return {
     prefix: METADATA_PREFIX,
     async handle(request, response) {
       const slug = request.url?.slice(METADATA_PREFIX.length) ?? ''
       const issuer = await issuers.of(slug)
       if (issuer === null) throw new StoaError(errors.not_found)
+      if (issuer.url !== places.pagesOf(slug)) throw elsewhere(issuer)
       request.url = `/t/${slug}/.well-known/oauth-authorization-server`
       await issuer.handle(request, response)
     },

@@ -72,8 +72,8 @@ export interface ProviderDeps {
   /** How long access tokens last. */
   readonly accessTokenSeconds: number
   readonly visitors: Visitors
-  /** The pages of a tenant. */
-  pages(ctx: Ctx): ProviderPages
+  /** The pages of a tenant. @param base what stands before their paths */
+  pages(ctx: Ctx, base: string): ProviderPages
   readonly tokens: AccessTokens
   readonly denials: TokenDenials
   readonly rightsOf: RightsOf

@@ -31,9 +31,9 @@ const DEVICE_ERRORS: Readonly<Record<string, Text>> = {
 export function providerPages(
   settings: SignInSettings,
   nameOf: (ctx: Ctx) => Promise<string>,
-): (ctx: Ctx) => ProviderPages {
-  return (ctx) => {
-    const show = (koa: KoaContextWithOIDC, shown: Shown) => render(koa, ctx, settings, nameOf, shown)
+): (ctx: Ctx, base: string) => ProviderPages {
+  return (ctx, base) => {
+    const show = (koa: KoaContextWithOIDC, shown: Shown) => render(koa, { ctx, base }, settings, nameOf, shown)
     return {
       failure: (koa, out) => show(koa, failurePage(out)),
       deviceCode: (koa, form, _out, error) => show(koa, codePage(form, error)),
@@ -47,7 +47,7 @@ export function providerPages(
 
 async function render(
   koa: KoaContextWithOIDC,
-  ctx: Ctx,
+  { base, ctx }: { readonly ctx: Ctx; readonly base: string },
   settings: SignInSettings,
   nameOf: (ctx: Ctx) => Promise<string>,
   { body, isError, leadsTo, title }: Shown,
@@ -58,7 +58,7 @@ async function render(
   const say = sayIn(locale)
   const { color, logoUrl } = await settings.of(ctx)
   const look = lookOf(await nameOf(ctx), color, logoUrl)
-  const frame = { base: `/t/${ctx.tenant.slug}`, locale, say, look, query: new URLSearchParams(), path: null }
+  const frame = { base, locale, say, look, query: new URLSearchParams(), path: null }
   koa.type = 'html'
   koa.body = documentOf(frame, { title: say(title), body: body(say), ...(isError && { isError }) })
   const policy = leadsTo ? look.policy.replace("form-action 'self'", `form-action 'self' ${leadsTo}`) : look.policy

@@ -47,7 +47,7 @@ const CLOCK_SKEW_SECONDS = 60
 /**
  * Makes the provider of a tenant.
  *
- * @param issuer `https://stoa.example.org/t/acme`
+ * @param issuer `https://stoa.example.org/t/acme`, or `https://id.acme.example`
  */
 export function createProvider(issuer: string, ctx: Ctx, keys: KeySet, deps: ProviderDeps): Provider {
   const provider = new Provider(issuer, configurationOf(issuer, ctx, keys, deps))
@@ -60,7 +60,7 @@ export function createProvider(issuer: string, ctx: Ctx, keys: KeySet, deps: Pro
   detectReplays(provider, ctx, deps)
   deferLogouts(provider, (notice) => deps.tellSignedOut(ctx, notice))
   provider.use(deps.clientLimits.of(ctx.tenant.id) as never)
-  provider.use(limitUserCodes(ENDPOINTS.code_verification, ctx, deps) as never)
+  provider.use(limitUserCodes(ENDPOINTS.code_verification, baseOf(issuer), ctx, deps) as never)
   provider.use(structuredTokens(provider, ctx, deps) as never)
   resolvers.set(provider, async (koa, resource) => resourceServer(koa, resource, koa.oidc.client ?? {}, keys, deps))
   provider.registerGrantType(
@@ -71,6 +71,11 @@ export function createProvider(issuer: string, ctx: Ctx, keys: KeySet, deps: Pro
   )
   tellFailures(provider, ctx)
   return provider
+}
+
+/** What stands before the paths of an issuer: `/t/acme`, or nothing. */
+function baseOf(issuer: string): string {
+  return issuer.slice(new URL(issuer).origin.length)
 }
 
 const EXCHANGE_PARAMETERS = [
@@ -85,7 +90,8 @@ const EXCHANGE_PARAMETERS = [
 ] as const
 
 function configurationOf(issuer: string, ctx: Ctx, keys: KeySet, deps: ProviderDeps): Configuration {
-  const { pathname } = new URL(issuer)
+  const base = baseOf(issuer)
+  const path = base || '/'
   const secure = issuer.startsWith('https:')
   const cookie = { httpOnly: true, sameSite: 'lax', secure, signed: false, overwrite: true } as const
   const records = {
@@ -120,9 +126,14 @@ function configurationOf(issuer: string, ctx: Ctx, keys: KeySet, deps: ProviderD
     acceptQueryParamAccessTokens: false,
     enableHttpPostMethods: false,
     cookies: {
-      names: { session: 'stoa-visit', interaction: 'stoa-interaction', resume: 'stoa-resume' },
-      long: { ...cookie, path: pathname },
-      short: { ...cookie, path: pathname },
+      // The library gives the others paths of their own, which a cookie of a host must not have (RFC 6265bis, 4.1.3.2).
+      names: {
+        session: secure && base === '' ? '__Host-stoa-visit' : 'stoa-visit',
+        interaction: 'stoa-interaction',
+        resume: 'stoa-resume',
+      },
+      long: { ...cookie, path },
+      short: { ...cookie, path },
     },
     extraClientMetadata: { properties: [...EXTRA_METADATA], validator: metadataPolicy },
     clientBasedCORS: (_ctx, origin, client) => isOwnOrigin(origin, client),
@@ -133,19 +144,19 @@ function configurationOf(issuer: string, ctx: Ctx, keys: KeySet, deps: ProviderD
     findAccount: (_ctx, sub) => accountOf(ctx, deps, sub),
     loadExistingGrant: (koa) => loadGrant(koa, ctx, deps),
     extraTokenClaims: async (koa, token) => tokenClaims(koa, token, ctx),
-    renderError: (koa, out, error) => deps.pages(ctx).failure(koa, out, error),
+    renderError: (koa, out, error) => deps.pages(ctx, base).failure(koa, out, error),
     fetch: deps.fetch,
     fetchResponseBodyLimits: { jwks_uri: 64 * 1024, sector_identifier_uri: 0 },
     interactions: {
       policy: interactionPolicy.base(),
-      url: (_ctx, interaction) => `${pathname}/interaction/${interaction.uid}`,
+      url: (_ctx, interaction) => `${base}/interaction/${interaction.uid}`,
     },
-    features: featuresOf(ctx, keys, deps),
+    features: featuresOf(base, ctx, keys, deps),
   } as Configuration
 }
 
-function featuresOf(ctx: Ctx, keys: KeySet, deps: ProviderDeps): NonNullable<Configuration['features']> {
-  const pages = deps.pages(ctx)
+function featuresOf(base: string, ctx: Ctx, keys: KeySet, deps: ProviderDeps): NonNullable<Configuration['features']> {
+  const pages = deps.pages(ctx, base)
   return {
     devInteractions: { enabled: false },
     externalSigningSupport: { enabled: true, ack: 'experimental-01' },

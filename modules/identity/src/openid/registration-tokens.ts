@@ -1,5 +1,5 @@
 import type { Database } from '@stoa/db'
-import { type Ctx, requirePermission } from '@stoa/kernel'
+import { type Ctx, requirePermission, type Tenant } from '@stoa/kernel'
 import { mintSecret } from './oauth-clients.ts'
 import { OidcRecords } from './oidc-records.ts'
 
@@ -8,7 +8,7 @@ export interface RegistrationTokensDeps {
   readonly db: Database
   readonly recordKey: Buffer
   /** The issuer of a tenant. */
-  issuerOf(slug: string): string
+  issuerOf(tenant: Tenant): string
 }
 
 /** A token that lets an application register itself (RFC 7591, initial access token). */
@@ -35,7 +35,7 @@ export class RegistrationTokens {
     const iat = Math.floor(now / 1_000)
     const records = new OidcRecords('InitialAccessToken', ctx, { db, key: recordKey })
     await records.upsert(token, { jti: token, kind: 'InitialAccessToken', iat, exp: iat + seconds }, seconds)
-    const registrationEndpoint = `${issuerOf(ctx.tenant.slug)}/clients`
+    const registrationEndpoint = `${issuerOf(ctx.tenant)}/clients`
     return { token, registrationEndpoint, expiresAt: new Date(now + seconds * 1_000) }
   }
 }

@@ -1,16 +1,31 @@
 /*
- * Everything below `/t/<tenant>/`: its pages, and whatever else answers there. Who is asked in turn says whether it has
- * answered; when nobody has, there is nothing there.
+ * Everything below `/t/<tenant>/`, and at the host of a tenant's own where its issuer is: its pages, and whatever else
+ * answers there. Who is asked in turn says whether it has answered; when nobody has, there is nothing there.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TenantRecord } from '@stoa/db'
 import type { Mount, MountCall, RateLimit } from '@stoa/http'
 import { errors, StoaError } from '@stoa/kernel'
+import { type IssuerPlaces, pagesPath } from '../hosts/issuer-places.ts'
 import { isProgramPath } from './client-limits.ts'
+
+/** Where a request is for. */
+interface PagePlace {
+  /** What stands before the paths there: `/t/acme`; nothing at a host of the tenant's own. */
+  readonly base: string
+  /** `https://stoa.example.org/t/acme`, or `https://id.acme.example` */
+  readonly address: string
+  /**
+   * It is a host of the tenant's own. Whoever has its DNS can put another server there; so nothing that is begun there
+   * counts anywhere but in this tenant.
+   */
+  readonly isOwnHost: boolean
+}
 
 /** A request below a tenant. */
 export interface TenantVisit {
   readonly tenant: TenantRecord
+  readonly at: PagePlace
   /** What stands behind the tenant, without a slash in front: `sign-in`, `.well-known/openid-configuration`. */
   readonly path: string
   /** The address, with its query; its origin says nothing. */
@@ -34,27 +49,50 @@ const BODY_MAX = 65_536
 export interface TenantMountDeps {
   /** The tenant of a slug; null when there is none. */
   readonly tenantOf: (slug: string) => Promise<TenantRecord | null>
+  readonly places: IssuerPlaces
   readonly answerers: readonly TenantAnswerer[]
   /** Of each address, for what programs ask: all those of a server have one. */
   readonly programLimit: RateLimit
 }
 
 /** The mount of tenants. */
-export function tenantMount({ answerers, programLimit, tenantOf }: TenantMountDeps): Mount {
+export function tenantMount({ answerers, places, programLimit, tenantOf }: TenantMountDeps): Mount {
   return {
     prefix: PREFIX,
+    hosts(host) {
+      const place = places.served.at(host)
+      return place === undefined ? null : pagesPath(place.tenantSlug)
+    },
     lanes: [{ name: 'programs', rateLimit: programLimit, takes: isOfPrograms }],
     bodyLimitBytes: BODY_MAX,
     async handle(request, response, call) {
-      const url = URL.parse(request.url ?? '', 'http://stoa.invalid')
-      const [slug = '', ...rest] = url?.pathname.slice(PREFIX.length).split('/') ?? []
-      const tenant = SLUG.test(slug) ? await tenantOf(slug) : null
-      if (url === null || tenant === null) throw new StoaError(errors.not_found)
-      const visit: TenantVisit = { tenant, path: rest.join('/'), url, request, response, call }
+      const asked = askedFor(request.url ?? '', call, places)
+      const tenant = asked && SLUG.test(asked.slug) ? await tenantOf(asked.slug) : null
+      if (asked === null || tenant === null) throw new StoaError(errors.not_found)
+      const visit: TenantVisit = { ...asked, tenant, request, response, call }
       for (const answerer of answerers) if (await answerer.serve(visit)) return
       throw new StoaError(errors.not_found)
     },
   }
+}
+
+interface Asked extends Pick<TenantVisit, 'at' | 'path' | 'url'> {
+  readonly slug: string
+}
+
+/** What is asked for; null: nothing is there. */
+function askedFor(target: string, { base, host }: MountCall, places: IssuerPlaces): Asked | null {
+  if (base !== null) {
+    const place = places.served.at(host)
+    const url = URL.parse(`http://stoa.invalid${target.slice(base.length)}`)
+    if (url === null || !place?.active || pagesPath(place.tenantSlug) !== base) return null
+    const at = { base: '', address: places.addressOf(place.host), isOwnHost: true }
+    return { slug: place.tenantSlug, path: url.pathname.slice(1), url, at }
+  }
+  const url = URL.parse(target, 'http://stoa.invalid')
+  const [slug = '', ...rest] = url?.pathname.slice(PREFIX.length).split('/') ?? []
+  const at = { base: pagesPath(slug), address: places.pagesOf(slug), isOwnHost: false }
+  return url && { slug, path: rest.join('/'), url, at }
 }
 
 function isOfPrograms(path: string): boolean {

@@ -9,8 +9,13 @@ import type { ProviderDeps } from './provider-deps.ts'
 
 type Next = () => Promise<unknown>
 
-/** Stands before the page where codes are typed. @param path of the page, below the issuer */
-export function limitUserCodes(path: string, ctx: Ctx, deps: ProviderDeps) {
+/**
+ * Stands before the page where codes are typed.
+ *
+ * @param path of the page, below the issuer
+ * @param base what stands before it
+ */
+export function limitUserCodes(path: string, base: string, ctx: Ctx, deps: ProviderDeps) {
   return async function limit(koa: KoaContextWithOIDC, next: Next): Promise<void> {
     if (koa.method !== 'POST' || koa.path !== path) {
       await next()
@@ -25,7 +30,7 @@ export function limitUserCodes(path: string, ctx: Ctx, deps: ProviderDeps) {
       const { message, retryAfterSeconds = 1 } = error as StoaError
       koa.status = 429
       koa.set('retry-after', String(retryAfterSeconds))
-      await deps.pages(ctx).failure(koa, { error: 'slow_down', error_description: message }, error as Error)
+      await deps.pages(ctx, base).failure(koa, { error: 'slow_down', error_description: message }, error as Error)
     }
   }
 }

@@ -47,7 +47,9 @@ ${form(visit, pathTo(visit, 'connect'), [submit(say('connect'))], { token })}
         if (!isError(error, identityErrors.account_linked_elsewhere)) throw error
         return show(visit, { status: 409, flaws: [{ field: null, text: say('linkedElsewhere') }] })
       }
-      return next === null ? redirectTo(visit, 'security', { done: 'connected' }) : arrival(visit)
+      // Where the security page is at another host, the policy of this form would not let it be led to.
+      const page = visit.isOwnHost ? 'home' : 'security'
+      return next === null ? redirectTo(visit, page, { done: 'connected' }) : arrival(visit)
     }),
   }
 }

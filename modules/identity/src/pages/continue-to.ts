@@ -5,7 +5,7 @@ const MAX_LENGTH = 2_000
  * Where somebody wanted to go before they had to sign in: a path below the tenant's own, and nothing else. Null for
  * whatever leads, or could be read as leading, to another place.
  *
- * @param base `/t/acme`
+ * @param base `/t/acme`, or nothing at a host of the tenant's own
  */
 export function continueTo(text: string | null, base: string): string | null {
   if (text === null || text.length > MAX_LENGTH || !text.startsWith(`${base}/`)) return null

@@ -54,7 +54,7 @@ function languageChoice({ base, locale, query, say }: Frame, path: string): Html
     .map((other) => {
       const next = new URLSearchParams(query)
       next.set('lang', other)
-      return html`<a href="/${base.slice(1)}/${path}?${String(next)}" lang="${other}" hreflang="${other}">${languages[other].languageName}</a>`
+      return html`<a href="/${`${base}/${path}`.slice(1)}?${String(next)}" lang="${other}" hreflang="${other}">${languages[other].languageName}</a>`
     })
   return html`<nav aria-label="${say('language')}">${links}</nav>`
 }

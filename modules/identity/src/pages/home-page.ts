@@ -13,9 +13,13 @@ export function homePage({ people, registration, settings }: PagesDeps): Page {
     if (session === null) return redirectTo(visit, 'sign-in')
     const tenant = look.name
     const membership = await people.membership(ctx, session.personId)
-    if (membership?.status === 'active') return redirectTo(visit, 'account')
     const out = form(visit, pathTo(visit, 'sign-out'), [html`<button class="plain">${say('signOut')}</button>`])
     const { email } = session.person
+    if (membership?.status === 'active') {
+      if (!visit.isOwnHost) return redirectTo(visit, 'account')
+      const body = html`<p>${say('accountText', { email })}</p><p><a href="${visit.home}/account">${say('account')}</a></p>${out}`
+      return { kind: 'page', title: tenant, body }
+    }
     if (membership) {
       const body = html`<p>${say('memberSuspendedText', { tenant })}</p>${out}`
       return { kind: 'page', status: 403, title: say('memberSuspended'), body }

@@ -13,7 +13,7 @@ import { noteConsent } from '../openid/granting.ts'
 import type { Issuer, Issuers } from '../openid/issuer.ts'
 import type { ProviderDeps } from '../openid/provider-deps.ts'
 import { expiredOr, form, summary } from './form.ts'
-import type { Page, PageAnswer, PageVisit } from './page.ts'
+import { type Page, type PageAnswer, type PageVisit, pathTo } from './page.ts'
 
 /** What the page stands on. */
 export interface InteractionPageDeps {
@@ -63,6 +63,7 @@ async function askedOf(at: PageVisit, issuers: Issuers): Promise<Asked | null> {
   const cookie = /(?:^|;\s*)stoa-interaction=([A-Za-z0-9_-]+)/.exec(at.cookieHeader ?? '')?.[1]
   if (cookie === undefined || cookie !== at.rest) return null
   const issuer = await issuers.ofTenant(at.tenant)
+  if (issuer.url !== at.visitor.address) return null
   const interaction = await issuer.provider.Interaction.find(at.rest)
   const client = interaction && (await issuer.provider.Client.find(String(interaction.params.client_id)))
   return interaction && client ? { issuer, interaction, client } : null
@@ -145,9 +146,10 @@ function gone({ say }: PageVisit): PageAnswer {
   return { kind: 'page', status: 400, title: say('linkSpent'), body, isError: true }
 }
 
-function stranger({ base, look, say, session }: PageVisit): PageAnswer {
+function stranger(at: PageVisit): PageAnswer {
+  const { look, say, session } = at
   const tenant = look.name
   const body = html`<p>${say('notMemberText', { tenant, email: session?.person.email ?? '' })}</p>
-<p><a href="/${base.slice(1)}/sign-out">${say('signOut')}</a></p>`
+<p><a href="/${pathTo(at, 'sign-out').slice(1)}">${say('signOut')}</a></p>`
   return { kind: 'page', status: 403, title: say('notMember', { tenant }), body, isError: true }
 }

@@ -14,8 +14,12 @@ export interface PageVisit {
   /** Of the tenant; its actor is who is signed in, or nobody. */
   readonly ctx: Ctx
   readonly tenant: TenantRecord
-  /** Where the pages of the tenant are: `/t/acme`. */
+  /** What stands before the paths of the pages: `/t/acme`; nothing at a host of the tenant's own. */
   readonly base: string
+  /** They are at a host of the tenant's own, which has no pages but those of signing in. */
+  readonly isOwnHost: boolean
+  /** Where all the pages are, at the installation: `https://stoa.example.org/t/acme`. */
+  readonly home: string
   /** What the last part of the path is, for a page whose path ends with `/*`. */
   readonly rest: string
   /** What the browser sent of cookies. */

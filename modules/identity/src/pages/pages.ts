@@ -1,6 +1,7 @@
 /*
  * The pages of a tenant: `/t/acme/sign-in` and its neighbours. Rendered here, small, without a script; what is sent is
- * an ordinary form.
+ * an ordinary form. At a host of the tenant's own there are those that people sign in by; the others lead to the
+ * installation's address: who has the DNS of a host must not get what is a person's and not the tenant's.
  *
  *   visit ─▶ which page? ─▶ cookies, session, language, look ─▶ POST: from our own pages? the form's token? ─▶ page ─▶ document
  *
@@ -9,6 +10,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { asStoaError, type Clock, errors as ground, StoaError, tenantCtx } from '@stoa/kernel'
 import { html } from '@stoa/mail'
+import type { IssuerPlaces } from '../hosts/issuer-places.ts'
 import { acceptedLocale, type Locale, localeOf, sayIn } from '../languages/index.ts'
 import type { TenantVisit } from '../openid/tenant-mount.ts'
 import { mintToken, tokenHash } from '../people/secret-token.ts'
@@ -28,9 +30,15 @@ export interface PageServerDeps {
   readonly sessions: Sessions
   readonly settings: SignInSettings
   readonly cookies: Cookies
+  readonly places: IssuerPlaces
   readonly formTokens: FormTokens
   readonly clock: Clock
 }
+
+/** The pages at a host of a tenant's own: what it takes to sign in, and out. */
+const AT_OWN_HOST: ReadonlySet<string> = new Set([
+  ...['sign-in', 'sign-out', 'factor', 'step-up', 'home', 'with/*', 'connect', 'interaction/*'],
+])
 
 /** Most of a form that is read, in bytes. */
 const FORM_MAX = 32_768
@@ -50,7 +58,10 @@ export class PageServer {
     const slash = visit.path.indexOf('/')
     const page =
       this.#pages.get(visit.path) ?? (slash < 0 ? undefined : this.#pages.get(`${visit.path.slice(0, slash)}/*`))
+    if (visit.at.isOwnHost && visit.path === '') return sentTo(visit, '/home')
     if (page === undefined) return false
+    if (visit.at.isOwnHost && !AT_OWN_HOST.has(page.path))
+      return sentTo(visit, `${this.#deps.places.pagesOf(visit.tenant.slug)}/${visit.path}${visit.url.search}`)
     const { request } = visit
     if (request.method === 'GET' || request.method === 'HEAD' || request.method === 'POST')
       await this.#answer(page, visit)
@@ -58,9 +69,9 @@ export class PageServer {
     return true
   }
 
-  async #answer(page: Page, { call, request, response, tenant, url, path }: TenantVisit): Promise<void> {
+  async #answer(page: Page, { at, call, request, response, tenant, url, path }: TenantVisit): Promise<void> {
     const isPost = request.method === 'POST'
-    const base = `/t/${tenant.slug}`
+    const { address, base, isOwnHost } = at
     const form = isPost ? await readForm(request) : new URLSearchParams()
     const { cookies, formTokens, sessions } = this.#deps
     const ctx = tenantCtx(call.ctx, tenant)
@@ -74,8 +85,12 @@ export class PageServer {
     const holds = formTokens.holds(form.get('token_form'), deviceToken, session?.id ?? null)
     const visit: PageVisit = {
       ...{ rest: path.slice(path.indexOf('/') + 1), cookieHeader: request.headers.cookie },
+      ...{ isOwnHost, home: this.#deps.places.pagesOf(tenant.slug) },
       ...{ ctx: own, tenant, base, query: url.searchParams, form, session, locale, look, host: call.host },
-      visitor: { ip: call.ip, place: placeOf(request.headers['user-agent'], call.ip), deviceToken },
+      visitor: {
+        ...{ ip: call.ip, place: placeOf(request.headers['user-agent'], call.ip), deviceToken, address },
+        boundTo: isOwnHost ? tenant.id : null,
+      },
       expired: isPost && !(holds && isOwnPage(request, call.host)),
       say: sayIn(locale),
       next: continueTo(url.searchParams.get('continue'), base),
@@ -141,6 +156,12 @@ export class PageServer {
     })
     response.end(isHead ? undefined : text)
   }
+}
+
+/** Leads to another page. */
+function sentTo({ response }: TenantVisit, location: string): true {
+  response.writeHead(303, { location, 'content-length': '0' }).end()
+  return true
 }
 
 /** What a failure looks like; its details are in the log. */

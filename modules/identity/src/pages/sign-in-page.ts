@@ -16,7 +16,9 @@ export function signInPage({ passkeys, providers, settings, signIn }: PagesDeps)
     // GitHub does not say when somebody has proven who they are.
     const others = (await providers.open(visit.ctx)).filter(({ kind }) => !again || kind !== 'github')
     const said = query.get('done')
-    const options = passkeys.isPossible ? passkeys.signInOptions(visit.ctx, visit.visitor.deviceToken ?? '') : null
+    const options = isPasskeyPlace(visit, passkeys)
+      ? passkeys.signInOptions(visit.ctx, visit.visitor.deviceToken ?? '')
+      : null
     const { scripts, shown } = passkeyPart(visit, 'sign-in', options)
     const body = html`${said === 'reset' ? status(say('resetDone')) : said === 'out' ? status(say('signedOut')) : ''}${summary(say, sent)}
 ${form(visit, pathTo(visit, 'sign-in'), [
@@ -79,12 +81,18 @@ export function passkeyPart(
 
 /** What a browser needs to show a passkey of somebody; null when that cannot be. */
 export async function passkeyOptions(
-  { ctx, visitor }: PageVisit,
+  visit: PageVisit,
   passkeys: PagesDeps['passkeys'],
   personId: string | null,
 ): Promise<object | null> {
-  if (personId === null || !passkeys.isPossible) return null
+  const { ctx, visitor } = visit
+  if (personId === null || !isPasskeyPlace(visit, passkeys)) return null
   return await passkeys.checkOptions(ctx, personId, visitor.deviceToken ?? '')
+}
+
+/** A passkey is of the installation's own host: browsers show it at no other. */
+function isPasskeyPlace({ isOwnHost }: PageVisit, { isPossible }: PagesDeps['passkeys']): boolean {
+  return isPossible && !isOwnHost
 }
 
 /** What was typed into the field of the address. */
@@ -103,9 +111,10 @@ const OWN = ['account', 'security', 'home']
 
 /** Where somebody goes who has signed in: where they wanted to go, or to their account. */
 export function arrival(visit: PageVisit): PageAnswer {
-  const { base, next } = visit
+  const { base, isOwnHost, next } = visit
   if (next === null) return redirectTo(visit, 'home')
-  return OWN.some((page) => next.split('?')[0] === `${base}/${page}`)
+  // A host of the tenant's own leads to the account by another host.
+  return (isOwnHost ? ['home'] : OWN).some((page) => next.split('?')[0] === `${base}/${page}`)
     ? { kind: 'redirect', to: next }
     : { kind: 'leave', to: next }
 }

@@ -7,6 +7,7 @@ import { html } from '@stoa/mail'
 import { isFreshProof } from '../sign-in/fresh-proof.ts'
 import type { LiveSessionRow } from '../sign-in/session-store.ts'
 import type { Proof } from '../sign-in/sessions.ts'
+import { boundAt } from '../sign-in/sign-in.ts'
 import { toSignIn } from './account-page.ts'
 import { codeField, sentWithCode } from './factor-page.ts'
 import { expiredOr, field, form, type Sent, submit, summary, UNSENT } from './form.ts'
@@ -48,7 +49,7 @@ ${shown}`
       const expired = expiredOr(visit)
       if (expired !== UNSENT) return show(visit, session, expired)
       try {
-        const token = await sessions.renew(ctx, session.id, await prove(visit, session))
+        const token = await sessions.renew(ctx, session.id, boundAt(await prove(visit, session), visit.visitor))
         return { ...arrival(visit), cookies: [{ name: 'session', token, endsAt: session.endsAt }] }
       } catch (error) {
         return show(visit, session, sentWithCode(visit, error, { current: 'password' }))
@@ -58,8 +59,10 @@ ${shown}`
 }
 
 /** Whether somebody has proven of late who they are, by means of their own. */
-export function isFresh({ ctx }: PageVisit, session: LiveSessionRow): boolean {
-  return isFreshProof(session, ctx.clock.now())
+export function isFresh({ ctx, isOwnHost }: PageVisit, session: LiveSessionRow): boolean {
+  // At a host of the tenant's own every session is bound to the tenant; what it was proven by says the rest.
+  const own = isOwnHost && !session.amr.includes('fed') ? { ...session, boundTenantId: null } : session
+  return isFreshProof(own, ctx.clock.now())
 }
 
 /** To the step-up, and back to a page. */

@@ -104,12 +104,12 @@ const sessionTouch = statement<[string, Date], never>(
 /** Gives a session another token, and says how and when its person was seen to be who they are. */
 export async function renewSession(
   tx: Tx,
-  ...[id, hash, amr, acr, authTime]: [string, Buffer, readonly string[], string, Date]
+  ...[id, hash, amr, acr, authTime, boundTo]: [string, Buffer, readonly string[], string, Date, string | null]
 ): Promise<boolean> {
-  return (await tx.run(sessionRenewal(id, hash, amr, acr, authTime))) === 1
+  return (await tx.run(sessionRenewal(id, hash, amr, acr, authTime, boundTo))) === 1
 }
-const sessionRenewal = statement<[string, Buffer, readonly string[], string, Date], never>(
-  'update stoa.sessions set token_hash = $2, amr = $3, acr = $4, auth_time = $5, bound_tenant_id = null where id = $1',
+const sessionRenewal = statement<[string, Buffer, readonly string[], string, Date, string | null], never>(
+  'update stoa.sessions set token_hash = $2, amr = $3, acr = $4, auth_time = $5, bound_tenant_id = $6 where id = $1',
 )
 
 /** Names a session of a person that has not ended; undefined when there is no such. */

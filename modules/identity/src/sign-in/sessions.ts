@@ -49,7 +49,7 @@ export interface Proof {
   readonly amr: readonly string[]
   /** `1`: one factor; `2`: two, or one that is worth two. */
   readonly acr: '1' | '2'
-  /** The tenant whose provider vouches for it. Absent: it is the person's own. */
+  /** The tenant whose provider vouches for it, or at whose host it was shown. Absent: it is the person's own. */
   readonly boundTo?: string
 }
 
@@ -94,9 +94,10 @@ export class Sessions {
   }
 
   /** Goes on with one under another token, after a new proof by the person's own means. The token is given out here and never again. */
-  async renew(ctx: BaseCtx, id: string, { acr, amr }: Proof): Promise<string> {
+  async renew(ctx: BaseCtx, id: string, { acr, amr, boundTo }: Proof): Promise<string> {
     const token = mintToken()
-    const renewed = (tx: Tx) => renewSession(tx, id, hashOf(token), amr, acr, new Date(ctx.clock.now()))
+    const renewed = (tx: Tx) =>
+      renewSession(tx, id, hashOf(token), amr, acr, new Date(ctx.clock.now()), boundTo ?? null)
     if (await this.#deps.db.system(ctx, renewed)) return token
     throw new StoaError(identityErrors.session_not_found)
   }
@@ -176,7 +177,7 @@ export class Sessions {
   }
 }
 
-/** Whether a session counts in a tenant: one that a tenant's provider vouches for counts in that one alone. */
+/** Whether a session counts in a tenant: one that a tenant's provider vouches for, or that was begun at a host of the tenant's, counts in that one alone. */
 export function countsIn({ boundTenantId }: { readonly boundTenantId: string | null }, { tenant }: Ctx): boolean {
   return boundTenantId === null || boundTenantId === tenant.id
 }

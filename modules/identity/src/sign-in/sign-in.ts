@@ -131,7 +131,7 @@ export class SignIn {
     const deviceToken = tokenHash(visitor.deviceToken) === null ? mintToken() : (visitor.deviceToken as string)
     const others = await deviceCount(tx, person.id)
     const newDevice = await rememberDevice(tx, person.id, hashOf(deviceToken), new Date(ctx.clock.now()))
-    const { session, token } = sessions.begin(own, tx, person.id, proof, visitor.place)
+    const { session, token } = sessions.begin(own, tx, person.id, boundAt(proof, visitor), visitor.place)
     const data = { personId: person.id, sessionId: session.id, amr: [...proof.amr], newDevice, ...visitor.place }
     journal.append(own, tx, signedIn.of(data, [`person:${person.id}`, `session:${session.id}`]))
     return async () => {
@@ -159,6 +159,11 @@ export class SignIn {
     const next = await hasher.hash(password)
     await db.system(ctx, (tx) => replaceHash(tx, id, hash as string, next))
   }
+}
+
+/** A proof that is shown at a host of a tenant's own counts in that tenant alone. */
+export function boundAt(proof: Proof, { boundTo }: Pick<Visitor, 'boundTo'>): Proof {
+  return boundTo === null ? proof : { ...proof, boundTo }
 }
 
 /** The context of what somebody does who has just proven who they are. */

@@ -5,7 +5,7 @@
 import type { Database } from '@stoa/db'
 import type { IfMatch } from '@stoa/http'
 import type { Journal } from '@stoa/journal'
-import { type Ctx, errors, isId, newId, requirePermission, StoaError, seal, unseal } from '@stoa/kernel'
+import { type Ctx, errors, isId, newId, requirePermission, StoaError, seal, type Tenant, unseal } from '@stoa/kernel'
 import type { Static } from 'typebox'
 import type * as schema from './provider-schema.ts'
 import {
@@ -29,8 +29,8 @@ export interface IdentityProvidersDeps {
   readonly key: Buffer
   /** Whether a provider may be in a private network, without TLS. */
   readonly allowPrivate: boolean
-  /** Where the pages of a tenant are: `https://stoa.example.org/t/acme`. */
-  issuerOf(slug: string): string
+  /** Where the issuer of a tenant is: `https://stoa.example.org/t/acme`. */
+  issuerOf(tenant: Tenant): string
 }
 
 type Shown = Static<typeof schema.IdentityProvider>
@@ -72,9 +72,13 @@ export class IdentityProviders {
     return unseal(this.#deps.key, secretSealed, placeOf(ctx, id)).toString()
   }
 
-  /** Where people come back to: another address for each, so that no answer is taken for another's (RFC 9700 §4.4). */
-  redirectUri({ tenant }: Ctx, id: string): string {
-    return `${this.#deps.issuerOf(tenant.slug)}/with/${id}/callback`
+  /**
+   * Where people come back to: another address for each, so that no answer is taken for another's (RFC 9700 §4.4).
+   *
+   * @param address where the pages are that they set out from
+   */
+  redirectUri(address: string, id: string): string {
+    return `${address}/with/${id}/callback`
   }
 
   /** All of them. Needs `identity:configure`. */
@@ -160,7 +164,7 @@ export class IdentityProviders {
   }
 
   #shown(ctx: Ctx, { secretSealed: _, ...row }: ProviderRow): Shown {
-    return { ...row, redirectUri: this.redirectUri(ctx, row.id) } as never
+    return { ...row, redirectUri: this.redirectUri(this.#deps.issuerOf(ctx.tenant), row.id) } as never
   }
 }
 

@@ -33,7 +33,8 @@ export const IdentityProvider = Type.Object(
     id: Id,
     ...fields,
     redirectUri: Type.String({
-      description: 'Where people come back to: the provider has to be told.',
+      description:
+        'Where people come back to: the provider has to be told. Where the issuer is at a host of its own, it is there; who signs in at the installation’s pages comes back to those.',
       examples: ['https://stoa.example.org/t/acme/with/019b76da-a800-7000-8000-000000000002/callback'],
     }),
     version: Type.Integer({ minimum: 1 }),

@@ -85,7 +85,7 @@ export class UpstreamSignIn {
     const state = await db.system(ctx, (tx) => issueToken(tx, ctx.clock, input))
     const { nonce, verifier } = this.#secretsOf(state)
     const challenge = createHash('sha256').update(verifier).digest('base64url')
-    const redirectUri = providers.redirectUri(ctx, providerId)
+    const redirectUri = providers.redirectUri(visitor.address, providerId)
     const { again, locale } = beginning
     return await client.url(ctx, provider, { redirectUri, state, nonce, challenge, again, locale })
   }
@@ -149,7 +149,7 @@ export class UpstreamSignIn {
     visitor: Visitor,
   ): Promise<UpstreamAccount> {
     const { client, providers } = this.#deps
-    const redirectUri = providers.redirectUri(ctx, provider.id)
+    const redirectUri = providers.redirectUri(visitor.address, provider.id)
     try {
       return await client.account(ctx, provider, { ...this.#secretsOf(state), redirectUri, params, state, again })
     } catch (error) {
