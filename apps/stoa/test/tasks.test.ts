@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { newId } from '@stoa/kernel'
 import { engines, eventually } from '@stoa/testkit'
-import { newInstallation } from './program.ts'
+import { newInstallation, type Up } from './program.ts'
 
 interface Task {
   readonly id: string
   readonly state: string
+  readonly runAt: string | null
   readonly result: unknown
 }
 
@@ -42,7 +44,29 @@ for (const engine of engines) {
         cursor = `&cursor=${page.body.nextCursor}`
       }
       assert.equal(count, 2_000)
+      await comesAgain(next)
       assert.equal(await next.stop(), 0)
     })
   })
+}
+
+/** A check of links that is to come again leaves the next one waiting, which can be cancelled. */
+async function comesAgain(up: Up): Promise<void> {
+  const input = { ids: [newId()], again: 'week' }
+  const { headers } = await up.client().send<Task>('POST', '/api/v1/tasks', { body: { kind: 'links.check', input } })
+  const { body: done } = await eventually(
+    () => up.client().got<Task>(headers.get('location') ?? ''),
+    ({ body }) => body.state === 'done',
+  )
+  const { checked, nextAt, nextTaskId } = done.result as { checked: number; nextAt: string; nextTaskId: string }
+  assert.equal(checked, 0)
+  const days = (Date.parse(nextAt) - Date.now()) / 86_400_000
+  assert.ok(days > 6.9 && days <= 7, nextAt)
+  const { body: waiting } = await up.client().got<{ data: Task[] }>('/api/v1/tasks?state=scheduled&kind=links.check')
+  assert.deepEqual(
+    waiting.data.map(({ id, runAt }) => [id, runAt]),
+    [[nextTaskId, nextAt]],
+  )
+  await up.client().send('POST', `/api/v1/tasks/${nextTaskId}/cancellation`)
+  assert.equal((await up.client().got<Task>(`/api/v1/tasks/${nextTaskId}`)).body.state, 'cancelled')
 }

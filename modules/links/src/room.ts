@@ -101,7 +101,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
       reportLimit: { capacity: config.reportBurst, refillPerSecond: 1 / 30 },
       reports: new Reports({ db, journal, destinations, hosts, isOwnHost: (host) => columns.hosts.isOwn(host) }),
     }),
-    jobs: [importLinks(links), importCsv(links, db), checkJob(links, config, lists), fold, domains.job],
+    jobs: [importLinks(links), importCsv(links, db), checkJob(columns, links, config, lists), fold, domains.job],
     admits: linkAdmission(links),
     async ready() {
       await watch.ready
@@ -169,10 +169,15 @@ async function openBlocklists(db: Database, ctx: BaseCtx, { blocklist }: LinksCo
   return lists
 }
 
-function checkJob(links: Links, { allowPrivateTargets, fetcher }: LinksConfig, lists: Blocklists) {
+function checkJob(
+  { queue }: Columns,
+  links: Links,
+  { allowPrivateTargets, fetcher }: LinksConfig,
+  blocklists: Blocklists,
+) {
   const isAllowed = allowPrivateTargets ? () => true : isPublicAddress
   const own = createFetcher({ userAgent: 'Mozilla/5.0 (compatible; Stoa link check)', isAllowed })
-  return checkLinks(links, fetcher ?? own, lists)
+  return checkLinks({ links, fetcher: fetcher ?? own, blocklists, queue })
 }
 
 function visitLimitOf({ db }: Columns, ctx: BaseCtx): VisitLimit {

@@ -1,6 +1,7 @@
+import { OneOf } from '@stoa/http'
 import { type Ctx, isError, StoaError } from '@stoa/kernel'
 import type { Fetcher, PageInfo } from '@stoa/outbound'
-import { defineJob, type RunningJob } from '@stoa/queue'
+import { defineJob, type JobDefinition, type Queue, type RunningJob } from '@stoa/queue'
 import { type Static, Type } from 'typebox'
 import type { Link } from '../contract.ts'
 import { linkErrors } from '../errors.ts'
@@ -35,9 +36,18 @@ const Input = Type.Object(
           'Gives links without a card what their page says of itself: title, description, picture. Default false.',
       }),
     ),
+    again: Type.Optional(
+      OneOf(['day', 'week', 'month'], {
+        description:
+          'Looks again so long after the end, and so on: each time is a task of its own, which waits until then. Cancel that one to end it. A month has 30 days. Default: once.',
+      }),
+    ),
   },
   { additionalProperties: false },
 )
+
+const DAYS = { day: 1, week: 7, month: 30 } as const
+const DAY_MS = 86_400_000
 
 /** A link that somebody should look at. */
 interface Finding extends Omit<TargetCheck, 'page'> {
@@ -58,12 +68,20 @@ interface Wanted {
   readonly cards: boolean
 }
 
+/** What a check stands on. */
+interface CheckDeps {
+  readonly links: Links
+  readonly fetcher: Fetcher
+  readonly blocklists: Pick<Blocklists, 'of'>
+  readonly queue: Pick<Queue, 'enqueue'>
+}
+
 /**
  * `links.check`: visits the targets of links, by a fetcher that goes nowhere private, and says which are broken, lead to
  * another host than they name, or to one on the list.
  */
-export function checkLinks(links: Links, fetcher: Fetcher, blocklists: Pick<Blocklists, 'of'>) {
-  return defineJob({
+export function checkLinks({ blocklists, fetcher, links, queue }: CheckDeps): JobDefinition {
+  const check: JobDefinition<typeof Input> = defineJob({
     name: 'links.check',
     description:
       'Visits the targets of links. The result has those that are broken, lead to another host or into a private network, or are on the list of blocked hosts. Needs links:read too.',
@@ -72,7 +90,8 @@ export function checkLinks(links: Links, fetcher: Fetcher, blocklists: Pick<Bloc
     retries: 3,
     api: { permission: 'links:write' },
     input: Input,
-    async run(ctx, { cards = false, ids, titles = false }, job) {
+    async run(ctx, input, job) {
+      const { again, cards = false, ids, titles = false } = input
       const isBlocked = await blocklists.of(ctx)
       const counts = { ok: 0, moved: 0, broken: 0, private: 0, blocked: 0 }
       const report: Report = { counts, findings: [], titled: 0, carded: 0 }
@@ -87,9 +106,16 @@ export function checkLinks(links: Links, fetcher: Fetcher, blocklists: Pick<Bloc
         const all = ids?.length ?? MAX_LINKS
         job.progress(Math.min(1, checked / all), `${checked} links`)
       }
-      return { checked, ...report }
+      if (again === undefined) return { checked, ...report }
+      // The next one comes with the end of this one, or not at all.
+      const nextAt = new Date(ctx.clock.now() + DAYS[again] * DAY_MS)
+      return await job.transaction(async (tx) => {
+        const nextTaskId = queue.enqueue(ctx, tx, check, input, { runAt: nextAt })
+        return { checked, ...report, nextTaskId, nextAt: nextAt.toISOString() }
+      })
     },
   })
+  return check
 }
 
 async function together(page: readonly Link[], visit: (link: Link) => Promise<void>, job: RunningJob): Promise<void> {
