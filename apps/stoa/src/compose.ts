@@ -174,14 +174,14 @@ export async function compose(
   const queue = openQueue({ ...ground, hints, journal, metrics, health }, resources)
   const { caughtUp, ...caches } = await openCache(config, { ...ground, journal, metrics }, resources)
   const own = { db, journal, clock, log, secret }
-  const limits = await openLimits(config, ground, resources)
+  const { requests, tries } = await openLimits(config, ground, resources)
   const plans = await openPlans({ ...own, hints }, resources)
-  const apiKeys = resources.use(createApiKeys({ ...own, ...limits, permissions: Object.keys(permissions) }), 'API keys')
+  const apiKeys = resources.use(createApiKeys({ ...own, ...tries, permissions: Object.keys(permissions) }), 'API keys')
   const schemes: AuthScheme[] = [apiKeys.scheme]
   const admits = new Map<string, NonNullable<ChannelKind['admit']>>()
   const realtime = await openRealtime(
     config,
-    { ...own, ...limits, admits, apiKeys, schemes, metrics, health },
+    { ...own, ...requests, admits, apiKeys, schemes, metrics, health },
     resources,
   )
   let url = config.publicUrl ?? ''
@@ -191,7 +191,7 @@ export async function compose(
     roomColumns(
       module,
       config,
-      { ...own, ...limits, ...roles, ...caches, apiKeys, hosts, queue, realtime, metrics, health },
+      { ...own, ...tries, ...roles, ...caches, apiKeys, hosts, queue, realtime, metrics, health },
       () => url,
     ),
   )
@@ -207,7 +207,7 @@ export async function compose(
     { ...config.http, maxConnections, title: 'Stoa', version: VERSION, docs: serves !== 'health' },
     {
       ...own,
-      ...limits,
+      ...requests,
       plans,
       routes: serves === 'health' ? [] : [...routesOf(journal, apiKeys, rooms), ...hosts.routes, ...realtime.routes],
       mounts: serves === 'health' ? [] : rooms.flatMap((room) => [...(room.mounts ?? [])]),

@@ -12,7 +12,7 @@ import { migrationSets } from '../src/manifest.ts'
 import { run } from '../src/run.ts'
 
 /** An installation of two processes, whose callers without a key may ask 30 times and no more. */
-async function setup(redisUrl: string | null) {
+async function setup(redisUrl: string | null, more: Readonly<Record<string, string>> = {}) {
   await using opening = new AsyncDisposableStack()
   const place = opening.use(await testPlace({ engine: 'postgres', sets: migrationSets, name: 'limits' }))
   const env = {
@@ -22,6 +22,7 @@ async function setup(redisUrl: string | null) {
     // A machine that is busy with other tests is no reason to refuse a request.
     STOA_MAX_EVENT_LOOP_DELAY_MS: '0',
     ...(redisUrl !== null && { REDIS_URL: redisUrl }),
+    ...more,
   }
   const start = async () => {
     const config = configOf(readEnvironment(env), {}, false)
@@ -98,6 +99,22 @@ describe('limits of two processes', () => {
     await using installation = await setup(null)
     const passed = (await installation.ask(80)).filter((status) => status === 401).length
     assert.equal(passed, 60)
+  })
+
+  it('are one limit for whoever guesses keys, without Redis too', async () => {
+    await using installation = await setup(null, { STOA_ANONYMOUS_RATE_LIMIT: '1000/1' })
+    const statuses: number[] = []
+    for (let turn = 0; turn < 150; turn++) {
+      const token = `stoa_${String(turn).padStart(16, '0')}_${'0'.repeat(32)}`
+      const headers = { authorization: `Bearer ${token}`, 'x-forwarded-for': '203.0.113.7' }
+      const answer = await fetch(`${installation.urls[turn % 2]}/api/v1/links`, { headers })
+      await answer.arrayBuffer()
+      statuses.push(answer.status)
+    }
+    // 100 at once, and one more each second.
+    const heard = statuses.filter((status) => status === 401).length
+    assert.ok(heard >= 100 && heard < 150, String(heard))
+    assert.equal(statuses.at(-1), 429)
   })
 
   it('follow the plan of a tenant, which a command changes while they run', async () => {

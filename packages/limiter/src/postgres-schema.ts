@@ -65,7 +65,7 @@ on conflict (key) do update set (tokens, spent_ms, seen_ms, capacity, per_ms, pa
   select a.tokens, a.spent_ms, h.seen_ms, l.capacity, l.per_ms, a.passed, a.extra
   from ${layer}, lateral (${seeing('excluded.seen_ms')}) h, lateral (${spending(settles, 'true')}) a
 )
-returning b.tokens, b.spent_ms, b.seen_ms, b.passed, b.extra, (select now_ms from clock) as now_ms`
+returning b.tokens, b.spent_ms as spent, b.seen_ms as seen, b.passed, b.extra, (select now_ms from clock) as at`
 }
 
 /**
@@ -74,7 +74,7 @@ returning b.tokens, b.spent_ms, b.seen_ms, b.passed, b.extra, (select now_ms fro
  */
 export function takeSeveral(schema: string): string {
   return `
-select tokens, spent_ms, seen_ms, passed, extra, now_ms
+select tokens, spent_ms as spent, seen_ms as seen, passed, extra, now_ms as at
 from ${schema}.limiter_take($1::text[], $2::float8[], $3::float8[], $4::float8[], $5::float8[], $6::boolean[], $7::boolean, $8::float8)
 order by place`
 }

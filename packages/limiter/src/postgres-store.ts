@@ -53,13 +53,14 @@ export interface PostgresStoreOptions {
 /** Rows of one sweep: takes of those wait until it is done. */
 const SWEPT_AT_ONCE = 10_000
 
+/** Names of one word, for clients that write names of columns in another way. */
 interface Row {
   readonly tokens: number
-  readonly spent_ms: number
-  readonly seen_ms: number
+  readonly spent: number
+  readonly seen: number
   readonly passed: boolean
   readonly extra: number
-  readonly now_ms: number
+  readonly at: number
 }
 
 /** Buckets in PostgreSQL. */
@@ -171,12 +172,12 @@ function decisionOf(row: Row, layer: Layer, settles: boolean): Decision {
   const { cost = 1, capacity, refillPerSecond, upTo } = layer
   const bucket: Bucket = {
     tokens: row.tokens,
-    spentMs: row.spent_ms,
-    seenMs: row.seen_ms,
+    spentMs: row.spent,
+    seenMs: row.seen,
     capacity,
     perMs: refillPerSecond / 1000,
   }
-  const decision = decide(bucket, row.passed, settles ? 0 : cost, row.now_ms, blankDecision())
+  const decision = decide(bucket, row.passed, settles ? 0 : cost, row.at, blankDecision())
   if (upTo !== undefined) decision.extra = row.extra
   return decision
 }

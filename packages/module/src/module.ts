@@ -34,8 +34,9 @@ export interface Columns {
    */
   readonly queue: Omit<Queue, 'define' | 'work' | typeof Symbol.asyncDispose>
   /**
-   * Where limits are counted, for a room with limits of its own: make a limiter of it, with policies whose names begin
-   * with what the room is called. Absent: in each process by itself.
+   * Where tries are counted, for a room with limits of its own: make a limiter of it, with policies whose names begin
+   * with what the room is called. A take may be a transaction in the database: it is for what is rare, such as passwords
+   * that are tried. Absent: in each process by itself.
    */
   readonly limitStore?: Store
   readonly clock: Clock

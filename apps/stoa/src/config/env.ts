@@ -68,7 +68,7 @@ export const VARIABLES = {
     min: 1,
     max: 200,
     default: 10,
-    doc: 'Connections to PostgreSQL at most, per process; LISTEN and migrations take one more each.',
+    doc: 'Connections to PostgreSQL at most, per process; LISTEN and migrations take one more each, and without Redis the limits of tries up to two.',
   },
   STOA_DATABASE_PREPARED: {
     type: 'boolean',

@@ -12,7 +12,7 @@
  *
  * Nothing here is a lock: each bucket fills again by itself, the slowest by one in a quarter of an hour.
  *
- * The store is the one of all limits: Redis for all processes together, else each process by itself.
+ * The store is the one of all tries: Redis or PostgreSQL for all processes together; on PGlite, the process itself.
  */
 import { hash } from 'node:crypto'
 import { StoaError } from '@stoa/kernel'
