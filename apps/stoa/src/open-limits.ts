@@ -37,7 +37,7 @@ interface LimitsGround extends RedisGround {
 }
 
 /** Connections for tries: what a request holds while it tries must not be waited for. */
-const POOL_SIZE = 2
+export const TRIES_POOL_SIZE = 2
 
 /** Opens where limits are counted; see above. */
 export async function openLimits(
@@ -54,7 +54,7 @@ export async function openLimits(
     return { requests: { limitStore }, tries: { limitStore } }
   }
   if (database === null) return { requests: {}, tries: {} }
-  const options = { ...database, poolSize: POOL_SIZE, statementTimeoutMs, applicationName: 'stoa limits' }
+  const options = { ...database, poolSize: TRIES_POOL_SIZE, statementTimeoutMs, applicationName: 'stoa limits' }
   const db = resources.use(await openPostgres(options, ground), 'database of limits')
   return { requests: {}, tries: { limitStore: createPostgresStore(clientOf(db, ground), { schema: 'stoa' }) } }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { systemClock } from '@stoa/kernel'
+import { Resources, systemClock } from '@stoa/kernel'
+import { createLimiter } from '@stoa/limiter'
 import { createLogger } from '@stoa/telemetry'
 import { eventually, testPlace } from '@stoa/testkit'
 import { startRedis } from '@stoa/testkit/servers'
@@ -9,6 +10,7 @@ import { startStoa } from '../src/compose.ts'
 import { configOf } from '../src/config/config.ts'
 import { readEnvironment } from '../src/config/env.ts'
 import { migrationSets } from '../src/manifest.ts'
+import { openLimits } from '../src/open-limits.ts'
 import { run } from '../src/run.ts'
 
 /** An installation of two processes, whose callers without a key may ask 30 times and no more. */
@@ -115,6 +117,40 @@ describe('limits of two processes', () => {
     const heard = statuses.filter((status) => status === 401).length
     assert.ok(heard >= 100 && heard < 150, String(heard))
     assert.equal(statuses.at(-1), 429)
+  })
+
+  it('take a try from several buckets at once there, all or nothing, and give back what was right', async () => {
+    await using stack = new AsyncDisposableStack()
+    const place = stack.use(await testPlace({ engine: 'postgres', sets: migrationSets, name: 'tries' }))
+    const env = { STOA_DATA: place.dataDir, DATABASE_URL: place.databaseUrl ?? '' }
+    const config = configOf(readEnvironment(env), {}, false)
+    const resources = stack.use(new Resources())
+    const ground = { log: createLogger({ level: 'silent' }), clock: systemClock, secret: () => Buffer.alloc(9) }
+    const { requests, tries } = await openLimits(config, ground, resources)
+    assert.deepEqual(requests, {}, 'requests are counted in the process')
+    const limiter = stack.use(
+      createLimiter({ ...(tries.limitStore && { store: tries.limitStore }), timeoutMs: 60_000 }),
+    )
+    const [account, address] = [3, 5].map((capacity) =>
+      limiter.policy(`of-${capacity}`, { capacity, refillPerSecond: 1e-6 }),
+    )
+    const tried = async () => {
+      const answer = await limiter.take(
+        [account?.of('ada'), address?.of('203.0.113.7')].filter((ask) => ask !== undefined),
+      )
+      return { answer, left: answer.layers.map(({ decision, source }) => [source, decision?.remaining]) }
+    }
+    const first = await tried()
+    assert.deepEqual(first.left, [
+      ['store', 2],
+      ['store', 4],
+    ])
+    assert.equal(await first.answer.refund(), true)
+    for (let turn = 0; turn < 3; turn++) assert.equal((await tried()).answer.allowed, true)
+    const refused = await tried()
+    assert.deepEqual([refused.answer.allowed, refused.answer.strictest.policy.name], [false, 'of-3'])
+    const others = await address?.take('203.0.113.7', { cost: 0 })
+    assert.deepEqual([others?.strictest.source, others?.strictest.decision?.remaining], ['store', 2])
   })
 
   it('follow the plan of a tenant, which a command changes while they run', async () => {

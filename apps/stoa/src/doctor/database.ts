@@ -18,6 +18,7 @@ import { failureOf } from '../failure.ts'
 import { secretFingerprint } from '../installation.ts'
 import { migrationSets, modules } from '../manifest.ts'
 import { openDatabase, pgliteFolder } from '../open-database.ts'
+import { TRIES_POOL_SIZE } from '../open-limits.ts'
 import { openTables, type ServerFacts, serverFacts } from './database-store.ts'
 import { type Finding, findings } from './finding.ts'
 
@@ -94,7 +95,7 @@ function versionFinding(engine: Database['engine'], { version, versionNum }: Ser
   return fail(`PostgreSQL ${version} is too old.`, 'Use PostgreSQL 15 or newer.')
 }
 
-function loginFindings({ database }: Config, facts: ServerFacts, isNew: boolean): Finding[] {
+function loginFindings({ database, redisUrl }: Config, facts: ServerFacts, isNew: boolean): Finding[] {
   const { login, loginSeesAll, maxConnections, mayCreate } = facts
   const found: Finding[] = []
   if (loginSeesAll) {
@@ -113,7 +114,8 @@ function loginFindings({ database }: Config, facts: ServerFacts, isNew: boolean)
       isNew ? fail(`${what}.`, advice) : warn(`${what}: tenants with a schema of their own cannot be made.`, advice),
     )
   }
-  const wanted = (database?.poolSize ?? 0) + 2
+  // Those for LISTEN and for a migration; and where tries are counted.
+  const wanted = (database?.poolSize ?? 0) + 2 + (redisUrl === null ? TRIES_POOL_SIZE : 0)
   if (wanted > maxConnections) {
     found.push(
       warn(
