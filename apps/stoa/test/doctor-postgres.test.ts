@@ -139,7 +139,7 @@ describe('the doctor, on PostgreSQL', () => {
 
   it('knows a server that may lose what was committed, and one that has too few connections', async () => {
     await asAdministrator('alter database town set synchronous_commit = off')
-    const found = await diagnose({ ...settings, STOA_DATABASE_POOL_SIZE: '29' })
+    const found = await diagnose({ ...settings, STOA_DATABASE_POOL_SIZE: '27' })
     assert.deepEqual(found.ills, ['warn Database', 'warn Durability'])
     found.has('warn', 'Database', /One process may want 31 connections; the server has 30/)
     found.has('warn', 'Durability', /may be lost by a crash/)
