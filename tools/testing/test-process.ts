@@ -13,6 +13,8 @@ import type { Message } from './reporter.ts'
 const PROGRAM = fileURLToPath(new URL('./test-program.ts', import.meta.url))
 const REPORTER = fileURLToPath(new URL('./reporter.ts', import.meta.url))
 const OUTPUT_KEPT = 200_000
+/** Many a PGlite is opened in one process: what V8 optimises once is there for all of them. */
+const OPTIMISE_PGLITE = '--wasm-dynamic-tiering'
 /** A timer that nobody waits for may keep a process a while. */
 const FAREWELL_MS = 60_000
 
@@ -62,7 +64,7 @@ export class TestProcess {
 
   constructor(options: TestProcessOptions) {
     this.#options = options
-    const args = [`--test-reporter=${REPORTER}`, '--test-reporter-destination=stdout']
+    const args = [OPTIMISE_PGLITE, `--test-reporter=${REPORTER}`, '--test-reporter-destination=stdout']
     if (options.namePattern !== null)
       args.push(...[options.namePattern, `^${END}$`].map((name) => `--test-name-pattern=${name}`))
     this.#child = spawn(process.execPath, [...args, PROGRAM], {

@@ -57,9 +57,9 @@ export type PostgresOptions = Resolved<typeof POSTGRES_OPTIONS>
  *
  * - `dataDir`: the folder that holds the data; made when it is missing, and held by a lock file. Null keeps everything
  *   in memory. Default null.
- * - `template`: a Blob of `dumpDataDir()` that a new folder starts from.
+ * - `template`: the `image()` of another one, which this begins as. A folder must be empty then.
  * - `statementTimeoutMs`: as with PostgreSQL. Default 30 000.
  */
 export interface PgliteOptionsInput extends Omit<OptionsInput<typeof PGLITE_OPTIONS>, 'template'> {
-  readonly template?: Blob | undefined
+  readonly template?: Uint8Array | undefined
 }

@@ -6,6 +6,7 @@ import { type Database, WireDatabase } from './database.ts'
 import { DataFolderError, FolderLock } from './folder-lock.ts'
 import { type DatabaseDeps, PGLITE_OPTIONS, type PgliteOptionsInput } from './options.ts'
 import { ensureFolder } from './pglite-folder.ts'
+import { imageFileSystem, imageOf, writeImage } from './pglite-image.ts'
 import { pgliteWire } from './pglite-wire.ts'
 
 /** Enough for the embedded use, and half the memory of the default. */
@@ -13,9 +14,11 @@ const SHARED_BUFFERS = '16MB'
 /**
  * PGlite's code is not optimised by V8 beyond its first, quick compiler. The other one would begin in the middle of
  * every start: PostgreSQL's parser alone takes it half a second and 600 MB. What a server does all day, small statements,
- * is as fast without; queries that read through big tables take up to twice as long.
+ * is as fast without; queries that read through big tables take up to twice as long. Who wants the other one all the
+ * same starts Node with it.
  */
 const QUICK_COMPILER_ONLY = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
+const OPTIMISING = '--wasm-dynamic-tiering'
 /** PGlite has no autovacuum: what is deleted and changed would keep its place for ever, and plans know no statistics. */
 const VACUUM_EVERY_MS = 3_600_000
 
@@ -23,7 +26,7 @@ const VACUUM_EVERY_MS = 3_600_000
 export interface PgliteDatabase extends Database {
   readonly engine: 'pglite'
   /** A copy of everything, for `template`. Nothing may be running. */
-  dump(): Promise<Blob>
+  image(): Uint8Array
 }
 
 /**
@@ -34,18 +37,18 @@ export interface PgliteDatabase extends Database {
  * @throws StoaError `invalid_options`
  */
 export async function openPglite(options: PgliteOptionsInput, deps: DatabaseDeps): Promise<PgliteDatabase> {
-  const { dataDir, statementTimeoutMs, template } = resolveOptions(PGLITE_OPTIONS, options, { name: 'openPglite' })
+  const { dataDir, statementTimeoutMs } = resolveOptions(PGLITE_OPTIONS, options, { name: 'openPglite' })
+  const { template } = options
   const lock = dataDir === null ? null : await holdFolder(dataDir, deps)
   try {
-    if (dataDir !== null && template === undefined) await ensureFolder(dataDir)
-    for (const flag of QUICK_COMPILER_ONLY) setFlagsFromString(flag)
+    if (dataDir !== null) await (template ? writeImage(dataDir, template) : ensureFolder(dataDir))
+    if (!process.execArgv.includes(OPTIMISING)) for (const flag of QUICK_COMPILER_ONLY) setFlagsFromString(flag)
     // Loaded here, because a program on PostgreSQL has no use for it.
     const { PGlite } = await import('@electric-sql/pglite')
     compiled ??= compilePglite()
     const pglite = await PGlite.create({
       pgliteWasmModule: await compiled,
-      ...(dataDir === null ? {} : { dataDir }),
-      ...(template ? { loadDataDir: template as Blob } : {}),
+      ...(dataDir === null ? template && { fs: imageFileSystem(template) } : { dataDir }),
       startParams: [...PGlite.defaultStartParams, '-c', `shared_buffers=${SHARED_BUFFERS}`],
     })
     return new FolderDatabase(pglite, statementTimeoutMs, deps, lock)
@@ -107,8 +110,8 @@ class FolderDatabase extends WireDatabase implements PgliteDatabase {
     })
   }
 
-  async dump(): Promise<Blob> {
-    return await this.#pglite.dumpDataDir('none')
+  image(): Uint8Array {
+    return imageOf(this.#pglite)
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {

@@ -128,7 +128,7 @@ describe('the data folder', () => {
   test('can be started from a template', async () => {
     const first = await openPglite({ template: await emptyPglite() }, deps)
     await first.admin((session) => session.exec('create table kept (n int); insert into kept values (7)'))
-    const template = await first.dump()
+    const template = first.image()
     await first[Symbol.asyncDispose]()
     await using copy = await openPglite({ template }, deps)
     assert.deepEqual(await copy.admin((session) => session.query('select n from kept')), [{ n: 7 }])

@@ -11,20 +11,20 @@ const KEPT_MS = 24 * 3_600_000
 
 const DEPS = { clock: systemClock, log: silentLogger }
 
-/** A dump of a PGlite that has these migrations, made on the first demand. */
-export async function pgliteTemplate(sets: readonly MigrationSet[]): Promise<Blob> {
+/** The image of a PGlite that has these migrations, made on the first demand. */
+export async function pgliteTemplate(sets: readonly MigrationSet[]): Promise<Uint8Array> {
   return await kept(await templateKey(sets), async () => {
     await using db = await openPglite({ template: await emptyPglite() }, DEPS)
     await migrate(db, sets, DEPS)
-    return await db.dump()
+    return db.image()
   })
 }
 
 /**
- * A dump of a PGlite that has nothing, not even the databases that others could be made of, which are a half of its files:
+ * The image of a PGlite that has nothing, not even the databases that others could be made of, which are a half of its files:
  * it is loaded some hundred times. To make one takes seconds, to load one a fraction.
  */
-export async function emptyPglite(): Promise<Blob> {
+export async function emptyPglite(): Promise<Uint8Array> {
   return await kept('bare', async () => {
     await using db = await openPglite({}, DEPS)
     await db.admin(async (session) => {
@@ -32,7 +32,7 @@ export async function emptyPglite(): Promise<Blob> {
       for (const name of ['template0', 'template1']) await session.exec(`drop database ${name}`)
       await session.exec('checkpoint')
     })
-    return await db.dump()
+    return db.image()
   })
 }
 
@@ -50,10 +50,10 @@ export async function createPgliteFolder(dataDir: string, sets: readonly Migrati
 
 /** Two processes may both make it; the first one's is kept. */
 async function makeFolder(place: string, sets: readonly MigrationSet[]): Promise<void> {
-  const dump = await pgliteTemplate(sets)
+  const template = await pgliteTemplate(sets)
   const draft = await mkdtemp(`${place}.`)
   try {
-    const made = await openPglite({ dataDir: join(draft, 'db'), template: dump }, DEPS)
+    const made = await openPglite({ dataDir: join(draft, 'db'), template }, DEPS)
     await made[Symbol.asyncDispose]()
     await rename(join(draft, 'db'), place).catch(async (error: unknown) => {
       if (!(await isThere(place))) throw error
@@ -63,17 +63,17 @@ async function makeFolder(place: string, sets: readonly MigrationSet[]): Promise
   }
 }
 
-/** The dump of this name; it is made when it is not there. Two processes may both make it; the later one replaces the same. */
-async function kept(name: string, make: () => Promise<Blob>): Promise<Blob> {
-  const file = await keptPath(`${name}.tar`)
+/** The image of this name; it is made when it is not there. Two processes may both make it; the later one replaces the same. */
+async function kept(name: string, make: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  const file = await keptPath(`${name}.image`)
   const cached = await readFile(file).catch(() => null)
-  if (cached) return new Blob([cached])
+  if (cached) return cached
   const made = await make()
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   await removeOld(dirname(file))
   // Nobody may read half a file: it gets its name when it is whole.
   const draft = `${file}.${randomBytes(6).toString('hex')}`
-  await writeFile(draft, Buffer.from(await made.arrayBuffer()))
+  await writeFile(draft, made)
   await rename(draft, file)
   return made
 }

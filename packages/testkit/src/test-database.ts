@@ -4,7 +4,7 @@
  *
  *     postgres   a template database on the server, named after the migrations; made once, under an advisory lock, by whoever comes
  *                first; each test database is a copy of it
- *     pglite     a dump in the folder for temporary files, named after the migrations and the engine's version; loaded into memory.
+ *     pglite     an image in the folder for temporary files, named after the migrations and the engine's version; loaded into memory.
  *                Beside it the same as a folder, to be copied for a program that keeps its data in one
  *
  * The name is a hash of the migrations and of the source of `@stoa/db`, so a template is never older than what it
