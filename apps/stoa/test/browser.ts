@@ -33,8 +33,14 @@ export interface OpenPage {
 /**
  * Starts the browser with an empty profile; it ends with the dispose. Names are not resolved, so nothing leaves the
  * machine.
+ *
+ * @param hosts names that lead to ports of this machine
  */
-export async function openBrowser(path: string): Promise<OpenPage & AsyncDisposable> {
+export async function openBrowser(
+  path: string,
+  hosts: Readonly<Record<string, number>> = {},
+): Promise<OpenPage & AsyncDisposable> {
+  const led = Object.entries(hosts).map(([host, port]) => `MAP ${host} 127.0.0.1:${port}, `)
   const profile = await mkdtemp(join(tmpdir(), 'stoa-browser-'))
   const child = spawn(
     path,
@@ -46,7 +52,7 @@ export async function openBrowser(path: string): Promise<OpenPage & AsyncDisposa
       '--disable-background-networking',
       '--no-first-run',
       '--window-size=1600,1200',
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
+      `--host-resolver-rules=${led.join('')}MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost`,
       '--remote-debugging-port=0',
       `--user-data-dir=${profile}`,
       'about:blank',

@@ -3,6 +3,10 @@
  * browser with a tab for each.
  */
 import assert from 'node:assert/strict'
+import { hash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { eventually, type Suite } from '@stoa/testkit'
@@ -13,11 +17,22 @@ import { freePort, PASSWORD, personWithPassword } from './people-at-pages.ts'
 import { type Running, run } from './running.ts'
 import { startProgram } from './suite.ts'
 
+/** Of the organisation, for its issuer. */
+const OWN_HOST = 'id.example.com'
 const EXAMPLES = join(import.meta.dirname, '../../../examples')
 
 interface Made {
   readonly client: { readonly id: string }
   readonly secret: string | null
+}
+
+/** An application that says who it is, and no more. */
+async function listening() {
+  const server = createServer((_request, response) => response.end('<title>desk</title>The desk: desk'))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://localhost:${(server.address() as AddressInfo).port}`
+  return { url, [Symbol.asyncDispose]: async () => void server.close() }
 }
 
 describe('two applications share one session', () => {
@@ -71,12 +86,13 @@ describe('two applications share one session', () => {
   }
 
   before(async () => {
-    suite = await startProgram('pglite', { STOA_WORK: 'true', STOA_PRIVATE_APPLICATIONS: 'true' })
+    const settings = { STOA_PRIVATE_APPLICATIONS: 'true', STOA_ISSUER_HOST_PROOF: 'none' }
+    suite = await startProgram('pglite', { STOA_WORK: 'true', ...settings })
     issuer = `${suite.program.url}/t/${suite.tenants.pooled.slug}`
     email = await personWithPassword(suite, suite.tenants.pooled)
     await startReadingRoom()
     await startGarden()
-    browser = await openBrowser(await provideBrowser())
+    browser = await openBrowser(await provideBrowser(), { [OWN_HOST]: Number(new URL(suite.program.address).port) })
   })
   after(async () => {
     await browser?.[Symbol.asyncDispose]()
@@ -146,5 +162,63 @@ describe('two applications share one session', () => {
       return await other.evaluate(`document.body.textContent.includes('You are not signed in.')`)
     })
     assert.deepEqual([...one.errors, ...other.errors], [])
+  })
+
+  it('one signs in and out at the host of the organisation’s own, when the issuer has moved there', async () => {
+    const client = await suite.client()
+    const { body: host } = await client.created<{ id: string; issuer: string }>('/api/v1/issuer-hosts', {
+      host: OWN_HOST,
+    })
+    assert.equal((await client.send('POST', `/api/v1/issuer-hosts/${host.id}/activation`)).status, 200)
+    await using desk = await listening()
+    const { client: made, secret } = await newApplication({
+      ...{ name: 'The desk', consent: 'given', redirectUris: [`${desk.url}/callback`] },
+      postLogoutRedirectUris: [`${desk.url}/`],
+    })
+    const verifier = 'v'.repeat(43)
+    const asked = new URLSearchParams({
+      ...{ client_id: made.id, response_type: 'code', scope: 'openid', redirect_uri: `${desk.url}/callback` },
+      ...{ code_challenge: hash('sha256', verifier, 'base64url'), code_challenge_method: 'S256' },
+    })
+    const page = await browser.newTab()
+    await page.open(`${host.issuer}/authorize?${asked}`)
+    await until(page, `location.origin === ${JSON.stringify(host.issuer)}`)
+    await proveIt(page)
+    await shows(page, desk.url, 'desk')
+    const back = new URL(String(await page.evaluate('location.href'))).searchParams
+    assert.equal(back.get('iss'), host.issuer)
+    const answer = await fetch(`${suite.program.url}/token`, {
+      method: 'POST',
+      headers: {
+        'x-forwarded-host': OWN_HOST,
+        authorization: `Basic ${Buffer.from(`${made.id}:${secret}`).toString('base64')}`,
+      },
+      body: new URLSearchParams({
+        ...{ grant_type: 'authorization_code', code: back.get('code') ?? '', code_verifier: verifier },
+        redirect_uri: `${desk.url}/callback`,
+      }),
+    })
+    const tokens = (await answer.json()) as { readonly id_token?: string }
+    assert.equal(answer.status, 200, JSON.stringify(tokens))
+    // Signed in, and nothing wanted: a page of the host itself, which leads to the account.
+    const other = await browser.newTab()
+    await other.open(`${host.issuer}/`)
+    await shows(other, host.issuer, email)
+    await press(other, 'main a')
+    await until(
+      other,
+      `location.href === ${JSON.stringify(`${issuer}/sign-in?continue=${encodeURIComponent(`${new URL(issuer).pathname}/account`)}`)}`,
+    )
+    const leaving = new URLSearchParams({
+      id_token_hint: tokens.id_token ?? '',
+      post_logout_redirect_uri: `${desk.url}/`,
+    })
+    await page.open(`${host.issuer}/session/end?${leaving}`)
+    await confirmSignOut(page)
+    await shows(page, desk.url, 'desk')
+    await other.open(`${host.issuer}/home`)
+    await proveIt(other)
+    await shows(other, host.issuer, email)
+    assert.deepEqual([...page.errors, ...other.errors], [])
   })
 })

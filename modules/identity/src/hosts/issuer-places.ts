@@ -27,7 +27,7 @@ export interface IssuerPlacesDeps {
   readonly db: Database
   /** Of the system. */
   readonly ctx: BaseCtx
-  readonly hosts: Pick<TenantHosts, 'adopt'>
+  readonly hosts: Pick<TenantHosts, 'adopt' | 'isOwn'>
   /** Where the world reaches this program, without a slash at the end. */
   publicUrl(): string
 }
@@ -48,6 +48,15 @@ export class IssuerPlaces {
       read: (hosts) => db.systemRead(ctx, (tx) => provenIssuerHosts(tx, hosts)),
       page: (after, limit) => db.systemRead(ctx, (tx) => provenIssuerHostsAfter(tx, after, limit)),
     })
+  }
+
+  /**
+   * The tenant's host that a request is for, as the caller names it; undefined: it is none. The installation's own is none, also
+   * when somebody has proven it before it was that.
+   */
+  at(named: string): IssuerPlace | undefined {
+    const place = this.served.at(named)
+    return place === undefined || this.#deps.hosts.isOwn(place.host) ? undefined : place
   }
 
   /** The issuer of a tenant. */

@@ -60,7 +60,7 @@ export function tenantMount({ answerers, places, programLimit, tenantOf }: Tenan
   return {
     prefix: PREFIX,
     hosts(host) {
-      const place = places.served.at(host)
+      const place = places.at(host)
       return place === undefined ? null : pagesPath(place.tenantSlug)
     },
     lanes: [{ name: 'programs', rateLimit: programLimit, takes: isOfPrograms }],
@@ -83,7 +83,7 @@ interface Asked extends Pick<TenantVisit, 'at' | 'path' | 'url'> {
 /** What is asked for; null: nothing is there. */
 function askedFor(target: string, { base, host }: MountCall, places: IssuerPlaces): Asked | null {
   if (base !== null) {
-    const place = places.served.at(host)
+    const place = places.at(host)
     const url = URL.parse(`http://stoa.invalid${target.slice(base.length)}`)
     if (url === null || !place?.active || pagesPath(place.tenantSlug) !== base) return null
     const at = { base: '', address: places.addressOf(place.host), isOwnHost: true }
