@@ -9,6 +9,7 @@ import type { Journal } from '@stoa/journal'
 import { type Ctx, errors, type FieldError, newId, requirePermission, StoaError } from '@stoa/kernel'
 import { type ClickReportInput, clickReport } from './analytics/click-report.ts'
 import type { Geo } from './analytics/geo.ts'
+import { clickTotalsOf } from './clicks/click-store.ts'
 import type { CodeSupply } from './codes/code-supply.ts'
 import { readableCode } from './codes/readable-code.ts'
 import { shortAddress } from './codes/short-address.ts'
@@ -205,6 +206,13 @@ export class Links {
   /** How often a link was followed, in all and over time; refuses as {@link clickReport}. */
   linkClicks(ctx: Ctx, input: ClickReportInput): Promise<LinkClicks> {
     return clickReport(this.#deps.db, ctx, input)
+  }
+
+  /** How often each of these links was followed in all, people and programs apart; those that never were are missing. */
+  async linkTotals(ctx: Ctx, ids: readonly string[]): Promise<ReadonlyMap<string, LinkClicks['total']>> {
+    requirePermission(ctx, 'links:read')
+    const rows = await this.#deps.db.read(ctx, (tx) => clickTotalsOf(tx, ctx.tenant.id, ids))
+    return new Map(rows.map(({ linkId, ...total }) => [linkId, total]))
   }
 
   /** What would become of a visit; refuses as {@link linkById}. Nothing is counted. */

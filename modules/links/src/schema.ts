@@ -251,6 +251,20 @@ const Counts = {
   bots: Type.Integer({ minimum: 0, description: 'Visits by programs that say so.', examples: [3] }),
 }
 
+/** A link in a list. */
+export const ListedLink = Type.Object(
+  {
+    ...Link.properties,
+    total: Type.Optional(
+      Type.Object(Counts, {
+        additionalProperties: false,
+        description: 'How often it was followed since it was made; where `counts` asks for it.',
+      }),
+    ),
+  },
+  { additionalProperties: false, title: 'ListedLink' },
+)
+
 /** How often a link was followed. */
 export const LinkClicks = Type.Object(
   {

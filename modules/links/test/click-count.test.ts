@@ -36,7 +36,14 @@ describeEverywhere('counting clicks', (place) => {
   })
 
   it('counts each visit once, programs apart, and neither HEAD nor prefetches', async () => {
-    const { follow, written, clicks } = await setup()
+    const { client, follow, link, written, clicks } = await setup()
+    const { code } = await seedLink(client)
+    const listed = async (query: string) => {
+      const lists = await Promise.all(
+        [link.code, code].map((one) => client.get(`/api/v1/links?shortUrl=${one}${query}`)),
+      )
+      return lists.map(({ body }) => body.data[0].total)
+    }
     for (let i = 0; i < 3; i++) await follow()
     await follow({ 'user-agent': 'Googlebot/2.1' })
     await follow({ 'user-agent': '' })
@@ -47,6 +54,8 @@ describeEverywhere('counting clicks', (place) => {
     await written(6)
     const report = await clicks()
     assert.deepEqual(report.total, { clicks: 4, bots: 2 })
+    assert.deepEqual(await listed('&counts=true'), [report.total, { clicks: 0, bots: 0 }])
+    for (const query of ['', '&counts=false']) assert.deepEqual(await listed(query), [undefined, undefined])
     const last = report.series.at(-1)
     const previous = report.series.at(-2)
     assert.deepEqual([last.clicks + previous.clicks, last.bots + previous.bots], [4, 2])

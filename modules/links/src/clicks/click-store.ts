@@ -95,6 +95,22 @@ select coalesce(sum(clicks), 0)::bigint as clicks, coalesce(sum(bots), 0)::bigin
 from link_click_hours
 where tenant_id = $1 and link_id = $2`)
 
+/** The clicks of a link. */
+interface LinkTotal {
+  readonly linkId: string
+  readonly clicks: number
+  readonly bots: number
+}
+
+/** How often each of these links was followed in all; those that never were are missing. */
+export function clickTotalsOf(tx: Tx, tenantId: string, linkIds: readonly string[]): Promise<LinkTotal[]> {
+  return tx.many(totalsOfLinks(tenantId, linkIds))
+}
+const totalsOfLinks = statement<[string, readonly string[]], LinkTotal>(`
+select link_id, sum(clicks)::bigint as clicks, sum(bots)::bigint as bots
+from link_click_hours where tenant_id = $1 and link_id = any ($2::uuid[])
+group by link_id`)
+
 /**
  * Deletes single clicks of the time before there were days, the oldest first, up to a number of them; their sums stay.
  * Gives how many there were.

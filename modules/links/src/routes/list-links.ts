@@ -1,7 +1,17 @@
 import { cameBy, defineRoute, PageOf, wantsFresh } from '@stoa/http'
+import { Type } from 'typebox'
 import type { Links } from '../links.ts'
-import { Link, LinkQuery } from '../schema.ts'
+import { LinkQuery, ListedLink } from '../schema.ts'
 import { linkFilter } from './link-filter.ts'
+
+const Query = Type.Object({
+  ...LinkQuery.properties,
+  counts: Type.Optional(
+    Type.Boolean({ description: 'Whether to tell of each link how often it was followed. Default: false.' }),
+  ),
+})
+
+const NEVER = { clicks: 0, bots: 0 }
 
 /** `GET /api/v1/links` */
 export function listLinks(links: Links) {
@@ -15,7 +25,7 @@ export function listLinks(links: Links) {
     permission: 'links:read',
     cached: true,
     list: { sorts: ['createdAt', '-createdAt', 'updatedAt', '-updatedAt'], defaultSort: '-createdAt' },
-    schema: { querystring: LinkQuery, response: { 200: PageOf(Link) } },
+    schema: { querystring: Query, response: { 200: PageOf(ListedLink) } },
     async handler(ctx, { headers, page, query }, reply) {
       const sort = page.sort.endsWith('updatedAt') ? 'updatedAt' : 'createdAt'
       const { outcome, value: rows } = await links.linkList(ctx, {
@@ -27,7 +37,13 @@ export function listLinks(links: Links) {
         fresh: wantsFresh(headers),
       })
       cameBy(reply, outcome)
-      return page.of(rows, (link) => [link[sort], link.id])
+      const { data, nextCursor } = page.of(rows, (link) => [link[sort], link.id])
+      if (!query.counts) return { data, nextCursor }
+      const totals = await links.linkTotals(
+        ctx,
+        data.map(({ id }) => id),
+      )
+      return { data: data.map((link) => ({ ...link, total: totals.get(link.id) ?? NEVER })), nextCursor }
     },
   })
 }
