@@ -175,7 +175,7 @@ export async function compose(
   const { caughtUp, ...caches } = await openCache(config, { ...ground, journal, metrics }, resources)
   const own = { db, journal, clock, log, secret }
   const { requests, tries } = await openLimits(config, ground, resources)
-  const plans = await openPlans({ ...own, hints }, resources)
+  const plans = serves === 'health' ? null : await openPlans({ ...own, hints }, resources)
   const apiKeys = resources.use(createApiKeys({ ...own, ...tries, permissions: Object.keys(permissions) }), 'API keys')
   const schemes: AuthScheme[] = [apiKeys.scheme]
   const admits = new Map<string, NonNullable<ChannelKind['admit']>>()
@@ -208,7 +208,7 @@ export async function compose(
     {
       ...own,
       ...requests,
-      plans,
+      ...(plans && { plans }),
       routes: serves === 'health' ? [] : [...routesOf(journal, apiKeys, rooms), ...hosts.routes, ...realtime.routes],
       mounts: serves === 'health' ? [] : rooms.flatMap((room) => [...(room.mounts ?? [])]),
       schemes,
