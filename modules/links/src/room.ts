@@ -96,7 +96,7 @@ export async function openRoom(columns: Columns): Promise<Room> {
     routes: linkRoutes({
       ...{ analytics: new Analytics(db, geo), bulk: new BulkLinks(db, links), links, orphans, redirects, visitLimit },
       ...{ domains: domains.verbs, hosts },
-      folders: new Folders({ db, journal }),
+      folders: new Folders({ cache: columns.cache, db, journal }),
       blocked: new BlockedHosts({ db, journal, lists }),
       reportLimit: { capacity: config.reportBurst, refillPerSecond: 1 / 30 },
       reports: new Reports({ db, journal, destinations, hosts, isOwnHost: (host) => columns.hosts.isOwn(host) }),

@@ -46,6 +46,30 @@ describeEverywhere('folders of links, and notes', (place) => {
     assert.equal((await client.delete(`/api/v1/link-folders/${other.body.id}`)).status, 204)
   })
 
+  it('folders are read through the cache, and every change of one is read at once', async () => {
+    const { client, folder, path } = await setup()
+    const list = '/api/v1/link-folders?limit=100'
+    const read = async (headers = {}) => {
+      const [one, all] = [await client.get(path, headers), await client.get(list, headers)]
+      const name = all.body.data?.find(({ id }: { id: string }) => id === folder.id)?.name
+      return {
+        came: [one, all].map((answer) => answer.headers.get('x-cache')),
+        status: one.status,
+        body: one.body,
+        name,
+      }
+    }
+    await read()
+    assert.deepEqual((await read()).came, ['hit', 'hit'])
+    assert.deepEqual((await read({ 'cache-control': 'no-cache' })).came, ['bypass', 'bypass'])
+    const { body: renamed } = await client.patch(path, { name: `Summer ${newId()}` }, { 'if-match': '*' })
+    const after = await read()
+    assert.deepEqual([after.came, after.body, after.name], [['miss', 'miss'], renamed, renamed.name])
+    await client.delete(path)
+    const gone = await read()
+    assert.deepEqual([gone.status, gone.name], [404, undefined])
+  })
+
   it('links are in one folder or in none, and are listed by it; one with links stays', async () => {
     const { client, folder, ids, path } = await setup()
     const tag = newId()

@@ -1,4 +1,8 @@
-/** Folders: a link is in one of them, or in none. */
+/**
+ * Folders: a link is in one of them, or in none. They are read through the cache: the event of every change names the
+ * folder, and with it all lists.
+ */
+import type { Cache, Found } from '@stoa/cache'
 import type { Database, Tx } from '@stoa/db'
 import type { EventDefinition, Journal } from '@stoa/journal'
 import { type Ctx, newId, requirePermission, StoaError } from '@stoa/kernel'
@@ -29,12 +33,25 @@ export interface ListedFolder {
   readonly folded: string
 }
 
+/** What {@link Folders} stand on. */
+interface FoldersDeps {
+  readonly cache: Pick<Cache, 'lookup'>
+  readonly db: Database
+  readonly journal: Journal
+}
+
+/** How folders are kept: their events are what ends that. */
+const KEPT = { ttlMs: 10 * 60_000, version: 1 }
+const ANY_FOLDER = 'link_folder'
+
 /** The verbs of folders. */
 export class Folders {
+  readonly #cache: Pick<Cache, 'lookup'>
   readonly #db: Database
   readonly #journal: Journal
 
-  constructor({ db, journal }: { readonly db: Database; readonly journal: Journal }) {
+  constructor({ cache, db, journal }: FoldersDeps) {
+    this.#cache = cache
     this.#db = db
     this.#journal = journal
   }
@@ -57,20 +74,30 @@ export class Folders {
     })
   }
 
-  /** The folder; refuses with `link_folder_not_found`. */
-  async folderById(ctx: Ctx, { id }: { readonly id: string }): Promise<LinkFolder> {
+  /** The folder, read past the cache when it is to be fresh; refuses with `link_folder_not_found`. */
+  async folderById(ctx: Ctx, input: { readonly id: string; readonly fresh: boolean }): Promise<Found<LinkFolder>> {
     requirePermission(ctx, 'links:read')
-    return shown(found(await this.#db.read(ctx, (tx) => folderRow(tx, ctx.tenant.id, id))))
+    // Events name folders as we write their ids.
+    const name = `${ANY_FOLDER}:${input.id.toLowerCase()}`
+    const kept = await this.#cache.lookup(ctx, name, { ...KEPT, tags: [name], bypass: input.fresh }, async () => {
+      const row = await this.#db.read(ctx, (tx) => folderRow(tx, ctx.tenant.id, input.id))
+      return row && shown(row)
+    })
+    if (kept.value === undefined) throw new StoaError(linkErrors.link_folder_not_found)
+    return { ...kept, value: kept.value }
   }
 
-  /** Folders by name, from after one on. */
+  /** Folders by name, from after one on; read past the cache when they are to be fresh. */
   async folderList(
     ctx: Ctx,
-    { after, limit }: { readonly after: string; readonly limit: number },
-  ): Promise<ListedFolder[]> {
+    { after, fresh, limit }: { readonly after: string; readonly fresh: boolean; readonly limit: number },
+  ): Promise<Found<ListedFolder[]>> {
     requirePermission(ctx, 'links:read')
-    const rows = await this.#db.read(ctx, (tx) => folderRows(tx, ctx.tenant.id, after, limit))
-    return rows.map((row) => ({ folder: shown(row), folded: row.folded }))
+    const key = `link folders ${JSON.stringify([after, limit])}`
+    return await this.#cache.lookup(ctx, key, { ...KEPT, tags: [ANY_FOLDER], bypass: fresh }, async () => {
+      const rows = await this.#db.read(ctx, (tx) => folderRows(tx, ctx.tenant.id, after, limit))
+      return rows.map((row) => ({ folder: shown(row), folded: row.folded }))
+    })
   }
 
   /** Changes a folder if it still is what the caller saw; else `precondition_failed`. Refuses as {@link createFolder}. */

@@ -1,4 +1,4 @@
-import { defineRoute, etag } from '@stoa/http'
+import { cameBy, defineRoute, etag, wantsFresh } from '@stoa/http'
 import { LinkFolder } from '../folders/folder-schema.ts'
 import type { Folders } from '../folders/folders.ts'
 import { LinkParams } from '../schema.ts'
@@ -12,10 +12,12 @@ export function getLinkFolder(folders: Folders) {
     tags: ['Link folders'],
     summary: 'Get a folder of links',
     permission: 'links:read',
+    cached: true,
     errors: ['link_folder_not_found'],
     schema: { params: LinkParams, response: { 200: LinkFolder } },
-    async handler(ctx, { params }, reply) {
-      const folder = await folders.folderById(ctx, params)
+    async handler(ctx, { headers, params }, reply) {
+      const { outcome, value: folder } = await folders.folderById(ctx, { id: params.id, fresh: wantsFresh(headers) })
+      cameBy(reply, outcome)
       reply.header('etag', etag(folder.version))
       return folder
     },
