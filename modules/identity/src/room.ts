@@ -8,6 +8,7 @@ import { FactorSeal } from './factors/factor-seal.ts'
 import { Factors } from './factors/factors.ts'
 import { PasskeyChallenges } from './factors/passkey-challenge.ts'
 import { Passkeys } from './factors/passkeys.ts'
+import { HandOver } from './hosts/hand-over.ts'
 import type { IssuerPlaces } from './hosts/issuer-places.ts'
 import { openIssuerHosts } from './hosts/open-issuer-hosts.ts'
 import { Departures } from './members/departures.ts'
@@ -18,6 +19,7 @@ import { providerPages } from './openid/provider-pages.ts'
 import { tenantMount } from './openid/tenant-mount.ts'
 import { fetchAnywhere, visitorsOf } from './openid/visitors.ts'
 import { FormTokens } from './pages/form-token.ts'
+import { handOverPage } from './pages/hand-over-page.ts'
 import { tenantPages } from './pages/index.ts'
 import { interactionPage } from './pages/interaction-page.ts'
 import { PageServer } from './pages/pages.ts'
@@ -78,6 +80,11 @@ export function openRoom(columns: Columns): Room {
     ...{
       pages: [
         ...tenantPages({ ...pages, joining, members, personalData }),
+        handOverPage({
+          people: pages.people,
+          places: hosts.places,
+          handOver: new HandOver({ db, signIn: pages.signIn }),
+        }),
         interactionPage({ issuers: openId.issuers, provider: openId.deps, permissions: columns.permissions }),
       ],
       sessions,

@@ -10,7 +10,7 @@ import { SigningKeys } from '../src/openid/signing-keys.ts'
 import { addMembership, personByEmail } from '../src/people/person-store.ts'
 import { type Application, ask, configOf, enter, exchange, listener, newApplication } from './application.ts'
 import { CLIENT, OtherProvider } from './other-provider.ts'
-import { newPerson, Person } from './person.ts'
+import { type Arrival, newPerson, Person } from './person.ts'
 import { describeOnEngines, runningClock } from './setup.ts'
 import { PASSWORD, register } from './story.ts'
 import { txtRecords, zone } from './zone.ts'
@@ -332,6 +332,106 @@ describeOnEngines(
       await person.submit(await person.open(`${issuer}/sign-out`))
       assert.equal((await come(suite().issuer(tenant()))).url.pathname, `/t/${tenant().slug}/account`)
       await api.delete(`/api/v1/identity-providers/${id}`)
+    })
+
+    /** A browser that is signed in at the installation, and as whom. */
+    async function atInstallation(roles = ['member'], authTime?: Date) {
+      const person = await newPerson(suite(), tenant(), roles)
+      await person.signIn(authTime)
+      person.plant('__Host-stoa-session', person.cookie('stoa-session') ?? '', '/', 'stoa.example.org')
+      return person
+    }
+    const onward = (person: Person, page: Arrival) => person.submit(page, {}, '/hand-over')
+
+    it('takes people over who are signed in at the installation, when they say so', async () => {
+      const { host, issuer } = await ownHost()
+      const application = await newApplication(suite(), tenant(), { issuer })
+      const before = new Date(suite().clock.now() - 60_000)
+      const person = await atInstallation(['member'], before)
+      const asked = await ask(application)
+      const page = await person.open(asked.url)
+      assert.equal(page.url.origin + page.url.pathname, `${issuer}/sign-in`)
+      const confirm = await onward(person, page)
+      assert.equal(confirm.url.origin + confirm.url.pathname, `${suite().issuer(tenant())}/hand-over`)
+      assert.ok(confirm.html.includes(host) && confirm.html.includes(person.email), confirm.html)
+      assert.equal(person.cookie('__Host-stoa-session', host), undefined)
+      const tokens = await exchange(application, asked, await person.submit(confirm))
+      const claims = tokens.claims()
+      assert.deepEqual([claims?.iss, claims?.sub], [issuer, person.id])
+      assert.equal(claims?.auth_time, Math.floor(before.getTime() / 1_000), 'as old as the proof')
+      assert.notEqual(person.cookie('__Host-stoa-session', host), person.cookie('stoa-session'))
+      person.plant('__Host-stoa-session', person.cookie('__Host-stoa-session', host) ?? '', '/', 'stoa.example.org')
+      assert.match((await person.open(`${suite().issuer(neighbour())}/home`)).url.pathname, /\/sign-in$/)
+    })
+
+    it('asks at the installation who is not signed in, and again where it has to be sure', async () => {
+      const { issuer } = await ownHost()
+      const person = await member()
+      const shown = await onward(person, await person.open(`${issuer}/sign-in`))
+      assert.equal(shown.url.origin + shown.url.pathname, `${suite().issuer(tenant())}/sign-in`)
+      const confirm = await person.submit(shown, { email: person.email, password: PASSWORD })
+      assert.equal((await person.submit(confirm)).url.href, `${issuer}/home`)
+      await suite().db.admin((session) =>
+        session.query("update stoa.sessions set auth_time = auth_time - interval '1 minute'"),
+      )
+      const application = await newApplication(suite(), tenant(), { issuer })
+      const asked = await ask(application, { prompt: 'login' })
+      const again = await onward(person, await person.open(asked.url))
+      assert.match(again.url.pathname, /\/sign-in$/)
+      const agreed = await person.submit(again, { email: person.email, password: PASSWORD })
+      const tokens = await exchange(application, asked, await person.submit(agreed))
+      assert.equal(tokens.claims()?.iss, issuer)
+    })
+
+    it('takes nobody over by what another browser began, what was used, or who is no member', async () => {
+      const [{ issuer }, other] = [await ownHost(), await ownHost(neighbour())]
+      const person = await atInstallation()
+      const begin = async (browser: Person) => {
+        const away = await onward(browser, await browser.open(`${issuer}/sign-in`))
+        const state = new URL(away.url.searchParams.get('continue') ?? away.url.href, PUBLIC).searchParams.get('state')
+        return state ?? assert.fail(away.url.href)
+      }
+      const agree = async (state: string, browser = person) => {
+        const confirm = await browser.open(`${suite().issuer(tenant())}/hand-over?state=${state}`)
+        // Stopped on the way: what the browser would be led to.
+        const [, action = ''] = /<form[^>]*action="([^"]*)"/.exec(confirm.html) ?? assert.fail(confirm.html)
+        const [, token = ''] = /name="token_form" value="([^"]*)"/.exec(confirm.html) ?? []
+        const cookie = ['session', 'device']
+          .map((name) => `__Host-stoa-${name}=${browser.cookie(`__Host-stoa-${name}`, 'stoa.example.org')}`)
+          .join('; ')
+        const post = (form: string) =>
+          at(new URL(action, PUBLIC).href, {
+            method: 'POST',
+            body: new URLSearchParams({ state, token_form: form }),
+            headers: { cookie, origin: PUBLIC },
+          })
+        assert.equal((await post('forged')).status, 403)
+        const [, to = ''] = /content="0;url=([^"]*)"/.exec(await (await post(token)).text()) ?? []
+        return to.replaceAll('&amp;', '&')
+      }
+      const thief = new Person(suite(), '', 'thief@example.org')
+      const [own, foreign] = [await begin(person), await begin(thief)]
+      const led = await agree(foreign)
+      assert.ok(led.startsWith(`${issuer}/hand-over?`), led)
+      assert.equal((await person.open(led)).status, 410, 'the browser did not begin it')
+      const swapped = new URL(led)
+      swapped.searchParams.set('state', own)
+      assert.equal((await person.open(swapped)).status, 410, 'the code is for another state')
+      const good = await agree(await begin(person))
+      const elsewhere = good.replace(issuer, other.issuer)
+      assert.equal((await person.open(elsewhere)).status, 410, 'another tenant')
+      assert.equal((await person.open(good)).url.href, `${issuer}/home`)
+      assert.equal((await person.open(good)).status, 410, 'used')
+      assert.equal((await person.open(`${issuer}/hand-over`)).url.href, `${issuer}/home`)
+      const stranger = await newPerson(suite(), neighbour())
+      await stranger.signIn()
+      stranger.plant('__Host-stoa-session', stranger.cookie('stoa-session') ?? '', '/', 'stoa.example.org')
+      const refused = await onward(stranger, await stranger.open(`${issuer}/sign-in`))
+      assert.equal(refused.url.href.split('?')[0], `${suite().issuer(tenant())}/home`)
+      await person.submit(await person.open(`${issuer}/sign-out`))
+      const late = await agree(await begin(person))
+      suite().clock.advance(61_000)
+      assert.equal((await person.open(late)).status, 410, 'too late')
     })
 
     it('asks devices there', async () => {

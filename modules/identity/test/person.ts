@@ -84,9 +84,9 @@ export class Person {
 
   /** Sends the form of a page, with the button that is named. @param to what its address has in it; default: the first */
   submit(page: Arrival, fields: Readonly<Record<string, string>> = {}, to = ''): Promise<Arrival> {
-    const actions = [...page.html.matchAll(/<form[^>]*action="([^"]*)"/g)].map(([, action = '']) => action)
-    const action = actions.find((one) => one.includes(to)) ?? assert.fail(page.html)
-    const inputs = [...page.html.matchAll(/<input\b[^>]*>/g)].flatMap(([tag]) => {
+    const forms = [...page.html.matchAll(/<form[^>]*action="([^"]*)"[^>]*>([\s\S]*?)<\/form>/g)]
+    const [, action = '', inner = ''] = forms.find((one) => one[1]?.includes(to)) ?? assert.fail(page.html)
+    const inputs = [...inner.matchAll(/<input\b[^>]*>/g)].flatMap(([tag]) => {
       const of = (name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1]
       const name = of('name')
       return name === undefined ? [] : [[name, unescaped(of('value') ?? '')] as const]

@@ -180,6 +180,8 @@ export const en = {
   passkeyMade: 'Added {time}',
   // Other providers
   signInWith: 'Continue with {provider}',
+  handOver: 'Sign in by your account at {host}',
+  handOverText: 'Go on to {host} as {email}?',
   upstreamTitle: 'You are not signed in',
   upstreamCancelled: 'The other service did not let you in. Try again, or sign in another way.',
   upstreamFailed: 'What the other service says about you could not be believed. Try again, or sign in another way.',

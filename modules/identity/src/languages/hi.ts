@@ -200,6 +200,8 @@ export const hi: Language = {
   mailErasedText: 'आपका खाता और जो कुछ केवल आपका था, हटा दिया गया है। अब उससे कोई साइन इन नहीं कर सकता।',
   mailAccountAction: 'अपना खाता देखें',
   signInWith: '{provider} से आगे बढ़ें',
+  handOver: '{host} के अपने खाते से साइन इन करें',
+  handOverText: '{email} के रूप में {host} पर आगे बढ़ें?',
   upstreamTitle: 'आप साइन इन नहीं हैं',
   upstreamCancelled: 'दूसरी सेवा ने आपको अनुमति नहीं दी। फिर से कोशिश करें, या किसी और तरीके से साइन इन करें।',
   upstreamFailed:

@@ -37,7 +37,7 @@ export interface PageServerDeps {
 
 /** The pages at a host of a tenant's own: what it takes to sign in, and out. */
 const AT_OWN_HOST: ReadonlySet<string> = new Set([
-  ...['sign-in', 'sign-out', 'factor', 'step-up', 'home', 'with/*', 'connect', 'interaction/*'],
+  ...['sign-in', 'sign-out', 'factor', 'step-up', 'home', 'hand-over', 'with/*', 'connect', 'interaction/*'],
 ])
 
 /** Most of a form that is read, in bytes. */

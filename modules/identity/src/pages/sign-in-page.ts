@@ -26,7 +26,7 @@ ${form(visit, pathTo(visit, 'sign-in'), [
   field(say, { id: 'password', label: 'password', type: 'password', autocomplete: 'current-password' }, sent),
   submit(say('signIn')),
 ])}
-${shown}${withButtons(visit, others, again ? { again: 'yes' } : {})}<p><a href="/${pathTo(visit, 'reset').slice(1)}">${say('forgotten')}</a></p>
+${shown}${handOverButton(visit, again)}${withButtons(visit, others, again ? { again: 'yes' } : {})}<p><a href="/${pathTo(visit, 'reset').slice(1)}">${say('forgotten')}</a></p>
 ${registration === 'open' && html`<p><a href="/${pathTo(visit, 'register').slice(1)}">${say('noAccount')}</a></p>`}`
     return { kind: 'page', title: say('signInTo', { tenant: look.name }), body, ...shownAs(sent), ...scripts }
   }
@@ -53,6 +53,14 @@ ${registration === 'open' && html`<p><a href="/${pathTo(visit, 'register').slice
       }
     },
   }
+}
+
+/** At a host of the tenant's own: by the session, or a passkey, that somebody has at the installation. */
+function handOverButton(visit: PageVisit, again: boolean): Html | '' {
+  const { home, isOwnHost, say } = visit
+  if (!isOwnHost) return ''
+  const content = [html`<button>${say('handOver', { host: new URL(home).host })}</button>`]
+  return form(visit, pathTo(visit, 'hand-over'), content, again ? { again: 'yes' } : {})
 }
 
 /** The part of a page that asks for a passkey, and what its policy has to name; nothing where there can be none. */

@@ -1,7 +1,16 @@
 import { statement, type Tx } from '@stoa/db'
 
 /** What a mailed link is for. */
-export type TokenPurpose = 'registration' | 'reset' | 'email' | 'factor' | 'step' | 'upstream' | 'connect'
+export type TokenPurpose =
+  | 'registration'
+  | 'reset'
+  | 'email'
+  | 'factor'
+  | 'step'
+  | 'upstream'
+  | 'connect'
+  | 'hand_over'
+  | 'arrival'
 
 /** What is known of a link. */
 export interface OneTimeRow {

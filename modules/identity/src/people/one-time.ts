@@ -21,6 +21,8 @@ const LASTS_MS: Readonly<Record<TokenPurpose, number>> = {
   step: 10 * MINUTE_MS,
   upstream: 10 * MINUTE_MS,
   connect: 15 * MINUTE_MS,
+  hand_over: 10 * MINUTE_MS,
+  arrival: MINUTE_MS,
 }
 
 /** Whom a link is for. */

@@ -51,6 +51,8 @@ export interface Proof {
   readonly acr: '1' | '2'
   /** The tenant whose provider vouches for it, or at whose host it was shown. Absent: it is the person's own. */
   readonly boundTo?: string
+  /** When. Absent: now. */
+  readonly at?: Date
 }
 
 const DAY_MS = 86_400_000
@@ -86,7 +88,7 @@ export class Sessions {
     const session: SessionRow = {
       ...{ id: newId(ctx.clock), personId, name: null, ...place, amr: proof.amr, acr: proof.acr },
       boundTenantId: proof.boundTo ?? null,
-      ...{ authTime: at, idleSeconds: idleMinutes * 60, endsAt: new Date(now + days * DAY_MS) },
+      ...{ authTime: proof.at ?? at, idleSeconds: idleMinutes * 60, endsAt: new Date(now + days * DAY_MS) },
       ...{ seenAt: at, createdAt: at },
     }
     addSession(tx, hashOf(token), session)
