@@ -10,6 +10,7 @@ import { newId, systemClock, systemCtx, type Tenant, tenantCtx } from '@stoa/ker
 import { type Stoa, startStoa } from '@stoa/stoa'
 import { configOf } from '@stoa/stoa/config'
 import { readEnvironment } from '@stoa/stoa/environment'
+import { giveBackMemoryAtRest } from '@stoa/stoa/give-back-memory'
 import { migrationSets } from '@stoa/stoa/manifest'
 import { createLogger } from '@stoa/telemetry'
 import { answer } from './process.ts'
@@ -64,6 +65,7 @@ async function open({ databaseUrl }: Opening): Promise<Opened> {
   const rooms = { ...config.rooms, identity: { ...config.rooms.identity, ...programs, ...addresses } }
   const own = { ...config, rooms, http: { ...config.http, ...limits, trustedProxies: ['127.0.0.1'] } }
   program = stack.use(await startStoa(own, { log, clock: systemClock }, { migrates: true }))
+  stack.use(giveBackMemoryAtRest({ clock: systemClock, log }))
   return { url: program.url }
 }
 

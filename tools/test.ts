@@ -15,7 +15,7 @@ const ROOT = join(import.meta.dirname, '..')
 /** For one file. It ends what hangs, and must not end what is only slow because the machine has other work. */
 const DEFAULT_TIMEOUT_MS = 600_000
 /** Files at a time: some of them always wait, for a commit, a poll or a process that ends. Servers have room for so many. */
-const DEFAULT_CONCURRENCY = Math.min(availableParallelism() + 1, 8)
+const DEFAULT_CONCURRENCY = Math.min(availableParallelism() + 2, 8)
 
 /** Variables of a developer's shell that would change what tests see. */
 const HIDDEN = /^(DATABASE_URL|REDIS_URL|PORT|NODE_OPTIONS|NODE_TEST_CONTEXT|OTEL_.*|STOA_.*)$/

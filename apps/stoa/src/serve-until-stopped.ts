@@ -4,7 +4,7 @@ import type { RootLogger } from '@stoa/telemetry'
 import { type StartOptions, type Stoa, startStoa } from './compose.ts'
 import type { Config } from './config/config.ts'
 import { failureOf } from './failure.ts'
-import { giveBackMemory } from './give-back-memory.ts'
+import { giveBackMemoryAtRest } from './give-back-memory.ts'
 import { openLog, type Program } from './program.ts'
 
 /**
@@ -28,7 +28,7 @@ export async function serveUntilStopped(
     try {
       if (!stopping.aborted) await onReady(stoa, config, log)
       log.info({ url: stoa.url, address: stoa.address }, 'ready')
-      giveBackMemory()
+      await using _ = giveBackMemoryAtRest({ clock: systemClock, log })
       if (!stopping.aborted) await aborted(stopping)
       log.info({}, 'stopping')
     } finally {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { getHeapSpaceStatistics } from 'node:v8'
-import { eventually } from '@stoa/testkit'
-import { giveBackMemory } from '../src/give-back-memory.ts'
+import { silentLogger } from '@stoa/kernel'
+import { eventually, TestClock } from '@stoa/testkit'
+import { giveBackMemory, giveBackMemoryAtRest } from '../src/give-back-memory.ts'
 
 const youngSpace = (): number =>
   getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space')?.space_size ?? 0
@@ -32,5 +33,25 @@ describe('giveBackMemory', () => {
   it('leaves no collector behind for others to call', () => {
     giveBackMemory()
     assert.equal('gc' in globalThis, false)
+  })
+})
+
+describe('giveBackMemoryAtRest', () => {
+  it('does so at once, and whenever a busy time is over', async () => {
+    const clock = new TestClock()
+    let times = 0
+    const look = async (workMs: number, restMs: number) => {
+      const until = performance.now() + workMs
+      while (performance.now() < until);
+      await pause(restMs)
+      await clock.sleeping()
+      await clock.advance(5_000)
+      return times
+    }
+    await using _ = giveBackMemoryAtRest({ clock, log: silentLogger }, () => times++)
+    assert.equal(await look(0, 200), 1, 'nothing has been done since')
+    assert.equal(await look(200, 0), 1, 'it works')
+    assert.equal(await look(0, 200), 2)
+    assert.equal(await look(0, 200), 2, 'nothing has been done since')
   })
 })
