@@ -10,6 +10,9 @@ import { type OpenPage, openBrowser } from './browser.ts'
 import { PASSWORD, personWithLink } from './people-at-pages.ts'
 import { startProgram } from './suite.ts'
 
+/** Of the organisation, for its issuer. */
+const OWN_HOST = 'id.example.com'
+const HOSTS = '/api/v1/issuer-hosts'
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 
 describe('the pages of an organisation, by axe', () => {
@@ -17,18 +20,19 @@ describe('the pages of an organisation, by axe', () => {
   let page: OpenPage & AsyncDisposable
   let axe: string
   let base: string
+  let client: TestClient
   before(async () => {
     axe = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
-    suite = await startProgram('pglite')
+    suite = await startProgram('pglite', { STOA_ISSUER_HOST_PROOF: 'none' })
     base = `${suite.program.url}/t/${suite.tenants.pooled.slug}`
-    const client: TestClient = await suite.client()
+    client = await suite.client()
     const path = '/api/v1/identity/sign-in-settings'
     // A colour that is bad for text of either kind.
     const body = { registration: 'open', color: '#777777' }
     assert.equal((await client.send('PUT', path, { headers: { 'if-match': '"0"' }, body })).status, 200)
     const provider = { kind: 'google', name: 'Google', clientId: 'stoa', clientSecret: 'said-to-nobody' }
     await client.created('/api/v1/identity-providers', provider)
-    page = await openBrowser(await provideBrowser())
+    page = await openBrowser(await provideBrowser(), { [OWN_HOST]: Number(new URL(suite.program.address).port) })
   })
   after(async () => {
     await page?.[Symbol.asyncDispose]()
@@ -86,5 +90,16 @@ describe('the pages of an organisation, by axe', () => {
     await press()
     await until(`location.pathname.endsWith('/account') && document.readyState === 'complete'`)
     for (const path of ['account', 'security', 'step-up', 'sign-out']) await assertClean(path)
+
+    const { body: host } = await client.created<{ id: string; issuer: string }>(HOSTS, { host: OWN_HOST })
+    assert.equal((await client.send('POST', `${HOSTS}/${host.id}/activation`)).status, 200)
+    await page.open(`${host.issuer}/sign-in`)
+    assert.deepEqual(await flaws(), [], 'at a host of its own')
+    await page.evaluate(`document.querySelector('form[action^="/hand-over"] button').click()`)
+    await until(`location.pathname.endsWith('/hand-over') && document.querySelector('button.main') !== null`)
+    assert.deepEqual(await flaws(), [], 'handing over')
+    await press()
+    await until(`location.href === '${host.issuer}/home' && document.readyState === 'complete'`)
+    assert.deepEqual(await flaws(), [], 'handed over')
   })
 })

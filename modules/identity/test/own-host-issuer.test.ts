@@ -381,6 +381,13 @@ describeOnEngines(
       const agreed = await person.submit(again, { email: person.email, password: PASSWORD })
       const tokens = await exchange(application, asked, await person.submit(agreed))
       assert.equal(tokens.claims()?.iss, issuer)
+      await person.submit(await person.open(`${issuer}/sign-out`))
+      await suite().db.admin((session) =>
+        session.query("update stoa.sessions set auth_time = auth_time - interval '1 minute'"),
+      )
+      const { url } = await ask(application, { prompt: 'login' })
+      const once = await onward(person, await person.open(url))
+      assert.match(once.url.pathname, /\/sign-in$/, 'asked once, and at once')
     })
 
     it('takes nobody over by what another browser began, what was used, or who is no member', async () => {

@@ -43,7 +43,7 @@ export function interactionPage(deps: InteractionPageDeps): Page {
   const visit = async (at: PageVisit, posted: boolean): Promise<PageAnswer> => {
     const asked = await askedOf(at, deps.issuers)
     if (asked === null) return gone(at)
-    if (at.session === null) return signIn(at, asked, false)
+    if (at.session === null) return signIn(at, asked, at.isOwnHost && isForProof(asked.interaction))
     const account = await accountOf(asked.issuer.ctx, deps.provider, at.session.personId)
     if (account === undefined) return stranger(at)
     const { prompt } = asked.interaction
@@ -67,6 +67,11 @@ async function askedOf(at: PageVisit, issuers: Issuers): Promise<Asked | null> {
   const interaction = await issuer.provider.Interaction.find(at.rest)
   const client = interaction && (await issuer.provider.Client.find(String(interaction.params.client_id)))
   return interaction && client ? { issuer, interaction, client } : null
+}
+
+/** Whether it is asked for a new proof: a session that is handed over is no older than that then. */
+function isForProof({ prompt: { reasons } }: Interaction): boolean {
+  return reasons.includes('login_prompt') || reasons.includes('max_age')
 }
 
 /** Whether they have proven who they are since it was asked for, where that matters. */
