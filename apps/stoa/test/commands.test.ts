@@ -153,7 +153,10 @@ describe('the commands', () => {
         ['town', 'stoa_pool', 'town'],
       ],
     )
-    assert.match((await run('tenant', 'list')).join('\n'), /^acme +stoa_t_acme +\S+ {2}Acme GmbH\ntown +stoa_pool/)
+    assert.match(
+      (await run('tenant', 'list')).join('\n'),
+      /^acme +stoa_t_acme +default +\S+ {2}Acme GmbH\ntown +stoa_pool/,
+    )
   })
 
   it('key list shows how keys stand, and never a key', async () => {

@@ -183,6 +183,8 @@ describe('limits of two processes', () => {
     assert.deepEqual(await done('tenant plan acme pro'), ["The tenant 'acme' has the plan pro."])
     await both('"default";q=1200;w=6, "tenant";q=24000;w=6')
     assert.deepEqual(await done('plan list'), [`${pro}  1 tenant`])
+    const [listed = ''] = await done('tenant list --json')
+    assert.deepEqual([JSON.parse(listed).slug, JSON.parse(listed).plan], ['acme', 'pro'])
     await done('plan set pro --caller 60/0.5 --tenant 24000/4000')
     await both('"default";q=60;w=120, "tenant";q=24000;w=6')
 

@@ -117,6 +117,16 @@ export class Plans {
   }
 }
 
+/** The plans of these tenants, by their ids; without those that have the limits of the configuration. */
+export async function plansOfTenants(
+  db: Database,
+  ctx: BaseCtx,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await db.systemRead(ctx, (tx) => tx.many(tenantPlans(ids)))
+  return new Map(rows.map(({ plan, tenantId }) => [tenantId, plan]))
+}
+
 /** What holds now, as limits ask for it. */
 export interface PlanView {
   /** The name of the tenant's plan; undefined when it has none. */

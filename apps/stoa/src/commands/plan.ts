@@ -6,7 +6,7 @@ import { Refusal } from '../failure.ts'
 import { tenantOf, withPlans } from '../with-installation.ts'
 
 /** What a tenant without a plan has, on the command line. */
-const DEFAULT = 'default'
+export const DEFAULT_PLAN = 'default'
 const NAME = /^[a-z][a-z0-9-]{0,39}$/
 
 /** `stoa plan set` */
@@ -31,7 +31,7 @@ export const planSet: Command = {
   details: "Then give it to tenants: stoa tenant plan <slug> <plan>. A tenant's own limits show in RateLimit-Policy.",
   async run(program, { args, values }) {
     const name = args.plan as string
-    if (!NAME.test(name) || name === DEFAULT) {
+    if (!NAME.test(name) || name === DEFAULT_PLAN) {
       throw new Refusal(
         `The name of a plan is 1 to 40 lower case letters, digits and '-', begins with a letter, and is not 'default'.`,
         2,
@@ -101,7 +101,7 @@ export const tenantPlan: Command = {
     withPlans(program, async (installation) => {
       const own = await tenantOf(installation, args.slug as string)
       const name = args.plan as string
-      if (!(await installation.plans.assign(own, name === DEFAULT ? null : name))) throw noPlan(name)
+      if (!(await installation.plans.assign(own, name === DEFAULT_PLAN ? null : name))) throw noPlan(name)
       program.print(`The tenant '${own.tenant.slug}' has the plan ${name}.`)
       return 0
     }),

@@ -1,9 +1,11 @@
 import { assertCompatible, createTenant, type Placement, tenantList } from '@stoa/db'
+import { plansOfTenants } from '@stoa/http'
 import { didYouMean } from '@stoa/kernel'
 import type { Command } from '../command-line.ts'
 import { asSentence, Refusal } from '../failure.ts'
 import { migrationSets } from '../manifest.ts'
 import { withDatabase } from '../with-installation.ts'
+import { DEFAULT_PLAN } from './plan.ts'
 
 const PLACEMENTS: readonly Placement[] = ['pool', 'schema']
 
@@ -45,7 +47,7 @@ function placementOf(word: string): Placement {
 /** `stoa tenant list` */
 export const tenantsListed: Command = {
   name: 'tenant list',
-  summary: 'List the tenants.',
+  summary: 'List the tenants, each with its plan.',
   options: { json: { type: 'boolean', doc: 'One JSON object per line.' } },
   run: (program, { switches }) =>
     withDatabase(program, async ({ db, ctx }) => {
@@ -53,10 +55,18 @@ export const tenantsListed: Command = {
       let after = ''
       for (;;) {
         const page = await tenantList(db, ctx, { after, limit: 1_000 })
+        const planOf = await plansOfTenants(
+          db,
+          ctx,
+          page.map(({ id }) => id),
+        )
         for (const { id, slug, name, schema, createdAt } of page) {
-          const row = { id, slug, name, schema, createdAt }
+          const plan = planOf.get(id) ?? DEFAULT_PLAN
+          const row = { id, slug, name, schema, plan, createdAt }
           program.print(
-            switches.has('json') ? JSON.stringify(row) : `${slug.padEnd(40)} ${schema.padEnd(24)} ${id}  ${name}`,
+            switches.has('json')
+              ? JSON.stringify(row)
+              : `${slug.padEnd(40)} ${schema.padEnd(24)} ${plan.padEnd(12)} ${id}  ${name}`,
           )
         }
         const last = page.at(-1)
