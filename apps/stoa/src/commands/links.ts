@@ -31,7 +31,8 @@ export const linkTakenDown: Command = {
     by,
   },
   details: `The address as visitors see it, on whatever host; or the code alone, on the installation's own host. Visitors get 410 with the reason at once,
-on all nodes. Only 'stoa links restore' puts it back: nobody of its tenant can.`,
+on all nodes. Only 'stoa links restore' puts it back: nobody of its tenant can. While Stoa runs on PGlite, whoever may moderate links
+of the tenant takes one down without stopping it: POST /api/v1/links/{id}/takedown.`,
   async run(program, { args, values }) {
     const reason = reasonOf(values.reason?.[0] as string)
     const note = values.note?.[0]?.trim() || null
