@@ -16,11 +16,11 @@ import {
   type ReaderOptions,
   TAIL_OPTIONS,
   type TailOptions,
-  WATCH_OPTIONS,
   type WatchOptions,
 } from './reader-options.ts'
 import { type ReaderRow, readerForgotten, readerList } from './reader-store.ts'
 import { createEventRegistry, type EventRegistry } from './registry.ts'
+import { SharedLook } from './shared-look.ts'
 import type { JournalSignal } from './signals.ts'
 import { LiveTail } from './tail.ts'
 import { LiveWatch, type Watch, type WatchHandler } from './watch.ts'
@@ -185,6 +185,7 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
   const feed = new Feed(db, ctxOf('journal'), registry)
   hints.subscribe(EVENTS_TOPIC, () => feed.hinted())
   const readerDeps = (name: string): ReaderDeps => ({ db, hints, feed, observe, ctx: ctxOf(`reader:${name}`) })
+  const looking = sharedLooks({ db, hints, registry, ctx: ctxOf('watches') })
   const commits = new Commits(() => hints.publish(EVENTS_TOPIC))
 
   return Object.freeze<Journal>({
@@ -241,10 +242,7 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
       const call: EventHandler = (events, signal) => instrument(name, events.length, () => handle(events, signal))
       return new LiveTail(readerDeps(name), resolved, call)
     },
-    watch(input, handle) {
-      const resolved = resolveOptions(WATCH_OPTIONS, input, { name: 'journal.watch' })
-      return new LiveWatch({ db, hints, registry, ctx: ctxOf(`watch:${resolved.name}`) }, resolved, handle)
-    },
+    watch: (input, handle) => openWatch(looking(), input, handle, log),
     committed: (listener) => commits.listen(listener),
     audit: (ctx, filter) => auditTrail(db, registry, ctx, filter),
     async readers(ctx) {

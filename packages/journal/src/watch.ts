@@ -1,26 +1,16 @@
 /*
- * Every event as soon as it can be seen.
- *
- * Readers and tails follow the order of the journal, and so stop before the oldest transaction in flight. Who only
- * wants to know *that* something changed need not: what a snapshot of the database shows and the one before did not is
- * what was committed in between, whatever is still open. So a watch keeps the snapshot of its last look, and each look
- * is the difference between two. It begins at the horizon, as if nothing behind the oldest open transaction had been
- * seen, so that what was committed just before it began comes too.
+ * Every event as soon as it can be seen: a watch. All watches of a process are handed what one look brings
+ * (shared-look.ts); each takes it in its own time, and one that is slow or fails holds nobody up until it is far behind.
  */
-import type { Database } from '@stoa/db'
-import { Alarm, type BaseCtx, backoffMs } from '@stoa/kernel'
+import { backoffMs, type Logger, resolveOptions } from '@stoa/kernel'
 import type { JournalEvent } from './event.ts'
-import { type EventRow, eventsUnseen, horizon } from './event-store.ts'
-import { eventOf } from './feed.ts'
 import { pause } from './follow.ts'
-import type { Hints } from './hints.ts'
-import { EVENTS_TOPIC } from './reader.ts'
-import type { ResolvedWatchOptions } from './reader-options.ts'
-import type { EventRegistry } from './registry.ts'
+import { type ResolvedWatchOptions, WATCH_OPTIONS, type WatchOptions } from './reader-options.ts'
+import type { Looker, SharedLook } from './shared-look.ts'
 
 /**
  * Takes what a look brought, in one or more calls. `snapshot` comes with the last one: what it shows (`pg_snapshot` as
- * text) has all been handed over now, or lies before the watch. Throwing has all of the look handed over again, later.
+ * text) has all been handed over now, or lies before the watch. Throwing has the same handed over again, later.
  */
 export type WatchHandler = (events: readonly JournalEvent[], snapshot: string | null) => void | Promise<void>
 
@@ -38,127 +28,106 @@ export interface Watch extends AsyncDisposable {
   look(): Promise<void>
 }
 
-interface WatchDeps {
-  readonly db: Database
-  readonly hints: Hints
-  readonly registry: EventRegistry
-  readonly ctx: BaseCtx
-}
-
-const GATHER_MS = 5
-/** After a look it rests so many times as long as the look took: looking is at most a third of its life. */
-const REST = 2
+/** Pages that wait for a slow handler; then the others wait for it, too. */
+const MAX_WAITING = 8
 const RETRY_MS = 100
 const RETRY_MAX_MS = 1_000
 
-/** Runs until disposed. */
-export class LiveWatch implements Watch {
-  readonly ready: Promise<string>
-  readonly #deps: WatchDeps
-  readonly #options: ResolvedWatchOptions
-  readonly #handle: WatchHandler
-  readonly #closing = new AbortController()
-  readonly #alarm = new Alarm()
-  readonly #running: Promise<void>
-  #asked: PromiseWithResolvers<void>[] = []
-
-  constructor(deps: WatchDeps, options: ResolvedWatchOptions, handle: WatchHandler) {
-    this.#deps = deps
-    this.#options = options
-    this.#handle = handle
-    const started = Promise.withResolvers<string>()
-    this.ready = started.promise
-    // Nobody has to wait for it.
-    this.ready.catch(() => undefined)
-    this.#running = this.#run(started)
-  }
-
-  look(): Promise<void> {
-    const asked = Promise.withResolvers<void>()
-    if (this.#closing.signal.aborted) asked.reject(ended())
-    else this.#asked.push(asked)
-    this.#alarm.ring()
-    return asked.promise
-  }
-
-  /** Waits for the present look. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort()
-    this.#alarm.ring()
-    await this.#running
-    for (const asked of this.#asked.splice(0)) asked.reject(ended())
-  }
-
-  async #run(started: PromiseWithResolvers<string>): Promise<void> {
-    const { ctx, hints } = this.#deps
-    const { signal } = this.#closing
-    using _hinted = hints.subscribe(EVENTS_TOPIC, () => this.#alarm.ring())
-    let seen = await this.#patiently(() => this.#begin())
-    if (seen === null) return started.reject(ended())
-    started.resolve(seen)
-    while (!signal.aborted) {
-      this.#alarm.reset()
-      // Whoever asks from now on may mean what this look does not show.
-      const asked = this.#asked
-      this.#asked = []
-      const begun = performance.now()
-      const earlier: string = seen
-      seen = (await this.#patiently(() => this.#look(earlier))) ?? earlier
-      if (signal.aborted) {
-        this.#asked.push(...asked)
-        return
-      }
-      for (const { resolve } of asked) resolve()
-      await pause(Math.max(GATHER_MS, REST * (performance.now() - begun)), signal)
-      await this.#alarm.wait(ctx.clock, this.#options.pollMs)
-    }
-  }
-
-  /** A snapshot that shows what lies before the oldest transaction in flight, and nothing else. */
-  async #begin(): Promise<string> {
-    const { ctx, db } = this.#deps
-    const { xid } = await db.systemRead(ctx, (tx) => tx.one(horizon()))
-    return `${xid}:${xid}:`
-  }
-
-  /** @returns the snapshot of this look */
-  async #look(earlier: string): Promise<string> {
-    const { ctx, db, registry } = this.#deps
-    const { batchSize } = this.#options
-    let place = { xid: earlier.slice(0, earlier.indexOf(':')), id: '-1' }
-    for (let snapshot: string | null = null; ; ) {
-      const { xid, id } = place
-      const rows = await db.systemRead(ctx, (tx) => tx.many(eventsUnseen(earlier, xid, id, batchSize)))
-      // Later pages may show more than the first one did; what they show too early comes again with the next look.
-      snapshot ??= (rows[0] as { snapshot: string }).snapshot
-      const seen = rows.filter((row) => row.id !== null) as EventRow[]
-      const isLast = seen.length < batchSize
-      await this.#handle(
-        seen.map((row) => eventOf(row, registry)),
-        isLast ? snapshot : null,
-      )
-      if (isLast || this.#closing.signal.aborted) return isLast ? snapshot : earlier
-      const last = seen.at(-1) as EventRow
-      place = { xid: last.xid, id: String(last.id) }
-    }
-  }
-
-  /** What `look` gives, however often it fails before; null when the watch is ended first. */
-  async #patiently<T>(look: () => Promise<T>): Promise<T | null> {
-    const { signal } = this.#closing
-    for (let attempt = 0; !signal.aborted; attempt++) {
-      try {
-        return await look()
-      } catch (err) {
-        if (signal.aborted) return null
-        this.#deps.ctx.log.warn({ err, watch: this.#options.name, attempt }, 'a watch could not look: trying again')
-        await pause(backoffMs(attempt, RETRY_MS, RETRY_MAX_MS), signal)
-      }
-    }
-    return null
-  }
+/** Opens a watch. @throws StoaError `invalid_options` */
+export function openWatch(shared: SharedLook, options: WatchOptions, handle: WatchHandler, log: Logger): Watch {
+  return new LiveWatch(shared, resolveOptions(WATCH_OPTIONS, options, { name: 'journal.watch' }), handle, log)
 }
 
-function ended(): Error {
-  return new Error('the watch was ended')
+/** Runs until disposed. */
+class LiveWatch implements Watch, Looker {
+  readonly #shared: SharedLook
+  readonly #options: ResolvedWatchOptions
+  readonly #handle: WatchHandler
+  readonly #log: Logger
+  readonly #started = Promise.withResolvers<string>()
+  readonly #closing = new AbortController()
+  /** What is to be done, in order; the first of it is under way. */
+  readonly #steps: (() => void | Promise<void>)[] = []
+  #working: Promise<void> | null = null
+  #freed = Promise.withResolvers<void>()
+  readonly #ended = Promise.withResolvers<never>()
+
+  constructor(shared: SharedLook, options: ResolvedWatchOptions, handle: WatchHandler, log: Logger) {
+    this.#shared = shared
+    this.#options = options
+    this.#handle = handle
+    this.#log = log
+    // Nobody has to wait for these.
+    this.#started.promise.catch(() => undefined)
+    this.#ended.promise.catch(() => undefined)
+    shared.join(this)
+  }
+
+  get ready(): Promise<string> {
+    return this.#started.promise
+  }
+
+  get batchSize(): number {
+    return this.#options.batchSize
+  }
+
+  get pollMs(): number {
+    return this.#options.pollMs
+  }
+
+  async look(): Promise<void> {
+    await Promise.race([this.#ended.promise, this.#shared.look()])
+    await Promise.race([this.#ended.promise, new Promise<void>((resolve) => this.#add(resolve))])
+  }
+
+  begins(snapshot: string): void {
+    this.#started.resolve(snapshot)
+  }
+
+  take(events: readonly JournalEvent[], snapshot: string | null): void {
+    this.#add(() => this.#handle(events, snapshot))
+  }
+
+  async room(): Promise<void> {
+    while (this.#steps.length >= MAX_WAITING && !this.#closing.signal.aborted) await this.#freed.promise
+  }
+
+  /** Waits for what is being handed over. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    this.#freed.resolve()
+    await this.#shared.leave(this)
+    await this.#working
+    const ended = new Error('the watch was ended')
+    this.#started.reject(ended)
+    this.#ended.reject(ended)
+  }
+
+  #add(step: () => void | Promise<void>): void {
+    if (this.#closing.signal.aborted) return
+    this.#steps.push(step)
+    this.#working ??= this.#work()
+  }
+
+  async #work(): Promise<void> {
+    const { signal } = this.#closing
+    for (let attempt = 0; !signal.aborted; ) {
+      const [step] = this.#steps
+      if (step === undefined) break
+      try {
+        await step()
+        attempt = 0
+        this.#steps.shift()
+        this.#freed.resolve()
+        this.#freed = Promise.withResolvers()
+      } catch (err) {
+        this.#log.warn(
+          { err, watch: this.#options.name, attempt },
+          'a watch did not take what it was handed: trying again',
+        )
+        await pause(backoffMs(attempt++, RETRY_MS, RETRY_MAX_MS), signal)
+      }
+    }
+    this.#working = null
+  }
 }

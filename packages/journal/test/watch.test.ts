@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { systemClock } from '@stoa/kernel'
+import type { Database } from '@stoa/db'
+import { silentLogger, systemClock } from '@stoa/kernel'
 import { engines } from '@stoa/testkit'
-import type { Commit } from '../src/index.ts'
-import { lostHints, note, Seen, setup, tenant } from './setup.ts'
+import { type Commit, createJournal } from '../src/index.ts'
+import { lostHints, note, noted, Seen, setup, tenant } from './setup.ts'
 
 for (const engine of engines) {
   describe(`watches (${engine})`, () => {
@@ -95,6 +96,49 @@ for (const engine of engines) {
           [[4], true],
         ],
       )
+    })
+
+    it('watches share their looks: who is slow or fails holds nobody up, and who comes later misses nothing', async () => {
+      await using bench = await setup(engine)
+      let looks = 0
+      const db: Database = Object.create(bench.db, {
+        systemRead: {
+          value(...args: Parameters<Database['systemRead']>) {
+            looks += 1
+            return bench.db.systemRead(...args)
+          },
+        },
+      })
+      const journal = createJournal({ events: [noted] }, { ...bench, db, log: silentLogger, clock: systemClock })
+      const [quick, late] = [new Seen(), new Seen()]
+      const gate = Promise.withResolvers<void>()
+      const slow: unknown[] = []
+      let failures = 2
+      await using first = journal.watch({ name: 'quick' }, quick.take)
+      await using second = journal.watch({ name: 'slow' }, async (events) => {
+        await gate.promise
+        slow.push(...events.map((event) => event.data.n))
+      })
+      await using third = journal.watch({ name: 'failing' }, (events) => {
+        if (events.length > 0 && failures-- > 0) throw new Error('not yet')
+      })
+      await Promise.all([first.ready, second.ready, third.ready])
+      for (const n of [1, 2, 3]) {
+        await bench.append(n)
+        await first.look()
+        assert.ok(quick.numbers.includes(n))
+      }
+      await using fourth = journal.watch({ name: 'late' }, late.take)
+      await fourth.ready
+      await bench.append(4)
+      await Promise.all([fourth.look(), third.look()])
+      assert.ok(late.numbers.includes(4))
+      gate.resolve()
+      await second.look()
+      assert.deepEqual([...new Set(slow)].sort(), [1, 2, 3, 4])
+      const before = looks
+      await first.look()
+      assert.ok(looks - before <= 2, `${looks - before} queries for four watches`)
     })
 
     it('a handler that throws is given all of the look again', async () => {
