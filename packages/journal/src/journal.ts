@@ -20,10 +20,10 @@ import {
 } from './reader-options.ts'
 import { type ReaderRow, readerForgotten, readerList } from './reader-store.ts'
 import { createEventRegistry, type EventRegistry } from './registry.ts'
-import { SharedLook } from './shared-look.ts'
+import { sharedLooks } from './shared-look.ts'
 import type { JournalSignal } from './signals.ts'
 import { LiveTail } from './tail.ts'
-import { LiveWatch, type Watch, type WatchHandler } from './watch.ts'
+import { openWatch, type Watch, type WatchHandler } from './watch.ts'
 
 /** What the journal stands on. */
 export interface JournalDeps {
