@@ -201,12 +201,18 @@ export class LivePlans implements PlanView, AsyncDisposable {
 
   async #look(pollMs: number): Promise<void> {
     const { clock, log } = this.#deps
-    while (!this.#closing.signal.aborted) {
+    let failing = false
+    for (;;) {
       await this.#alarm.wait(clock, pollMs)
       if (this.#closing.signal.aborted) return
-      await this.#readPlans().catch((err: unknown) =>
-        log.warn({ err }, 'the plans could not be read: they stay as they were'),
-      )
+      try {
+        await this.#readPlans()
+        failing = false
+      } catch (err) {
+        // Once for each time that the database is away: it is looked for twice a second.
+        if (!failing) log.warn({ err }, 'the plans could not be read: they stay as they were')
+        failing = true
+      }
     }
   }
 

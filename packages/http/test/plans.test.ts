@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { TenantRecord } from '@stoa/db'
 import { createJournal, type Hints, processHints } from '@stoa/journal'
-import { silentLogger, systemClock } from '@stoa/kernel'
+import { type Logger, silentLogger, systemClock } from '@stoa/kernel'
 import { engines, eventually } from '@stoa/testkit'
 import { Type } from 'typebox'
 import { type AuthScheme, defineRoute, httpEvents, LivePlans, Plans } from '../src/index.ts'
@@ -109,6 +109,33 @@ for (const engine of engines) {
       assert.equal(await later.limitsOf(acme), '"default";q=80;w=8, "tenant";q=200;w=10')
       await one.plans.assign(ctx, null)
       await everywhere(USUAL)
+    })
+
+    it('stay as they were while they cannot be read, which is told once, and are followed again afterwards', async () => {
+      const ctx = ownerCtx(database.pooled)
+      const warned: string[] = []
+      const log: Logger = {
+        ...silentLogger,
+        warn: (...said: readonly unknown[]) => void warned.push(String(said.at(-1))),
+        child: () => log,
+      }
+      const deps = { ...open(), log }
+      const plans = new Plans(deps)
+      await plans.set(ctx, pro)
+      await using live = new LivePlans({ ...deps, pollMs: 10 })
+      await live.ready
+      let known: readonly string[] = []
+      live.follow((all) => {
+        known = [...all.keys()]
+      })
+      await database.db.admin((session) => session.exec('alter table stoa.plans rename to elsewhere'))
+      await eventually(() => warned.length > 0)
+      for (let turn = 0; turn < 50; turn++) await assert.rejects(plans.list(ctx))
+      assert.ok(known.includes('pro'))
+      await database.db.admin((session) => session.exec('alter table stoa.elsewhere rename to plans'))
+      await plans.set(ctx, { ...pro, name: 'later' })
+      await eventually(() => known.includes('later'))
+      assert.deepEqual(warned, ['the plans could not be read: they stay as they were'])
     })
 
     it('are removed when nobody has them, and what is not there is given to nobody', async () => {
