@@ -360,6 +360,12 @@ describeOnEngines(
       assert.deepEqual([claims?.iss, claims?.sub], [issuer, person.id])
       assert.equal(claims?.auth_time, Math.floor(before.getTime() / 1_000), 'as old as the proof')
       assert.notEqual(person.cookie('__Host-stoa-session', host), person.cookie('stoa-session'))
+      const ends = await suite().db.admin((session) =>
+        session.query<{ ends_at: Date }>('select ends_at from stoa.sessions where person_id = $1 group by 1', [
+          person.id,
+        ]),
+      )
+      assert.equal(ends.length, 1, 'it ends when the one at the installation does')
       person.plant('__Host-stoa-session', person.cookie('__Host-stoa-session', host) ?? '', '/', 'stoa.example.org')
       assert.match((await person.open(`${suite().issuer(neighbour())}/home`)).url.pathname, /\/sign-in$/)
     })
@@ -439,6 +445,9 @@ describeOnEngines(
       const late = await agree(await begin(person))
       suite().clock.advance(61_000)
       assert.equal((await person.open(late)).status, 410, 'too late')
+      const orphan = await agree(await begin(person))
+      await suite().asPerson(tenant(), person.id).delete('/api/v1/me/sessions')
+      assert.equal((await person.open(orphan)).status, 410, 'they have signed out of everything meanwhile')
     })
 
     it('asks devices there', async () => {

@@ -6,7 +6,8 @@
  *   installation   whoever is signed in there, and is a member, says that they go on; they get a code, used once, for this state
  *   own host       state and code, in the browser that began ─▶ a session of its own, which counts in the tenant alone
  *
- * The session is as old as the proof behind it: what asks for a new one asks at the installation.
+ * The session is as old as the proof behind it, and ends when the one at the installation would: what asks for a new proof
+ * asks at the installation. Whoever signs out there before the code is used takes the code back by it.
  */
 import type { Database } from '@stoa/db'
 import { type Ctx, StoaError } from '@stoa/kernel'
@@ -14,7 +15,8 @@ import { identityErrors } from '../errors.ts'
 import { issueToken, peekToken, spendToken } from '../people/one-time.ts'
 import { personById } from '../people/person-store.ts'
 import { hashOf } from '../people/secret-token.ts'
-import type { LiveSessionRow } from '../sign-in/session-store.ts'
+import { type LiveSessionRow, sessionById } from '../sign-in/session-store.ts'
+import { countsIn } from '../sign-in/sessions.ts'
 import type { Begun, SignIn } from '../sign-in/sign-in.ts'
 import type { Visitor } from '../sign-in/visitor.ts'
 import { deviceOf } from '../upstream/upstream-sign-in.ts'
@@ -44,9 +46,8 @@ interface KeptCode {
   readonly tenantId: string
   /** SHA-256 of the state that it is for. */
   readonly state: string
-  readonly amr: readonly string[]
-  readonly acr: '1' | '2'
-  readonly provenMs: number
+  /** The session at the installation, by which it was given out. */
+  readonly sessionId: string
 }
 
 /** Hands sign-ins over from the installation to hosts of tenants. */
@@ -74,11 +75,8 @@ export class HandOver {
   }
 
   /** Somebody who is signed in, and a member, goes on. Gives the code. The caller has asked {@link admits}. */
-  agree(ctx: Ctx, state: string, { acr, amr, authTime, personId }: LiveSessionRow): Promise<string> {
-    const data: KeptCode = {
-      ...{ tenantId: ctx.tenant.id, state: hashOf(state).toString('base64url'), amr, acr: acr === '2' ? '2' : '1' },
-      provenMs: authTime.getTime(),
-    }
+  agree(ctx: Ctx, state: string, { id: sessionId, personId }: LiveSessionRow): Promise<string> {
+    const data: KeptCode = { tenantId: ctx.tenant.id, state: hashOf(state).toString('base64url'), sessionId }
     const input = { purpose: 'arrival', personId, email: null, data: { ...data } } as const
     return this.#deps.db.system(ctx, (tx) => issueToken(tx, ctx.clock, input))
   }
@@ -86,7 +84,8 @@ export class HandOver {
   /**
    * Begins the session, at the host of the tenant's own. Gives where they wanted to go, too.
    *
-   * @throws StoaError `link_spent` when it was not begun in this browser, or was used; `person_suspended`
+   * @throws StoaError `link_spent` when it was not begun in this browser, or was used, or the session at the installation has
+   *   ended; `person_suspended`
    */
   async arrive(
     ctx: Ctx,
@@ -97,7 +96,7 @@ export class HandOver {
     const { begins, next } = await db.system(ctx, async (tx) => {
       const kept = (await spendToken(tx, ctx.clock, 'hand_over', state)).data as unknown as KeptState
       const { data, personId } = await spendToken(tx, ctx.clock, 'arrival', code)
-      const { acr, amr, provenMs, state: hash, tenantId } = data as unknown as KeptCode
+      const { sessionId, state: hash, tenantId } = data as unknown as KeptCode
       const isOurs =
         [kept.tenantId, tenantId].every((id) => id === ctx.tenant.id) &&
         kept.device === deviceOf(visitor) &&
@@ -105,7 +104,10 @@ export class HandOver {
       const person = personId === null ? undefined : await personById(tx, personId)
       if (!isOurs || person === undefined) throw new StoaError(identityErrors.link_spent)
       if (person.suspendedAt !== null) throw new StoaError(identityErrors.person_suspended)
-      const proof = { amr, acr, at: new Date(provenMs) }
+      const origin = await sessionById(tx, person.id, sessionId, new Date(ctx.clock.now()))
+      if (origin === undefined || !countsIn(origin, ctx)) throw new StoaError(identityErrors.link_spent)
+      const { acr, amr, authTime, endsAt } = origin
+      const proof = { amr, acr: acr === '2' ? '2' : '1', at: authTime, endsAt } as const
       return { next: kept.next, begins: await signIn.begin(ctx, tx, person, proof, visitor) }
     })
     return { next, begun: await begins() }

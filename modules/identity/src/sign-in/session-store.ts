@@ -85,6 +85,14 @@ select ${columns} from stoa.sessions
 where person_id = $1 and ends_at > $2 and seen_at + make_interval(secs => idle_seconds) > $2
 order by seen_at desc, id desc`)
 
+/** A session of a person that has not ended. */
+export function sessionById(tx: Tx, personId: string, id: string, now: Date): Promise<SessionRow | undefined> {
+  return tx.maybe(sessionOfId(personId, id, now))
+}
+const sessionOfId = statement<[string, string, Date], SessionRow>(`
+select ${columns} from stoa.sessions
+where person_id = $1 and id = $2 and ends_at > $3 and seen_at + make_interval(secs => idle_seconds) > $3`)
+
 /** Whether somebody has proven who they are for a session of theirs that counts everywhere, and not before. */
 export async function sessionProvenSince(tx: Tx, id: string, personId: string, since: Date): Promise<boolean> {
   return (await tx.one(sessionProven(id, personId, since))).proven

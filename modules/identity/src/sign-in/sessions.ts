@@ -53,6 +53,8 @@ export interface Proof {
   readonly boundTo?: string
   /** When. Absent: now. */
   readonly at?: Date
+  /** What is begun by it ends by then. Absent: after the time of a session. */
+  readonly endsAt?: Date
 }
 
 const DAY_MS = 86_400_000
@@ -85,10 +87,11 @@ export class Sessions {
     const now = ctx.clock.now()
     const at = new Date(now)
     const token = mintToken()
+    const endsMs = Math.min(now + days * DAY_MS, proof.endsAt?.getTime() ?? Number.POSITIVE_INFINITY)
     const session: SessionRow = {
       ...{ id: newId(ctx.clock), personId, name: null, ...place, amr: proof.amr, acr: proof.acr },
       boundTenantId: proof.boundTo ?? null,
-      ...{ authTime: proof.at ?? at, idleSeconds: idleMinutes * 60, endsAt: new Date(now + days * DAY_MS) },
+      ...{ authTime: proof.at ?? at, idleSeconds: idleMinutes * 60, endsAt: new Date(endsMs) },
       ...{ seenAt: at, createdAt: at },
     }
     addSession(tx, hashOf(token), session)
