@@ -22,6 +22,11 @@ export const identityErrors = defineErrors({
   upstream_unavailable: { kind: 'unavailable', message: 'The other provider does not answer.' },
   account_linked_elsewhere: { kind: 'conflict', message: 'This account is connected to somebody else.' },
   last_way_in: { kind: 'conflict', message: 'This is the only way to sign in that there is.' },
+  only_way_in: {
+    kind: 'conflict',
+    message:
+      'People sign in by this provider and by nothing else. They can get back in by a mailed link, which sets a password; `anyway=true` removes it all the same.',
+  },
   proof_required: {
     kind: 'unauthenticated',
     message: 'This needs a sign-in that is younger than ten minutes, by means of your own.',

@@ -372,6 +372,34 @@ describeOnEngines(
       assert.match((await come(suite().browser(), id)).path, /\/account$/, 'it still is one')
     })
 
+    it('one that is somebody’s only way in is not removed, unless that is said', async () => {
+      const [id, open] = [await newProvider(), await newProvider()]
+      const admin = suite().as(tenant(), 'identity:configure')
+      const remove = (query = '') =>
+        admin.send<{ code: string; detail: string }>('DELETE', `/api/v1/identity-providers/${id}${query}`)
+      const { email } = await linked(id)
+      const asAdmin = (sql: string, ...more: unknown[]) =>
+        suite().db.admin((session) => session.query(sql, [email, ...more]))
+      await asAdmin('delete from stoa.passwords using stoa.people where id = person_id and email = $1')
+      const refused = await remove()
+      assert.deepEqual([refused.status, refused.body.code], [409, 'only_way_in'])
+      assert.match(refused.body.detail, /concerns: 1\./)
+      assert.match((await come(suite().browser(), id)).path, /\/account$/, 'it still is one')
+      const another = `insert into stoa.linked_accounts (tenant_id, provider_id, issuer, subject, person_id, label, created_at)
+        select $2, $3, 'https://other.example', 'one', id, 'one', now() from stoa.people where email = $1`
+      await asAdmin(another, tenant().id, open)
+      const enabled = (value: boolean) =>
+        admin.send('PATCH', `/api/v1/identity-providers/${open}`, {
+          body: { enabled: value },
+          headers: { 'if-match': '*' },
+        })
+      assert.equal((await enabled(false)).status, 200)
+      assert.equal((await remove('?anyway=false')).status, 409, 'another one that is closed is no way in')
+      await enabled(true)
+      assert.equal((await remove()).status, 204, 'another one that is open is')
+      assert.equal((await admin.send('DELETE', `/api/v1/identity-providers/${open}?anyway=true`)).status, 204)
+    })
+
     it('an account that was disconnected signs nobody in', async () => {
       const id = await newProvider()
       const { browser } = await linked(id)

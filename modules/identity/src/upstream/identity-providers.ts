@@ -7,6 +7,8 @@ import type { IfMatch } from '@stoa/http'
 import type { Journal } from '@stoa/journal'
 import { type Ctx, errors, isId, newId, requirePermission, StoaError, seal, type Tenant, unseal } from '@stoa/kernel'
 import type { Static } from 'typebox'
+import { identityErrors } from '../errors.ts'
+import { peopleWithoutOtherWay } from './linked-account-store.ts'
 import type * as schema from './provider-schema.ts'
 import {
   addProvider,
@@ -138,12 +140,20 @@ export class IdentityProviders {
     })
   }
 
-  /** With the accounts that are linked to it. Needs `identity:configure`. @throws StoaError `not_found` */
-  async remove(ctx: Ctx, id: string): Promise<void> {
+  /**
+   * With the accounts that are linked to it. Needs `identity:configure`.
+   *
+   * @param anyway also when it is the only way in of somebody
+   * @throws StoaError `not_found`, `only_way_in`
+   */
+  async remove(ctx: Ctx, id: string, anyway: boolean): Promise<void> {
     requirePermission(ctx, 'identity:configure')
     const { db, journal } = this.#deps
-    await db.transaction(ctx, async (tx) => {
+    // Of the system, because what people sign in by is theirs and not the tenant's.
+    await db.system(ctx, async (tx) => {
       const { name } = found(await lockedProvider(tx, ctx.tenant.id, id))
+      const left = await peopleWithoutOtherWay(tx, ctx.tenant.id, id)
+      if (left > 0 && !anyway) throw onlyWayIn(left)
       await removeProvider(tx, ctx.tenant.id, id)
       journal.append(ctx, tx, identityProviderRemoved.of({ providerId: id, name }, subjectsOf(id)))
     })
@@ -166,6 +176,11 @@ export class IdentityProviders {
   #shown(ctx: Ctx, { secretSealed: _, ...row }: ProviderRow): Shown {
     return { ...row, redirectUri: this.redirectUri(this.#deps.issuerOf(ctx.tenant), row.id) } as never
   }
+}
+
+function onlyWayIn(people: number): StoaError {
+  const { only_way_in: error } = identityErrors
+  return new StoaError(error, { message: `${error.message} People whom it concerns: ${people}.` })
 }
 
 function placeOf({ tenant }: Ctx, id: string): string {

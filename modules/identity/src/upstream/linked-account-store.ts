@@ -66,3 +66,25 @@ export async function removeLinkedAccount(
 const accountRemoval = statement<[string, string, string], never>(
   'delete from stoa.linked_accounts where tenant_id = $1 and provider_id = $2 and person_id = $3',
 )
+
+/**
+ * How many people sign in to the tenant by a provider and by nothing else: they have neither password nor passkey, nor an
+ * account with another provider of the tenant that is open. Keeps them from giving up another way until the transaction ends.
+ */
+export async function peopleWithoutOtherWay(tx: Tx, tenantId: string, providerId: string): Promise<number> {
+  tx.later(linkedPeopleLocked(tenantId, providerId))
+  return (await tx.one(peopleLeft(tenantId, providerId))).count
+}
+const linkedPeopleLocked = statement<[string, string], never>(`
+select id from stoa.people
+where id in (select person_id from stoa.linked_accounts where tenant_id = $1 and provider_id = $2)
+order by id for no key update`)
+const peopleLeft = statement<[string, string], { count: number }>(`
+select count(*) as count from stoa.linked_accounts linked
+where tenant_id = $1 and provider_id = $2
+  and not exists (select from stoa.passwords where passwords.person_id = linked.person_id)
+  and not exists (select from stoa.passkeys where passkeys.person_id = linked.person_id)
+  and not exists (select from stoa.linked_accounts other
+    join stoa.identity_providers provider on provider.tenant_id = other.tenant_id and provider.id = other.provider_id
+    where other.person_id = linked.person_id and other.tenant_id = linked.tenant_id
+      and other.provider_id <> linked.provider_id and provider.enabled)`)
