@@ -41,6 +41,16 @@ describe('configuration', () => {
     assert.match(refusalOf({ STOA_PUBLIC_ULR: 'https://a.example' }), /STOA_PUBLIC_ULR, did you mean 'STOA_PUBLIC_URL'/)
   })
 
+  it('how often programs may ask is set for each of them, and for those of one address', () => {
+    const { identity } = config({
+      ...{ STOA_CLIENT_BURST: '20', STOA_CLIENT_REQUESTS_PER_SECOND: '2' },
+      ...{ STOA_CLIENT_ADDRESS_BURST: '30', STOA_CLIENT_ADDRESS_REQUESTS_PER_SECOND: '3' },
+    }).rooms
+    const { addressBurst, addressRequestsPerSecond, clientBurst, clientRequestsPerSecond } = identity ?? {}
+    assert.deepEqual([clientBurst, clientRequestsPerSecond, addressBurst, addressRequestsPerSecond], [20, 2, 30, 3])
+    assert.match(refusalOf({ STOA_CLIENT_BURST: '9' }), /STOA_CLIENT_BURST/)
+  })
+
   it("the test runner's variables and the key for curl are no settings and no errors", () => {
     config({ STOA_TEST_DATABASE_URL: 'x', STOA_KEY: 'stoa_x' })
   })

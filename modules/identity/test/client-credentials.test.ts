@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { eventually } from '@stoa/testkit'
 import * as client from 'openid-client'
+import { enter, newApplication } from './application.ts'
+import { newPerson } from './person.ts'
 import { describeOnEngines, runningClock } from './setup.ts'
 
 const execute = [client.allowInsecureRequests]
@@ -32,6 +35,42 @@ describeOnEngines(
       assert.equal(claims.tenant, suite().tenants.pooled.id)
       const answer = await suite().bearer(tokens.access_token).send('GET', '/api/v1/oauth-clients')
       assert.equal(answer.status, 403)
+    })
+
+    it('drops what is known of a tenant when that changes, roles and keys, and nothing of another one’s', async () => {
+      const { neighbour, pooled } = suite().tenants
+      const known = await Promise.all(
+        [pooled, neighbour].map(async (of) => {
+          const person = await newPerson(suite(), of, ['owner'])
+          await person.signIn()
+          const over = { scope: 'openid identity:clients:read', resource: `${suite().url}/api/v1` }
+          const { access_token: token } = await enter(person, await newApplication(suite(), of), over)
+          return { of, token, status: async () => (await suite().bearer(token).get('/api/v1/oauth-clients')).status }
+        }),
+      )
+      const statuses = () => Promise.all(known.map(({ status }) => status()))
+      const keySets = () => Promise.all(known.map(async ({ of }) => (await fetch(`${suite().issuer(of)}/jwks`)).text()))
+      assert.deepEqual(await statuses(), [200, 200])
+      const before = await keySets()
+      // Behind the room's back: only who reads again sees it.
+      await suite().db.admin((session) => session.query("update stoa.memberships set role_names = '{viewer}'"))
+      const roles = suite().as(pooled)
+      const { body: role } = await roles.created<{ name: string }>('/api/v1/roles', {
+        name: 'clerk',
+        title: 'Clerk',
+        permissions: ['notes:read'],
+      })
+      assert.deepEqual(await statuses(), [200, 200], 'a new role is nobody’s')
+      const changed = await roles.send('PATCH', `/api/v1/roles/${role.name}`, {
+        body: { permissions: ['notes:write'] },
+        headers: { 'if-match': '*' },
+      })
+      assert.equal(changed.status, 200, JSON.stringify(changed.body))
+      assert.deepEqual(await statuses(), [403, 200])
+      await suite().db.admin((session) => session.query('delete from stoa.signing_keys'))
+      assert.equal((await roles.post('/api/v1/signing-keys')).status, 201)
+      const after = await eventually(keySets, ([first]) => first !== before[0])
+      assert.equal(after[1], before[1], 'the other one’s provider is the one of before')
     })
   },
   { clock: runningClock },
