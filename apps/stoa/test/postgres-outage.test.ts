@@ -43,8 +43,24 @@ async function newProgram(up: Up): Promise<() => Promise<Response>> {
   return () => fetch(`${up.url}/t/demo/token`, { method: 'POST', headers: { authorization }, body: form })
 }
 
+/** The form of the sign-in page, opened while all was well. @returns what sends it */
+async function openedForm(up: Up): Promise<() => Promise<Response>> {
+  const url = `${up.url}/t/demo/sign-in`
+  const page = await fetch(url)
+  const cookie = page.headers.getSetCookie().map((one) => one.split(';')[0])
+  const [, token = ''] = /name="token_form" value="([^"]*)"/.exec(await page.text()) ?? []
+  const fields = { email: 'ann@example.org', password: 'a wrong password', token_form: token }
+  return () => fetch(url, { method: 'POST', headers: { cookie: cookie.join('; ') }, body: new URLSearchParams(fields) })
+}
+
 /** Who signs in meanwhile is told the same, by the words of OAuth or a page. */
-async function signsNobodyIn(up: Up, askForToken: () => Promise<Response>): Promise<void> {
+async function signsNobodyIn(
+  up: Up,
+  askForToken: () => Promise<Response>,
+  sendForm: () => Promise<Response>,
+): Promise<void> {
+  const sent = await sendForm()
+  assert.equal(sent.status, 503, await sent.text())
   const answer = await askForToken()
   assert.equal(answer.status, 503, await answer.clone().text())
   assert.ok(Number(answer.headers.get('retry-after')) >= 1)
@@ -62,13 +78,14 @@ describe('PostgreSQL that goes away under load', () => {
     const up = await installation.up()
     const askForToken = await newProgram(up)
     assert.equal((await askForToken()).status, 200)
+    const sendForm = await openedForm(up)
     const writers = new Writers()
     await underLoad(up, writers, async (progress) => {
       await server.restart()
       await progress()
       await server.kill()
       await saysUnavailable(up, server)
-      await signsNobodyIn(up, askForToken)
+      await signsNobodyIn(up, askForToken, sendForm)
       await server.restart()
     })
     const unavailable = writers.refusals.filter(({ status }) => status === 503)
@@ -83,6 +100,7 @@ describe('PostgreSQL that goes away under load', () => {
       ({ status }) => status === 200,
     )
     assert.equal((await askForToken()).status, 200)
+    assert.equal((await sendForm()).status, 422, 'the form that was open is taken again, and the password is wrong')
     assert.equal(await up.stop(), 0)
   })
 })

@@ -3,7 +3,7 @@
  * browser with a tab for each.
  */
 import assert from 'node:assert/strict'
-import { hash } from 'node:crypto'
+import { generateKeyPairSync, hash, randomUUID, sign } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -41,6 +41,7 @@ describe('two applications share one session', () => {
   let issuer: string
   let readingRoom: string
   let garden: string
+  let readingRoomId: string
   let email: string
   const running: Running[] = []
 
@@ -67,6 +68,7 @@ describe('two applications share one session', () => {
       postLogoutRedirectUris: [`${readingRoom}/`],
       backchannelLogoutUri: `${readingRoom}/back-channel-logout`,
     })
+    readingRoomId = client.id
     await start('server-side-app/app.ts', { CLIENT_ID: client.id, CLIENT_SECRET: secret ?? '', PORT })
   }
 
@@ -123,6 +125,24 @@ describe('two applications share one session', () => {
     await press(page, 'button.main')
   }
 
+  /** Logout tokens that the provider has not made, as whoever knows its key set can write them. */
+  async function forgedLogouts(): Promise<string[]> {
+    const { keys } = (await (await fetch(`${issuer}/jwks`)).json()) as { keys: { kid: string }[] }
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const now = Math.floor(Date.now() / 1_000)
+    const claims = {
+      ...{ iss: issuer, aud: readingRoomId, sid: randomUUID(), jti: randomUUID(), iat: now, exp: now + 120 },
+      events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+    }
+    const text = `${part({ alg: 'ES256', typ: 'logout+jwt', kid: keys[0]?.kid })}.${part(claims)}`
+    const signature = sign('sha256', Buffer.from(text), { key: privateKey, dsaEncoding: 'ieee-p1363' })
+    return [
+      `${text}.${signature.toString('base64url')}`,
+      `${part({ alg: 'none', typ: 'logout+jwt' })}.${part(claims)}.`,
+    ]
+  }
+
   const signInPages = ({ requests }: OpenPage) => requests.filter((url) => url.startsWith(`${issuer}/sign-in`))
 
   it('signed in at one with a server, one is signed in at the one in the browser; signed out there, it notices', async () => {
@@ -154,6 +174,11 @@ describe('two applications share one session', () => {
     await press(other, 'a')
     await shows(other, readingRoom, email)
     assert.deepEqual(signInPages(other), [], 'nobody was asked for a password again')
+    for (const logout_token of await forgedLogouts()) {
+      const body = new URLSearchParams({ logout_token })
+      const told = await fetch(`${readingRoom}/back-channel-logout`, { method: 'POST', body })
+      assert.equal(told.status, 400, 'logout token forgery')
+    }
     await press(one, '#sign-out')
     await confirmSignOut(one)
     await shows(one, garden, 'You are not signed in.')
