@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
-import { it } from 'node:test'
+import { describe, it } from 'node:test'
+import { isError } from '@stoa/kernel'
+import { createLimiter, createMemoryStore } from '@stoa/limiter'
+import { identityErrors } from '../src/errors.ts'
+import { Attempts } from '../src/sign-in/attempts.ts'
 import type { Browser } from './browser.ts'
 import { describeOnEngines } from './setup.ts'
 import { newEmail, PASSWORD, register, signIn } from './story.ts'
@@ -124,5 +128,41 @@ describeOnEngines('brute force', (suite) => {
       statuses.push((await browser.submit({ email })).status)
     }
     assert.deepEqual([count(statuses, 200), count(statuses, 429)], [2, 4])
+  })
+})
+
+describe('credential stuffing', () => {
+  const TRIES = 10_000
+
+  /** How many of so many wrong tries within one moment are let through. @param of who tries whom, by the number of the try */
+  async function admitted(of: (number: number) => { readonly ip: string; readonly account: string }): Promise<number> {
+    await using limiter = createLimiter({ store: createMemoryStore({ clock: () => 0 }) })
+    const attempts = new Attempts(limiter)
+    let count = 0
+    for (let number = 0; number < TRIES; number++) {
+      try {
+        await attempts.admit({ kind: 'sign-in', device: null, tenantId: 'one', ...of(number) })
+        count += 1
+      } catch (error) {
+        if (!isError(error, identityErrors.too_many_attempts)) throw error
+      }
+    }
+    return count
+  }
+  /** Each in a network of its own. */
+  const address = (number: number) => `10.${number >> 8}.${number & 255}.9`
+
+  it('from 10,000 addresses against one account gets five tries', async () => {
+    assert.equal(await admitted((number) => ({ ip: address(number), account: 'ann@example.org' })), 5)
+  })
+
+  it('from one address against 10,000 accounts gets twenty tries, and from one network a hundred', async () => {
+    const account = (number: number) => `person${number}@example.org`
+    assert.equal(await admitted((number) => ({ ip: '198.51.100.7', account: account(number) })), 20)
+    assert.equal(await admitted((number) => ({ ip: `198.51.100.${number & 255}`, account: account(number) })), 100)
+  })
+
+  it('from 10,000 addresses against as many accounts gets 600 tries in one organisation', async () => {
+    assert.equal(await admitted((number) => ({ ip: address(number), account: `person${number}@example.org` })), 600)
   })
 })
