@@ -365,6 +365,10 @@ describeOnEngines(
       const { browser, email } = await linked(id)
       const withoutPassword = (sql: string) => suite().db.admin((session) => session.query(sql, [email]))
       await withoutPassword('delete from stoa.passwords using stoa.people where id = person_id and email = $1')
+      const closed = await newProvider({ enabled: false })
+      await withoutPassword(`insert into stoa.linked_accounts (tenant_id, provider_id, issuer, subject, person_id, label, created_at)
+        select '${tenant().id}', '${closed}', 'https://other.example', 'closed', id, 'closed', now() + interval '1 day'
+        from stoa.people where email = $1`)
       await browser.open(`/t/${tenant().slug}/security`)
       const page = await browser.submit({ what: 'disconnect' })
       assert.equal(page.status, 409)

@@ -6,10 +6,12 @@ import { lockedPerson } from '../people/person-store.ts'
 const waysIn = statement<[personId: string], { count: number }>(`
 select (select count(*) from stoa.passwords where person_id = $1)
   + (select count(*) from stoa.passkeys where person_id = $1)
-  + (select count(*) from stoa.linked_accounts where person_id = $1) as count`)
+  + (select count(*) from stoa.linked_accounts account
+      join stoa.identity_providers provider on provider.tenant_id = account.tenant_id and provider.id = account.provider_id
+      where person_id = $1 and enabled) as count`)
 
 /**
- * Takes away what a person signs in by, unless nothing else is left: a password, a passkey, an account elsewhere. Of two
+ * Takes away what a person signs in by, unless nothing else is left: a password, a passkey, an account elsewhere (with a provider that is open). Of two
  * that go at the same moment, the second one is counted after the first. In a transaction of the system role.
  *
  * @param take false: there was no such thing
