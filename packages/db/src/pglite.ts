@@ -79,7 +79,7 @@ async function holdFolder(dataDir: string, deps: DatabaseDeps): Promise<FolderLo
   } catch (cause) {
     throw new DataFolderError(`The data folder ${dataDir} cannot be made: ${textOf(cause)}`, { cause })
   }
-  return await FolderLock.acquire(dataDir, deps.clock)
+  return await FolderLock.acquire(dataDir, deps)
 }
 
 function textOf(cause: unknown): string {

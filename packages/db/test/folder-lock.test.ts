@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { emptyPglite, inTime } from '@stoa/testkit'
+import { systemClock } from '@stoa/kernel'
+import { emptyPglite, eventually, inTime } from '@stoa/testkit'
 import { DataFolderError, openPglite, type PgliteDatabase } from '../src/index.ts'
 import { deps } from './engines.ts'
 
@@ -38,6 +39,13 @@ describe('the data folder', () => {
     return child
   }
 
+  /** What a lock of this process says of where it is. */
+  async function ownPlace(): Promise<string> {
+    const folder = await mkdtemp(join(root, 'place-'))
+    await using _ = await openNew(folder)
+    return JSON.parse(await readFile(`${folder}.lock`, 'utf8')).place
+  }
+
   test('that another process holds is refused, naming its pid, and is free again when it was killed', async () => {
     const folder = join(root, 'held')
     await (await openNew(folder))[Symbol.asyncDispose]()
@@ -66,7 +74,13 @@ describe('the data folder', () => {
     const folder = join(root, 'pid-one')
     await writeFile(
       `${folder}.lock`,
-      JSON.stringify({ pid: process.pid, host: hostname(), started: '1', token: 'left behind' }),
+      JSON.stringify({
+        pid: process.pid,
+        host: hostname(),
+        place: await ownPlace(),
+        started: '1',
+        token: 'left behind',
+      }),
     )
     await (await openNew(folder))[Symbol.asyncDispose]()
   })
@@ -75,15 +89,59 @@ describe('the data folder', () => {
     const folder = join(root, 'reused')
     await writeFile(
       `${folder}.lock`,
-      JSON.stringify({ pid: process.ppid, host: hostname(), started: '1', token: 'left behind' }),
+      JSON.stringify({
+        pid: process.ppid,
+        host: hostname(),
+        place: await ownPlace(),
+        started: '1',
+        token: 'left behind',
+      }),
     )
     await (await openNew(folder))[Symbol.asyncDispose]()
   })
 
-  test('with a fresh lock of another host is refused', async () => {
-    const folder = join(root, 'foreign')
-    await writeFile(`${folder}.lock`, JSON.stringify({ pid: 1, host: 'elsewhere', started: null, token: 'x' }))
-    await assert.rejects(openPglite({ dataDir: folder }, deps), /process 1 on elsewhere/)
+  test('with a lock of a process that has ended and was not reaped is taken over', async () => {
+    const folder = join(root, 'unreaped')
+    const parent = spawn('sh', ['-c', '(exit 0) & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [printed] = await once(parent.stdout, 'data')
+    const pid = Number(String(printed))
+    const fields = async () => (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') as string[]
+    await eventually(fields, ([state]) => state === 'Z')
+    const started = (await fields())[19]
+    await writeFile(
+      `${folder}.lock`,
+      JSON.stringify({ pid, host: hostname(), place: await ownPlace(), started, token: 'left behind' }),
+    )
+    await (await openNew(folder))[Symbol.asyncDispose]()
+    parent.kill()
+  })
+
+  describe('with a fresh lock of another container, where our host and our pid mean somebody else', () => {
+    const foreign = { pid: process.pid, host: hostname(), place: 'elsewhere', started: null, token: 'x' }
+
+    test('is refused as soon as that is touched again', async () => {
+      const folder = join(root, 'touched')
+      await writeFile(`${folder}.lock`, JSON.stringify(foreign))
+      const touching = setInterval(() => void utimes(`${folder}.lock`, new Date(), new Date()), 300)
+      await assert.rejects(openPglite({ dataDir: folder }, deps), /in use by the process \d+ on /)
+      clearInterval(touching)
+      assert.match(await readFile(`${folder}.lock`, 'utf8'), /elsewhere/)
+    })
+
+    test('is taken over when it is not touched for as long as a holder never waits', async () => {
+      const folder = join(root, 'untouched')
+      await writeFile(`${folder}.lock`, JSON.stringify(foreign))
+      let sleptMs = 0
+      const clock = {
+        now: () => Date.now() + sleptMs,
+        async sleep(ms: number, signal?: AbortSignal | null) {
+          if (ms > 1_000) return systemClock.sleep(ms, signal)
+          sleptMs += ms
+        },
+      }
+      await using _ = await openPglite({ dataDir: folder, template: await emptyPglite() }, { ...deps, clock })
+      assert.ok(sleptMs >= 28_000 && sleptMs <= 30_000, `${sleptMs} ms`)
+    })
   })
 
   test('with an unreadable lock is taken over', async () => {
@@ -96,7 +154,7 @@ describe('the data folder', () => {
     const folder = join(root, 'race')
     await writeFile(
       `${folder}.lock`,
-      JSON.stringify({ pid: 999_999_999, host: hostname(), started: null, token: 'dead' }),
+      JSON.stringify({ pid: 999_999_999, host: hostname(), place: await ownPlace(), started: null, token: 'dead' }),
     )
     const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => openNew(folder)))
     const won = outcomes.filter((outcome) => outcome.status === 'fulfilled')
