@@ -1,7 +1,7 @@
 /*
  * The journal against what one writes first: a table with a serial key, filled by plain transactions and polled each
  * 100 ms. The peer is allowed what the journal is not: it skips events (the number is not the order of the commits),
- * knows no tenants, and has one index where the journal has four.
+ * knows no tenants, and has one index where the journal has seven.
  *
  * Writer and reader are processes of their own, hinted by NOTIFY, as in production without Redis. Lag is from the
  * moment that the writer knows of the commit to the moment that the reader's handler has the event.

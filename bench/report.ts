@@ -7,7 +7,7 @@ import type { Row } from './harness.ts'
 /** What a file in `results/` holds. */
 export interface Results {
   readonly machine: Machine
-  /** The short name, with `-dirty` when the work tree differed from it. */
+  /** The short name. What was measured is what it holds: see {@link changedSince}. */
   readonly commit: string
   /** RFC 3339. */
   readonly date: string
@@ -43,11 +43,23 @@ export function thisMachine(): Omit<Machine, 'others'> {
   }
 }
 
+/** What a number is of: the sources, and what they were installed with. */
+const SOURCES = ['packages', 'modules', 'apps', 'bench', 'package.json', 'package-lock.json']
+const NOT_SOURCES = [':!bench/results', ':(exclude,glob)**/*.md']
+
+const git = (root: string, ...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim()
+
 /** The commit that is measured. */
 export function commit(root: string): string {
-  const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' }).trim()
-  const changed = git('status', '--porcelain', '--untracked-files=no', '--', '.', ':!bench/results') !== ''
-  return `${git('rev-parse', '--short=10', 'HEAD')}${changed ? '-dirty' : ''}`
+  return git(root, 'rev-parse', '--short=10', 'HEAD')
+}
+
+/** The sources that are not as that commit has them: what is measured with them belongs to no commit. */
+export function changedSince(root: string, commit: string): readonly string[] {
+  const at = ['--', ...SOURCES, ...NOT_SOURCES]
+  const changed = git(root, 'diff', '--name-only', '--relative', commit, ...at)
+  const unknown = git(root, 'ls-files', '--others', '--exclude-standard', ...at)
+  return `${changed}\n${unknown}`.split('\n').filter((path) => path !== '')
 }
 
 /** Writes `results/<name>.json`. @returns its path, relative to the root */

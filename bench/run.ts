@@ -1,7 +1,8 @@
 // `npm run bench [-- name … --runs=5 --seconds=5]`
 //
 // Measures, prints a table, and writes `bench/results/<name>.json`. Starts its own PostgreSQL and Redis, and leaves
-// nothing behind. Fewer than five runs are for trying out: they are printed and not written.
+// nothing behind. Fewer than five runs are for trying out: they are printed and not written. What is written is of a
+// commit: with sources that differ from it, nothing is measured but to try it out.
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -15,7 +16,7 @@ import { links } from './links.ts'
 import { watchOthers } from './process.ts'
 import { queue } from './queue.ts'
 import { realtime } from './realtime.ts'
-import { commit, table, thisMachine, writeResults } from './report.ts'
+import { changedSince, commit, table, thisMachine, writeResults } from './report.ts'
 import { start } from './start.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -24,18 +25,23 @@ const RUNS_WORTH_KEEPING = 5
 /** A share of all cores. */
 const BUSY = 0.1
 
+/** What was asked for is not done, and its message says why. */
+class Refused extends Error {}
+
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
 
 try {
   const { names, runs, seconds } = readOptions()
+  if (runs >= RUNS_WORTH_KEEPING) assertUnchanged(commit(ROOT), 'commit them, or try them out with --runs=1')
   for (const bench of BENCHES) if (names.includes(bench.name)) await measure(bench, runs, seconds)
 } catch (error) {
-  console.error(error)
+  console.error(error instanceof Refused ? `bench: ${error.message}` : error)
   process.exitCode = 1
 }
 
 async function measure(bench: Bench, runs: number, seconds: number): Promise<void> {
   const before = thisMachine()
+  const measured = commit(ROOT)
   const othersSince = watchOthers()
   const say = (line: string) => console.error(`${bench.name}: ${line}`)
   await using servers = openServers()
@@ -49,7 +55,15 @@ async function measure(bench: Bench, runs: number, seconds: number): Promise<voi
   if (runs < RUNS_WORTH_KEEPING) return say(`not written: ${RUNS_WORTH_KEEPING} runs or more are`)
   const command = `npm run bench -- ${bench.name} --runs=${runs} --seconds=${seconds}`
   const date = new Date().toISOString()
-  say(`written to ${writeResults(ROOT, bench.name, { machine, commit: commit(ROOT), date, command, rows })}`)
+  assertUnchanged(measured, 'the numbers above are of no commit')
+  say(`written to ${writeResults(ROOT, bench.name, { machine, commit: measured, date, command, rows })}`)
+}
+
+function assertUnchanged(measured: string, advice: string): void {
+  const changed = changedSince(ROOT, measured)
+  if (changed.length === 0) return
+  const names = changed.length > 5 ? [...changed.slice(0, 5), `${changed.length - 5} more`] : changed
+  throw new Refused(`nothing is written: sources differ from the commit ${measured} (${names.join(', ')}); ${advice}`)
 }
 
 function readOptions(): { names: readonly string[]; runs: number; seconds: number } {

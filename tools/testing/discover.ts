@@ -6,13 +6,13 @@ const WORKSPACE_PARENTS = ['packages', 'modules', 'apps']
 
 /**
  * Every test file of the workspace, as sorted paths relative to `root`: `<parent>/<name>/test/**.test.ts` and
- * `tools/test/**.test.ts`.
+ * `tools/test/**.test.ts`, `bench/test/**.test.ts`.
  */
 export function testFiles(root: string): readonly string[] {
   const folders = WORKSPACE_PARENTS.flatMap((parent) =>
     existsSync(join(root, parent)) ? readdirSync(join(root, parent)).map((name) => `${parent}/${name}/test`) : [],
   )
-  return [...folders, 'tools/test'].flatMap((folder) => testFilesIn(root, folder)).sort()
+  return [...folders, 'tools/test', 'bench/test'].flatMap((folder) => testFilesIn(root, folder)).sort()
 }
 
 /** Files whose path contains one of the words; all of them when there are none. A leading `./` is not looked at. */

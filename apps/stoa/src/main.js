@@ -6,7 +6,7 @@ import * as module from 'node:module'
 const OLDEST = 24
 
 if (Number.parseInt(process.versions.node, 10) < OLDEST) {
-  const hint = "In a clone, 'npm start' and 'npx stoa' bring one along."
+  const hint = "In a clone, 'npm start' brings one along, and 'npx stoa' does after it."
   process.stderr.write(`stoa: Stoa runs on Node ${OLDEST} or newer, and this is ${process.versions.node}. ${hint}\n`)
   process.exitCode = 1
 } else {

@@ -109,9 +109,9 @@ describe('the doctor, on PostgreSQL', () => {
 
   it('knows another secret from the right one', async () => {
     const STOA_SECRET = 'another secret that is long enough'
-    ;(await diagnose({ ...settings, STOA_SECRET })).has('fail', 'Secret', /database was made with another one/)
+    ;(await diagnose({ ...settings, STOA_SECRET })).has('fail', 'Same secret', /database was made with another one/)
     const gone = await diagnose({ ...settings, STOA_DATA: installation.folder })
-    gone.has('fail', 'Secret', /database was made with one that is not there/)
+    gone.has('fail', 'Same secret', /database was made with one that is not there/)
   })
 
   it('knows a journal that was restored from another cluster, which the program does not start on before it is adopted', async () => {

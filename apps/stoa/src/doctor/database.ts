@@ -228,7 +228,7 @@ async function rowFindings(db: Database): Promise<Finding[]> {
 }
 
 async function fingerprintFinding(config: Config, db: Database, ctx: BaseCtx): Promise<Finding> {
-  const about = findings('Secret')
+  const about = findings('Same secret')
   const kept = await secretFingerprint(db, ctx)
   const secret = await findSecret(config.secret, config.dataDir).catch((error: unknown) => {
     if (error instanceof StoaError) return null
