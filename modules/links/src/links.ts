@@ -95,9 +95,15 @@ export interface LinkUpdate {
   readonly hash?: string
 }
 
-/** A link that is to be taken down, and why. */
-export interface LinkTakedownInput extends Pick<Takedown, 'reason'> {
+/** Which link something is done with. */
+export interface LinkAction {
   readonly id: string
+  /** As that of {@link LinkUpdate}. Default: any version will do. */
+  readonly precondition?: LinkUpdate['precondition'] | null
+}
+
+/** A link that is to be taken down, and why. */
+export interface LinkTakedownInput extends LinkAction, Pick<Takedown, 'reason'> {
   readonly note?: string
 }
 
@@ -262,10 +268,11 @@ export class Links {
   }
 
   /** Takes a link down. One that is down already stays as it is. */
-  async archiveLink(ctx: Ctx, input: { readonly id: string }): Promise<Link> {
+  async archiveLink(ctx: Ctx, input: LinkAction): Promise<Link> {
     requirePermission(ctx, 'links:write', linkOf(input.id))
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
+      input.precondition?.check(row.version)
       const now = new Date(ctx.clock.now())
       if (row.archivedAt !== null) return this.#shown(keptLink(row), now.getTime())
       return this.#save(ctx, tx, { ...row, archivedAt: now }, linkArchived, {})
@@ -273,10 +280,11 @@ export class Links {
   }
 
   /** Puts a link back that was taken down. One that is up already stays as it is. */
-  async restoreLink(ctx: Ctx, input: { readonly id: string }): Promise<Link> {
+  async restoreLink(ctx: Ctx, input: LinkAction): Promise<Link> {
     requirePermission(ctx, 'links:write', linkOf(input.id))
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, input.id))
+      input.precondition?.check(row.version)
       if (row.archivedAt === null) return this.#shown(keptLink(row), ctx.clock.now())
       return this.#save(ctx, tx, { ...row, archivedAt: null }, linkRestored, {})
     })
@@ -286,12 +294,13 @@ export class Links {
    * Takes a link down because of where it leads, and upholds its open reports. Refuses with `link_not_found` or
    * `link_taken_down_by_operator`.
    */
-  async takeDownLink(ctx: Ctx, { id, ...told }: LinkTakedownInput): Promise<Link> {
+  async takeDownLink(ctx: Ctx, { id, precondition, ...told }: LinkTakedownInput): Promise<Link> {
     requirePermission(ctx, 'links:moderate')
     const at = new Date(ctx.clock.now())
     const takedown: Takedown = { reason: told.reason, note: told.note ?? null, at: at.toISOString(), by: 'tenant' }
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, id))
+      precondition?.check(row.version)
       checkOperator(row)
       upholdReports(tx, ctx.tenant.id, row.id, at, `${ctx.actor.type}:${ctx.actor.id}`)
       return this.#save(ctx, tx, { ...row, takedown }, linkTakenDown, {})
@@ -299,10 +308,11 @@ export class Links {
   }
 
   /** Puts a link back that was taken down; refuses as {@link takeDownLink}. One that is not down stays as it is. */
-  async liftTakedown(ctx: Ctx, { id }: { readonly id: string }): Promise<Link> {
+  async liftTakedown(ctx: Ctx, { id, precondition }: LinkAction): Promise<Link> {
     requirePermission(ctx, 'links:moderate')
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedLinkRow(tx, ctx.tenant.id, id))
+      precondition?.check(row.version)
       checkOperator(row)
       if (row.takedown === null) return this.#shown(keptLink(row), ctx.clock.now())
       return this.#save(ctx, tx, { ...row, takedown: null }, linkTakedownLifted, {})

@@ -66,6 +66,8 @@ export interface ApiKeyRotation {
   readonly overlapMs: number
   /** When the new one ends. Default: after as long a life as the old one was given. */
   readonly expiresAt?: Date | null | undefined
+  /** Which version of the old one is meant. Default: any. */
+  readonly ifMatch?: IfMatch | null
 }
 
 /** What may be changed of a key. What is absent stays. */
@@ -200,17 +202,18 @@ export class ApiKeys implements AsyncDisposable {
    * Makes a key that takes the place of another one: the same name, scopes and owner. For a while both are good. Whoever
    * does it must hold all of its scopes.
    *
-   * @throws StoaError `not_found`, `api_key_revoked`, `forbidden`, `validation_failed`
+   * @throws StoaError `not_found`, `precondition_failed`, `api_key_revoked`, `forbidden`, `validation_failed`
    */
   async rotate(
     ctx: Ctx,
     id: string,
-    { expiresAt, overlapMs }: ApiKeyRotation,
+    { expiresAt, ifMatch, overlapMs }: ApiKeyRotation,
   ): Promise<{ readonly apiKey: ApiKeyRow; readonly token: string }> {
     requirePermission(ctx, 'apiKeys:write')
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = await tx.maybe(apiKeyForUpdate(ctx.tenant.id, id))
       if (row === undefined) throw new StoaError(errors.not_found)
+      ifMatch?.check(row.version)
       if (row.revokedAt !== null) throw new StoaError(apiKeyErrors.api_key_revoked)
       const { name, ownerId, ownerType, scopes } = row
       const now = ctx.clock.now()

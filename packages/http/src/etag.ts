@@ -79,3 +79,14 @@ export function noneMatchHolds(header: string, tag: string): boolean {
   const bare = tag.startsWith('W/') ? tag.slice(2) : tag
   return tagsOf(header)?.some((one) => (one.startsWith('W/') ? one.slice(2) : one) === bare) ?? false
 }
+
+/** Whether an answer with this schema shows one resource that has versions, or says so, and carries its entity tag. */
+export function isVersioned(schema: unknown): boolean {
+  if ((schema as { readonly tagged?: boolean } | undefined)?.tagged) return true
+  const fields = propertiesOf(schema)
+  return 'version' in fields || Object.values(fields).some((field) => 'version' in propertiesOf(field))
+}
+
+function propertiesOf(schema: unknown): Readonly<Record<string, unknown>> {
+  return (schema as { readonly properties?: Readonly<Record<string, unknown>> } | undefined)?.properties ?? {}
+}

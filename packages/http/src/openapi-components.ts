@@ -3,6 +3,7 @@
  */
 import { STATUS_CODES } from 'node:http'
 import { type ErrorSpec, StoaError } from '@stoa/kernel'
+import { isVersioned } from './etag.ts'
 import { type Problem, titleOf } from './problem.ts'
 import { type Dialect, isTransactional, type Route } from './route.ts'
 
@@ -91,6 +92,15 @@ export const components = {
       schema: text,
       example: '"3"',
     },
+    IfMatchWhenSent: {
+      name: 'If-Match',
+      in: 'header',
+      required: false,
+      description:
+        'The `ETag` that was read of what the path names: 412 when it is another one now. Without it any version will do.',
+      schema: text,
+      example: '"3"',
+    },
     IfNoneMatch: {
       name: 'If-None-Match',
       in: 'header',
@@ -101,17 +111,6 @@ export const components = {
     },
   },
 } as const
-
-/** Whether an answer with this schema shows one resource that has versions, or says so, and carries its entity tag. */
-export function isVersioned(schema: unknown): boolean {
-  if ((schema as { readonly tagged?: boolean } | undefined)?.tagged) return true
-  const fields = propertiesOf(schema)
-  return 'version' in fields || Object.values(fields).some((field) => 'version' in propertiesOf(field))
-}
-
-function propertiesOf(schema: unknown): JsonObject {
-  return ((schema as { readonly properties?: JsonObject } | undefined)?.properties ?? {}) as JsonObject
-}
 
 type HeaderName = readonly [header: string, component: string]
 const ALWAYS: readonly HeaderName[] = [

@@ -9,14 +9,8 @@ import { type ErrorSpec, errors } from '@stoa/kernel'
 import Fastify from 'fastify'
 import { apiKeyErrors } from './api-key-errors.ts'
 import type { AuthScheme } from './auth.ts'
-import {
-  components,
-  isVersioned,
-  type JsonObject,
-  notModified,
-  problemResponse,
-  successHeaders,
-} from './openapi-components.ts'
+import { isVersioned } from './etag.ts'
+import { components, type JsonObject, notModified, problemResponse, successHeaders } from './openapi-components.ts'
 import { exampleOf } from './openapi-examples.ts'
 import { resolveHttpOptions } from './options.ts'
 import { statusOfError } from './problem.ts'
@@ -135,7 +129,9 @@ function complete(
   operation['x-rate-limit'] = shownLimits(route, limits)
   const parameters = ((operation.parameters ?? []) as JsonObject[]).map(optionalWithDefault)
   if (isTransactional(route)) parameters.push(parameter('IdempotencyKey'))
-  if (route.updates === 'if-match') parameters.push(parameter('IfMatch'))
+  if (route.updates !== undefined) {
+    parameters.push(parameter(route.updates === 'if-match' ? 'IfMatch' : 'IfMatchWhenSent'))
+  }
   const conditional = route.method === 'GET' && isVersioned(route.schema.response[200])
   if (conditional) parameters.push(parameter('IfNoneMatch'))
   if (route.cached) parameters.push(parameter('CacheControl'))
@@ -221,7 +217,8 @@ function problemsOf(route: Route, codes: ReadonlyMap<string, ErrorSpec>): Map<nu
       : []),
     ...(guarded ? ['unauthenticated', 'forbidden'] : []),
     ...(keyed ? ['idempotency_in_progress', 'idempotency_key_reused'] : []),
-    ...(updates === 'if-match' ? ['precondition_failed', 'precondition_required'] : []),
+    ...(updates === undefined ? [] : ['precondition_failed']),
+    ...(updates === 'if-match' ? ['precondition_required'] : []),
     'validation_failed',
     'uri_too_long',
     'headers_too_large',

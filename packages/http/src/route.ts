@@ -8,7 +8,7 @@ import type { Readable } from 'node:stream'
 import type { BaseCtx, Ctx } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
 import type { Claim } from './claims.ts'
-import type { IfMatch } from './etag.ts'
+import { type IfMatch, isVersioned } from './etag.ts'
 import type { Lane } from './lane.ts'
 import type { ListSpec, PageRequest, SortOf } from './pagination.ts'
 import type { Problem } from './problem.ts'
@@ -65,7 +65,7 @@ export interface RouteRequest<S extends RouteSchemas, U = undefined, L = undefin
   readonly query: Part<S, 'querystring', NoFields>
   readonly body: Part<S, 'body', undefined>
   readonly headers: Part<S, 'headers', NoFields> & Readonly<Record<string, string | string[] | undefined>>
-  /** The precondition of the caller; null when the route does not require one and none was sent. */
+  /** The precondition of the caller; null when the route does not require one and none was sent. What is not null is checked. */
   readonly ifMatch: U extends 'if-match' ? IfMatch : IfMatch | null
   /** The page that was asked for, on a route with `list`. */
   readonly page: L extends ListSpec ? PageRequest<SortOf<L>> : undefined
@@ -85,6 +85,13 @@ export interface RouteReply {
   /** Media type of a body that is not JSON. */
   type(mediaType: string): unknown
 }
+
+/**
+ * How a change takes `If-Match` (RFC 9110 §13.1.1). `if-match`: the caller must say which version is meant; 428 when it
+ * does not. `if-match-when-sent`: any version will do, unless the caller names one. Either way the verb checks it against
+ * the row that it has locked: 412.
+ */
+export type Updates = 'if-match' | 'if-match-when-sent'
 
 /** The one thing that a route is about. */
 export interface RouteResource {
@@ -110,7 +117,7 @@ export interface Dialect {
 export interface RouteSpec<
   S extends RouteSchemas,
   P extends string | null,
-  U extends 'if-match' | undefined,
+  U extends Updates | undefined,
   L extends ListSpec | undefined,
 > {
   readonly method: RouteMethod
@@ -152,7 +159,7 @@ export interface RouteSpec<
    * Default false: JSON.
    */
   readonly formBody?: boolean
-  /** `if-match`: the caller must say which version is meant; 428 when it does not. */
+  /** See {@link Updates}. A change of one thing that is answered with its version has to say it. */
   readonly updates?: U
   /** Adds `limit`, `cursor` and `sort` to the query, and gives the handler a `page`. */
   readonly list?: L
@@ -209,7 +216,7 @@ export interface Route {
   readonly bodyLimitBytes?: number
   readonly textBody?: boolean
   readonly formBody?: boolean
-  readonly updates?: 'if-match' | undefined
+  readonly updates?: Updates | undefined
   readonly list?: ListSpec | undefined
   readonly cached?: boolean
   readonly waits?: boolean
@@ -231,7 +238,7 @@ export function defineRoute<
   const S extends RouteSchemas,
   const P extends string | null,
   const L extends ListSpec | undefined = undefined,
-  const U extends 'if-match' | undefined = undefined,
+  const U extends Updates | undefined = undefined,
 >(spec: RouteSpec<S, P, U, L>): Route {
   const route = spec as unknown as Route
   const wrong = flawOf(route)
@@ -257,6 +264,11 @@ function isText(schema: TSchema | undefined): boolean {
   return (schema as { readonly type?: unknown } | undefined)?.type === 'string'
 }
 
+/** Whether it changes the thing in its path, and shows it: then a caller who saw an `ETag` may send it. */
+function changesVersioned({ method, schema, url }: Route): boolean {
+  return method !== 'GET' && url.includes('/:') && isVersioned(schema.response[200])
+}
+
 function flawOf(route: Route): string | null {
   if (!OPERATION_ID.test(route.operationId)) return 'operationId is not a camelCase name of 3–64 letters and digits'
   if (!URL_PATH.test(route.url)) return 'url is not a path of plain segments and :parameters'
@@ -271,11 +283,13 @@ function flawOf(route: Route): string | null {
   if (route.method === 'GET' && route.schema.body !== undefined) return 'a GET has no body'
   if (route.textBody && !isText(route.schema.body)) return 'a text body has a schema of a string'
   if (route.method === 'GET' && route.updates !== undefined) return 'a GET updates nothing'
+  if (changesVersioned(route) && route.updates === undefined) return 'it does not say how it takes If-Match: updates'
   if (route.cached && route.method !== 'GET') return 'only a GET is cached'
   if (route.upgrade && route.method !== 'GET') return 'only a GET is upgraded'
   if (route.lane && (route.method !== 'GET' || route.permission !== null)) return 'only a GET for anyone has a lane'
   if (route.claims && !/^[^:]*\/:\w+$/.test(route.url)) return 'who claims paths has one parameter, at the end'
-  if (route.waits && (route.updates || route.cached || route.secretResponse)) return 'who waits only waits'
+  if (route.waits && (route.updates === 'if-match' || route.cached || route.secretResponse))
+    return 'who waits only waits'
   if (route.list !== undefined && route.method !== 'GET') return 'a list is a GET'
   if (successStatuses(route).length === 0) return 'no 2xx or 3xx response is declared'
   const limit = route.rateLimit

@@ -96,6 +96,26 @@ describe('a route that reads through a cache', () => {
   })
 })
 
+describe('a change that is answered with the version of what its path names', () => {
+  it('says how it takes If-Match: a tag that its caller was given must not be passed over', () => {
+    const restore = (updates?: 'if-match-when-sent', response: object = { 200: Page }) =>
+      defineRoute({
+        method: 'DELETE',
+        url: '/pages/:id/archival',
+        operationId: 'restorePage',
+        tags: ['test'],
+        summary: 'Puts a page back',
+        permission: 'pages:write',
+        updates,
+        schema: { response: response as { 200: typeof Page } },
+        handler: () => ({ title: 'Welcome', version: 2 }),
+      })
+    assert.throws(() => restore(), /restorePage .* does not say how it takes If-Match: updates/)
+    assert.equal(restore('if-match-when-sent').updates, 'if-match-when-sent')
+    assert.equal(restore(undefined, { 204: Type.Null() }).updates, undefined)
+  })
+})
+
 describe('whoever is told of a write that another process may have made', () => {
   it('is told when this process has caught up: a replay, and a version that was moved on', async () => {
     await using database = await openDatabase('pglite')

@@ -25,6 +25,7 @@ export interface JsonSchema {
 export interface ApiParameter {
   readonly name: string
   readonly in: 'path' | 'query' | 'header'
+  readonly required?: boolean
   readonly schema: JsonSchema
 }
 

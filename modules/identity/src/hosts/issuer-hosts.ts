@@ -16,6 +16,7 @@ import { type Ctx, errors, newId, requirePermission, StoaError } from '@stoa/ker
 import type { DomainProof } from '@stoa/module'
 import { hostName } from '@stoa/outbound'
 import type { Static } from 'typebox'
+import type { Precondition } from '../access/roles.ts'
 import { issuerHostErrors } from './issuer-host-errors.ts'
 import {
   issuerHostActivated,
@@ -105,15 +106,17 @@ export class IssuerHosts {
    * `issuer_host_not_proven`, which says what has to stand in DNS; with `issuer_host_taken` when somebody else can prove it
    * too; with `unavailable` when DNS does not answer.
    */
-  async verify(ctx: Ctx, id: string): Promise<IssuerHost> {
+  async verify(ctx: Ctx, id: string, precondition: Precondition | null = null): Promise<IssuerHost> {
     requirePermission(ctx, 'identity:configure')
     const { db, tenantHosts } = this.#deps
     const row = found(await db.read(ctx, (tx) => issuerHostRow(tx, ctx.tenant.id, id)))
+    precondition?.check(row.version)
     if (row.verifiedAt !== null) return this.#shown(ctx, row)
     if (!(await this.canProve(ctx.tenant.id, row.host))) throw this.#unproven(ctx, row)
     if (!(await tenantHosts.takeOver(row.host, ctx.tenant, HOST_ROOM))) throw taken()
     return db.transaction(ctx, async (tx) => {
       const locked = found((await lockedIssuerHosts(tx, ctx.tenant.id)).find((one) => one.id === id))
+      precondition?.check(locked.version)
       if (locked.verifiedAt !== null) return this.#shown(ctx, locked)
       await this.#take(ctx, tx, locked)
       return this.#save(ctx, tx, issuerHostVerified, { ...locked, verifiedAt: new Date(ctx.clock.now()) })
@@ -121,11 +124,12 @@ export class IssuerHosts {
   }
 
   /** Moves the issuer to the host. Refuses with `issuer_host_not_proven`. */
-  activate(ctx: Ctx, id: string): Promise<IssuerHost> {
+  activate(ctx: Ctx, id: string, precondition: Precondition | null = null): Promise<IssuerHost> {
     requirePermission(ctx, 'identity:configure')
     return this.#deps.db.transaction(ctx, async (tx) => {
       const rows = await lockedIssuerHosts(tx, ctx.tenant.id)
       const row = found(rows.find((one) => one.id === id))
+      precondition?.check(row.version)
       if (row.verifiedAt === null) throw this.#unproven(ctx, row)
       if (row.active) return this.#shown(ctx, row)
       const before = rows.find(({ active }) => active)
@@ -135,10 +139,11 @@ export class IssuerHosts {
   }
 
   /** Moves the issuer back to the installation's address, if it is at the host. */
-  deactivate(ctx: Ctx, id: string): Promise<IssuerHost> {
+  deactivate(ctx: Ctx, id: string, precondition: Precondition | null = null): Promise<IssuerHost> {
     requirePermission(ctx, 'identity:configure')
     return this.#deps.db.transaction(ctx, async (tx) => {
       const row = found((await lockedIssuerHosts(tx, ctx.tenant.id)).find((one) => one.id === id))
+      precondition?.check(row.version)
       return row.active ? this.#save(ctx, tx, issuerHostDeactivated, { ...row, active: false }) : this.#shown(ctx, row)
     })
   }

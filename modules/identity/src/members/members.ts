@@ -42,6 +42,15 @@ export interface Member
   readonly roles: string[]
 }
 
+/** Whose ownership becomes whose. */
+interface OwnershipMove {
+  readonly to: string
+  /** Default: the person who does it. */
+  readonly from?: string | undefined
+  /** Of the member who gets it. */
+  readonly precondition: Precondition | null
+}
+
 /** Why somebody goes. */
 export type Departure = 'removal' | 'leave' | 'provisioning' | 'deletion'
 
@@ -81,18 +90,26 @@ export class Members {
     })
   }
 
-  /** A suspended member may do nothing in this tenant. @throws StoaError `member_not_found`, `forbidden`, `last_owner` */
-  suspend(ctx: Ctx, id: string): Promise<Member> {
+  /**
+   * A suspended member may do nothing in this tenant.
+   *
+   * @throws StoaError `member_not_found`, `precondition_failed`, `forbidden`, `last_owner`
+   */
+  suspend(ctx: Ctx, id: string, precondition: Precondition | null = null): Promise<Member> {
     return this.#change(ctx, id, async (tx, row) => {
+      precondition?.check(row.version)
       if (row.status === 'suspended') return row
       await this.#keepsAnOwner(ctx, tx, row)
       return { ...row, status: 'suspended' }
     })
   }
 
-  /** Ends a suspension. @throws StoaError `member_not_found`, `forbidden` */
-  restore(ctx: Ctx, id: string): Promise<Member> {
-    return this.#change(ctx, id, async (_tx, row) => ({ ...row, status: 'active' }))
+  /** Ends a suspension. @throws StoaError `member_not_found`, `precondition_failed`, `forbidden` */
+  restore(ctx: Ctx, id: string, precondition: Precondition | null = null): Promise<Member> {
+    return this.#change(ctx, id, async (_tx, row) => {
+      precondition?.check(row.version)
+      return { ...row, status: 'active' }
+    })
   }
 
   /** @throws StoaError `member_not_found`, `forbidden`, `last_owner` */
@@ -117,10 +134,9 @@ export class Members {
   /**
    * Makes a member an owner in the place of another one, who is an admin then.
    *
-   * @param from default: the person who does it
-   * @throws StoaError `member_not_found`, `forbidden`, `person_required`
+   * @throws StoaError `member_not_found`, `precondition_failed`, `forbidden`, `person_required`
    */
-  async transferOwnership(ctx: Ctx, to: string, from: string = personOf(ctx)): Promise<Member> {
+  async transferOwnership(ctx: Ctx, { from = personOf(ctx), precondition, to }: OwnershipMove): Promise<Member> {
     requirePermission(ctx, 'identity:own')
     requireHeld(ctx, ['*'], 'An owner holds')
     const { db, journal } = this.#deps
@@ -128,6 +144,7 @@ export class Members {
       await tx.many(ownersForUpdate(ctx.tenant.id))
       const giver = found(await tx.maybe(memberForUpdate(ctx.tenant.id, from)))
       const taker = found(await tx.maybe(memberForUpdate(ctx.tenant.id, to)))
+      precondition?.check(taker.version)
       if (!giver.roleNames.includes(OWNER)) throw new StoaError(accessErrors.member_not_found)
       if (taker.status !== 'active') throw new StoaError(errors.conflict, { message: 'This member is suspended.' })
       if (taker.id === giver.id) return shownMember(taker)

@@ -12,10 +12,11 @@ export function deactivateIssuerHost(hosts: IssuerHosts) {
     summary: 'Move the issuer back to the installation',
     description: 'As moving it to a host: every application has to be told.',
     permission: 'identity:configure',
+    updates: 'if-match-when-sent',
     errors: ['issuer_host_not_found'],
     schema: { params: IdParams, response: { 200: IssuerHost } },
-    async handler(ctx, { params }, reply) {
-      const host = await hosts.deactivate(ctx, params.id)
+    async handler(ctx, { ifMatch, params }, reply) {
+      const host = await hosts.deactivate(ctx, params.id, ifMatch)
       reply.header('etag', etag(host.version))
       return host
     },

@@ -11,10 +11,11 @@ export function restoreMember(members: Members) {
     tags: ['Members'],
     summary: 'End the suspension of a member',
     permission: 'identity:manage',
+    updates: 'if-match-when-sent',
     errors: ['member_not_found'],
     schema: { params: IdParams, response: { 200: Member } },
-    async handler(ctx, { params }, reply) {
-      const member = await members.restore(ctx, params.id)
+    async handler(ctx, { ifMatch, params }, reply) {
+      const member = await members.restore(ctx, params.id, ifMatch)
       reply.header('etag', etag(member.version))
       return member
     },

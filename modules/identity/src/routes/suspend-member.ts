@@ -12,10 +12,11 @@ export function suspendMember(members: Members) {
     summary: 'Suspend a member',
     description: 'They may do nothing in this organisation until the suspension ends; in others they may.',
     permission: 'identity:manage',
+    updates: 'if-match-when-sent',
     errors: ['member_not_found', 'last_owner'],
     schema: { params: IdParams, response: { 200: Member } },
-    async handler(ctx, { params }, reply) {
-      const member = await members.suspend(ctx, params.id)
+    async handler(ctx, { ifMatch, params }, reply) {
+      const member = await members.suspend(ctx, params.id, ifMatch)
       reply.header('etag', etag(member.version))
       return member
     },

@@ -12,10 +12,11 @@ export function transferOwnership(members: Members) {
     summary: 'Make a member an owner in the place of another one',
     description: 'The other one is an admin then. In one step, so that there is an owner always.',
     permission: 'identity:own',
+    updates: 'if-match-when-sent',
     errors: ['member_not_found', 'person_required'],
     schema: { params: IdParams, body: OwnershipTransfer, response: { 200: Member } },
-    async handler(ctx, { body, params }, reply) {
-      const member = await members.transferOwnership(ctx, params.id, body.from)
+    async handler(ctx, { body, ifMatch, params }, reply) {
+      const member = await members.transferOwnership(ctx, { to: params.id, from: body.from, precondition: ifMatch })
       reply.header('etag', etag(member.version))
       return member
     },

@@ -13,11 +13,12 @@ export function verifyIssuerHostNow(hosts: IssuerHosts) {
     description: 'Looks now whether the TXT record stands. One that is verified already stays as it is.',
     permission: 'identity:configure',
     rateLimit: { capacity: 60, refillPerSecond: 1 },
+    updates: 'if-match-when-sent',
     waits: true,
     errors: ['issuer_host_not_found', 'issuer_host_not_proven', 'issuer_host_taken'],
     schema: { params: IdParams, response: { 200: IssuerHost } },
-    async handler(ctx, { params }, reply) {
-      const host = await hosts.verify(ctx, params.id)
+    async handler(ctx, { ifMatch, params }, reply) {
+      const host = await hosts.verify(ctx, params.id, ifMatch)
       reply.header('etag', etag(host.version))
       return host
     },

@@ -65,6 +65,13 @@ export interface DomainListInput {
   readonly limit: number
 }
 
+/** A host that is to be looked at. */
+interface DomainVerification {
+  readonly id: string
+  /** Throws `precondition_failed` when the version is not one that the caller has seen. Default: any will do. */
+  readonly precondition?: { check(version: number): void } | null
+}
+
 /** The verbs of hosts for short links. */
 export class LinkDomains {
   readonly #deps: LinkDomainsDeps
@@ -161,14 +168,16 @@ export class LinkDomains {
    * `link_domain_not_proven`, which says what has to stand in DNS; with `link_domain_taken` when another tenant can prove
    * it too; with `unavailable` when DNS does not answer.
    */
-  async verifyDomain(ctx: Ctx, { id }: { readonly id: string }): Promise<LinkDomain> {
+  async verifyDomain(ctx: Ctx, { id, precondition }: DomainVerification): Promise<LinkDomain> {
     requirePermission(ctx, 'links:write')
     const row = found(await this.#deps.db.read(ctx, (tx) => domainRow(tx, ctx.tenant.id, id)))
+    precondition?.check(row.version)
     if (row.verifiedAt !== null) return this.#shown(ctx.tenant, row)
     await this.#checkProof(ctx.tenant, row)
     if (!(await this.#deps.tenantHosts.takeOver(row.host, ctx.tenant, HOST_ROOM))) throw taken()
     return this.#deps.db.transaction(ctx, async (tx) => {
       const locked = found(await lockedDomainRow(tx, ctx.tenant.id, id))
+      precondition?.check(locked.version)
       if (locked.verifiedAt !== null) return this.#shown(ctx.tenant, locked)
       const verified = { ...locked, verifiedAt: new Date(ctx.clock.now()) }
       await this.#take(ctx, tx, locked)

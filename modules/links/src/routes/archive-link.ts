@@ -13,10 +13,11 @@ export function archiveLink(links: Links) {
     description: 'From now on the link answers 410. Its code stays taken. A link that is down already stays as it is.',
     permission: 'links:write',
     resource: { kind: 'link', param: 'id' },
+    updates: 'if-match-when-sent',
     errors: ['link_not_found'],
     schema: { params: LinkParams, response: { 200: Link } },
-    async handler(ctx, request, reply) {
-      const link = await links.archiveLink(ctx, { id: request.params.id })
+    async handler(ctx, { ifMatch, params }, reply) {
+      const link = await links.archiveLink(ctx, { id: params.id, precondition: ifMatch })
       reply.header('etag', etag(link.version))
       return link
     },

@@ -14,10 +14,11 @@ export function restoreLink(links: Links) {
       'The link redirects again, unless it has expired meanwhile. A link that is not archived stays as it is.',
     permission: 'links:write',
     resource: { kind: 'link', param: 'id' },
+    updates: 'if-match-when-sent',
     errors: ['link_not_found'],
     schema: { params: LinkParams, response: { 200: Link } },
-    async handler(ctx, request, reply) {
-      const link = await links.restoreLink(ctx, { id: request.params.id })
+    async handler(ctx, { ifMatch, params }, reply) {
+      const link = await links.restoreLink(ctx, { id: params.id, precondition: ifMatch })
       reply.header('etag', etag(link.version))
       return link
     },

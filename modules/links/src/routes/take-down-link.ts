@@ -14,10 +14,11 @@ export function takeDownLink(links: Links) {
     description:
       'From now on the link answers 410 and says why. Its open reports are upheld. Whoever may only write links cannot lift it. A link that is down already gets the new reason, unless the operator took it down.',
     permission: 'links:moderate',
+    updates: 'if-match-when-sent',
     errors: ['link_not_found', 'link_taken_down_by_operator'],
     schema: { params: LinkParams, body: NewTakedown, response: { 200: Link } },
-    async handler(ctx, { body, params }, reply) {
-      const link = await links.takeDownLink(ctx, { id: params.id, ...body })
+    async handler(ctx, { body, ifMatch, params }, reply) {
+      const link = await links.takeDownLink(ctx, { id: params.id, precondition: ifMatch, ...body })
       reply.header('etag', etag(link.version))
       return link
     },

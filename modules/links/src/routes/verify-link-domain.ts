@@ -14,11 +14,12 @@ export function verifyLinkDomain(domains: LinkDomains) {
     description: 'Looks now whether the TXT record stands. One that is verified already stays as it is.',
     permission: 'links:write',
     rateLimit: { capacity: 60, refillPerSecond: 1 },
+    updates: 'if-match-when-sent',
     waits: true,
     errors: ['link_domain_not_found', 'link_domain_not_proven', 'link_domain_taken'],
     schema: { params: LinkParams, response: { 200: LinkDomain } },
-    async handler(ctx, { params }, reply) {
-      const domain = await domains.verifyDomain(ctx, params)
+    async handler(ctx, { ifMatch, params }, reply) {
+      const domain = await domains.verifyDomain(ctx, { id: params.id, precondition: ifMatch })
       reply.header('etag', etag(domain.version))
       return domain
     },

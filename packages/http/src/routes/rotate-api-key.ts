@@ -18,6 +18,7 @@ export const rotateApiKey = (keys: ApiKeys) =>
       'Makes a key with the same name, scopes and owner, which takes its place; for a while both are good. The answer holds the new key, this once. Whoever rotates a key must hold all of its scopes.',
     permission: 'apiKeys:write',
     rateLimit: { capacity: 20, refillPerSecond: 1 },
+    updates: 'if-match-when-sent',
     secretResponse: true,
     errors: ['not_found', 'api_key_revoked'],
     schema: {
@@ -38,11 +39,12 @@ export const rotateApiKey = (keys: ApiKeys) =>
       ),
       response: { 201: CreatedApiKey },
     },
-    async handler(ctx, { body, params }, reply) {
+    async handler(ctx, { body, ifMatch, params }, reply) {
       const { overlapSeconds = DAY_SECONDS, expiresAt } = body
       const { apiKey, token } = await keys.rotate(ctx, params.id, {
         overlapMs: overlapSeconds * 1_000,
         expiresAt: dateOf(expiresAt),
+        ifMatch,
       })
       reply.header('location', `/api/v1/api-keys/${apiKey.id}`)
       reply.header('etag', etag(apiKey.version))

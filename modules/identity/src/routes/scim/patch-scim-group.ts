@@ -15,6 +15,7 @@ export function patchScimGroup(groups: ScimGroups) {
     summary: 'Change a group',
     permission: PROVISION,
     dialect: scim,
+    updates: 'if-match-when-sent',
     errors: [
       'team_not_found',
       'member_not_found',
@@ -22,7 +23,6 @@ export function patchScimGroup(groups: ScimGroups) {
       'scim_path_invalid',
       'scim_filter_invalid',
       'team_exists',
-      'precondition_failed',
     ],
     schema: { params: IdParams, body: ScimPatch, response: { 200: ScimGroup } },
     async handler(ctx, { body, ifMatch, params }, reply) {

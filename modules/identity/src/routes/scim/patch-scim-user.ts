@@ -16,6 +16,7 @@ export function patchScimUser(users: ScimUsers) {
     description: '`active: false` suspends: it ends what the person has been given in the organisation, at once.',
     permission: PROVISION,
     dialect: scim,
+    updates: 'if-match-when-sent',
     errors: [
       'member_not_found',
       'scim_value_invalid',
@@ -24,7 +25,6 @@ export function patchScimUser(users: ScimUsers) {
       'scim_immutable',
       'scim_not_unique',
       'last_owner',
-      'precondition_failed',
     ],
     schema: { params: IdParams, body: ScimPatch, response: { 200: ScimUser } },
     async handler(ctx, { body, ifMatch, params }, reply) {

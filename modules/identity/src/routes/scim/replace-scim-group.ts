@@ -15,7 +15,8 @@ export function replaceScimGroup(groups: ScimGroups) {
     summary: 'Replace a group',
     permission: PROVISION,
     dialect: scim,
-    errors: ['team_not_found', 'member_not_found', 'scim_value_invalid', 'team_exists', 'precondition_failed'],
+    updates: 'if-match-when-sent',
+    errors: ['team_not_found', 'member_not_found', 'scim_value_invalid', 'team_exists'],
     schema: { params: IdParams, body: WantedGroupBody, response: { 200: ScimGroup } },
     async handler(ctx, { body, ifMatch, params }, reply) {
       const group = await groups.replace(ctx, params.id, { ...body }, ifMatch)

@@ -16,14 +16,8 @@ export function replaceScimUser(users: ScimUsers) {
     description: 'Roles stay when none are said. The address stays: it is changed by whoever has it.',
     permission: PROVISION,
     dialect: scim,
-    errors: [
-      'member_not_found',
-      'scim_value_invalid',
-      'scim_immutable',
-      'scim_not_unique',
-      'last_owner',
-      'precondition_failed',
-    ],
+    updates: 'if-match-when-sent',
+    errors: ['member_not_found', 'scim_value_invalid', 'scim_immutable', 'scim_not_unique', 'last_owner'],
     schema: { params: IdParams, body: WantedUserBody, response: { 200: ScimUser } },
     async handler(ctx, { body, ifMatch, params }, reply) {
       const user = await users.replace(ctx, params.id, { ...body }, ifMatch)
