@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { eventually } from '@stoa/testkit'
 import * as client from 'openid-client'
+import { SigningKeys } from '../src/openid/signing-keys.ts'
 import { enter, newApplication } from './application.ts'
 import { newPerson } from './person.ts'
 import { describeOnEngines, runningClock } from './setup.ts'
@@ -35,6 +36,21 @@ describeOnEngines(
       assert.equal(claims.tenant, suite().tenants.pooled.id)
       const answer = await suite().bearer(tokens.access_token).send('GET', '/api/v1/oauth-clients')
       assert.equal(answer.status, 403)
+    })
+
+    it('and people get tokens by EdDSA where the organisation signs with that, which the guard believes', async () => {
+      const { db, journal, tenants } = suite()
+      const key = Buffer.alloc(32, 'signing.keys')
+      const keys = new SigningKeys({ db, journal, key, algorithm: 'EdDSA', publishSeconds: 0 })
+      assert.equal((await keys.of(suite().ctx(tenants.neighbour))).keys.length, 1)
+      const person = await newPerson(suite(), tenants.neighbour, ['owner'])
+      await person.signIn()
+      const over = { scope: 'openid identity:clients:read', resource: `${suite().url}/api/v1` }
+      const tokens = await enter(person, await newApplication(suite(), tenants.neighbour), over)
+      for (const token of [tokens.access_token, tokens.id_token ?? '']) {
+        assert.equal(JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).alg, 'EdDSA')
+      }
+      assert.equal((await suite().bearer(tokens.access_token).get('/api/v1/oauth-clients')).status, 200)
     })
 
     it('drops what is known of a tenant when that changes, roles and keys, and nothing of another one’s', async () => {
