@@ -7,6 +7,7 @@ import { newId, type Tenant } from '@stoa/kernel'
 import { eventually } from '@stoa/testkit'
 import * as client from 'openid-client'
 import { SigningKeys } from '../src/openid/signing-keys.ts'
+import { continueTo } from '../src/pages/continue-to.ts'
 import { addMembership, personByEmail } from '../src/people/person-store.ts'
 import { type Application, ask, configOf, enter, exchange, listener, newApplication } from './application.ts'
 import { CLIENT, OtherProvider } from './other-provider.ts'
@@ -20,6 +21,22 @@ const API = `${PUBLIC}/api/v1`
 const path = '/api/v1/issuer-hosts'
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
+
+it('a page at a host of its own leads on to paths of that host and to nothing else (open redirect)', () => {
+  const others = ['//evil.example', '/.//evil.example', '/a/..//evil.example', '/\\evil.example', '/\t/evil.example']
+  for (const text of [
+    ...others,
+    '/ /evil.example',
+    'https://evil.example/',
+    '@evil.example',
+    'javascript:alert(1)',
+    '',
+  ]) {
+    assert.equal(continueTo(text, ''), null, text)
+  }
+  assert.equal(continueTo('/interaction/1?a=b', ''), '/interaction/1?a=b')
+  assert.equal(continueTo('/@evil.example', ''), '/@evil.example', 'a path like any other')
+})
 
 describeOnEngines(
   'the issuer at a host of the tenant’s own',
