@@ -153,7 +153,7 @@ class SchemaReview {
     return Object.entries(content).flatMap(([mediaType, media]) => {
       if (media.schema === undefined) return [`${what}: ${mediaType} has no schema`]
       const examples = examplesOf(media)
-      if (examples.length === 0 && /[/+]json$/.test(mediaType)) return [`${what}: ${mediaType} has no example`]
+      if (examples.length === 0 && /[/+]json$/.test(mediaType)) return [`${what}: ${mediaType} ${NO_EXAMPLE}`]
       const flaw = this.#flaw([...place, 'content', mediaType, 'schema'], examples)
       return flaw === null ? [] : [`${what}: ${flaw}`]
     })
@@ -172,6 +172,10 @@ class SchemaReview {
     }
   }
 }
+
+/** Examples are made of schemas: packages/http/src/openapi-examples.ts. */
+const NO_EXAMPLE =
+  'has no example: one is made when each required field of the schema has `examples`, or a default, an enum or a format'
 
 const DOCUMENT = 'openapi'
 
