@@ -24,6 +24,12 @@ describe('the page of a link that leads nowhere', () => {
     for (const [accept, page] of cases) assert.equal(wantsPage(accept), page, accept?.slice(0, 60))
   })
 
+  it('says what to do where there is no link, and not twice that there is none', () => {
+    const page = refusalPage({ kind: 'not_found', message: 'There is no such link.' })
+    assert.match(page, /<h1>There is no link here<\/h1><p>A part of the address may be missing/)
+    assert.ok(!page.includes('There is no such link'))
+  })
+
   it('escapes the message and has no script', () => {
     const page = refusalPage({ kind: 'gone', message: '<script>alert("x")</script>&\'' })
     assert.ok(page.includes('&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;&#39;'))

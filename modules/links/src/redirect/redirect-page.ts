@@ -20,9 +20,10 @@ export const PASSWORD_MAX = 128
  */
 export const pagePolicy = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'; base-uri 'none'; frame-ancestors 'none'`
 
-/** The page for a refusal, by its public message. */
+/** The page for a refusal: of a link that is gone by its public message, which says why. */
 export function refusalPage(refusal: Pick<StoaError, 'kind' | 'message'>): string {
-  return page(refusal.kind === 'gone' ? 'This link is no longer available' : 'There is no link here', refusal.message)
+  if (refusal.kind === 'gone') return page('This link is no longer available', refusal.message)
+  return page('There is no link here', 'A part of the address may be missing, or a letter of it is another one.')
 }
 
 /** The page that asks for the password of a link. It works without a script. @param wrong whether one was wrong */
