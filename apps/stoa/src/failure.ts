@@ -61,7 +61,7 @@ function expected(thrown: unknown, config: Config | null): string | null {
 
 /** `/body/scopes/0` → `scopes/0: there is no such permission.` */
 function flawsOf({ fields = [] }: StoaError): string {
-  return fields.map(({ message, pointer }) => `${pointer.replace(/^\/body\//, '')}: ${message}.`).join(' ')
+  return fields.map(({ message, pointer }) => `${pointer.replace(/^\/body\//, '')}: ${asSentence(message)}`).join(' ')
 }
 
 /** A port that cannot be had; null when the error is another one. */

@@ -192,7 +192,16 @@ describe('the commands', () => {
       ['key create --tenant acme --name a --scope * --expires 0', /whole days from 1/, 2],
       [`key create --tenant acme --name ${'a'.repeat(101)} --scope *`, /--name has at most 100 characters/, 2],
       ['key create --tenant acmee --name a --scope *', /There is no tenant 'acmee', did you mean 'acme'\?/, 1],
-      ['key create --tenant acme --name a --scope links:fly', /not valid\. scopes\/0: is not a permission/, 1],
+      [
+        'key create --tenant acme --name a --scope links:fly',
+        /^stoa: --scope 'links:fly' is not a permission of this installation\.$/,
+        2,
+      ],
+      [
+        'key create --tenant acme --name a --scope links:raed',
+        /--scope 'links:raed' .* did you mean 'links:read'\?$/,
+        2,
+      ],
       ['links takedown nowhere --reason spam', /There is no short link at 'nowhere'/, 1],
       ['links takedown nowhere --reason spamm', /not 'spamm', did you mean 'spam'\?/, 2],
       [`links takedown nowhere --reason spam --note ${'a'.repeat(501)}`, /--note has at most 500 characters/, 2],

@@ -54,7 +54,7 @@ interface Kept {
 }
 
 /**
- * Registers `/openapi.json`, `/docs` and the page's script; the bare address leads to the page.
+ * Registers `/openapi.json`, `/docs` and the page's script; the bare address leads to the page, and so does its own with a slash.
  *
  * @param guardOf the `onRequest` hook of an address
  */
@@ -69,7 +69,7 @@ export function serveDocs(
   const register = (url: string, handler: (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>) => {
     app.get(url, { onRequest: guardOf(url) }, handler)
   }
-  register('/', async (_request, reply) => reply.redirect('/docs'))
+  for (const url of ['/', '/docs/']) register(url, async (_request, reply) => reply.redirect('/docs'))
   register('/openapi.json', async (request, reply) =>
     sendKept(await document(), 'application/json; charset=utf-8', 'no-cache', request, reply),
   )

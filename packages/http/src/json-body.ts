@@ -139,12 +139,22 @@ function readJson(parse: Parse, request: FastifyRequest, bytes: Buffer, done: Do
 }
 
 function readText(parse: Parse, request: FastifyRequest, text: string, done: Done): void {
-  if (!text.includes('\\u')) {
-    parse(request, text, done)
-    return
-  }
+  const mayBeUnsafe = text.includes('\\u')
   parse(request, text, (error: Error | null, body?: unknown) => {
-    const unsafe = error ? null : unsafeText(body, '/body')
-    done(unsafe ? new StoaError(errors.validation_failed, { fields: [unsafe] }) : error, body)
+    if (error) return done(refusalOf(error, text))
+    const unsafe = mayBeUnsafe ? unsafeText(body, '/body') : null
+    done(unsafe ? new StoaError(errors.validation_failed, { fields: [unsafe] }) : null, body)
   })
 }
+
+/** The parser does not say why. What is JSON all the same has one of the keys that it refuses. */
+function refusalOf(error: Error, text: string): Error {
+  try {
+    JSON.parse(text)
+  } catch {
+    return error
+  }
+  return new StoaError(protocolErrors.malformed_json, { cause: error, message: FORBIDDEN_KEY })
+}
+
+const FORBIDDEN_KEY = 'The body has a key that is not taken: `__proto__`, or `prototype` within `constructor`.'

@@ -97,11 +97,15 @@ export function problemOf(error: StoaError, requestId: string): Problem {
   }
 }
 
-/** `idempotency_key_reused` → `Idempotency key reused`. */
+/** `idempotency_key_reused` → `Idempotency key reused`, `malformed_json` → `Malformed JSON`. */
 export function titleOf(code: string): string {
-  const words = code.replaceAll('_', ' ')
-  return words.charAt(0).toUpperCase() + words.slice(1)
+  const words = code.split('_').map((word) => (INITIALS.has(word) ? word.toUpperCase() : word))
+  const text = words.join(' ')
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
+
+/** Words of codes that are written in capitals. */
+const INITIALS: ReadonlySet<string> = new Set(['api', 'json', 'scim', 'uri'])
 
 /** Seconds for `Retry-After`; null when trying again does not help. */
 export function retryAfterOf(error: StoaError): number | null {

@@ -232,8 +232,13 @@ describe('a body', () => {
       '{"text":"a","free":{"__proto__":{"polluted":true}}}',
       '{"text":"a","constructor":{"prototype":{"polluted":true}}}',
     ]) {
-      assertProblem(await post(poison), 400, 'malformed_json')
+      const answer = await post(poison)
+      assertProblem(answer, 400, 'malformed_json')
+      assert.equal(answer.body.title, 'Malformed JSON')
+      // It is valid JSON: whoever looks for a comma that is missing finds none.
+      assert.match(answer.body.detail, /^The body has a key that is not taken: `__proto__`/)
     }
+    assert.match((await post('{"__proto__":')).body.detail, /is not valid JSON/)
     assert.equal(({} as { polluted?: boolean }).polluted, undefined)
   })
 

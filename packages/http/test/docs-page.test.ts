@@ -97,10 +97,15 @@ describe('the page about the API', () => {
     assert.equal((await get('/openapi.json', { 'if-none-match': headers.etag ?? '' })).status, 304)
   })
 
+  test('is found with a slash at the end too', async () => {
+    const { headers, status } = await get('/docs/')
+    assert.deepEqual([status, headers.location], [302, '/docs'])
+  })
+
   test('comes from the bucket of its reader, as everything that has no key', async () => {
-    await using app = await openApp([hello], { anonymousRateLimit: { capacity: 4, refillPerSecond: 0.001 } })
+    await using app = await openApp([hello], { anonymousRateLimit: { capacity: 5, refillPerSecond: 0.001 } })
     const ask = (url: string) => send(app, null, { url })
-    const parts = ['/docs', '/docs/scalar.js', '/openapi.json', '/']
+    const parts = ['/docs', '/docs/', '/docs/scalar.js', '/openapi.json', '/']
     for (const url of parts) assert.match((await ask(url)).headers.ratelimit ?? '', /^"anonymous"/, url)
     for (const url of parts) {
       const refused = await ask(url)

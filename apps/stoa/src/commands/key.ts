@@ -1,6 +1,7 @@
-import { errors, isError, isId } from '@stoa/kernel'
+import { checkScopesExist } from '@stoa/http'
+import { errors, isError, isId, StoaError } from '@stoa/kernel'
 import { type Command, columns } from '../command-line.ts'
-import { Refusal } from '../failure.ts'
+import { asSentence, Refusal } from '../failure.ts'
 import { firstKeys } from '../key-page.ts'
 import { permissions } from '../manifest.ts'
 import { tenantOf, withApiKeys } from '../with-installation.ts'
@@ -27,15 +28,12 @@ export const keyCreate: Command = {
   async run(program, { values }) {
     const days = daysOf(values.expires?.[0])
     const name = values.name?.[0] as string
+    const scopes = scopesOf(values.scope ?? [])
     if (name.length > MAX_NAME_LENGTH) throw new Refusal(`--name has at most ${MAX_NAME_LENGTH} characters.`, 2)
     return await withApiKeys(program, async (installation) => {
       const own = await tenantOf(installation, values.tenant?.[0] as string)
       const expiresAt = days === null ? null : new Date(own.clock.now() + days * 86_400_000)
-      const { apiKey, token } = await installation.apiKeys.create(own, {
-        name,
-        scopes: values.scope ?? [],
-        expiresAt,
-      })
+      const { apiKey, token } = await installation.apiKeys.create(own, { name, scopes, expiresAt })
       program.complain(`The key ${apiKey.id} of ${own.tenant.slug}; it is shown this once:`)
       program.print(token)
       return 0
@@ -45,6 +43,19 @@ export const keyCreate: Command = {
 
 /** As in the API. */
 const MAX_NAME_LENGTH = 100
+
+/** Refuses in words of the command line what the verb would refuse in those of the API. */
+function scopesOf(words: readonly string[]): readonly string[] {
+  for (const word of words) {
+    try {
+      checkScopesExist([word], Object.keys(permissions))
+    } catch (error) {
+      const flaw = error instanceof StoaError && error.fields?.[0]
+      throw flaw ? new Refusal(asSentence(`--scope '${word}' ${flaw.message}`), 2) : error
+    }
+  }
+  return words
+}
 
 function daysOf(text: string | undefined): number | null {
   if (text === undefined) return null
