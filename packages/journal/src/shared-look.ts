@@ -8,6 +8,7 @@
  *
  * Who joins begins at the horizon, as if nothing behind the oldest open transaction had been seen, so that what was
  * committed just before comes too: a look of its own, after which it is handed what the others are, some of it once more.
+ * Who does not take what it is handed stands apart, so that nobody waits for it; when it has, it joins again from there.
  */
 import type { Database } from '@stoa/db'
 import { Alarm, type BaseCtx, backoffMs } from '@stoa/kernel'
@@ -35,8 +36,13 @@ export interface Looker {
   begins(snapshot: string): void
   /** Takes a page. `snapshot` comes with the last page of a look: what it shows has all been handed over then. */
   take(events: readonly JournalEvent[], snapshot: string | null): void
-  /** Resolves when there is room for another page. */
-  room(): Promise<void>
+  /** Whether it may be handed more: what it was handed does not pile up. */
+  readonly hasRoom: boolean
+}
+
+interface Asked {
+  readonly looker: Looker
+  done(): void
 }
 
 interface Place {
@@ -71,8 +77,9 @@ export class SharedLook {
   readonly #closing = new AbortController()
   readonly #alarm = new Alarm()
   readonly #lookers = new Set<Looker>()
-  readonly #joining = new Set<Looker>()
-  #asked: (() => void)[] = []
+  /** Who is not handed what the others are, and the snapshot that has been handed over; null for who is new. */
+  readonly #apart = new Map<Looker, string | null>()
+  #asked: Asked[] = []
   #running: Promise<void> | null = null
 
   constructor(deps: LookingDeps) {
@@ -85,25 +92,30 @@ export class SharedLook {
   }
 
   join(looker: Looker): void {
-    this.#joining.add(looker)
+    this.#apart.set(looker, null)
     this.#alarm.ring()
     this.#running ??= this.#run()
   }
 
   /** The last one waits for the present look. */
   async leave(looker: Looker): Promise<void> {
-    this.#joining.delete(looker)
+    this.#apart.delete(looker)
     this.#lookers.delete(looker)
-    if (this.#joining.size + this.#lookers.size > 0) return
+    if (this.#apart.size + this.#lookers.size > 0) return
     this.#closing.abort()
     this.#alarm.ring()
     await this.#running
   }
 
-  /** Resolves when everything that was committed before the call is in the lookers' hands; never when it is over before. */
-  look(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#asked.push(resolve)
+  /** It has room again. */
+  freed(looker: Looker): void {
+    if (this.#apart.has(looker)) this.#alarm.ring()
+  }
+
+  /** Resolves when everything that was committed before the call is in its hands; never when this is over before. */
+  look(looker: Looker): Promise<void> {
+    return new Promise((done) => {
+      this.#asked.push({ looker, done })
       this.#alarm.ring()
     })
   }
@@ -117,35 +129,54 @@ export class SharedLook {
       // Whoever asks from now on may mean what this look does not show.
       const asked = this.#asked.splice(0)
       const begun = performance.now()
-      const shown: string | null = seen === null ? null : await this.#look(seen, [...this.#lookers])
+      const shown: string | null = seen === null ? null : await this.#lookForAll(seen)
       const joined = await this.#admit()
       if (signal.aborted) return
-      seen = shown ?? joined
-      for (const done of asked) done()
+      seen = shown ?? joined ?? seen
+      for (const one of asked) if (this.#apart.has(one.looker)) this.#asked.push(one)
+      for (const one of asked) if (this.#lookers.has(one.looker)) one.done()
       await pause(Math.max(GATHER_MS, REST * (performance.now() - begun)), signal)
       await this.#alarm.wait(ctx.clock, Math.min(...this.#all().map(({ pollMs }) => pollMs)))
     }
   }
 
-  /** Lets those in who join. @returns what their first look has shown; null when there are none */
+  async #lookForAll(seen: string): Promise<string | null> {
+    for (const looker of this.#lookers) {
+      if (looker.hasRoom) continue
+      this.#lookers.delete(looker)
+      this.#apart.set(looker, seen)
+    }
+    return await this.#look(seen, [...this.#lookers])
+  }
+
+  /** Lets those in who stand apart and have room. @returns what a look for them has shown; null when there are none */
   async #admit(): Promise<string | null> {
-    const joining = [...this.#joining]
-    if (joining.length === 0) return null
+    const waiting = [...this.#apart].filter(([looker]) => looker.hasRoom)
+    let shown: string | null = null
+    for (const [seen, group] of Map.groupBy(waiting, ([, snapshot]) => snapshot)) {
+      const lookers = group.map(([looker]) => looker)
+      const earlier = seen ?? (await this.#begin(lookers))
+      shown = earlier === null ? null : await this.#look(earlier, lookers)
+      if (shown === null) return null
+      for (const looker of lookers) if (this.#apart.delete(looker)) this.#lookers.add(looker)
+    }
+    return shown
+  }
+
+  /** @returns a snapshot that shows what lies before the oldest transaction in flight; null when this is over before */
+  async #begin(lookers: readonly Looker[]): Promise<string | null> {
     const { ctx, db } = this.#deps
     const oldest = await this.#patiently(() => db.systemRead(ctx, (tx) => tx.one(horizon())))
     if (oldest === null) return null
     const beginning = `${oldest.xid}:${oldest.xid}:`
-    for (const looker of joining) looker.begins(beginning)
-    const shown = await this.#look(beginning, joining)
-    for (const looker of joining) if (this.#joining.delete(looker)) this.#lookers.add(looker)
-    return shown
+    for (const looker of lookers) looker.begins(beginning)
+    return beginning
   }
 
   /** @returns the snapshot of this look; null when it is over before */
   async #look(earlier: string, lookers: readonly Looker[]): Promise<string | null> {
     let place = { xid: earlier.slice(0, earlier.indexOf(':')), id: '-1' }
     for (let snapshot: string | null = null; ; ) {
-      await Promise.all(lookers.map((looker) => looker.room()))
       const page = await this.#patiently(() => this.#page(earlier, place))
       if (page === null) return null
       // Later pages may show more than the first one did; what they show too early comes again with the next look.
@@ -171,7 +202,7 @@ export class SharedLook {
   }
 
   #all(): readonly Looker[] {
-    return [...this.#lookers, ...this.#joining]
+    return [...this.#lookers, ...this.#apart.keys()]
   }
 
   /** What `look` gives, however often it fails before; null when this is over first. */

@@ -1,6 +1,6 @@
 /*
  * Every event as soon as it can be seen: a watch. All watches of a process are handed what one look brings
- * (shared-look.ts); each takes it in its own time, and one that is slow or fails holds nobody up until it is far behind.
+ * (shared-look.ts); each takes it in its own time, and one that is slow or fails holds nobody up.
  */
 import { backoffMs, type Logger, resolveOptions } from '@stoa/kernel'
 import type { JournalEvent } from './event.ts'
@@ -28,7 +28,7 @@ export interface Watch extends AsyncDisposable {
   look(): Promise<void>
 }
 
-/** Pages that wait for a slow handler; then the others wait for it, too. */
+/** Pages that wait for a slow handler. Then it is handed no more until it has taken them. */
 const MAX_WAITING = 8
 const RETRY_MS = 100
 const RETRY_MAX_MS = 1_000
@@ -49,7 +49,6 @@ class LiveWatch implements Watch, Looker {
   /** What is to be done, in order; the first of it is under way. */
   readonly #steps: (() => void | Promise<void>)[] = []
   #working: Promise<void> | null = null
-  #freed = Promise.withResolvers<void>()
   readonly #ended = Promise.withResolvers<never>()
 
   constructor(shared: SharedLook, options: ResolvedWatchOptions, handle: WatchHandler, log: Logger) {
@@ -76,7 +75,7 @@ class LiveWatch implements Watch, Looker {
   }
 
   async look(): Promise<void> {
-    await Promise.race([this.#ended.promise, this.#shared.look()])
+    await Promise.race([this.#ended.promise, this.#shared.look(this)])
     await Promise.race([this.#ended.promise, new Promise<void>((resolve) => this.#add(resolve))])
   }
 
@@ -88,14 +87,13 @@ class LiveWatch implements Watch, Looker {
     this.#add(() => this.#handle(events, snapshot))
   }
 
-  async room(): Promise<void> {
-    while (this.#steps.length >= MAX_WAITING && !this.#closing.signal.aborted) await this.#freed.promise
+  get hasRoom(): boolean {
+    return this.#steps.length < MAX_WAITING
   }
 
   /** Waits for what is being handed over. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort()
-    this.#freed.resolve()
     await this.#shared.leave(this)
     await this.#working
     const ended = new Error('the watch was ended')
@@ -118,8 +116,7 @@ class LiveWatch implements Watch, Looker {
         await step()
         attempt = 0
         this.#steps.shift()
-        this.#freed.resolve()
-        this.#freed = Promise.withResolvers()
+        this.#shared.freed(this)
       } catch (err) {
         this.#log.warn(
           { err, watch: this.#options.name, attempt },
