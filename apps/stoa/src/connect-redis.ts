@@ -23,14 +23,17 @@ export async function connectRedis(
   resources: Resources,
 ): Promise<RedisClient> {
   // Loaded here: most installations have no Redis.
-  const { redisClient } = await import('./redis-client.ts')
+  const [{ redisClient }, { tellOutages }] = await Promise.all([
+    import('./redis-client.ts'),
+    import('@stoa/journal/redis'),
+  ])
   const redis = redisClient(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => backoffMs(attempt, 100, 5_000),
   })
   if (tracing?.enabled) traceRedis(redis)
-  redis.on('error', (err) => log.warn({ err }, `Redis: the connection for ${use} is in trouble`))
+  tellOutages(redis, use, { log })
   resources.add(`Redis for ${use}`, () => redis.disconnect())
   return redis
 }

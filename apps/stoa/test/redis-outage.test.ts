@@ -14,6 +14,20 @@ interface NewKey {
   readonly key: string
 }
 
+/** For limits, for the cache; and for hints and for who is in a channel, one to send and one to listen. */
+const CONNECTIONS = 6
+
+interface Line {
+  readonly msg: string
+  readonly level: string
+}
+
+/** Warnings of its log of which the message matches. */
+function linesOf(up: Up, message: RegExp): Line[] {
+  const lines = up.stderr.split('\n').filter((line) => line.startsWith('{'))
+  return lines.map((line) => JSON.parse(line) as Line).filter(({ level, msg }) => level === 'warn' && message.test(msg))
+}
+
 describe('Redis that goes away', () => {
   it('or falls silent fails no request, now or at a start, and no request waits for it', async () => {
     await using redis = await startRedis()
@@ -74,6 +88,14 @@ describe('Redis that goes away', () => {
           () => redisOf(up),
           (redis) => redis.detail === undefined,
         )
+      // Away for seconds, with a try every few milliseconds at first: each connection says so once.
+      const backs = () => linesOf(one, /is back$/)
+      await eventually(() => backs().length >= CONNECTIONS)
+      assert.equal(linesOf(one, /is away$/).length, CONNECTIONS)
+      assert.equal(backs().length, CONNECTIONS)
+      const times = (message: RegExp) => linesOf(one, message).length
+      assert.ok(times(/the store of the limits failed/) <= 2, 'once by the limits of requests, once by those of tries')
+      assert.ok(times(/other processes could not be told/) <= 1)
       assert.equal(await other.stop(), 0)
     })
     assert.deepEqual(

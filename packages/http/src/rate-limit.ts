@@ -7,7 +7,7 @@
  * Every policy is `local` to a failure of its store: without Redis, each process counts for itself, and no request
  * fails for it.
  */
-import { type Clock, errors, type Logger, StoaError } from '@stoa/kernel'
+import { type Clock, errors, type Logger, OutageLog, StoaError } from '@stoa/kernel'
 import {
   type Answer,
   callerOf,
@@ -65,10 +65,18 @@ export function openLimiter(deps: {
   readonly limitStore?: Store
 }): Limiter {
   const store = deps.limitStore ?? createMemoryStore({ clock: () => deps.clock.now() })
+  const outages = new OutageLog(
+    {
+      away: 'the store of the limits failed: they hold in each process by itself',
+      still: 'the store of the limits still fails: they hold in each process by itself',
+      back: 'the store of the limits answers again',
+    },
+    deps,
+  )
   return createLimiter({
     store,
-    onStoreFailure: (err) =>
-      deps.log.warn({ err }, 'the store of the limits failed: they hold in each process by itself'),
+    onStoreFailure: (err) => outages.failed(err),
+    onStoreBack: () => outages.worked(),
   })
 }
 

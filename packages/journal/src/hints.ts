@@ -10,7 +10,7 @@
  * every topic had been hinted.
  */
 import { randomBytes } from 'node:crypto'
-import type { Clock, Logger } from '@stoa/kernel'
+import { type Clock, type Logger, OutageLog } from '@stoa/kernel'
 
 /** Says "look now" about a topic, and calls those who want to look. */
 export interface Hints extends AsyncDisposable {
@@ -137,6 +137,14 @@ class Relay implements Hints {
   }
 
   async #send(): Promise<void> {
+    const outages = new OutageLog(
+      {
+        away: 'a hint could not be sent: other processes will find out by polling',
+        still: 'hints still cannot be sent: other processes find out by polling',
+        back: 'hints are sent again',
+      },
+      this.#deps,
+    )
     while (!this.#closing.signal.aborted) {
       if (this.#pending.size === 0) {
         await new Promise<void>((resolve) => {
@@ -149,8 +157,9 @@ class Relay implements Hints {
       this.#pending.clear()
       try {
         await this.#transport.send(message)
+        outages.worked()
       } catch (err) {
-        this.#deps.log.warn({ err }, 'a hint could not be sent: other processes will find out by polling')
+        outages.failed(err)
       }
       await this.#deps.clock.sleep(this.#intervalMs, this.#closing.signal).catch(() => undefined)
     }

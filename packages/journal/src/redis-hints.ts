@@ -1,6 +1,6 @@
 // The entry `@stoa/journal/redis`: whoever has no Redis does not load its client.
 
-import { backoffMs, type Logger } from '@stoa/kernel'
+import { backoffMs, type Clock, type Logger, OutageLog } from '@stoa/kernel'
 import { type Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { HintTransport } from './hints.ts'
 
@@ -24,7 +24,7 @@ export type RedisSettings = Pick<
  * Hints over Redis or Valkey pub/sub, on two connections of its own: one that subscribed can do nothing else. Both
  * connect in the background and connect again by themselves, so a Redis that is down delays and stops nobody.
  */
-export function redisTransport(options: RedisTransportOptions, deps: { readonly log: Logger }): HintTransport {
+export function redisTransport(options: RedisTransportOptions, deps: OutageDeps): HintTransport {
   const { channel = 'stoa:hints', connect = (url, settings) => new Redis(url, settings), url } = options
   const retryStrategy = (attempt: number): number => backoffMs(attempt, 50, 5_000)
   const settings = { retryStrategy, autoResubscribe: false } satisfies RedisSettings
@@ -32,10 +32,10 @@ export function redisTransport(options: RedisTransportOptions, deps: { readonly 
   // memory.
   const publisher = connect(url, { ...settings, enableOfflineQueue: false, maxRetriesPerRequest: 0 })
   const connections: (Redis | Cluster)[] = [publisher]
-  const watch = (connection: Redis | Cluster, role: string): void => {
-    connection.on('error', (err) => deps.log.warn({ err, role }, 'Redis: the connection for hints is in trouble'))
+  const tell = (connection: Redis | Cluster, role: string): void => {
+    tellOutages(connection, 'hints', { ...deps, log: deps.log.child({ role, channel }) })
   }
-  watch(publisher, 'publisher')
+  tell(publisher, 'publisher')
 
   return {
     async send(message) {
@@ -44,7 +44,7 @@ export function redisTransport(options: RedisTransportOptions, deps: { readonly 
     async receive(onMessage, onGap) {
       const subscriber = connect(url, { ...settings, maxRetriesPerRequest: null })
       connections.push(subscriber)
-      watch(subscriber, 'subscriber')
+      tell(subscriber, 'subscriber')
       subscriber.on('message', (_channel: string, message: string) => onMessage(message))
       // Every time it is ready, the first included: what was published before that was not heard.
       subscriber.on('ready', () => {
@@ -62,4 +62,27 @@ export function redisTransport(options: RedisTransportOptions, deps: { readonly 
       for (const connection of connections) connection.disconnect()
     },
   }
+}
+
+/** Where {@link tellOutages} tells. */
+export interface OutageDeps {
+  readonly log: Logger
+  /** Default: that of the machine. */
+  readonly clock?: Clock
+}
+
+/**
+ * Tells the log when a connection goes away and when it is back. Each that is held belongs here: without a listener a
+ * client writes every error to the terminal.
+ *
+ * @param use what it is for: `limits`
+ */
+export function tellOutages(connection: Redis | Cluster, use: string, deps: OutageDeps): void {
+  const name = `Redis: the connection for ${use}`
+  const outages = new OutageLog(
+    { away: `${name} is away`, still: `${name} is still away`, back: `${name} is back` },
+    deps,
+  )
+  connection.on('error', (err) => outages.failed(err))
+  connection.on('ready', () => outages.worked())
 }

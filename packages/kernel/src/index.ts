@@ -47,6 +47,7 @@ export {
   type ResolveSettings,
   resolveOptions,
 } from './options.ts'
+export { OutageLog, type OutageWords } from './outage-log.ts'
 export { permissionsInCommon, permits } from './permissions.ts'
 export { type Repeating, type RepeatOptions, repeat } from './repeat.ts'
 export { seal, unseal } from './seal.ts'

@@ -45,6 +45,8 @@ export interface LimiterOptions {
   readonly maxLocalBuckets?: number
   /** Told of each failure of the store: for the log. Default: nobody is. */
   readonly onStoreFailure?: (error: unknown) => void
+  /** Told when the store answers again: for the log. Default: nobody is. */
+  readonly onStoreBack?: () => void
   /** The time of this process in milliseconds. It should not jump. Default: the monotonic clock. */
   readonly clock?: () => number
 }
@@ -67,11 +69,12 @@ export class Limiter implements Taker, AsyncDisposable {
 
   constructor(store: Store, settings: Settings) {
     const { clock, timeoutMs, breakerFailures: failures, breakerCoolMs: coolMs, onStoreFailure: onFailure } = settings
+    const { onStoreBack: onBack } = settings
     this.#store = store
     this.#memory = store instanceof MemoryStore ? store : null
     this.#clock = clock
     this.#timeoutMs = timeoutMs
-    this.#guard = new StoreGuard({ failures, coolMs, clock, onFailure })
+    this.#guard = new StoreGuard({ failures, coolMs, clock, onFailure, onBack })
     this.#denials = new Denials(settings.maxRemembered)
     this.#leases = new Leases(settings.maxLeases, clock, (ask, tokens) => this.#giveBack(ask, tokens))
     this.#local = createMemoryStore({ maxBuckets: settings.maxLocalBuckets, clock })
@@ -428,12 +431,13 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
     store = createMemoryStore(),
     clock = () => performance.now(),
     onStoreFailure = () => undefined,
+    onStoreBack = () => undefined,
     ...others
   } = options
   const { timeoutMs = 200, breakerFailures = 5, breakerCoolMs = 1000, ...sizes } = others
   const { maxRemembered = 100_000, maxLeases = 100_000, maxLocalBuckets = 100_000, ...unknown } = sizes
   const settings = { timeoutMs, breakerFailures, breakerCoolMs, maxRemembered, maxLeases, maxLocalBuckets }
-  refuseUnknown('createLimiter', unknown, ['store', ...Object.keys(settings), 'onStoreFailure', 'clock'])
+  refuseUnknown('createLimiter', unknown, ['store', ...Object.keys(settings), 'onStoreFailure', 'onStoreBack', 'clock'])
   const check = (name: keyof typeof settings, min: number, max: number) =>
     checkWhole('createLimiter', name, settings[name], min, max)
   check('timeoutMs', 1, 60_000)
@@ -442,5 +446,5 @@ export function createLimiter(options: LimiterOptions = {}): Limiter {
   check('maxRemembered', 0, 10_000_000)
   check('maxLeases', 1, 10_000_000)
   check('maxLocalBuckets', MAX_LAYERS, 10_000_000)
-  return new Limiter(store, { ...settings, onStoreFailure, clock })
+  return new Limiter(store, { ...settings, onStoreFailure, onStoreBack, clock })
 }

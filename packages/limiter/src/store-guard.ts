@@ -23,6 +23,8 @@ export interface StoreGuardOptions {
   readonly coolMs: number
   readonly clock: () => number
   readonly onFailure: (error: unknown) => void
+  /** Called at the first answer after failures. */
+  readonly onBack: () => void
 }
 
 /** `open`: the store is not asked. `half open`: one call tries. */
@@ -82,6 +84,7 @@ export class StoreGuard {
       const succeed = (answer: T): void => {
         if (call.done) return
         end(null, false)
+        if (this.#failed > 0) this.#options.onBack()
         this.#failed = 0
         resolve(answer)
       }

@@ -13,7 +13,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { HintTransport } from '@stoa/journal'
-import { type Actor, type Clock, type Logger, type Repeating, repeat } from '@stoa/kernel'
+import { type Actor, type Clock, type Logger, OutageLog, type Repeating, repeat } from '@stoa/kernel'
 
 /** Somebody in a channel: `user:…`, `apiKey:…`. */
 export type MemberName = string
@@ -73,6 +73,7 @@ export const nameOf = ({ id, type }: Actor): MemberName => `${type}:${id}`
 /** Who is in which channel. */
 export class Presence implements AsyncDisposable {
   readonly #deps: PresenceDeps
+  readonly #outages: OutageLog
   readonly #node = randomBytes(9).toString('base64url')
   /** Connections of this process, by place. */
   readonly #own = new Map<string, number>()
@@ -89,6 +90,14 @@ export class Presence implements AsyncDisposable {
 
   constructor(deps: PresenceDeps) {
     this.#deps = deps
+    this.#outages = new OutageLog(
+      {
+        away: 'other processes could not be told who is here',
+        still: 'other processes still cannot be told who is here',
+        back: 'other processes are told again who is here',
+      },
+      deps,
+    )
   }
 
   /** Begins to hear the others. @throws what the transport throws when it cannot receive at all */
@@ -205,9 +214,10 @@ export class Presence implements AsyncDisposable {
   }
 
   #send(message: Message): void {
-    this.#deps.transport
-      ?.send(JSON.stringify(message))
-      .catch((err: unknown) => this.#deps.log.warn({ err }, 'other processes could not be told who is here'))
+    this.#deps.transport?.send(JSON.stringify(message)).then(
+      () => this.#outages.worked(),
+      (err: unknown) => this.#outages.failed(err),
+    )
   }
 
   #receive(text: string): void {
