@@ -7,7 +7,8 @@
  *
  * A name is resolved once, and the connection goes to what was looked at: a name server that answers otherwise the second
  * time (DNS rebinding) is not asked a second time. One address among several that is not public refuses the name: it is
- * either a mistake or a trick. No connection is kept, no cookie, nothing of the request before goes along with a redirect.
+ * either a mistake or a trick. No connection is kept, no cookie; of the caller's headers
+ * `accept` alone goes along with a redirect to another origin.
  *
  * Time and size are bounded for the whole of it, redirects included. What is more than `maxBytes` is not read.
  */
@@ -84,11 +85,13 @@ export function createFetcher(options: FetcherOptions): Fetcher {
     const timeout = AbortSignal.timeout(settings.timeoutMs)
     const signal = request.signal ? AbortSignal.any([timeout, request.signal]) : timeout
     const redirects: string[] = []
+    let { headers = {} } = request
     for (let from = url; ; ) {
       try {
-        const { next, ...fetched } = await once(settings, parsed(from), { ...request, signal })
+        const { next, ...fetched } = await once(settings, parsed(from), { ...request, headers, signal })
         if (next === null) return { ...fetched, redirects }
         redirects.push(next)
+        if (new URL(next).origin !== new URL(from).origin) headers = forAnybody(headers)
         from = next
       } catch (error) {
         request.signal?.throwIfAborted()
@@ -101,6 +104,11 @@ export function createFetcher(options: FetcherOptions): Fetcher {
       }
     }
   }
+}
+
+/** What was said to one origin may be a secret between the two; what kind of answer is wanted is none. */
+function forAnybody(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => name.toLowerCase() === 'accept'))
 }
 
 async function addressesOf(name: string): Promise<readonly string[]> {

@@ -126,6 +126,23 @@ describe('a fetch of what strangers name', () => {
     await assert.rejects(site.fetcher(`${site.url}/round`), fault('redirects'))
   })
 
+  it('tells nobody else what was meant for the first address', async () => {
+    const seen: unknown[] = []
+    const listener = ({ headers, url = '' }: IncomingMessage, response: ServerResponse) => {
+      seen.push([url, headers.accept, headers.authorization])
+      const elsewhere = `http://other.example:${String(headers.host).split(':')[1]}/other`
+      if (url === '/other') response.end('end')
+      else response.writeHead(302, { location: url === '/' ? '/own' : elsewhere }).end()
+    }
+    await using site = await setup(listener, { resolve: async () => ['127.0.0.1'] })
+    await site.fetcher(`${site.url}/`, { headers: { Accept: 'text/html', Authorization: 'Bearer a' } })
+    assert.deepEqual(seen, [
+      ['/', 'text/html', 'Bearer a'],
+      ['/own', 'text/html', 'Bearer a'],
+      ['/other', 'text/html', undefined],
+    ])
+  })
+
   it('posts what it is given, once and to nobody else', async () => {
     const seen: string[] = []
     await using site = await setup(async (request, response) => {
