@@ -1,31 +1,11 @@
 import { defineRoute, type RateLimit } from '@stoa/http'
 import { isError, StoaError } from '@stoa/kernel'
-import { Type } from 'typebox'
 import { linkErrors } from '../errors.ts'
-import { pagePolicy, wantsPage } from '../redirect/redirect-page.ts'
-import { reportPage, thanksPage } from '../safety/report-page.ts'
-import { ADDRESS_MAX, NewReport } from '../safety/report-schema.ts'
+import { wantsPage } from '../redirect/redirect-page.ts'
+import { html } from '../redirect/visit-answer.ts'
+import { reportPage, sendReportPage, thanksPage } from '../safety/report-page.ts'
+import { NewReport } from '../safety/report-schema.ts'
 import type { Reports } from '../safety/reports.ts'
-
-const page = (description: string) => ({ description, content: { 'text/html': { schema: Type.String() } } })
-
-/** `GET /l/report`: no code is this word. */
-export function showReportForm() {
-  return defineRoute({
-    method: 'GET',
-    url: '/l/report',
-    operationId: 'showReportForm',
-    tags: ['Redirect'],
-    summary: 'The page where a short link is reported',
-    description: 'On the short host too. `?link=` fills the address in.',
-    permission: null,
-    schema: {
-      querystring: Type.Object({ link: Type.Optional(Type.String({ maxLength: ADDRESS_MAX })) }),
-      response: { 200: page('A form.') },
-    },
-    handler: (_ctx, { query }, reply) => send(reply, 200, reportPage(query.link ?? '', false)),
-  })
-}
 
 /** `POST /l/report` @param rateLimit of one address */
 export function reportLink(reports: Reports, rateLimit: RateLimit) {
@@ -44,7 +24,7 @@ export function reportLink(reports: Reports, rateLimit: RateLimit) {
     errors: ['link_not_found'],
     schema: {
       body: NewReport,
-      response: { 200: page('The report has been taken in.'), 404: page('There is no such link.') },
+      response: { 200: html('The report has been taken in.'), 404: html('There is no such link.') },
     },
     async handler(ctx, { body, headers }, reply) {
       try {
@@ -52,23 +32,9 @@ export function reportLink(reports: Reports, rateLimit: RateLimit) {
       } catch (refusal) {
         const isUnknown = refusal instanceof StoaError && isError(refusal, linkErrors.link_not_found)
         if (!isUnknown || !wantsPage(String(headers.accept ?? ''))) throw refusal
-        return send(reply, 404, reportPage(body.link, true))
+        return sendReportPage(reply, 404, reportPage(body.link, true))
       }
-      return send(reply, 200, thanksPage())
+      return sendReportPage(reply, 200, thanksPage())
     },
   })
-}
-
-interface Reply {
-  code(status: number): unknown
-  header(name: string, value: string): unknown
-  type(mediaType: string): unknown
-}
-
-function send(reply: Reply, status: number, html: string): string {
-  reply.code(status)
-  reply.type('text/html; charset=utf-8')
-  reply.header('cache-control', 'no-store')
-  reply.header('content-security-policy', pagePolicy)
-  return html
 }

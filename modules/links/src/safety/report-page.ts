@@ -1,5 +1,5 @@
 /** The page that takes reports. It works without a script. */
-import { escaped, page } from '../redirect/redirect-page.ts'
+import { escaped, page, pagePolicy } from '../redirect/redirect-page.ts'
 import { ADDRESS_MAX, DETAILS_MAX } from './report-schema.ts'
 import type { Reason } from './takedown.ts'
 
@@ -36,4 +36,19 @@ export function reportPage(link: string, wrong: boolean): string {
 /** The page afterwards. */
 export function thanksPage(): string {
   return page('Thank you', 'Somebody looks at the link.')
+}
+
+interface Reply {
+  code(status: number): unknown
+  header(name: string, value: string): unknown
+  type(mediaType: string): unknown
+}
+
+/** Answers with one of these pages. Nobody keeps it: it may hold what the visitor has said. */
+export function sendReportPage(reply: Reply, status: number, html: string): string {
+  reply.code(status)
+  reply.type('text/html; charset=utf-8')
+  reply.header('cache-control', 'no-store')
+  reply.header('content-security-policy', pagePolicy)
+  return html
 }
