@@ -134,7 +134,7 @@ describe('stoa doctor, on an installation on PGlite', () => {
     const { code, stderr, stdout } = await installation.run('doctor')
     assert.equal(code, 0, stdout)
     assert.equal(stderr, '')
-    assert.match(stdout, /\nok +Secret +It is the one that the database was made with\.\n/)
+    assert.match(stdout, /\nok +Same secret +It is the one that the database was made with\.\n/)
     assert.match(
       stdout,
       /\nwarn +Durability +\S.*not a power loss.*\n +→ For data that must not be lost, set DATABASE_URL/,

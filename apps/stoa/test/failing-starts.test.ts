@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmod, mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -91,7 +91,7 @@ describe('a start that cannot be, on an installation with data', () => {
     const sealed = join(installation.folder, 'sealed')
     await mkdir(join(sealed, 'db'), { recursive: true })
     for (const [mode, why] of [
-      [0o000, /The data folder \S+\/sealed\/db cannot be made: EACCES/],
+      [0o000, /The data folder \S+\/sealed\/db cannot be reached: \S+\/sealed may not be entered/],
       [0o500, /The lock file \S+\/sealed\/db\.lock cannot be written: EACCES/],
     ] as const) {
       await chmod(sealed, mode)
@@ -118,12 +118,37 @@ describe('a start that cannot be, on an installation with data', () => {
     assert.equal(await up.stop(), 0)
   })
 
+  it('names what it may not read or write inside of the database, and so does the doctor', async (t) => {
+    const prefix = withoutPrivileges()
+    if (prefix === null) return t.skip('this is root, and there is no setpriv to give its rights up')
+    for (const [name, mode] of [
+      ['global', 0o700],
+      ['global/pg_control', 0o600],
+    ] as const) {
+      const path = join(installation.dataDir, 'db', name)
+      await chmod(path, 0o000)
+      const [start, doctor] = [await installation.run('up', {}, prefix), await installation.run('doctor', {}, prefix)]
+      await chmod(path, mode)
+      refused(start, new RegExp(`cannot be opened as a database: ${path} may not be read and written\\. Give it`))
+      assert.match(doctor.stdout, new RegExp(`^fail +Data folder +${path} may not be read and written\\.$`, 'm'))
+    }
+  })
+
   it('says of a damaged database that it is damaged', async () => {
     const control = join(installation.dataDir, 'db', 'global', 'pg_control')
     const saved = await readFile(control)
     await truncate(control)
     refused(await installation.run('up'), /cannot be opened as a database: .* it is damaged: put it back from a backup/)
     await writeFile(control, saved)
+    const folder = join(installation.dataDir, 'db', 'global')
+    await rename(folder, `${folder}.aside`)
+    await writeFile(folder, '')
+    refused(
+      await installation.run('up'),
+      /as a database: \S+\/db\/global is not a folder, so it is damaged: put it back from a backup\.$/,
+    )
+    await rm(folder)
+    await rename(`${folder}.aside`, folder)
   })
 
   it('was in vain, and has done no harm: the next one has everything', async () => {

@@ -1,10 +1,12 @@
-import { readFile } from 'node:fs/promises'
+import { access, readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import type { PGlite } from '@electric-sql/pglite'
 import { makeFolder, type Repeating, repeat, resolveOptions } from '@stoa/kernel'
 import { type Database, WireDatabase } from './database.ts'
 import { DataFolderError, FolderLock } from './folder-lock.ts'
 import { type DatabaseDeps, PGLITE_OPTIONS, type PgliteOptionsInput } from './options.ts'
+import { closedAbove, unusableIn } from './pglite-access.ts'
 import { ensureFolder } from './pglite-folder.ts'
 import { imageFileSystem, imageOf, writeImage } from './pglite-image.ts'
 import { pgliteWire } from './pglite-wire.ts'
@@ -21,6 +23,8 @@ const QUICK_COMPILER_ONLY = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering']
 const OPTIMISING = '--wasm-dynamic-tiering'
 /** PGlite has no autovacuum: what is deleted and changed would keep its place for ever, and plans know no statistics. */
 const VACUUM_EVERY_MS = 3_600_000
+
+const GIVE = 'Give it to the user that runs the program.'
 
 /** A PGlite database; it can be copied, to start others from. */
 export interface PgliteDatabase extends Database {
@@ -56,8 +60,10 @@ export async function openPglite(options: PgliteOptionsInput, deps: DatabaseDeps
     await lock?.[Symbol.asyncDispose]()
     if (dataDir === null || cause instanceof DataFolderError) throw cause
     throw new DataFolderError(
-      `The data folder ${dataDir} cannot be opened as a database: ${textOf(cause)}. If it can be read and written, it is damaged: put it back from a backup.`,
-      { cause },
+      `The data folder ${dataDir} cannot be opened as a database: ${await whyNot(dataDir, cause)}`,
+      {
+        cause,
+      },
     )
   }
 }
@@ -77,9 +83,27 @@ async function holdFolder(dataDir: string, deps: DatabaseDeps): Promise<FolderLo
   try {
     await makeFolder(dataDir)
   } catch (cause) {
-    throw new DataFolderError(`The data folder ${dataDir} cannot be made: ${textOf(cause)}`, { cause })
+    const closed = await closedAbove(resolve(dataDir))
+    const why = closed === null ? `made: ${textOf(cause)}` : `reached: ${closed} may not be entered. ${GIVE}`
+    throw new DataFolderError(`The data folder ${dataDir} cannot be ${why}`, { cause })
   }
   return await FolderLock.acquire(dataDir, deps)
+}
+
+/** PGlite's own errors are of WebAssembly, and say nothing; those of the system and of making a new folder do. */
+async function whyNot(dataDir: string, cause: unknown): Promise<string> {
+  const { code } = cause as NodeJS.ErrnoException
+  const isDatabase = await access(join(dataDir, 'PG_VERSION')).then(
+    () => true,
+    () => false,
+  )
+  const unusable = isDatabase || code === 'EACCES' ? await unusableIn(dataDir) : null
+  if (unusable?.why === 'closed') return `${unusable.path} may not be read and written. ${GIVE}`
+  if (!isDatabase || code !== undefined) return `${textOf(cause)}.`
+  const what = unusable
+    ? `${unusable.path} is ${unusable.why === 'missing' ? 'missing' : 'not a folder'}, so`
+    : 'everything in it can be read and written, so'
+  return `${what} it is damaged: put it back from a backup.`
 }
 
 function textOf(cause: unknown): string {

@@ -1,8 +1,10 @@
 import { constants } from 'node:fs'
 import { access, readFile, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { unusableIn } from '@stoa/db'
 import type { Config } from '../config/config.ts'
 import { findSecret, secretFile } from '../config/secrets.ts'
+import { pgliteFolder } from '../open-database.ts'
 import { type Finding, findings, reasonOf } from './finding.ts'
 
 const RUNS_ON_NODE = 24
@@ -16,7 +18,7 @@ export function nodeFindings(version: string = process.versions.node): Finding[]
 }
 
 /** The data folder: there, ours, closed to others, and with space left. */
-export async function folderFindings({ dataDir }: Pick<Config, 'dataDir'>): Promise<Finding[]> {
+export async function folderFindings({ dataDir, database }: Pick<Config, 'dataDir' | 'database'>): Promise<Finding[]> {
   const { fail, ok, warn } = findings('Data folder')
   const found = await stat(dataDir).catch((cause: NodeJS.ErrnoException) => cause)
   if (found instanceof Error && found.code !== 'ENOENT') {
@@ -43,6 +45,15 @@ export async function folderFindings({ dataDir }: Pick<Config, 'dataDir'>): Prom
   if (!(await isWritable(dataDir))) {
     return [
       fail(`${dataDir} may not be read and written.`, `Give it to the user that runs Stoa: chown -R <user> ${dataDir}`),
+    ]
+  }
+  const unusable = database === null ? await unusableIn(pgliteFolder({ dataDir })) : null
+  if (unusable?.why === 'closed') {
+    return [
+      fail(
+        `${unusable.path} may not be read and written.`,
+        `Give everything to the user that runs Stoa: chown -R <user> ${dataDir}`,
+      ),
     ]
   }
   const open = process.platform !== 'win32' && (found.mode & 0o007) !== 0
