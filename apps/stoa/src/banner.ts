@@ -39,6 +39,16 @@ export function banner(facts: BannerFacts): string {
   return lines.join('\n')
 }
 
+/**
+ * What is printed when stopping takes a while.
+ *
+ * @param requests how many still run; null when nobody can tell
+ */
+export function finishing(requests: number | null): string {
+  const what = requests ? `${requests} request${requests === 1 ? '' : 's'}` : 'what runs'
+  return `Finishing ${what}; Ctrl-C again stops at once.`
+}
+
 function firstSteps(url: string, { key, tenant }: FirstBoot): string[] {
   return [
     `This is the first start: here is the tenant '${tenant.slug}', and its owner's API key.`,

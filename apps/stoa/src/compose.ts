@@ -76,6 +76,8 @@ export interface Stoa extends AsyncDisposable {
   readonly address: string
   readonly db: Database
   readonly apiKeys: ApiKeys
+  /** While it stops: how many requests still run; null when it still takes new ones. */
+  finishing(): Promise<number | null>
   /** Everything that is answered over HTTP, documented or not. */
   readonly endpoints: readonly Endpoint[]
 }
@@ -128,6 +130,7 @@ async function start(config: Config, deps: StartDeps, options: StartOptions, res
     db,
     apiKeys,
     endpoints,
+    finishing: async () => (http.app.server.listening ? null : await http.connections()),
     [Symbol.asyncDispose]: () => stop(resources, deps),
   }
 }

@@ -7,17 +7,21 @@ import { failureOf } from './failure.ts'
 import { giveBackMemoryAtRest } from './give-back-memory.ts'
 import { openLog, type Program } from './program.ts'
 
+const SLOW_STOP_MS = 1_000
+
 /**
  * Starts the program and runs it until a signal asks it to stop; then drains it. A signal that comes during the start
  * stops it as soon as it is up: nothing is left half done.
  *
  * @param onReady says so
+ * @param onSlowStop says that it still stops, when that takes longer than a person waits without a word
  * @returns the exit code
  */
 export async function serveUntilStopped(
   program: Program,
   options: StartOptions,
   onReady: (stoa: Stoa, config: Config, log: RootLogger) => Promise<void>,
+  onSlowStop: (stoa: Stoa) => Promise<void> = async () => undefined,
 ): Promise<number> {
   const config = program.config()
   const stopping = program.stopping()
@@ -32,7 +36,9 @@ export async function serveUntilStopped(
       if (!stopping.aborted) await aborted(stopping)
       log.info({}, 'stopping')
     } finally {
+      const slow = setTimeout(() => void onSlowStop(stoa), SLOW_STOP_MS)
       await stoa[Symbol.asyncDispose]()
+      clearTimeout(slow)
     }
     log.info({}, 'stopped')
     return 0

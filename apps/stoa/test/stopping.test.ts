@@ -33,6 +33,7 @@ for (const engine of engines) {
       up.kill(drains)
       await eventually(() => closed(up.url), Boolean)
       assert.equal(up.ended, null)
+      await up.printed(/\nFinishing 1 request; Ctrl-C again stops at once\.\n$/)
       const { connection, id, status } = await open.finish()
       assert.deepEqual([status, connection], [201, 'close'])
       assert.equal(await up.exit, 0)

@@ -99,6 +99,8 @@ export interface Http extends AsyncDisposable {
   listen(): Promise<string>
   /** Where it listens; null before {@link listen}. */
   readonly address: string | null
+  /** How many connections are open. In a drain that has stopped listening, each is one of a request that runs. */
+  connections(): Promise<number>
   /** Stops in order: not ready, no new connections, running requests finish within `drainTimeoutMs`. Never throws. */
   drain(): Promise<void>
 }
@@ -264,6 +266,7 @@ function running(app: FastifyInstance, endpoints: readonly Endpoint[], assembly:
       address = await app.listen({ host: config.host, port: config.port, backlog: BACKLOG })
       return address
     },
+    connections: () => new Promise((resolve) => app.server.getConnections((_error, count = 0) => resolve(count))),
     drain: drainOnce,
     async [Symbol.asyncDispose]() {
       await drainOnce()

@@ -1,5 +1,5 @@
 import { systemClock, systemCtx } from '@stoa/kernel'
-import { banner } from '../banner.ts'
+import { banner, finishing } from '../banner.ts'
 import type { Command } from '../command-line.ts'
 import type { Config } from '../config/config.ts'
 import { redisPlace } from '../config/redis.ts'
@@ -14,21 +14,26 @@ export const up: Command = {
   name: 'up',
   summary: 'Migrate, make a demo tenant on the first start, and serve. This is npm start.',
   run: (program) =>
-    serveUntilStopped(program, { migrates: true }, async (stoa, config, log) => {
-      const first = await firstBoot(stoa, systemCtx({ log, clock: systemClock }, 'first start'))
-      program.print(
-        banner({
-          url: stoa.url,
-          address: stoa.address,
-          database: databaseInWords(config),
-          embedded: config.database === null,
-          redis: config.redisUrl === null ? null : redisPlace(config.redisUrl),
-          version: VERSION,
-          firstBoot: first,
-          startedInMs: performance.now(),
-        }),
-      )
-    }),
+    serveUntilStopped(
+      program,
+      { migrates: true },
+      async (stoa, config, log) => {
+        const first = await firstBoot(stoa, systemCtx({ log, clock: systemClock }, 'first start'))
+        program.print(
+          banner({
+            url: stoa.url,
+            address: stoa.address,
+            database: databaseInWords(config),
+            embedded: config.database === null,
+            redis: config.redisUrl === null ? null : redisPlace(config.redisUrl),
+            version: VERSION,
+            firstBoot: first,
+            startedInMs: performance.now(),
+          }),
+        )
+      },
+      async (stoa) => program.print(finishing(await stoa.finishing())),
+    ),
 }
 
 function databaseInWords(config: Config): string {
