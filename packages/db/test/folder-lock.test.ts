@@ -102,7 +102,7 @@ describe('the data folder', () => {
 
   test('with a lock of a process that has ended and was not reaped is taken over', async () => {
     const folder = join(root, 'unreaped')
-    const parent = spawn('sh', ['-c', '(exit 0) & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const parent = spawn('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'inherit'] })
     const [printed] = await once(parent.stdout, 'data')
     const pid = Number(String(printed))
     const fields = async () => (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]?.split(' ') as string[]
