@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import { assertCompatible, dumpSchema, tenancyExceptions, tenancyProblems } from '@stoa/db'
 import { lintMigrations } from '@stoa/db/lint'
+import { postgresSchema } from '@stoa/limiter'
 import {
   createTestTenants,
   engines,
@@ -15,6 +16,15 @@ import { migrationSets } from '../src/manifest.ts'
 
 const committed = (name: string) => readFile(new URL(`../${name}`, import.meta.url), 'utf8')
 const exceptions = tenancyExceptions(await committed('tables-without-tenant.txt'))
+
+const BUCKETS = `
+  select p.prosrc as code, (
+    select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull, ', ' order by a.attnum)
+    from pg_attribute a join pg_class c on c.oid = a.attrelid
+    where c.relnamespace = n.oid and c.relname = 'limiter_buckets' and a.attnum > 0 and not a.attisdropped
+  ) as columns
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+  where p.proname = 'limiter_take' order by n.nspname = 'limits_today'`
 
 test('no migration locks a big table or breaks the release that runs', async () => {
   assert.deepEqual(await lintMigrations(migrationSets), [])
@@ -34,6 +44,18 @@ for (const engine of engines) {
       const text = await database.db.admin((session) => dumpSchema(session))
       assert.equal(text, (await committed('schema.sql')).replace(/^--.*\n\n/, ''))
       await assertCompatible(database.db, migrationSets)
+    })
+
+    test('has buckets of limits as the limiter of today wants them', async () => {
+      const shapes = await database.db.admin(async (session) => {
+        await session.exec(`create schema limits_today; ${postgresSchema('limits_today')}`)
+        const found = await session.query<{ code: string; columns: string }>(BUCKETS)
+        await session.exec('drop schema limits_today cascade')
+        return found
+      })
+      const [ours, today] = shapes.map(({ code, columns }) => [code.replaceAll(/limits_today\.|\s+/g, ''), columns])
+      assert.ok(ours && today)
+      assert.deepEqual(ours, today, 'postgresSchema() of @stoa/limiter has changed: another migration has to follow it')
     })
 
     test('is the same in the schema of a tenant as in the pool', async () => {

@@ -126,10 +126,11 @@ async function read(path: string): Promise<Holder | null> {
     if (codeOf(cause) === 'ENOENT') return null
     throw new DataFolderError(`The lock file ${path} cannot be read: ${(cause as Error).message}`, { cause })
   }
+  const nobody = { pid: -1, host: hostname(), place: await ownPlace(), started: null, token: '' }
   try {
-    return JSON.parse(text) as Holder
+    return (JSON.parse(text) as Holder | null) ?? nobody
   } catch {
-    return { pid: -1, host: hostname(), place: await ownPlace(), started: null, token: '' }
+    return nobody
   }
 }
 

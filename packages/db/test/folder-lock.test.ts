@@ -146,8 +146,11 @@ describe('the data folder', () => {
 
   test('with an unreadable lock is taken over', async () => {
     const folder = join(root, 'garbled')
-    await writeFile(`${folder}.lock`, 'not json')
-    await (await openNew(folder))[Symbol.asyncDispose]()
+    for (const text of ['not json', 'null', '']) {
+      await writeFile(`${folder}.lock`, text)
+      await (await openNew(folder))[Symbol.asyncDispose]()
+      await rm(folder, { recursive: true })
+    }
   })
 
   test('of which ten openings compete is won by exactly one', async () => {
