@@ -31,9 +31,9 @@ const spec = {
   cacheTtlMs: { type: 'integer', min: 1_500, max: 60_000, default: 5_000 },
   /**
    * How many clicks wait in memory while the database is slow or away; more are dropped and counted. One takes about
-   * 100 bytes. From 1,000 to 10,000,000; default 200,000.
+   * 150 bytes. From 1,000 to 10,000,000; default 500,000.
    */
-  clickBuffer: { type: 'integer', min: 1_000, max: 10_000_000, default: 200_000 },
+  clickBuffer: { type: 'integer', min: 1_000, max: 10_000_000, default: 500_000 },
   /**
    * How long a click waits for others before it is written, in milliseconds. It is also what a crash can lose. From 1
    * to 10,000; default 250.

@@ -63,16 +63,33 @@ export function policyFieldOf(name: string, limit: Limit): string {
   return field
 }
 
-const quotedNames = new Map<string, string>()
+/** What was told last of a policy, and how it begins. */
+interface LastField {
+  readonly start: string
+  remaining: number
+  seconds: number
+  field: string
+}
 
-/** {@link limitField} for the name of a policy, of which there are few. */
-export function limitFieldOf(name: string, decision: Decision): string {
-  let start = quotedNames.get(name)
-  if (start === undefined) {
-    start = `${quoted(name)};r=`
-    quotedNames.set(name, start)
+const lastFields = new Map<string, LastField>()
+
+/**
+ * {@link limitField} for the name of a policy, of which there are few. Most callers are far from their limit and find
+ * their bucket full again, so the field is mostly the one that was told last: then it costs no text.
+ */
+export function limitFieldOf(name: string, { remaining, resetAfterMs }: Decision): string {
+  const seconds = Math.ceil(resetAfterMs / 1000)
+  let last = lastFields.get(name)
+  if (last === undefined) {
+    last = { start: `${quoted(name)};r=`, remaining: Number.NaN, seconds, field: '' }
+    lastFields.set(name, last)
   }
-  return `${start}${decision.remaining};t=${Math.ceil(decision.resetAfterMs / 1000)}`
+  if (last.remaining !== remaining || last.seconds !== seconds) {
+    last.field = `${last.start}${remaining};t=${seconds}`
+    last.remaining = remaining
+    last.seconds = seconds
+  }
+  return last.field
 }
 
 /** A string of RFC 9651. */

@@ -9,6 +9,7 @@ import {
   retryAfterSeconds,
   takeToken,
 } from '@stoa/limiter'
+import { limitFieldOf } from '../src/headers.ts'
 
 const limit = { capacity: 100, refillPerSecond: 100 / 60 }
 
@@ -29,6 +30,18 @@ describe('rate limit fields', () => {
       [1, 1000, 1001].map((retryAfterMs) => retryAfterSeconds({ retryAfterMs })),
       [1, 1, 2],
     )
+  })
+
+  it('are those of this answer, also where the text of the last one is kept', () => {
+    const told = [
+      decision({}),
+      decision({}),
+      decision({ remaining: 49 }),
+      decision({ remaining: 49, resetAfterMs: 31_000 }),
+    ]
+    for (const one of [...told, ...told.toReversed()]) {
+      for (const name of ['kept', 'other']) assert.equal(limitFieldOf(name, one), limitField(name, one))
+    }
   })
 
   it('have no Retry-After when the take was allowed, and none when waiting would not help', () => {

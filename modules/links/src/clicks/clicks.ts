@@ -150,8 +150,9 @@ export class Clicks implements AsyncDisposable {
       else this.#writing -= clicks.length
     }
     this.#writing = 0
+    if (again.length === 0) return false
     this.#waiting = again.concat(this.#waiting)
-    return again.length > 0
+    return true
   }
 
   /** True when the clicks are settled: recorded, or dropped for good. */
