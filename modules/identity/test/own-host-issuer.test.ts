@@ -9,6 +9,7 @@ import * as client from 'openid-client'
 import { SigningKeys } from '../src/openid/signing-keys.ts'
 import { continueTo } from '../src/pages/continue-to.ts'
 import { addMembership, personByEmail } from '../src/people/person-store.ts'
+import { Sessions } from '../src/sign-in/sessions.ts'
 import { type Application, ask, configOf, enter, exchange, listener, newApplication } from './application.ts'
 import { CLIENT, OtherProvider } from './other-provider.ts'
 import { type Arrival, newPerson, Person } from './person.ts'
@@ -413,41 +414,44 @@ describeOnEngines(
       assert.match(once.url.pathname, /\/sign-in$/, 'asked once, and at once')
     })
 
+    /** Sets out from the host. Gives the state. */
+    async function setOut(browser: Person, issuer: string) {
+      const away = await onward(browser, await browser.open(`${issuer}/sign-in`))
+      const state = new URL(away.url.searchParams.get('continue') ?? away.url.href, PUBLIC).searchParams.get('state')
+      return state ?? assert.fail(away.url.href)
+    }
+
+    /** Goes on, at the installation. Gives the address that the browser would be led to. */
+    async function agree(browser: Person, state: string) {
+      const confirm = await browser.open(`${suite().issuer(tenant())}/hand-over?state=${state}`)
+      const [, action = ''] = /<form[^>]*action="([^"]*)"/.exec(confirm.html) ?? assert.fail(confirm.html)
+      const [, token = ''] = /name="token_form" value="([^"]*)"/.exec(confirm.html) ?? []
+      const cookie = ['session', 'device']
+        .map((name) => `__Host-stoa-${name}=${browser.cookie(`__Host-stoa-${name}`, 'stoa.example.org')}`)
+        .join('; ')
+      const post = (form: string) =>
+        at(new URL(action, PUBLIC).href, {
+          method: 'POST',
+          body: new URLSearchParams({ state, token_form: form }),
+          headers: { cookie, origin: PUBLIC },
+        })
+      assert.equal((await post('forged')).status, 403)
+      const [, to = ''] = /content="0;url=([^"]*)"/.exec(await (await post(token)).text()) ?? []
+      return to.replaceAll('&amp;', '&')
+    }
+
     it('takes nobody over by what another browser began, what was used, or who is no member', async () => {
       const [{ issuer }, other] = [await ownHost(), await ownHost(neighbour())]
       const person = await atInstallation()
-      const begin = async (browser: Person) => {
-        const away = await onward(browser, await browser.open(`${issuer}/sign-in`))
-        const state = new URL(away.url.searchParams.get('continue') ?? away.url.href, PUBLIC).searchParams.get('state')
-        return state ?? assert.fail(away.url.href)
-      }
-      const agree = async (state: string, browser = person) => {
-        const confirm = await browser.open(`${suite().issuer(tenant())}/hand-over?state=${state}`)
-        // Stopped on the way: what the browser would be led to.
-        const [, action = ''] = /<form[^>]*action="([^"]*)"/.exec(confirm.html) ?? assert.fail(confirm.html)
-        const [, token = ''] = /name="token_form" value="([^"]*)"/.exec(confirm.html) ?? []
-        const cookie = ['session', 'device']
-          .map((name) => `__Host-stoa-${name}=${browser.cookie(`__Host-stoa-${name}`, 'stoa.example.org')}`)
-          .join('; ')
-        const post = (form: string) =>
-          at(new URL(action, PUBLIC).href, {
-            method: 'POST',
-            body: new URLSearchParams({ state, token_form: form }),
-            headers: { cookie, origin: PUBLIC },
-          })
-        assert.equal((await post('forged')).status, 403)
-        const [, to = ''] = /content="0;url=([^"]*)"/.exec(await (await post(token)).text()) ?? []
-        return to.replaceAll('&amp;', '&')
-      }
       const thief = new Person(suite(), '', 'thief@example.org')
-      const [own, foreign] = [await begin(person), await begin(thief)]
-      const led = await agree(foreign)
+      const [own, foreign] = [await setOut(person, issuer), await setOut(thief, issuer)]
+      const led = await agree(person, foreign)
       assert.ok(led.startsWith(`${issuer}/hand-over?`), led)
       assert.equal((await person.open(led)).status, 410, 'the browser did not begin it')
       const swapped = new URL(led)
       swapped.searchParams.set('state', own)
       assert.equal((await person.open(swapped)).status, 410, 'the code is for another state')
-      const good = await agree(await begin(person))
+      const good = await agree(person, await setOut(person, issuer))
       const elsewhere = good.replace(issuer, other.issuer)
       assert.equal((await person.open(elsewhere)).status, 410, 'another tenant')
       assert.equal((await person.open(good)).url.href, `${issuer}/home`)
@@ -459,12 +463,54 @@ describeOnEngines(
       const refused = await onward(stranger, await stranger.open(`${issuer}/sign-in`))
       assert.equal(refused.url.href.split('?')[0], `${suite().issuer(tenant())}/home`)
       await person.submit(await person.open(`${issuer}/sign-out`))
-      const late = await agree(await begin(person))
+      const late = await agree(person, await setOut(person, issuer))
       suite().clock.advance(61_000)
       assert.equal((await person.open(late)).status, 410, 'too late')
-      const orphan = await agree(await begin(person))
+      const orphan = await agree(person, await setOut(person, issuer))
       await suite().asPerson(tenant(), person.id).delete('/api/v1/me/sessions')
       assert.equal((await person.open(orphan)).status, 410, 'they have signed out of everything meanwhile')
+    })
+
+    it('a hand-over that is under way is ended by “sign out everywhere” or refused, whichever comes first', async () => {
+      const { db, journal } = suite()
+      // One connection: nothing is under way there beside something else.
+      if (db.engine === 'pglite') return
+      const { issuer } = await ownHost()
+      const waits = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+      const waiting = (count: number) =>
+        eventually(async () => (await db.admin((session) => session.query(waits))).length === count)
+      const ctx = suite().ctx(tenant())
+      const { promise: ended, resolve: hasEnded } = Promise.withResolvers<void>()
+      const { promise: committing, resolve: commit } = Promise.withResolvers<void>()
+
+      const late = await atInstallation()
+      const refused = await agree(late, await setOut(late, issuer))
+      const sessions = new Sessions({ db, journal, idleMinutes: 60, days: 1 })
+      const ending = db.system(ctx, async (tx) => {
+        await sessions.endIn(ctx, tx, late.id, { except: null }, 'ended')
+        hasEnded()
+        await committing
+      })
+      await ended
+      const after = late.open(refused)
+      await Promise.race([after, waiting(1)])
+      commit()
+      await ending
+      assert.equal((await after).status, 410, 'it has not seen that they sign out')
+
+      const early = await atInstallation()
+      const taken = await agree(early, await setOut(early, issuer))
+      await db.admin(async (session) => {
+        // What an arrival writes once it has looked at the session behind it.
+        await session.exec('begin; lock table stoa.known_devices in share mode')
+        const arriving = early.open(taken)
+        await waiting(1)
+        const leaving = suite().asPerson(tenant(), early.id).delete('/api/v1/me/sessions')
+        await Promise.race([leaving, waiting(2)])
+        await session.exec('commit')
+        await Promise.all([arriving, leaving])
+      })
+      assert.equal((await early.open(`${issuer}/home`)).url.pathname, '/sign-in', 'a session outlived it')
     })
 
     it('asks devices there', async () => {

@@ -7,13 +7,15 @@
  *   own host       state and code, in the browser that began ─▶ a session of its own, which counts in the tenant alone
  *
  * The session is as old as the proof behind it, and ends when the one at the installation would: what asks for a new proof
- * asks at the installation. Whoever signs out there before the code is used takes the code back by it.
+ * asks at the installation. Whoever signs out there before the code is used takes the code back by it. Of an arrival and
+ * “sign out everywhere” at the same moment one comes first, because both lock the person: either the session has begun and
+ * is ended with the others, or the one behind it is gone and there is none.
  */
 import type { Database } from '@stoa/db'
 import { type Ctx, StoaError } from '@stoa/kernel'
 import { identityErrors } from '../errors.ts'
 import { issueToken, peekToken, spendToken } from '../people/one-time.ts'
-import { personById } from '../people/person-store.ts'
+import { lockedPerson } from '../people/person-store.ts'
 import { hashOf } from '../people/secret-token.ts'
 import { type LiveSessionRow, sessionById } from '../sign-in/session-store.ts'
 import { countsIn } from '../sign-in/sessions.ts'
@@ -94,14 +96,16 @@ export class HandOver {
   ): Promise<{ readonly begun: Begun; readonly next: string | null }> {
     const { db, signIn } = this.#deps
     const { begins, next } = await db.system(ctx, async (tx) => {
+      const { personId } = await peekToken(tx, ctx.clock, 'arrival', code)
+      // Before anything else, as whoever takes links back does: two that wait for each other are none.
+      const person = personId === null ? undefined : await lockedPerson(tx, personId)
       const kept = (await spendToken(tx, ctx.clock, 'hand_over', state)).data as unknown as KeptState
-      const { data, personId } = await spendToken(tx, ctx.clock, 'arrival', code)
+      const { data } = await spendToken(tx, ctx.clock, 'arrival', code)
       const { sessionId, state: hash, tenantId } = data as unknown as KeptCode
       const isOurs =
         [kept.tenantId, tenantId].every((id) => id === ctx.tenant.id) &&
         kept.device === deviceOf(visitor) &&
         hash === hashOf(state).toString('base64url')
-      const person = personId === null ? undefined : await personById(tx, personId)
       if (!isOurs || person === undefined) throw new StoaError(identityErrors.link_spent)
       if (person.suspendedAt !== null) throw new StoaError(identityErrors.person_suspended)
       const origin = await sessionById(tx, person.id, sessionId, new Date(ctx.clock.now()))

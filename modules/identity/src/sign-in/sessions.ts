@@ -12,6 +12,7 @@ import type { Journal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, isId, newId, StoaError } from '@stoa/kernel'
 import { identityErrors } from '../errors.ts'
 import { sessionEnded } from '../events.ts'
+import { lockedPerson } from '../people/person-store.ts'
 import { hashOf, mintToken, tokenHash } from '../people/secret-token.ts'
 import type { Place } from './device.ts'
 import {
@@ -164,7 +165,10 @@ export class Sessions {
     for (const listener of this.#onLeft) await listener(ctx, tx, personId)
   }
 
-  /** Ends sessions in the caller's transaction of the system role. Gives how many there were. */
+  /**
+   * Ends sessions in the caller's transaction of the system role: one, or all but one. Gives how many there were. One that
+   * begins by another session meanwhile (see hand-over.ts) is among all of them, or does not begin.
+   */
   async endIn(
     ctx: Ctx,
     tx: Tx,
@@ -172,6 +176,7 @@ export class Sessions {
     which: Parameters<typeof removeSessions>[2],
     reason: EndReason,
   ): Promise<number> {
+    if ('except' in which) await lockedPerson(tx, personId)
     const ids = await removeSessions(tx, personId, which)
     for (const sessionId of ids) {
       const subjects = [`session:${sessionId}`, `person:${personId}`]
