@@ -85,7 +85,10 @@ export function openRoom(columns: Columns): Room {
           places: hosts.places,
           handOver: new HandOver({ db, signIn: pages.signIn }),
         }),
-        interactionPage({ issuers: openId.issuers, provider: openId.deps, permissions: columns.permissions }),
+        interactionPage({
+          ...{ issuers: openId.issuers, provider: openId.deps, permissions: columns.permissions },
+          ...{ factors: pages.factors, passkeys: pages.passkeys },
+        }),
       ],
       sessions,
       settings,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import * as client from 'openid-client'
+import { saveTotp } from '../src/factors/factor-store.ts'
 import { ask, CALLBACK, enter, exchange, newApplication } from './application.ts'
 import { newPerson } from './person.ts'
 import { describeOnEngines, runningClock } from './setup.ts'
@@ -219,8 +220,36 @@ describeOnEngines(
         const checks = { pkceCodeVerifier: asked.verifier, expectedState: asked.state, expectedNonce: asked.nonce }
         assert.equal(back.url.origin + back.url.pathname, CALLBACK, back.url.href)
         const tokens = await client.authorizationCodeGrant(application.config, back.url, checks)
-        assert.equal(tokens.claims()?.sub, person.id)
+        assert.deepEqual([tokens.claims()?.sub, tokens.claims()?.acr], [person.id, '1'])
         await person.signIn(new Date(suite().clock.now() - 600_000))
+      }
+    })
+
+    it('may want two factors (acr_values): who has shown one shows more, and who has no other cannot come in', async () => {
+      const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
+      await person.signIn()
+      const fault = async (over: Record<string, string>) =>
+        (await person.open((await ask(application, over)).url)).url.searchParams.get('error')
+      assert.equal(await fault({ acr_values: '2' }), 'unmet_authentication_requirements')
+      assert.equal(await fault({ acr_values: '2', prompt: 'none' }), 'login_required')
+      await suite().db.system(suite().ctx(tenant()), (tx) =>
+        saveTotp(tx, person.id, { sealedSecret: Buffer.alloc(32), lastStep: 0 }, new Date()),
+      )
+      assert.equal(await fault({ acr_values: '2', prompt: 'none' }), 'login_required')
+      const asked = await ask(application, { acr_values: 'phr 2' })
+      const page = await person.open(asked.url)
+      assert.match(page.url.pathname, /\/sign-in$/)
+      assert.match(page.html, /asks for more than a password/)
+      const next = page.url.searchParams.get('continue') ?? ''
+      await person.signIn()
+      assert.match((await person.open(next)).url.pathname, /\/sign-in$/, 'one factor again is not enough')
+      await person.signIn(undefined, '2')
+      const tokens = await exchange(application, asked, await person.open(next))
+      assert.deepEqual([tokens.claims()?.acr, tokens.claims()?.amr], ['2', ['pwd', 'otp', 'mfa']])
+      await enter(person, application, { acr_values: '2', prompt: 'none' })
+      await person.signIn()
+      for (const acr_values of ['1', '2 1', 'phr']) {
+        assert.equal((await enter(person, application, { acr_values, prompt: 'none' })).claims()?.acr, '1', acr_values)
       }
     })
 

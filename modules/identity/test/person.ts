@@ -43,7 +43,7 @@ export class Person {
   }
 
   /** Begins a session with a browser, as the sign-in page does. Gives its id. */
-  async signIn(authTime = new Date(this.#suite.clock.now())): Promise<string> {
+  async signIn(authTime = new Date(this.#suite.clock.now()), acr: '1' | '2' = '1'): Promise<string> {
     const { clock, db, tenants } = this.#suite
     const token = mintToken()
     const at = new Date(clock.now())
@@ -56,8 +56,8 @@ export class Person {
           name: null,
           device: 'Test',
           addressPrefix: '',
-          amr: ['pwd'],
-          acr: '1',
+          amr: acr === '2' ? ['pwd', 'otp', 'mfa'] : ['pwd'],
+          acr,
           boundTenantId: null,
         },
         ...{ authTime, idleSeconds: 3_600, endsAt: new Date(at.getTime() + 86_400_000), seenAt: at, createdAt: at },

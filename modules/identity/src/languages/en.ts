@@ -147,6 +147,8 @@ export const en = {
   code: 'Code',
   codeWrong: 'This code is wrong, or it was used already',
   verify: 'Verify',
+  secondStepAsked:
+    'The application asks for more than a password. Sign in again, with a code of your authenticator app or with a passkey.',
   passkeyUse: 'Use a passkey',
   passkeyNeedsScript: 'Passkeys need JavaScript.',
   stepTitle: 'Confirm that it is you',

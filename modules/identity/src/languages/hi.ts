@@ -138,6 +138,7 @@ export const hi: Language = {
   code: 'कोड',
   codeWrong: 'यह कोड गलत है, या पहले उपयोग हो चुका है',
   verify: 'जाँचें',
+  secondStepAsked: 'यह ऐप पासवर्ड से अधिक चाहता है। अपने प्रमाणक ऐप के कोड या पासकी से फिर से साइन इन करें।',
   passkeyUse: 'पासकी का उपयोग करें',
   passkeyNeedsScript: 'पासकी के लिए JavaScript चाहिए।',
   stepTitle: 'पुष्टि करें कि आप ही हैं',

@@ -7,8 +7,9 @@
  */
 import type { Tx } from '@stoa/db'
 import { type Ctx, isError, errors as kernelErrors } from '@stoa/kernel'
-import { type Configuration, errors, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { type Configuration, errors, type KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { accountOf, CLAIMS } from './account.ts'
+import { provingPolicy } from './asked-proof.ts'
 import { deferLogouts } from './backchannel-logout.ts'
 import { ClientRecords, compareSecrets, EXTRA_METADATA, metadataPolicy } from './client-metadata.ts'
 import { grantName, loadGrant, noteGrantEnd } from './granting.ts'
@@ -148,7 +149,7 @@ function configurationOf(issuer: string, ctx: Ctx, keys: KeySet, deps: ProviderD
     fetch: deps.fetch,
     fetchResponseBodyLimits: { jwks_uri: 64 * 1024, sector_identifier_uri: 0 },
     interactions: {
-      policy: interactionPolicy.base(),
+      policy: provingPolicy(),
       url: (_ctx, interaction) => `${base}/interaction/${interaction.uid}`,
     },
     features: featuresOf(base, ctx, keys, deps),

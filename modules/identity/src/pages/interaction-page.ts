@@ -7,11 +7,15 @@
  */
 import { type Html, html } from '@stoa/mail'
 import type { Client, Interaction, Provider } from 'oidc-provider'
+import type { Factors } from '../factors/factors.ts'
+import type { Passkeys } from '../factors/passkeys.ts'
 import type { Text } from '../languages/index.ts'
 import { accountOf } from '../openid/account.ts'
+import { isProofEnough } from '../openid/asked-proof.ts'
 import { noteConsent } from '../openid/granting.ts'
 import type { Issuer, Issuers } from '../openid/issuer.ts'
 import type { ProviderDeps } from '../openid/provider-deps.ts'
+import type { LiveSessionRow } from '../sign-in/session-store.ts'
 import { expiredOr, form, summary } from './form.ts'
 import { type Page, type PageAnswer, type PageVisit, pathTo } from './page.ts'
 
@@ -21,6 +25,8 @@ export interface InteractionPageDeps {
   readonly provider: ProviderDeps
   /** Permission → what it allows. */
   readonly permissions: Readonly<Record<string, string>>
+  readonly factors: Pick<Factors, 'of'>
+  readonly passkeys: Pick<Passkeys, 'isPossible'>
 }
 
 interface Asked {
@@ -30,6 +36,13 @@ interface Asked {
 }
 
 type Result = NonNullable<Interaction['result']>
+
+/** Of the sign-in page: whoever is signed in proves it again. */
+const AGAIN = { again: 'yes' }
+const UNMET: Result = {
+  error: 'unmet_authentication_requirements',
+  error_description: 'this person has set up no second step',
+}
 
 const SCOPE_TEXTS: Readonly<Record<string, Text>> = {
   openid: 'scopeOpenid',
@@ -43,18 +56,30 @@ export function interactionPage(deps: InteractionPageDeps): Page {
   const visit = async (at: PageVisit, posted: boolean): Promise<PageAnswer> => {
     const asked = await askedOf(at, deps.issuers)
     if (asked === null) return gone(at)
-    if (at.session === null) return signIn(at, asked, at.isOwnHost && isForProof(asked.interaction))
+    if (at.session === null) return signIn(at, asked, at.isOwnHost && isForProof(asked.interaction) ? AGAIN : {})
     const account = await accountOf(asked.issuer.ctx, deps.provider, at.session.personId)
     if (account === undefined) return stranger(at)
     const { prompt } = asked.interaction
     if (prompt.name === 'login') {
-      if (!isRecent(at, asked.interaction)) return signIn(at, asked, true)
-      return finish(at, asked, { login: { accountId: account.accountId, ts: seconds(at.session.authTime) } }, posted)
+      if (!isProofEnough(asked.interaction.params, at.session)) return askForMore(at, asked, posted)
+      if (!isRecent(at, asked.interaction)) return signIn(at, asked, AGAIN)
+      return finish(at, asked, { login: { accountId: account.accountId, ...proofOf(at.session) } }, posted)
     }
     if (prompt.name !== 'consent') return gone(at)
     return posted ? decide(at, asked, account.email, deps) : consent(at, asked, account.email, deps)
   }
+  /** Who has nothing more to show than a password is not asked for it in vain: the application is told. */
+  const askForMore = async (at: PageVisit, asked: Asked, posted: boolean): Promise<PageAnswer> => {
+    const { passkeys, totp } = await deps.factors.of(at.ctx, at.session?.personId as string)
+    if (totp || (passkeys > 0 && deps.passkeys.isPossible)) return signIn(at, asked, { ...AGAIN, factors: '2' })
+    return finish(at, asked, UNMET, posted)
+  }
   return { path: 'interaction/*', get: (at) => visit(at, false), post: (at) => visit(at, true) }
+}
+
+/** How they have proven who they are, and when: the provider forgets what it is not told. */
+function proofOf({ acr, amr, authTime }: LiveSessionRow) {
+  return { acr, amr: [...amr], ts: seconds(authTime) }
 }
 
 const seconds = (date: Date) => Math.floor(date.getTime() / 1_000)
@@ -82,8 +107,8 @@ function isRecent({ ctx, session }: PageVisit, { iat, params, prompt }: Interact
   return !prompt.reasons.includes('max_age') || age <= Number(params.max_age) || at >= iat
 }
 
-function signIn({ base, rest }: PageVisit, { interaction }: Asked, again: boolean): PageAnswer {
-  const query = new URLSearchParams({ continue: `${base}/interaction/${rest}`, ...(again && { again: 'yes' }) })
+function signIn({ base, rest }: PageVisit, { interaction }: Asked, more: Readonly<Record<string, string>>): PageAnswer {
+  const query = new URLSearchParams({ continue: `${base}/interaction/${rest}`, ...more })
   const [locale] = String(interaction.params.ui_locales ?? '').split(' ')
   if (locale) query.set('lang', locale)
   return { kind: 'redirect', to: `${base}/sign-in?${query}` }

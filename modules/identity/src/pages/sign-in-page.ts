@@ -1,4 +1,5 @@
 import { type Html, html } from '@stoa/mail'
+import type { Say } from '../languages/index.ts'
 import type { Begun } from '../sign-in/sign-in.ts'
 import { expiredOr, field, form, type Sent, sentWith, status, submit, summary, UNSENT } from './form.ts'
 import type { CookieChange, Page, PageAnswer, PageVisit } from './page.ts'
@@ -15,12 +16,11 @@ export function signInPage({ passkeys, providers, settings, signIn }: PagesDeps)
     const again = query.get('again') === 'yes'
     // GitHub does not say when somebody has proven who they are.
     const others = (await providers.open(visit.ctx)).filter(({ kind }) => !again || kind !== 'github')
-    const said = query.get('done')
     const options = isPasskeyPlace(visit, passkeys)
       ? passkeys.signInOptions(visit.ctx, visit.visitor.deviceToken ?? '')
       : null
     const { scripts, shown } = passkeyPart(visit, 'sign-in', options)
-    const body = html`${said === 'reset' ? status(say('resetDone')) : said === 'out' ? status(say('signedOut')) : ''}${summary(say, sent)}
+    const body = html`${saidFirst(say, query)}${summary(say, sent)}
 ${form(visit, pathTo(visit, 'sign-in'), [
   field(say, { id: 'email', label: 'email', type: 'email', autocomplete: 'username', ...typed(visit) }, sent),
   field(say, { id: 'password', label: 'password', type: 'password', autocomplete: 'current-password' }, sent),
@@ -53,6 +53,14 @@ ${registration === 'open' && html`<p><a href="/${pathTo(visit, 'register').slice
       }
     },
   }
+}
+
+/** What has been done, or why somebody who is signed in is here again. */
+function saidFirst(say: Say, query: URLSearchParams): Html | '' {
+  const done = query.get('done')
+  if (done === 'reset') return status(say('resetDone'))
+  if (done === 'out') return status(say('signedOut'))
+  return query.get('factors') === '2' ? status(say('secondStepAsked')) : ''
 }
 
 /** At a host of the tenant's own: by the session, or a passkey, that somebody has at the installation. */
