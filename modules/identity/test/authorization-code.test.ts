@@ -51,6 +51,46 @@ describeOnEngines(
       assert.equal(await read(['viewer'], 'openid identity:clients:read'), 403)
     })
 
+    it('is told all roles of somebody in the organisation: of the membership, of teams, of grants; those of now', async () => {
+      const person = await newPerson(suite(), tenant(), ['viewer'])
+      await person.signIn()
+      const root = suite().as(tenant())
+      const made = async (path: string, body: object) => (await root.created<{ id: string }>(path, body)).body.id
+      const team = await made('/api/v1/teams', { name: 'Clerks', roles: ['member', 'viewer'] })
+      await root.put(`/api/v1/teams/${team}/members/${person.id}`, undefined)
+      const grant = (subject: object, over: object) => made('/api/v1/grants', { subject, ...over })
+      const other = await made('/api/v1/teams', { name: 'Others' })
+      await root.put(`/api/v1/teams/${other}/members/${person.id}`, undefined)
+      for (const name of ['printer', 'gardener', 'nobody']) {
+        await root.created('/api/v1/roles', { name, title: name, permissions: ['notes:read'] })
+      }
+      await grant({ type: 'team', id: other }, { role: 'printer' })
+      const own = await grant({ type: 'person', id: person.id }, { role: 'gardener' })
+      await grant({ type: 'person', id: person.id }, { role: 'nobody', resource: { kind: 'note', id: '1' } })
+      const application = await newApplication(suite(), tenant())
+      const rolesOf = (token: string) =>
+        JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).roles
+      const scopes = { scope: 'openid notes:read', resource: api() }
+      const tokens = await enter(person, application, scopes)
+      assert.deepEqual(rolesOf(tokens.access_token), ['viewer', 'member', 'printer', 'gardener'])
+      await root.delete(`/api/v1/teams/${team}/members/${person.id}`)
+      await root.delete(`/api/v1/grants/${own}`)
+      const next = await client.refreshTokenGrant(application.config, tokens.refresh_token ?? '', { resource: api() })
+      assert.deepEqual(rolesOf(next.access_token), ['viewer', 'printer'])
+      // More than a token has room for.
+      const many = Array.from({ length: 50 }, (_, index) => `${'a'.repeat(45)}-${index}`)
+      await suite().db.admin((session) =>
+        session.query('update stoa.teams set role_names = $1 where id = $2', [many, other]),
+      )
+      const added = await root.put(`/api/v1/teams/${team}/members/${person.id}`, undefined)
+      assert.equal(added.status, 204)
+      const full = await client.refreshTokenGrant(application.config, next.refresh_token ?? '', { resource: api() })
+      const roles = rolesOf(full.access_token)
+      assert.deepEqual(roles.slice(0, 2), ['viewer', 'member'])
+      assert.ok(roles.length > 30 && roles.length < 50, `${roles.length}`)
+      assert.equal((await suite().bearer(full.access_token).get('/api/v1/oauth-clients')).status, 403, 'it holds')
+    })
+
     it('refreshes: each refresh token is used once, and one that is shown again ends the whole family', async () => {
       const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
       await person.signIn()

@@ -17,19 +17,17 @@ interface MemberRow {
   readonly name: string
   readonly locale: string
   readonly updatedAt: Date
-  readonly roleNames: readonly string[]
 }
 
 // Only who belongs to the tenant, and is suspended neither there nor at all, is known to its provider.
 const activeMember = statement<[tenantId: string, personId: string], MemberRow>(
-  `select p.id, p.email, p.email_verified_at, p.name, p.locale, p.updated_at, m.role_names
+  `select p.id, p.email, p.email_verified_at, p.name, p.locale, p.updated_at
      from stoa.memberships m join stoa.people p on p.id = m.person_id
     where m.tenant_id = $1 and m.person_id = $2 and m.status = 'active' and p.suspended_at is null`,
 )
 
 /** A person as the provider knows them. */
 export interface MemberAccount extends Account {
-  readonly roles: readonly string[]
   readonly email: string
 }
 
@@ -44,7 +42,6 @@ export async function accountOf(
   if (member === undefined) return undefined
   return {
     accountId: member.id,
-    roles: member.roleNames,
     email: member.email,
     claims: async () => ({
       sub: member.id,

@@ -21,6 +21,7 @@ import { deriveSessions } from './provider-session.ts'
 import type { KeySet } from './signing-keys.ts'
 import { structuredTokens } from './structured-tokens.ts'
 import { ACTOR, exchangeToken, resolvers } from './token-exchange.ts'
+import { rolesInToken } from './token-rights.ts'
 import { limitUserCodes } from './user-code-limit.ts'
 
 /** Where the endpoints are, below the issuer. */
@@ -144,7 +145,7 @@ function configurationOf(issuer: string, ctx: Ctx, keys: KeySet, deps: ProviderD
     expiresWithSession: async (_ctx, code) => !code.scopes.has('offline_access'),
     findAccount: (_ctx, sub) => accountOf(ctx, deps, sub),
     loadExistingGrant: (koa) => loadGrant(koa, ctx, deps),
-    extraTokenClaims: async (koa, token) => tokenClaims(koa, token, ctx),
+    extraTokenClaims: async (koa, token) => tokenClaims(koa, token, ctx, deps),
     renderError: (koa, out, error) => deps.pages(ctx, base).failure(koa, out, error),
     fetch: deps.fetch,
     fetchResponseBodyLimits: { jwks_uri: 64 * 1024, sector_identifier_uri: 0 },
@@ -280,15 +281,20 @@ function resourceServer(
 }
 
 /** What our access tokens say besides RFC 9068 §2.2. */
-function tokenClaims(koa: KoaContextWithOIDC, token: object, { tenant }: Ctx): Record<string, unknown> {
+async function tokenClaims(
+  koa: KoaContextWithOIDC,
+  token: object,
+  { tenant }: Ctx,
+  { rightsOf }: ProviderDeps,
+): Promise<Record<string, unknown>> {
   const { accountId, expiresWithSession, grantId, sessionUid } = token as Record<string, unknown>
   const base = { tenant: tenant.id }
-  if (accountId === undefined) return base
-  const { Account, AuthorizationCode, DeviceCode, RefreshToken } = koa.oidc.entities as Record<string, unknown>
+  if (typeof accountId !== 'string') return base
+  const { AuthorizationCode, DeviceCode, RefreshToken } = koa.oidc.entities as Record<string, unknown>
   const source = (RefreshToken ?? AuthorizationCode ?? DeviceCode ?? {}) as Record<string, unknown>
   return {
     ...base,
-    roles: (Account as { readonly roles?: readonly string[] } | undefined)?.roles ?? [],
+    roles: rolesInToken(await rightsOf(tenant, accountId)),
     ...(expiresWithSession === true && { sid: sessionUid }),
     ...(typeof grantId === 'string' && { grant: grantName(grantId) }),
     ...(source.acr !== undefined && { acr: source.acr }),
