@@ -239,6 +239,22 @@ describeOnEngines(
       await enter(person, application)
     })
 
+    it('may be answered by a form, whose script names a nonce of its own, and nothing else runs', async () => {
+      const [person, application] = [await newPerson(suite(), tenant()), await newApplication(suite(), tenant())]
+      await person.signIn()
+      const shown = async () => {
+        const { url } = await ask(application, { response_mode: 'form_post', state: '<script>alert(1)</script>' })
+        const { headers, html } = await person.open(url)
+        const policy = headers.get('content-security-policy') ?? ''
+        const [, nonce = ''] = / script-src 'nonce-([\w-]{22})';/.exec(policy) ?? assert.fail(policy)
+        assert.doesNotMatch(policy, /sha256|unsafe|'self'/)
+        assert.deepEqual(html.match(/<script[^>]*>/g), [`<script nonce="${nonce}">`])
+        assert.match(html, new RegExp(`action="${CALLBACK}"[^]*name="code"`))
+        return nonce
+      }
+      assert.notEqual(await shown(), await shown())
+    })
+
     it('is not told of people who do not belong to its tenant', async () => {
       const stranger = await newPerson(suite(), suite().tenants.neighbour)
       await stranger.signIn()

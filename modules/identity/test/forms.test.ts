@@ -120,7 +120,16 @@ describeOnEngines('forms', (suite) => {
     for (const part of ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"]) {
       assert.ok(policy.includes(part), policy)
     }
-    assert.ok(!/unsafe|script-src/.test(policy), policy)
+    assert.ok(!/unsafe|script-src|sha256/.test(policy), policy)
+    const nonceOf = ({ headers, html }: typeof page) => {
+      const [, nonce = ''] =
+        /style-src 'nonce-([A-Za-z0-9_-]{22})';/.exec(headers.get('content-security-policy') ?? '') ?? []
+      assert.deepEqual(html.match(/<style[^>]*>/g), [`<style nonce="${nonce}">`])
+      return nonce
+    }
+    const browser = suite().browser()
+    const pages = [page, await browser.open(path()), await browser.submit({ email: 'a@example.org', password: 'b' })]
+    assert.equal(new Set(pages.map(nonceOf)).size, 3, 'new each time')
     assert.equal(page.headers.get('x-frame-options'), 'DENY')
     assert.equal(page.headers.get('cache-control'), 'no-store')
     assert.equal(page.headers.get('referrer-policy'), 'same-origin')

@@ -293,6 +293,13 @@ describeOnEngines(
         assert.equal(where.url.href, `${issuer}/home`, next)
         await person.submit(await person.open(`${issuer}/sign-out`))
       }
+      const withScript = await person.open(`${home}/sign-in`)
+      const [, nonce = ''] =
+        / script-src 'nonce-([\w-]{22})';/.exec(withScript.headers.get('content-security-policy') ?? '') ?? []
+      assert.deepEqual(withScript.html.match(/<(script|style)[^>]*>/g), [
+        `<style nonce="${nonce}">`,
+        `<script nonce="${nonce}">`,
+      ])
       const foreign = { origin: 'https://evil.example', 'content-type': 'application/x-www-form-urlencoded' }
       const posted = await at(`${issuer}/sign-in`, { method: 'POST', body: 'email=a&password=b', headers: foreign })
       assert.equal(posted.status, 403)

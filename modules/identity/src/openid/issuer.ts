@@ -13,6 +13,7 @@ import { type BaseCtx, type Ctx, type Tenant, tenantCtx } from '@stoa/kernel'
 import { LRUCache } from 'lru-cache'
 import type { Provider } from 'oidc-provider'
 import { type IssuerPlaces, pagesPath } from '../hosts/issuer-places.ts'
+import { providerPolicy } from '../pages/content-policy.ts'
 import { createProvider } from './provider.ts'
 import type { ProviderDeps } from './provider-deps.ts'
 import type { SigningKeys } from './signing-keys.ts'
@@ -50,8 +51,8 @@ const TENANT_TTL_MS = 30_000
 const NO_TENANT_TTL_MS = 2_000
 const PROVIDER_TTL_MS = 300_000
 const SLUG = /^[a-z0-9-]{1,63}$/
-/** Nothing of the provider's runs, is framed, or is read as something else; its own forms add what they need. */
-const POLICY = "default-src 'none'; script-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+/** Nothing of the provider's runs, is framed, or is read as something else, but for pages that say otherwise. */
+const POLICY = providerPolicy(null)
 
 /** The issuers of an installation. */
 export class Issuers implements AsyncDisposable {

@@ -6,6 +6,7 @@ import type { Ctx } from '@stoa/kernel'
 import { type Html, html, trustedHtml } from '@stoa/mail'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { acceptedLocale, localeOf, type Say, sayIn, type Text } from '../languages/index.ts'
+import { newNonce, pagePolicy, providerPolicy } from '../pages/content-policy.ts'
 import { documentOf } from '../pages/document.ts'
 import { lookOf } from '../pages/look.ts'
 import type { SignInSettings } from '../sign-in/sign-in-settings.ts'
@@ -58,14 +59,27 @@ async function render(
   const say = sayIn(locale)
   const { color, logoUrl } = await settings.of(ctx)
   const look = lookOf(await nameOf(ctx), color, logoUrl)
-  const frame = { base, locale, say, look, query: new URLSearchParams(), path: null }
+  const nonce = newNonce()
+  const frame = { base, locale, say, look, nonce, query: new URLSearchParams(), path: null }
   koa.type = 'html'
   koa.body = documentOf(frame, { title: say(title), body: body(say), ...(isError && { isError }) })
-  const policy = leadsTo ? look.policy.replace("form-action 'self'", `form-action 'self' ${leadsTo}`) : look.policy
-  koa.set('content-security-policy', policy)
+  koa.set('content-security-policy', pagePolicy(look, nonce, { leadsTo }))
   koa.set('x-frame-options', 'DENY')
   koa.set('referrer-policy', 'same-origin')
   koa.set('content-language', locale)
+}
+
+/**
+ * The library has one page of its own that runs something: the form that sends itself to an application
+ * (`response_mode=form_post`). What it runs names a nonce as on any other page.
+ */
+export async function nonceScript(koa: KoaContextWithOIDC, next: () => Promise<unknown>): Promise<void> {
+  await next()
+  if (typeof koa.body !== 'string' || !koa.response.is('html') || !koa.body.includes('<script>')) return
+  const nonce = newNonce()
+  // The first one is the library's: what others say comes behind it, and escaped.
+  koa.body = koa.body.replace('<script>', `<script nonce="${nonce}">`)
+  koa.set('content-security-policy', providerPolicy(nonce))
 }
 
 function failurePage(out: object): Shown {

@@ -17,6 +17,7 @@ import { GRANT_TYPES, OIDC_SCOPES, permissionScopes } from './oauth-clients.ts'
 import { letterOf, OidcRecords } from './oidc-records.ts'
 import type { ProviderDeps } from './provider-deps.ts'
 import { ProviderKey } from './provider-key.ts'
+import { nonceScript } from './provider-pages.ts'
 import { deriveSessions } from './provider-session.ts'
 import type { KeySet } from './signing-keys.ts'
 import { structuredTokens } from './structured-tokens.ts'
@@ -61,6 +62,7 @@ export function createProvider(issuer: string, ctx: Ctx, keys: KeySet, deps: Pro
   markTokens(provider)
   detectReplays(provider, ctx, deps)
   deferLogouts(provider, (notice) => deps.tellSignedOut(ctx, notice))
+  provider.use(nonceScript as never)
   provider.use(deps.clientLimits.of(ctx.tenant.id) as never)
   provider.use(limitUserCodes(ENDPOINTS.code_verification, baseOf(issuer), ctx, deps) as never)
   provider.use(structuredTokens(provider, ctx, deps) as never)

@@ -1,18 +1,18 @@
-/* The document around every page. Complete in itself: no script but what a page names by its hash, one style, one picture. */
+/* The document around every page. Complete in itself: one style, one picture, and no script but that of passkeys. */
 import { type Html, html, trustedHtml } from '@stoa/mail'
 import { languages, locales } from '../languages/index.ts'
 import type { Look } from './look.ts'
 import type { PageVisit, ShownPage } from './page.ts'
 
 /** The part of a visit that a document is made of. */
-export type Frame = Pick<PageVisit, 'base' | 'locale' | 'say' | 'look' | 'query'> & {
+export type Frame = Pick<PageVisit, 'base' | 'locale' | 'say' | 'look' | 'query' | 'nonce'> & {
   /** Below the tenant; the choice of language leads back here. Null: there is no choice. */
   readonly path: string | null
 }
 
 /** The whole page. */
 export function documentOf(frame: Frame, page: Pick<ShownPage, 'title' | 'body' | 'isError'>, head = ''): string {
-  const { locale, look, say } = frame
+  const { locale, look, nonce, say } = frame
   const title = `${page.isError ? `${say('errorTitle')}: ` : ''}${page.title} – ${look.name}`
   const body = html`<a class="skip" href="#main">${say('skip')}</a>
 <header>${banner(look)}</header>
@@ -26,7 +26,7 @@ ${page.body}</main>
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="robots" content="noindex">
 <title>${html`${title}`}</title>${head}
-<style>${look.style}</style>
+<style nonce="${nonce}">${look.style}</style>
 </head>
 <body>
 ${body}

@@ -38,6 +38,8 @@ export interface PageVisit {
   readonly next: string | null
   /** For the hidden field of forms. */
   readonly formToken: string
+  /** What style and script of the answer name, to be shown and run. */
+  readonly nonce: string
   /** Host as the caller names it. */
   readonly host: string
 }
@@ -66,8 +68,8 @@ export interface ShownPage extends Answer {
   /** Begins the title of the window with the word for an error. */
   readonly isError?: boolean
   readonly retryAfterSeconds?: number | undefined
-  /** What may run on it, by its hash. Default: nothing. */
-  readonly scriptHashes?: readonly string[]
+  /** It has the script of passkeys. Default: nothing runs on it. */
+  readonly runs?: boolean
 }
 
 /** Another page to go to: one of ours. */

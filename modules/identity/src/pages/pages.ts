@@ -18,6 +18,7 @@ import { placeOf } from '../sign-in/device.ts'
 import type { Cookies } from '../sign-in/session-cookie.ts'
 import type { Sessions } from '../sign-in/sessions.ts'
 import type { SignInSettings } from '../sign-in/sign-in-settings.ts'
+import { newNonce, pagePolicy } from './content-policy.ts'
 import { continueTo } from './continue-to.ts'
 import { documentOf, type Frame, leavingDocument } from './document.ts'
 import type { FormTokens } from './form-token.ts'
@@ -95,6 +96,7 @@ export class PageServer {
       say: sayIn(locale),
       next: continueTo(url.searchParams.get('continue'), base),
       formToken: formTokens.of(deviceToken, session?.id ?? null),
+      nonce: newNonce(),
     }
     const frame: Frame = { ...visit, path: isPost ? null : path }
     const answer = await this.#outcome(page, visit, isPost)
@@ -140,9 +142,11 @@ export class PageServer {
       return
     }
     const text = answer.kind === 'leave' ? leavingDocument(frame, answer.to) : documentOf(frame, answer)
-    const scripts = answer.kind === 'page' ? (answer.scriptHashes ?? []) : []
-    const runs = scripts.length > 0 ? `; script-src ${scripts.map((one) => `'sha256-${one}'`).join(' ')}` : ''
-    response.setHeader('content-security-policy', frame.look.policy + runs)
+    const { look, nonce } = frame
+    response.setHeader(
+      'content-security-policy',
+      pagePolicy(look, nonce, { runs: answer.kind === 'page' && answer.runs }),
+    )
     response.setHeader('x-frame-options', 'DENY')
     response.setHeader('permissions-policy', 'publickey-credentials-get=(self), publickey-credentials-create=(self)')
     response.setHeader('content-language', frame.locale)

@@ -1,8 +1,7 @@
 /*
  * The one script of the pages. Passkeys cannot do without: it asks the browser for one, puts the answer into the form and
- * sends that. It is the same text on every page, so its hash is what the policy names; what differs stands in the form.
+ * sends that. It is the same text on every page; what differs stands in the form.
  */
-import { hash } from 'node:crypto'
 import { type Html, html, trustedHtml } from '@stoa/mail'
 import { form } from './form.ts'
 import type { PageVisit } from './page.ts'
@@ -30,9 +29,6 @@ const SCRIPT = `for (const form of document.querySelectorAll('form')) {
   })
 }`
 
-/** For the policy of a page that has it. */
-export const passkeyScriptHash = hash('sha256', SCRIPT, 'base64')
-
 /** A form that asks for a passkey. Without the script it is not there. */
 export function passkeyForm(
   visit: PageVisit,
@@ -55,7 +51,7 @@ export function passkeyForm(
   return trustedHtml(String(shown).replace('<form ', '<form hidden '))
 }
 
-/** The script, at the end of the page. */
-export function passkeyScript(): Html {
-  return trustedHtml(`<script>${SCRIPT}</script>`)
+/** The script, at the end of a page that says `runs`. */
+export function passkeyScript({ nonce }: Pick<PageVisit, 'nonce'>): Html {
+  return trustedHtml(`<script nonce="${nonce}">${SCRIPT}</script>`)
 }

@@ -11,7 +11,7 @@ import { codeField, sentWithCode } from './factor-page.ts'
 import { expiredOr, field, form, type Sent, sentWith, status, submit, summary, UNSENT } from './form.ts'
 import { type Page, type PageAnswer, type PageVisit, pathTo, redirectTo } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
-import { passkeyForm, passkeyScript, passkeyScriptHash } from './passkey-script.ts'
+import { passkeyForm, passkeyScript } from './passkey-script.ts'
 import { shownAs } from './sign-in-page.ts'
 import { isFresh, toStepUp } from './step-up-page.ts'
 import { personName } from './verify-page.ts'
@@ -33,7 +33,6 @@ export function securityPage({ factors, linked, passkeys, providers }: PagesDeps
     const { personId } = session
     const { ctx, query, say } = visit
     const done = DONE[query.get('done') ?? '']
-    const scripts = passkeys.isPossible && { scriptHashes: [passkeyScriptHash] }
     const { recoveryCodes, totp } = await factors.of(ctx, personId)
     const body = html`${done && sent === UNSENT && status(say(done))}${summary(say, sent)}
 <h2>${say('factors')}</h2><p>${say('factorsText')}</p><p>${say(totp ? 'totpOn' : 'totpOff')}</p>
@@ -46,7 +45,7 @@ ${button(visit, 'codes', say('recoveryNew'))}${button(visit, 'remove', say('totp
 ${passkeys.isPossible && (await passkeySection(visit, session, passkeys, sent))}
 ${await connectedAccounts(visit, session, { linked, providers })}
 <p><a href="/${pathTo(visit, 'account').slice(1)}">${say('account')}</a></p>`
-    return { kind: 'page', title: say('factors'), body, ...shownAs(sent), ...scripts }
+    return { kind: 'page', title: say('factors'), body, ...shownAs(sent), runs: passkeys.isPossible }
   }
   const enrol = async (visit: PageVisit, enrolment: Enrolment, sent: Sent): Promise<PageAnswer> => {
     const { say } = visit
@@ -161,7 +160,7 @@ async function passkeySection(
     hidden: { what: 'passkey' },
   })
   return html`<h2>${say('passkeys')}</h2><p>${say('passkeysText')}</p><ul class="list">${items}</ul>${add}
-${trustedHtml(`<noscript><p>${html`${say('passkeyNeedsScript')}`}</p></noscript>`)}${passkeyScript()}`
+${trustedHtml(`<noscript><p>${html`${say('passkeyNeedsScript')}`}</p></noscript>`)}${passkeyScript(visit)}`
 }
 
 function button(visit: PageVisit, what: string, label: string): Html {

@@ -5,7 +5,7 @@ import { expiredOr, field, form, type Sent, sentWith, status, submit, summary, U
 import type { CookieChange, Page, PageAnswer, PageVisit } from './page.ts'
 import { pathTo, redirectTo } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
-import { passkeyForm, passkeyScript, passkeyScriptHash } from './passkey-script.ts'
+import { passkeyForm, passkeyScript } from './passkey-script.ts'
 import { withButtons } from './with-buttons.ts'
 
 /** `sign-in` */
@@ -71,10 +71,10 @@ function handOverButton(visit: PageVisit, again: boolean): Html | '' {
   return form(visit, pathTo(visit, 'hand-over'), content, again ? { again: 'yes' } : {})
 }
 
-/** The part of a page that asks for a passkey, and what its policy has to name; nothing where there can be none. */
+/** The part of a page that asks for a passkey, and that it runs something; nothing where there can be none. */
 interface PasskeyPart {
   readonly shown: Html | ''
-  readonly scripts: { readonly scriptHashes?: readonly string[] }
+  readonly scripts: { readonly runs?: boolean }
 }
 
 /**
@@ -92,7 +92,7 @@ export function passkeyPart(
   if (options === null) return { shown: '', scripts: {} }
   const content = [html`<button>${visit.say('passkeyUse')}</button>`]
   const asked = passkeyForm(visit, pathTo(visit, page), { kind: 'get', options, content, hidden })
-  return { shown: html`${asked}${passkeyScript()}`, scripts: { scriptHashes: [passkeyScriptHash] } }
+  return { shown: html`${asked}${passkeyScript(visit)}`, scripts: { runs: true } }
 }
 
 /** What a browser needs to show a passkey of somebody; null when that cannot be. */
