@@ -51,6 +51,11 @@ describe('configuration', () => {
     assert.match(refusalOf({ STOA_CLIENT_BURST: '9' }), /STOA_CLIENT_BURST/)
   })
 
+  it('how many issuers a process keeps ready is set', () => {
+    assert.equal(config({ STOA_ISSUERS_KEPT: '2' }).rooms.identity?.maxProviders, 2)
+    assert.match(refusalOf({ STOA_ISSUERS_KEPT: '0' }), /STOA_ISSUERS_KEPT/)
+  })
+
   it("the test runner's variables and the key for curl are no settings and no errors", () => {
     config({ STOA_TEST_DATABASE_URL: 'x', STOA_KEY: 'stoa_x' })
   })

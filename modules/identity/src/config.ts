@@ -32,8 +32,11 @@ const spec = {
    * what is sent to them: where a program tries out its sign-on. Default false.
    */
   allowPrivateApplications: { type: 'boolean', default: false },
-  /** How many providers a process keeps, one for each tenant; about 100 KB each. From 10 to 10,000; default 300. */
-  maxProviders: { type: 'integer', min: 10, max: 10_000, default: 300 },
+  /**
+   * How many providers a process keeps, one for each tenant; about 100 KB each. The one that was asked least recently goes, and
+   * is made anew when it is asked for, which costs some milliseconds. From 1 to 10,000; default 300.
+   */
+  maxProviders: { type: 'integer', min: 1, max: 10_000, default: 300 },
   /**
    * Requests that a client which has proven who it is may make at once to the endpoints of programs (tokens, introspection
    * …). From 10 to 1,000,000; default 3,000.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import type { Tenant } from '@stoa/kernel'
 import { eventually } from '@stoa/testkit'
 import * as client from 'openid-client'
 import { SigningKeys } from '../src/openid/signing-keys.ts'
@@ -88,6 +89,24 @@ describeOnEngines(
       const after = await eventually(keySets, ([first]) => first !== before[0])
       assert.equal(after[1], before[1], 'the other one’s provider is the one of before')
     })
+
+    it('finds the issuers of more tenants than a process keeps: the one that was asked least recently is made anew', async () => {
+      const { neighbour, placed, pooled } = suite().tenants
+      const keySet = async (of: Tenant) => (await fetch(`${suite().issuer(of)}/jwks`)).text()
+      const all = await Promise.all([pooled, neighbour, placed].map(keySet))
+      // A first key is an event, too: once a later one is heard, so are those.
+      assert.equal((await suite().as(placed).post('/api/v1/signing-keys')).status, 201)
+      await eventually(async () => (await keySet(placed)) !== all[2])
+      const [first, second] = [await keySet(pooled), await keySet(neighbour), await keySet(pooled)]
+      // Behind the room's back: only a provider that is made anew has other keys.
+      await suite().db.admin((session) => session.query('delete from stoa.signing_keys'))
+      assert.match(await keySet(placed), /"kid"/)
+      assert.equal(await keySet(pooled), first, 'asked more recently than another: kept')
+      const again = await keySet(neighbour)
+      assert.match(again, /"kid"/)
+      assert.notEqual(again, second, 'gone, and made anew')
+      assert.equal(await keySet(pooled), first)
+    })
   },
-  { clock: runningClock },
+  { clock: runningClock, config: { maxProviders: 2 } },
 )

@@ -139,6 +139,7 @@ export function configOf(env: Environment, tracing: Env, terminal: boolean): Con
         signingAlgorithm: env.STOA_SIGNING_ALGORITHM,
         keyPublishSeconds: env.STOA_SIGNING_KEY_PUBLISH_SECONDS,
         allowPrivateApplications: env.STOA_PRIVATE_APPLICATIONS,
+        maxProviders: env.STOA_ISSUERS_KEPT,
         clientBurst: env.STOA_CLIENT_BURST,
         clientRequestsPerSecond: env.STOA_CLIENT_REQUESTS_PER_SECOND,
         addressBurst: env.STOA_CLIENT_ADDRESS_BURST,

@@ -335,6 +335,13 @@ export const VARIABLES = {
     default: false,
     doc: 'Applications may be told of sign-outs, and other providers asked, in private networks and on this machine. For trying things out.',
   },
+  STOA_ISSUERS_KEPT: {
+    type: 'integer',
+    min: 1,
+    max: 10_000,
+    default: 300,
+    doc: 'How many OpenID providers a process keeps ready, one for each organisation; about 100 KB each. Others are made when they are asked for, which costs some milliseconds.',
+  },
   STOA_CLIENT_BURST: {
     type: 'integer',
     min: 10,
