@@ -116,6 +116,7 @@ for (const engine of engines) {
       const role = (permissions: string[]) => ({ name: `climb-${people}`, title: 'Climb', permissions })
       assert.equal(codeOf(await send(client, 'POST', '/api/v1/roles', role(['identity:own']))), 'forbidden')
       assert.equal(codeOf(await send(client, 'POST', '/api/v1/roles', role(['identity:*']))), 'forbidden')
+      assert.equal(codeOf(await send(client, 'POST', '/api/v1/roles', role(['identity:configure']))), 'forbidden')
       assert.equal(codeOf(await send(client, 'POST', '/api/v1/roles', role(['*']))), 'validation_failed')
       assert.equal(codeOf(await send(client, 'POST', '/api/v1/roles', role(['nothing:read']))), 'validation_failed')
       assert.equal(codeOf(await send(client, 'POST', '/api/v1/roles', role(['links:*']))), 201)
@@ -125,6 +126,22 @@ for (const engine of engines) {
       const any = { 'if-match': '*' }
       assert.equal(codeOf(await send(client, 'PATCH', `/api/v1/roles/${strong}`, weaken, any)), 'forbidden')
       assert.equal(codeOf(await send(client, 'DELETE', `/api/v1/roles/${strong}`)), 'forbidden')
+    })
+
+    it('whom people sign in by is for owners to say: who says it could be any of them. They may let others', async () => {
+      const setting = (client: TestClient) => send(client, 'GET', '/api/v1/identity/sign-in-settings')
+      const { client: owner } = await person('owner')
+      const { client: admin } = await person('admin')
+      assert.equal(codeOf(await setting(admin)), 'forbidden')
+      const name = `doorkeeper-${people}`
+      const body = { name, title: 'Doorkeeper', permissions: ['identity:configure'] }
+      assert.equal(codeOf(await send(admin, 'POST', '/api/v1/roles', body)), 'forbidden')
+      assert.equal(codeOf(await send(owner, 'POST', '/api/v1/roles', body)), 201)
+      const { client, id } = await person('admin', name)
+      assert.equal(codeOf(await setting(client)), 200)
+      const any = { 'if-match': '*' }
+      const take = await send(admin, 'PATCH', `/api/v1/members/${id}`, { roles: ['admin'] }, any)
+      assert.equal(codeOf(take), 'forbidden', 'nobody takes what they do not hold')
     })
 
     it('nobody changes a built-in role, or takes its name', async () => {

@@ -37,6 +37,8 @@ export const identityModule = defineModule({
   leastRoles: {
     'identity:self': 'viewer',
     'identity:own': 'owner',
+    // Whom people sign in by can sign in as anybody here, owners too.
+    'identity:configure': 'owner',
     'identity:clients:read': 'admin',
     'identity:clients:write': 'admin',
     'identity:keys:read': 'admin',
