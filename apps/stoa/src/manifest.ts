@@ -51,7 +51,13 @@ export const permissions: Readonly<Record<string, string>> = Object.assign(
 
 /** The least built-in role that has a permission, where it is another than its last word says. */
 export const leastRoles: Readonly<Record<string, LeastRole>> = Object.assign(
-  { 'apiKeys:read': 'admin', 'apiKeys:write': 'admin', 'audit:read': 'admin', 'realtime:connect': 'viewer' },
+  {
+    'apiKeys:read': 'admin',
+    'apiKeys:write': 'admin',
+    'apiKeys:own': 'admin',
+    'audit:read': 'admin',
+    'realtime:connect': 'viewer',
+  },
   ...modules.map((module) => module.leastRoles ?? {}),
 )
 

@@ -65,14 +65,14 @@ export const apiKeyAdded = statement<
    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, 1, $10, $11) returning ${COLUMNS}`,
 )
 
-/** One key. */
-export const apiKeyById = statement<[tenantId: string, id: string], ApiKeyRow>(
-  `select ${COLUMNS} from stoa.api_keys where tenant_id = $1 and id = $2`,
+/** One key. @param ownerId whose it has to be; null: anybody's */
+export const apiKeyById = statement<[tenantId: string, id: string, ownerId: string | null], ApiKeyRow>(
+  `select ${COLUMNS} from stoa.api_keys where tenant_id = $1 and id = $2 and ($3::uuid is null or owner_id = $3)`,
 )
 
-/** One key, locked for a change. */
-export const apiKeyForUpdate = statement<[tenantId: string, id: string], ApiKeyRow>(
-  `select ${COLUMNS} from stoa.api_keys where tenant_id = $1 and id = $2 for update`,
+/** One key, locked for a change. As {@link apiKeyById}. */
+export const apiKeyForUpdate = statement<[tenantId: string, id: string, ownerId: string | null], ApiKeyRow>(
+  `select ${COLUMNS} from stoa.api_keys where tenant_id = $1 and id = $2 and ($3::uuid is null or owner_id = $3) for update`,
 )
 
 /** Changes a key that is not revoked. */
@@ -84,10 +84,10 @@ export const apiKeyChanged = statement<
     where tenant_id = $1 and id = $2 returning ${COLUMNS}`,
 )
 
-/** Revokes a key for ever. */
-export const apiKeyRevoked = statement<[tenantId: string, id: string, now: Date], ApiKeyRow>(
+/** Revokes a key for ever. As {@link apiKeyById}. */
+export const apiKeyRevoked = statement<[tenantId: string, id: string, now: Date, ownerId: string | null], ApiKeyRow>(
   `update stoa.api_keys set revoked_at = $3, updated_at = $3, version = version + 1
-    where tenant_id = $1 and id = $2 and revoked_at is null returning ${COLUMNS}`,
+    where tenant_id = $1 and id = $2 and revoked_at is null and ($4::uuid is null or owner_id = $4) returning ${COLUMNS}`,
 )
 
 /** Revokes all keys of an owner. */

@@ -4,7 +4,17 @@
  */
 import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
-import { type Clock, type Ctx, errors, type Logger, newId, requirePermission, StoaError, systemCtx } from '@stoa/kernel'
+import {
+  type Clock,
+  type Ctx,
+  errors,
+  type Logger,
+  newId,
+  requirePermission,
+  requirePermissionOrOwn,
+  StoaError,
+  systemCtx,
+} from '@stoa/kernel'
 import type { Store } from '@stoa/limiter'
 import { apiKeyErrors } from './api-key-errors.ts'
 import { apiKeyCreated, apiKeyRevokedEvent, apiKeySubject, apiKeyUpdated } from './api-key-events.ts'
@@ -33,6 +43,7 @@ import { checkScopesExist, checkScopesHeld } from './scopes.ts'
 /** The permissions of this package. */
 export const httpPermissions = {
   'apiKeys:read': 'See the API keys of the organisation.',
+  'apiKeys:own': 'Make, see, change, rotate and revoke keys of one’s own, which do no more than one may oneself.',
   'apiKeys:write': 'Create, change and revoke API keys, with no more than one may do oneself.',
 } as const
 
@@ -122,9 +133,11 @@ export class ApiKeys implements AsyncDisposable {
    * exist, or the end is past
    */
   async create(ctx: Ctx, input: NewApiKey): Promise<{ readonly apiKey: ApiKeyRow; readonly token: string }> {
-    requirePermission(ctx, 'apiKeys:write')
+    const whose = ownerToAsk(ctx, 'apiKeys:write')
     const { name, scopes, expiresAt } = input
     const owner = input.owner ?? ownerOf(ctx)
+    // For somebody else it takes the permission for all.
+    if (whose !== null && owner?.id !== whose) requirePermission(ctx, 'apiKeys:write')
     checkScopesExist(scopes, this.#deps.permissions)
     checkScopesHeld(ctx, scopes)
     const now = ctx.clock.now()
@@ -148,8 +161,8 @@ export class ApiKeys implements AsyncDisposable {
 
   /** One key. @throws StoaError `not_found` */
   async get(ctx: Ctx, id: string): Promise<ApiKeyRow> {
-    requirePermission(ctx, 'apiKeys:read')
-    const row = await this.#deps.db.read(ctx, (tx) => tx.maybe(apiKeyById(ctx.tenant.id, id)))
+    const whose = ownerToAsk(ctx, 'apiKeys:read')
+    const row = await this.#deps.db.read(ctx, (tx) => tx.maybe(apiKeyById(ctx.tenant.id, id, whose)))
     if (row === undefined) throw new StoaError(errors.not_found)
     return row
   }
@@ -160,14 +173,16 @@ export class ApiKeys implements AsyncDisposable {
     filter: { readonly revoked?: boolean | undefined; readonly ownerId?: string | undefined },
     page: PageRequest<'createdAt' | '-createdAt'>,
   ): Promise<Page<ApiKeyRow>> {
-    requirePermission(ctx, 'apiKeys:read')
+    const whose = ownerToAsk(ctx, 'apiKeys:read')
+    // Of somebody else there is nothing to see, and not that there is.
+    if (whose !== null && (filter.ownerId ?? whose) !== whose) return page.of<ApiKeyRow>([], (row) => [row.id])
     const after = (page.after?.[0] ?? null) as string | null
     const query = apiKeyList(
       page.sort,
       ctx.tenant.id,
       after,
       filter.revoked ?? null,
-      filter.ownerId ?? null,
+      filter.ownerId ?? whose,
       page.limit + 1,
     )
     const rows = await this.#deps.db.read(ctx, (tx) => tx.many(query))
@@ -180,12 +195,12 @@ export class ApiKeys implements AsyncDisposable {
    * @throws StoaError `not_found`, `precondition_failed`, `api_key_revoked`, `forbidden`, `validation_failed`
    */
   async update(ctx: Ctx, id: string, change: ApiKeyChange, ifMatch: IfMatch): Promise<ApiKeyRow> {
-    requirePermission(ctx, 'apiKeys:write')
+    const whose = ownerToAsk(ctx, 'apiKeys:write')
     if (change.scopes) checkScopesExist(change.scopes, this.#deps.permissions)
     const now = ctx.clock.now()
     if (change.expiresAt) checkEnd(change.expiresAt, now)
     return this.#deps.db.transaction(ctx, async (tx) => {
-      const row = await tx.maybe(apiKeyForUpdate(ctx.tenant.id, id))
+      const row = await tx.maybe(apiKeyForUpdate(ctx.tenant.id, id, whose))
       if (row === undefined) throw new StoaError(errors.not_found)
       ifMatch.check(row.version)
       if (row.revokedAt !== null) throw new StoaError(apiKeyErrors.api_key_revoked)
@@ -209,9 +224,9 @@ export class ApiKeys implements AsyncDisposable {
     id: string,
     { expiresAt, ifMatch, overlapMs }: ApiKeyRotation,
   ): Promise<{ readonly apiKey: ApiKeyRow; readonly token: string }> {
-    requirePermission(ctx, 'apiKeys:write')
+    const whose = ownerToAsk(ctx, 'apiKeys:write')
     return this.#deps.db.transaction(ctx, async (tx) => {
-      const row = await tx.maybe(apiKeyForUpdate(ctx.tenant.id, id))
+      const row = await tx.maybe(apiKeyForUpdate(ctx.tenant.id, id, whose))
       if (row === undefined) throw new StoaError(errors.not_found)
       ifMatch?.check(row.version)
       if (row.revokedAt !== null) throw new StoaError(apiKeyErrors.api_key_revoked)
@@ -231,11 +246,11 @@ export class ApiKeys implements AsyncDisposable {
 
   /** Revokes a key for ever; one that is revoked already stays so. @throws StoaError `not_found` */
   async revoke(ctx: Ctx, id: string): Promise<void> {
-    requirePermission(ctx, 'apiKeys:write')
+    const whose = ownerToAsk(ctx, 'apiKeys:write')
     await this.#deps.db.transaction(ctx, async (tx) => {
-      const revoked = await tx.maybe(apiKeyRevoked(ctx.tenant.id, id, new Date(ctx.clock.now())))
+      const revoked = await tx.maybe(apiKeyRevoked(ctx.tenant.id, id, new Date(ctx.clock.now()), whose))
       if (revoked === undefined) {
-        const row = await tx.maybe(apiKeyById(ctx.tenant.id, id))
+        const row = await tx.maybe(apiKeyById(ctx.tenant.id, id, whose))
         if (row === undefined) throw new StoaError(errors.not_found)
         return
       }
@@ -290,6 +305,11 @@ export function createApiKeys(deps: ApiKeysDeps): ApiKeys {
 /** The end of a life as long as this key was given. */
 function asLongAfter(now: number, { createdAt, expiresAt }: ApiKeyRow): Date | null {
   return expiresAt && new Date(now + expiresAt.getTime() - createdAt.getTime())
+}
+
+/** Whose keys the caller may act on by a permission, or by owning them; null: anybody's. @throws StoaError `forbidden` */
+function ownerToAsk(ctx: Ctx, permission: 'apiKeys:read' | 'apiKeys:write'): string | null {
+  return requirePermissionOrOwn(ctx, permission, 'apiKeys:own')?.id ?? null
 }
 
 /** Whom a key belongs to that nobody is named for. */

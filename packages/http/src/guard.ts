@@ -7,7 +7,7 @@
  * network, so guessing keys is as limited as anything else. It runs on callbacks: with a cached key and buckets in
  * memory, a request passes without one promise.
  */
-import { errors, type Resource, requirePermission, StoaError } from '@stoa/kernel'
+import { errors, type Resource, requirePermission, requirePermissionOrOwn, StoaError } from '@stoa/kernel'
 import type { Answer, Policy } from '@stoa/limiter'
 import type { RouteMetrics } from '@stoa/telemetry'
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
@@ -148,11 +148,15 @@ function settle(answer: Answer | Promise<Answer>, reply: FastifyReply, done: Don
   else done()
 }
 
-function refusalOf({ resource, updates }: Route, permission: string): (request: FastifyRequest) => Error | undefined {
+function refusalOf(
+  { own, resource, updates }: Route,
+  permission: string,
+): (request: FastifyRequest) => Error | undefined {
   const needsMatch = updates === 'if-match'
   return (request) => {
     try {
-      requirePermission(request.ctx, permission, resource && resourceOf(request, resource))
+      if (own === undefined) requirePermission(request.ctx, permission, resource && resourceOf(request, resource))
+      else requirePermissionOrOwn(request.ctx, permission, own)
     } catch (error) {
       return error as Error
     }

@@ -123,6 +123,7 @@ function complete(
 ): void {
   operation.security = route.permission === null ? [] : schemes.map(({ name }) => ({ [name]: [] }))
   if (route.permission !== null) operation['x-permission'] = route.permission
+  if (route.own !== undefined) operation['x-permission-own'] = route.own
   if (route.waits) operation['x-waits'] = true
   if (route.resource) operation['x-resource'] = { kind: route.resource.kind, parameter: route.resource.param }
   if (route.dialect) operation['x-media-type'] = route.dialect.mediaType

@@ -140,6 +140,12 @@ export interface RouteSpec<
    * both: `requirePermission(ctx, 'links:read', { kind: 'link', id })`. Default: the permission is needed for all.
    */
   readonly resource?: RouteResource
+  /**
+   * The permission that is enough for what is one's own, such as `apiKeys:own`: whoever has it passes too. The verb then asks
+   * for both, and its query for whose it is: `const whose = requirePermissionOrOwn(ctx, 'apiKeys:read', 'apiKeys:own')`.
+   * Default: what is one's own is as everybody's.
+   */
+  readonly own?: string
   /** Speaks as another standard does. Default: JSON, and problem+json. */
   readonly dialect?: Dialect
   /**
@@ -211,6 +217,7 @@ export interface Route {
   readonly description?: string
   readonly permission: string | null
   readonly resource?: RouteResource
+  readonly own?: string
   readonly dialect?: Dialect
   readonly rateLimit?: RateLimit
   readonly bodyLimitBytes?: number
@@ -276,6 +283,12 @@ function flawOf(route: Route): string | null {
     return `permission '${route.permission}' is not of the form 'links:write'`
   }
   if (route.resource && route.permission === null) return 'who needs no permission needs none on a resource'
+  if (
+    route.own !== undefined &&
+    (route.permission === null || route.resource !== undefined || !PERMISSION.test(route.own))
+  ) {
+    return `own '${route.own}' is no permission beside another one for all`
+  }
   if (route.resource && !route.url.split('/').includes(`:${route.resource.param}`)) {
     return `its path has no ':${route.resource.param}' for the resource`
   }

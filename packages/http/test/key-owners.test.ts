@@ -105,6 +105,63 @@ for (const engine of engines) {
       assert.equal(await read(other.token, '/notes/7'), 403)
     })
 
+    test('are made, seen, changed, rotated and revoked by who may do that to their own, and others’ do not exist for them', async () => {
+      const mine = await keyOf(['notes:read', 'apiKeys:own'], ['notes:*', 'apiKeys:own'])
+      const other = await keyOf(['notes:read'], ['*'])
+      const nobodys = await node.keys.create(testCtx({ tenant: database.pooled }), {
+        ...{ name: 'nobody', scopes: ['notes:read', 'apiKeys:own'], expiresAt: null },
+      })
+      const ask = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, payload?: object, token = mine.token) =>
+        node.send(token, {
+          ...{ method, url: `/api/v1/api-keys${path}`, headers: { 'if-match': '*' } },
+          ...(payload && { payload }),
+        })
+      const made = await ask('POST', '', { name: 'till', scopes: ['notes:read'] })
+      assert.deepEqual([made.status, made.body.apiKey.ownerId], [201, mine.id], made.text)
+      assert.equal(
+        (await ask('POST', '', { name: 'more', scopes: ['notes:write'] })).status,
+        403,
+        'more than the key may',
+      )
+      const { id } = made.body.apiKey
+      const listed = await ask('GET', '')
+      assert.deepEqual(listed.body.data.map((key: { id: string }) => key.id).sort(), [mine.apiKey.id, id].sort())
+      assert.deepEqual((await ask('GET', `?ownerId=${other.id}`)).body.data, [])
+      for (const theirs of [other.apiKey.id, nobodys.apiKey.id, newId()]) {
+        const answers = [
+          await ask('GET', `/${theirs}`),
+          await ask('PATCH', `/${theirs}`, { name: 'x' }),
+          await ask('POST', `/${theirs}/rotation`, {}),
+          await ask('DELETE', `/${theirs}`),
+        ]
+        assert.deepEqual(
+          answers.map(({ body, status }) => [status, body.code]),
+          Array.from(answers, () => [404, 'not_found']),
+        )
+      }
+      assert.equal(await read(other.token), 200)
+      assert.equal((await ask('GET', `/${id}`)).body.name, 'till')
+      assert.equal((await ask('PATCH', `/${id}`, { name: 'desk' })).body.name, 'desk')
+      assert.equal((await ask('PATCH', `/${id}`, { scopes: ['notes:write'] })).status, 403)
+      const next = await ask('POST', `/${id}/rotation`, { overlapSeconds: 0 })
+      assert.deepEqual([next.status, next.body.apiKey.ownerId], [201, mine.id], next.text)
+      assert.equal((await ask('DELETE', `/${next.body.apiKey.id}`)).status, 204)
+      assert.equal(await read(next.body.key), 401)
+      // A key that is nobody's owns nothing, and makes nothing.
+      assert.equal((await ask('GET', '', undefined, nobodys.token)).status, 403)
+      assert.equal((await ask('POST', '', { name: 'x', scopes: ['notes:read'] }, nobodys.token)).status, 403)
+      await assert.rejects(
+        node.keys.create(
+          testCtx({ tenant: database.pooled, actor: mine.ctx.actor, permissions: new Set(['apiKeys:own']) }),
+          {
+            ...{ name: 'for another', scopes: ['apiKeys:own'], expiresAt: null },
+            owner: { type: 'person', id: other.id },
+          },
+        ),
+        { code: 'forbidden' },
+      )
+    })
+
     test('are revoked together', async () => {
       const { ctx, id, token } = await keyOf(['*'], ['*'])
       const stays = await keyOf(['*'], ['*'])
@@ -140,6 +197,11 @@ for (const engine of engines) {
     })
   })
 }
+
+test('what is one’s own is said beside what all need, and not beside a resource', () => {
+  const { handler, ...spec } = readNote
+  assert.throws(() => defineRoute({ ...spec, handler, own: 'notes:own' } as never), /own 'notes:own' is no permission/)
+})
 
 test('a resource that the path does not name is a mistake of the program', () => {
   const { handler, ...spec } = readNote

@@ -131,3 +131,22 @@ export function requirePermission(ctx: BaseCtx, permission: string, resource?: R
     context: { permission, actor: ctx.actor, ...(resource && { resource }) },
   })
 }
+
+/**
+ * Passes when the context has the permission, or the one that is enough for what is one's own. What is one's own is known by
+ * the query alone: it asks for whose it is, so what is somebody else's is not found, as if it did not exist.
+ *
+ * @param own enough for what belongs to the person, or the service account, behind the credentials
+ * @returns whose it has to be; null: anybody's will do
+ * @throws StoaError `forbidden`, naming the permission that is missing; also where the credentials belong to nobody
+ */
+export function requirePermissionOrOwn(ctx: BaseCtx, permission: string, own: string): Actor | null {
+  if (hasPermission(ctx, permission)) return null
+  const { actor, owner = actor } = ctx
+  const isSomebody = owner.type === 'person' || owner.type === 'serviceAccount'
+  if (isSomebody && hasPermission(ctx, own)) return owner
+  throw new StoaError(errors.forbidden, {
+    message: `This needs the permission '${permission}', or '${own}' for what is one's own.`,
+    context: { permission, own, actor },
+  })
+}

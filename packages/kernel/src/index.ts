@@ -11,6 +11,7 @@ export {
   type Resource,
   type ResourceGrants,
   requirePermission,
+  requirePermissionOrOwn,
   systemCtx,
   type Tenant,
   tenantCtx,

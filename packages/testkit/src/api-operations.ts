@@ -38,6 +38,8 @@ export interface ApiOperation {
   readonly path: string
   /** null: anybody may call it. */
   readonly permission: string | null
+  /** What is enough for what is one's own; null: nothing less. */
+  readonly own: string | null
   readonly parameters: readonly ApiParameter[]
   /** Of the JSON body; null when it takes none. */
   readonly body: JsonSchema | null
@@ -86,6 +88,7 @@ function operationOf(document: object, method: string, path: string, raw: Json):
     readonly operationId?: string
     readonly security?: readonly object[]
     readonly 'x-permission'?: string
+    readonly 'x-permission-own'?: string
     readonly 'x-media-type'?: string
     readonly parameters?: readonly ApiParameter[]
     readonly requestBody?: { readonly content?: Content }
@@ -93,6 +96,7 @@ function operationOf(document: object, method: string, path: string, raw: Json):
   }
   const { operationId: id, security = [], parameters = [], requestBody, responses } = operation
   const permission = operation['x-permission'] ?? null
+  const own = operation['x-permission-own'] ?? null
   const dialect = operation['x-media-type'] ?? null
   if (id === undefined) throw new Error(`${method} ${path} has no operationId`)
   if ((security.length === 0) !== (permission === null)) {
@@ -103,7 +107,7 @@ function operationOf(document: object, method: string, path: string, raw: Json):
   const each = <T>(of: (response: (typeof responses)[string]) => T) =>
     Object.fromEntries(Object.entries(responses).map(([status, response]) => [status, of(response)]))
   return {
-    ...{ id, method, path, permission, parameters, dialect },
+    ...{ id, method, path, permission, own, parameters, dialect },
     body: schemas(requestBody?.content)[dialect ?? 'application/json'] ?? null,
     takesText: requestBody?.content?.['text/plain'] !== undefined,
     responses: each(({ content }) => schemas(content)),

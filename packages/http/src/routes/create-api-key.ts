@@ -13,6 +13,7 @@ export const createApiKey = (keys: ApiKeys) =>
     summary: 'Create an API key',
     description: 'The answer holds the key itself, this once. A key cannot be given more than its creator may do.',
     permission: 'apiKeys:write',
+    own: 'apiKeys:own',
     rateLimit: { capacity: 20, refillPerSecond: 1 },
     secretResponse: true,
     schema: {

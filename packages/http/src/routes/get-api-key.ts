@@ -12,6 +12,7 @@ export const getApiKey = (keys: ApiKeys) =>
     tags: ['API keys'],
     summary: 'Get an API key',
     permission: 'apiKeys:read',
+    own: 'apiKeys:own',
     errors: ['not_found'],
     schema: { params: IdParams, response: { 200: ApiKey } },
     async handler(ctx, { params }, reply) {

@@ -12,6 +12,7 @@ export const listApiKeys = (keys: ApiKeys) =>
     tags: ['API keys'],
     summary: 'List the API keys',
     permission: 'apiKeys:read',
+    own: 'apiKeys:own',
     list: { sorts: ['-createdAt', 'createdAt'] },
     schema: {
       querystring: Type.Object({

@@ -12,6 +12,7 @@ export const revokeApiKey = (keys: ApiKeys) =>
     summary: 'Revoke an API key',
     description: 'For ever. Every node refuses it within a moment. The key stays in the list, with `revokedAt`.',
     permission: 'apiKeys:write',
+    own: 'apiKeys:own',
     errors: ['not_found'],
     schema: { params: IdParams, response: { 204: Type.Null() } },
     handler: async (ctx, { params }) => {

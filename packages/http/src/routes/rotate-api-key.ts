@@ -17,6 +17,7 @@ export const rotateApiKey = (keys: ApiKeys) =>
     description:
       'Makes a key with the same name, scopes and owner, which takes its place; for a while both are good. The answer holds the new key, this once. Whoever rotates a key must hold all of its scopes.',
     permission: 'apiKeys:write',
+    own: 'apiKeys:own',
     rateLimit: { capacity: 20, refillPerSecond: 1 },
     updates: 'if-match-when-sent',
     secretResponse: true,

@@ -14,6 +14,7 @@ export const updateApiKey = (keys: ApiKeys) =>
     summary: 'Change an API key',
     description: 'Its name, its scopes, its end. The secret stays. Whoever changes a key must hold all of its scopes.',
     permission: 'apiKeys:write',
+    own: 'apiKeys:own',
     updates: 'if-match',
     errors: ['not_found', 'api_key_revoked'],
     schema: {
