@@ -5,15 +5,17 @@
  * A holder that was killed leaves the file behind. It is stale when no process of that pid runs here, when the one that
  * runs started at another time, or when it is ourselves. A holder elsewhere, on another host or in another container
  * (where every start is pid 1, and the name of the host may be ours), cannot be asked; it touches the file every few
- * seconds, and counts as gone after {@link FOREIGN_STALE_MS} without. For that long a start waits and sees.
+ * seconds, and counts as gone after {@link FOREIGN_STALE_MS} without. For that long a start waits and sees. What touches it
+ * is a thread: PGlite computes in the one of the program, and a long query would hold up a timer there.
  *
  * Whoever finds a stale lock removes it and then makes its own, as everybody may who finds none. Removing has a lock too,
  * for the moment that it takes: two who judged the same one must not remove the lock of who was quicker.
  */
 import { randomUUID } from 'node:crypto'
-import { link, open, readFile, readlink, stat, unlink, utimes, writeFile } from 'node:fs/promises'
+import { link, open, readFile, readlink, stat, unlink, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import type { Clock, Logger } from '@stoa/kernel'
 
 /** The data folder cannot be used. The message says why and what to do. */
@@ -45,6 +47,17 @@ const TURN_MS = 10_000
 const TURN_LOOK_MS = 20
 const ATTEMPTS = 1_000
 
+/** The program of the thread. It is plain JavaScript, which a thread begins without what reads TypeScript. */
+const TOUCHING = `
+const { utimesSync } = require('node:fs')
+const { path, everyMs } = require('node:worker_threads').workerData
+setInterval(() => {
+  const now = new Date()
+  try {
+    utimesSync(path, now, now)
+  } catch {}
+}, everyMs)`
+
 /**
  * The locks of this process: what tells a second opening here from a lock left by an earlier process of the same pid.
  */
@@ -54,12 +67,13 @@ const held = new Set<string>()
 export class FolderLock implements AsyncDisposable {
   readonly #path: string
   readonly #token: string
-  readonly #touching: NodeJS.Timeout
+  readonly #touching: Worker
 
-  private constructor(path: string, token: string) {
+  private constructor(path: string, token: string, log: Logger) {
     this.#path = path
     this.#token = token
-    this.#touching = setInterval(() => void touch(path), TOUCH_MS)
+    this.#touching = new Worker(TOUCHING, { eval: true, execArgv: [], workerData: { path, everyMs: TOUCH_MS } })
+    this.#touching.on('error', (err) => log.error({ err, path }, 'the lock of the data folder is touched no more'))
     this.#touching.unref()
     held.add(token)
   }
@@ -75,7 +89,7 @@ export class FolderLock implements AsyncDisposable {
       token: randomUUID(),
     }
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      if (await create(path, self)) return new FolderLock(path, self.token)
+      if (await create(path, self)) return new FolderLock(path, self.token, deps.log)
       const holder = await read(path)
       if (holder === null) continue
       if (await isAlive(holder, self, path, deps)) {
@@ -93,7 +107,7 @@ export class FolderLock implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#touching)
+    await this.#touching.terminate()
     held.delete(this.#token)
     const holder = await read(this.#path).catch(() => null)
     if (holder?.token === this.#token) await unlink(this.#path).catch(() => undefined)
@@ -212,11 +226,6 @@ async function ownPlace(): Promise<string> {
   } catch {
     return hostname()
   }
-}
-
-async function touch(path: string): Promise<void> {
-  const now = new Date()
-  await utimes(path, now, now).catch(() => undefined)
 }
 
 function codeOf(cause: unknown): unknown {

@@ -1,4 +1,4 @@
-import { backoffMs, type Clock, type Logger } from '@stoa/kernel'
+import { backoffMs, type Clock, type Logger, OutageLog } from '@stoa/kernel'
 import { type Client, escapeIdentifier } from 'pg'
 
 interface Listener {
@@ -20,6 +20,11 @@ export async function listenOnPostgres(
 ): Promise<AsyncDisposable> {
   const closing = new AbortController()
   let client: Client | null = null
+  const name = `PostgreSQL: the connection that listens on ${channel}`
+  const outages = new OutageLog(
+    { away: `${name} is away`, still: `${name} is still away`, back: `${name} is back` },
+    deps,
+  )
 
   const connect = async (): Promise<void> => {
     const fresh = newClient()
@@ -45,10 +50,11 @@ export async function listenOnPostgres(
       try {
         await deps.clock.sleep(backoffMs(attempt, 50, 5_000), closing.signal)
         await connect()
+        outages.worked()
         listener.onGap()
         return
       } catch (error) {
-        if (!closing.signal.aborted) deps.log.warn({ err: error, channel }, 'listening for hints: connecting again')
+        if (!closing.signal.aborted) outages.failed(error)
       }
     }
   }

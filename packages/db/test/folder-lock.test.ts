@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -23,12 +23,13 @@ describe('the data folder', () => {
   }
 
   /** Another process that opens the folder, says so, and waits to be ended. */
-  async function holder(folder: string): Promise<ChildProcess> {
+  async function holder(folder: string, afterwards = ''): Promise<ChildProcess> {
     const program = `
       import { openPglite } from ${JSON.stringify(import.meta.resolve('../src/index.ts'))}
       import { silentLogger, systemClock } from ${JSON.stringify(import.meta.resolve('@stoa/kernel'))}
       await openPglite({ dataDir: ${JSON.stringify(folder)} }, { log: silentLogger, clock: systemClock })
       console.log('open')
+      ${afterwards}
       setInterval(() => {}, 1000)`
     const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -59,6 +60,19 @@ describe('the data folder', () => {
     await once(other, 'exit')
     await using db = await openPglite({ dataDir: folder }, deps)
     assert.equal((await db.check()).ok, true)
+  })
+
+  test('is touched also while the process that holds it computes, and others cannot ask whether it lives', async () => {
+    const folder = join(root, 'busy')
+    await (await openNew(folder))[Symbol.asyncDispose]()
+    const other = await holder(folder, 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)')
+    const { mtimeMs: before } = await stat(`${folder}.lock`)
+    await eventually(
+      () => stat(`${folder}.lock`),
+      ({ mtimeMs }) => mtimeMs > before,
+    )
+    other.kill('SIGKILL')
+    await once(other, 'exit')
   })
 
   test('is held against a second opening in the same process too', async () => {
