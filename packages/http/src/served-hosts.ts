@@ -54,6 +54,11 @@ export class ServedHosts<T extends ServedHost> {
 
   /** The host is served, as it is said, from now on. */
   put(served: T): void {
+    this.#outdated(served.host)
+    this.#put(served)
+  }
+
+  #put(served: T): void {
     this.#remove(served.host)
     this.#served.set(served.host, served)
     const own = this.#byTenant.get(served.tenantId) ?? new Map<string, T>()
@@ -62,6 +67,7 @@ export class ServedHosts<T extends ServedHost> {
 
   /** It is not served any more, unless it is another's by now. */
   drop(host: string, id: string): void {
+    this.#outdated(host)
     if (this.#served.get(host)?.id === id) this.#remove(host)
   }
 
@@ -92,6 +98,11 @@ export class ServedHosts<T extends ServedHost> {
     }
   }
 
+  /** What is being read of the host may be of before: it is read again. */
+  #outdated(host: string): void {
+    if (this.#reading !== null) this.#stale.add(host)
+  }
+
   #remove(host: string): void {
     const tenantId = this.#served.get(host)?.tenantId
     if (tenantId === undefined) return
@@ -107,8 +118,9 @@ export class ServedHosts<T extends ServedHost> {
     try {
       const found = await this.#deps.read(hosts)
       for (const host of hosts) {
+        if (this.#stale.has(host)) continue
         const served = found.find((one) => one.host === host)
-        if (served) this.put(served)
+        if (served) this.#put(served)
         else this.#remove(host)
       }
       return true

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { TenantRecord, Tx } from '@stoa/db'
 import { newId, silentLogger, systemClock, systemCtx } from '@stoa/kernel'
-import { engines } from '@stoa/testkit'
-import { type HostUse, TenantHosts } from '../src/index.ts'
+import { engines, eventually } from '@stoa/testkit'
+import { type HostUse, type ServedHost, ServedHosts, TenantHosts } from '../src/index.ts'
 import { type HttpDatabase, openDatabase, openNode, ownerCtx } from './setup.ts'
 
 const ctx = systemCtx({ log: silentLogger, clock: systemClock }, 'test')
@@ -101,3 +101,28 @@ for (const engine of engines) {
     })
   })
 }
+
+test('what this process has changed of a host is not undone by what was read of it before', async () => {
+  interface Served extends ServedHost {
+    readonly active: boolean
+  }
+  const reads: ((found: readonly Served[]) => void)[] = []
+  const hosts = new ServedHosts<Served>({
+    ctx,
+    read: () => new Promise((resolve) => reads.push(resolve)),
+    page: async () => [],
+  })
+  const [one, two] = ['one', 'two'].map((name) => ({ id: newId(), host: `${name}.example.com`, tenantId: newId() }))
+  assert.ok(one && two)
+  for (const { host } of [one, two]) hosts.changed(host)
+  hosts.refresh()
+  hosts.put({ ...one, active: true })
+  hosts.drop(two.host, two.id)
+  const before = [one, two].map((host) => ({ ...host, active: false }))
+  reads[0]?.(before)
+  await eventually(() => reads.length === 2)
+  assert.deepEqual([hosts.at(one.host)?.active, hosts.has(two.host)], [true, false])
+  reads[1]?.([{ ...one, active: true }])
+  await new Promise(setImmediate)
+  assert.deepEqual([hosts.at(one.host)?.active, hosts.has(two.host), reads.length], [true, false, 2])
+})
