@@ -141,7 +141,9 @@ create table stoa.events (
   actor_type text not null,
   actor_id text not null,
   request_id text not null,
-  trace_id text
+  trace_id text,
+  address_prefix text,
+  device text
 ) partition by range (at);
 alter table stoa.events add constraint events_pkey PRIMARY KEY (tenant_id, at, id);
 CREATE INDEX events_by_actor ON ONLY stoa.events USING btree (tenant_id, actor_id, at, id);
@@ -156,8 +158,8 @@ create policy system_rows on stoa.events to stoa_system using (true) with check 
 create policy tenant_rows on stoa.events to stoa_app using ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting))) with check ((tenant_id = ( SELECT (current_setting('stoa.tenant'::text))::uuid AS current_setting)));
 grant select on stoa.events to stoa_app;
 grant select on stoa.events to stoa_system;
-grant insert (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id, trace_id) on stoa.events to stoa_app;
-grant insert (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id, trace_id) on stoa.events to stoa_system;
+grant insert (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id, trace_id, address_prefix, device) on stoa.events to stoa_app;
+grant insert (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id, trace_id, address_prefix, device) on stoa.events to stoa_system;
 
 create table stoa.grants (
   tenant_id uuid not null,

@@ -13,6 +13,7 @@ const Shape = Type.Object({
 export const apiKeyCreated = defineEvent({
   type: 'api_key.created',
   version: 1,
+  keepsPlace: true,
   description: 'An API key was created.',
   data: Shape,
 })
@@ -21,6 +22,7 @@ export const apiKeyCreated = defineEvent({
 export const apiKeyUpdated = defineEvent({
   type: 'api_key.updated',
   version: 1,
+  keepsPlace: true,
   description: 'An API key got another name, other scopes or another end.',
   data: Shape,
 })
@@ -29,6 +31,7 @@ export const apiKeyUpdated = defineEvent({
 export const apiKeyRevokedEvent = defineEvent({
   type: 'api_key.revoked',
   version: 1,
+  keepsPlace: true,
   description: 'An API key was revoked; it is not accepted any more.',
   data: Type.Object({ name: Type.String(), prefix: Type.String() }),
 })

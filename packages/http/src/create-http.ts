@@ -35,7 +35,7 @@ import type { PlanView } from './plans.ts'
 import { protocolErrors } from './protocol-errors.ts'
 import { type UnreadForwarding, watchForProxies } from './proxy-watch.ts'
 import { Limits, openLimiter } from './rate-limit.ts'
-import { RequestCtx } from './request-ctx.ts'
+import { RequestCtx, rememberAddresses } from './request-ctx.ts'
 import { useRequestExtras } from './request-extras.ts'
 import { requestIds } from './request-id.ts'
 import { isTransactional, type Route } from './route.ts'
@@ -123,6 +123,7 @@ export async function createHttp(options: HttpOptions, deps: HttpDeps): Promise<
   const Response = responseOf(assembly.state)
   const app = fastifyOf(assembly, Response)
   assembly.upgrades.use(app, Response)
+  rememberAddresses(app.server)
   openLanes(app, assembly)
   const endpoints = collectEndpoints(app)
   useHooks(app, assembly)
@@ -338,7 +339,7 @@ function rootHook(config: HttpConfig, deps: HttpDeps, headers: AnswerHeaders) {
     const traceId =
       (traced ? beginSpan(request) : null) ??
       (traceparent === undefined ? null : (readTraceparent(traceparent)?.traceId ?? null))
-    request.ctx = new RequestCtx(deps.log, deps.clock, request.id, traceId, reply.raw)
+    request.ctx = new RequestCtx(deps.log, deps.clock, request, traceId, reply.raw)
     writeAnswerHeaders(headers, request, reply)
     watch(request)
     const flaw = addressFlaw(request.url, config.maxUrlBytes)

@@ -1,11 +1,14 @@
 /*
- * The context of a request. It is made for every request, and most requests neither log nor wait for an abort, so the
- * bound logger and the abort signal come into being when first asked for. The logger is an object of its own, so that a
- * copy of the context keeps it.
+ * The context of a request. It is made for every request, and most requests neither log nor wait for an abort, nor tell
+ * the journal where they came from, so the bound logger, the abort signal and the place come into being when first asked
+ * for. The logger and the place are objects of their own, so that a copy of the context keeps them and does no more.
  */
-import type { ServerResponse } from 'node:http'
-import type { Actor, BaseCtx, Clock, Ctx, Logger, Proof, ResourceGrants, Tenant } from '@stoa/kernel'
+import type { Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Actor, BaseCtx, Clock, Ctx, Logger, Place, Proof, ResourceGrants, Tenant } from '@stoa/kernel'
+import type { FastifyRequest } from 'fastify'
 import type { Principal } from './auth.ts'
+import { addressPrefix, deviceLabel } from './place.ts'
 
 const ANONYMOUS: Actor = Object.freeze({ type: 'anonymous', id: 'anonymous' })
 const NO_PERMISSIONS: ReadonlySet<string> = new Set()
@@ -52,6 +55,26 @@ class LazyLogger implements Logger {
   }
 }
 
+/** What a request says of itself. Its address is the caller's: behind a trusted proxy the one that the proxy names. */
+type Described = Pick<FastifyRequest, 'id' | 'ip' | 'headers'>
+
+/** Where a request came from, looked at by who wants to know. */
+class RequestPlace implements Place {
+  readonly #request: Described
+
+  constructor(request: Described) {
+    this.#request = request
+  }
+
+  get addressPrefix(): string {
+    return addressPrefix(this.#request.ip)
+  }
+
+  get device(): string {
+    return deviceLabel(this.#request.headers['user-agent'])
+  }
+}
+
 /** The context of a request; inside a tenant once the guard has let it pass. */
 export class RequestCtx implements BaseCtx {
   actor: Actor = ANONYMOUS
@@ -66,14 +89,16 @@ export class RequestCtx implements BaseCtx {
   readonly traceId: string | null
   readonly requestId: string
   readonly clock: Clock
+  readonly #request: Described
   readonly #response: ServerResponse
   #signal: AbortSignal | null = null
 
-  constructor(base: Logger, clock: Clock, requestId: string, traceId: string | null, response: ServerResponse) {
+  constructor(base: Logger, clock: Clock, request: Described, traceId: string | null, response: ServerResponse) {
     this.log = new LazyLogger(base, this)
     this.clock = clock
-    this.requestId = requestId
+    this.requestId = request.id
     this.traceId = traceId
+    this.#request = request
     this.#response = response
   }
 
@@ -81,6 +106,10 @@ export class RequestCtx implements BaseCtx {
   get signal(): AbortSignal {
     this.#signal ??= signalOf(this.#response)
     return this.#signal
+  }
+
+  get place(): Place {
+    return new RequestPlace(this.#request)
   }
 
   /** Enters the tenant of who is asking. */
@@ -93,6 +122,14 @@ export class RequestCtx implements BaseCtx {
     this.proof = principal.proof
     this.principal = principal
   }
+}
+
+/**
+ * Has each connection remember whose it is. Node asks the system for the address when somebody first wants it, and one that
+ * was cut has none any more: who hangs up at once would have acted from nowhere.
+ */
+export function rememberAddresses(server: Server): void {
+  server.on('connection', (socket: Socket) => socket.remoteAddress)
 }
 
 /** A request's context inside a tenant. Call it after the guard. */

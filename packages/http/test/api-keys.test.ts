@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { after, before, describe, test } from 'node:test'
+import type { Database } from '@stoa/db'
 import { newId } from '@stoa/kernel'
-import { engines, eventually, TestClock } from '@stoa/testkit'
+import { engines, eventually, inTime, TestClock } from '@stoa/testkit'
 import { Type } from 'typebox'
 import { apiKeysByPrefix } from '../src/api-key-store.ts'
 import { mintToken, prefixOf } from '../src/api-key-token.ts'
 import { defineRoute } from '../src/index.ts'
-import { type HttpDatabase, type Node, openDatabase, openNode, ownerCtx, send } from './setup.ts'
+import { type HttpDatabase, type Node, noted, openDatabase, openNode, ownerCtx, send } from './setup.ts'
 
 const readNotes = defineRoute({
   method: 'GET',
@@ -18,6 +21,26 @@ const readNotes = defineRoute({
   schema: { response: { 200: Type.Object({ tenant: Type.String(), actor: Type.String() }) } },
   handler: (ctx) => ({ tenant: ctx.tenant.slug, actor: `${ctx.actor.type}:${ctx.actor.id}` }),
 })
+
+/** Writes when the caller is gone. */
+function writeLate({ db, journal }: Pick<Node, 'journal'> & { readonly db: Database }, began: () => void) {
+  return defineRoute({
+    method: 'POST',
+    url: '/late',
+    operationId: 'writeLate',
+    tags: ['test'],
+    summary: 'Writes when the caller is gone',
+    permission: 'notes:write',
+    schema: { response: { 204: Type.Null() } },
+    async handler(ctx) {
+      const gone = once(ctx.signal as AbortSignal, 'abort')
+      began()
+      await gone
+      await db.transaction(ctx, async (tx) => journal.append(ctx, tx, noted.of({ text: 'late' }, ['note:late'])))
+      return null
+    },
+  })
+}
 
 for (const engine of engines) {
   describe(`API keys (${engine})`, () => {
@@ -350,6 +373,56 @@ for (const engine of engines) {
       const types = trail.events.map((event: { type: string }) => event.type)
       assert.deepEqual([...types].sort(), ['api_key.created', 'api_key.revoked', 'api_key.updated'])
       assert.ok(!JSON.stringify(trail).includes('hash'))
+    })
+
+    test('every change says where the request came from: by trusted proxies alone, and of the user agent a label', async () => {
+      await using proxied = await openNode(database, { clock, options: { trustedProxies: ['127.0.0.1'] } })
+      const from = (open: Node, forwarded: string, userAgent?: string) =>
+        open.send(owner, {
+          ...{ method: 'POST', url: '/api/v1/api-keys', payload: { name: 'placed', scopes: ['notes:read'] } },
+          headers: { 'x-forwarded-for': forwarded, ...(userAgent !== undefined && { 'user-agent': userAgent }) },
+        })
+      const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+      const hostile = `${'<script>'.repeat(1_500)} Firefox/1`
+      const cases = [
+        [node, '203.0.113.7', firefox, '127.0.0.0/24', 'Firefox on Linux'],
+        [proxied, '203.0.113.7', firefox, '203.0.113.0/24', 'Firefox on Linux'],
+        // What the caller wrote itself stands before what the proxy adds.
+        [proxied, '198.51.100.1, 2001:db8:1:2::3', 'curl/8.5.0', '2001:db8:1::/48', 'curl'],
+        [proxied, 'nowhere', hostile, '', 'unknown'],
+      ] as const
+      for (const [open, forwarded, userAgent, addressPrefix, device] of cases) {
+        const made = await from(open, forwarded, userAgent)
+        assert.equal(made.status, 201, made.text)
+        const subject = `api_key:${made.body.apiKey.id}`
+        const [event] = (await node.journal.audit(ownerCtx(database.pooled), { subject })).events
+        assert.deepEqual(event?.place, { addressPrefix, device }, forwarded)
+        assert.equal(event?.requestId, made.headers['x-request-id'])
+      }
+      // Nobody asked by a request: a command.
+      const { apiKey } = await node.keys.create(ownerCtx(database.pooled), {
+        ...{ name: 'by hand', scopes: ['notes:read'], expiresAt: null },
+      })
+      const trail = await node.journal.audit(ownerCtx(database.pooled), { subject: `api_key:${apiKey.id}` })
+      assert.deepEqual(
+        trail.events.map(({ place }) => place),
+        [null],
+      )
+    })
+
+    test('who hangs up right after asking has asked from somewhere', async () => {
+      const began = Promise.withResolvers<void>()
+      await using open = await openNode(database, { clock, routes: (its) => [writeLate(its, began.resolve)] })
+      const { hostname, port } = new URL(await open.http.listen())
+      // A key that is known asks nobody for its address.
+      assert.equal((await open.send(owner, { url: '/api/v1/api-keys' })).status, 200)
+      const socket = connect(Number(port), hostname).on('error', () => undefined)
+      socket.write(`POST /late HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${owner}\r\ncontent-length: 0\r\n\r\n`)
+      await inTime(began.promise, 'the request')
+      socket.resetAndDestroy()
+      const read = async () => (await open.journal.audit(ownerCtx(database.pooled), { subject: 'note:late' })).events
+      const [event] = await eventually(read, ({ length }) => length === 1)
+      assert.deepEqual(event?.place, { addressPrefix: '127.0.0.0/24', device: 'unknown' })
     })
 
     test('a revocation on one node is heard on another that had the key in memory', async () => {

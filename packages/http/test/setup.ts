@@ -39,6 +39,7 @@ export const noted = defineEvent({
   type: 'note.written',
   version: 1,
   description: 'A note was written.',
+  keepsPlace: true,
   data: Type.Object({ text: Type.String() }),
 })
 

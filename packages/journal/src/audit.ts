@@ -1,7 +1,7 @@
 import type { Database } from '@stoa/db'
 import { type Actor, actorTypes, type Ctx, errors, type FieldError, requirePermission, StoaError } from '@stoa/kernel'
-import type { JournalEvent } from './event.ts'
-import { type AuditQuery, auditPage, type EventRow } from './event-store.ts'
+import type { AuditEvent } from './event.ts'
+import { type AuditQuery, type AuditRow, auditPage } from './event-store.ts'
 import { eventOf } from './feed.ts'
 import type { EventRegistry } from './registry.ts'
 
@@ -26,7 +26,7 @@ export interface AuditFilter {
 
 /** A page of the audit trail, newest first. */
 export interface AuditPage {
-  readonly events: readonly JournalEvent[]
+  readonly events: readonly AuditEvent[]
   /** For the next page; null when there is none. */
   readonly nextCursor: string | null
 }
@@ -34,7 +34,8 @@ export interface AuditPage {
 /** Permissions of the journal, with what each allows. */
 export const journalPermissions = { 'audit:read': 'Read the audit trail: who did what, when.' } as const
 
-interface Place {
+/** Where a page begins. */
+interface Beginning {
   readonly at: Date
   /** bigint, decimal. */
   readonly id: string
@@ -64,33 +65,40 @@ export async function auditTrail(
   requirePermission(ctx, 'audit:read')
   const limit = checkedFilter(filter)
   const oldest = filter.after ?? BEGINNING
-  let place: Place = filter.cursor === undefined ? { at: filter.before ?? END, id: '0' } : parseCursor(filter.cursor)
-  const newest = Math.min(place.at.getTime(), ctx.clock.now() + DAY_MS)
-  const rows: EventRow[] = []
+  let below: Beginning =
+    filter.cursor === undefined ? { at: filter.before ?? END, id: '0' } : parseCursor(filter.cursor)
+  const newest = Math.min(below.at.getTime(), ctx.clock.now() + DAY_MS)
+  const rows: AuditRow[] = []
   for (const days of WINDOWS_DAYS) {
     const start = new Date(
       Math.max(oldest.getTime(), Number.isFinite(days) ? newest - days * DAY_MS : Number.NEGATIVE_INFINITY),
     )
-    const query = auditQuery(filter, start, place, limit + 1 - rows.length)
+    const query = auditQuery(filter, start, below, limit + 1 - rows.length)
     rows.push(...(await db.read(ctx, (tx) => tx.many(auditPage(query)))))
     if (rows.length > limit || start.getTime() <= oldest.getTime()) break
     // What is left lies before the window; inside of it everything was given.
-    place = { at: start, id: '0' }
+    below = { at: start, id: '0' }
   }
-  const events = rows.slice(0, limit).map((row) => eventOf(row, registry))
+  const events = rows.slice(0, limit).map((row) => auditEventOf(row, registry))
   const last = events.at(-1)
   return { events, nextCursor: rows.length > limit && last ? formatCursor(last) : null }
 }
 
-function auditQuery(filter: AuditFilter, from: Date, place: Place, limit: number): AuditQuery {
+function auditEventOf(row: AuditRow, registry: EventRegistry): AuditEvent {
+  const { addressPrefix, device } = row
+  const place = addressPrefix === null || device === null ? null : { addressPrefix, device }
+  return { ...eventOf(row, registry), place }
+}
+
+function auditQuery(filter: AuditFilter, from: Date, below: Beginning, limit: number): AuditQuery {
   return {
     subject: filter.subject ?? null,
     actorType: filter.actorType ?? null,
     actorId: filter.actor ?? null,
     type: filter.type ?? null,
     from,
-    beforeAt: place.at,
-    beforeId: place.id,
+    beforeAt: below.at,
+    beforeId: below.id,
     limit,
   }
 }
@@ -122,12 +130,12 @@ function isText(value: string, maxLength: number): boolean {
   return value.length >= 1 && value.length <= maxLength && value.isWellFormed() && !value.includes('\0')
 }
 
-function formatCursor(event: JournalEvent): string {
+function formatCursor(event: AuditEvent): string {
   return Buffer.from(`${event.at.toISOString()} ${event.id}`).toString('base64url')
 }
 
 /** @throws StoaError `invalid_cursor` */
-function parseCursor(cursor: string): Place {
+function parseCursor(cursor: string): Beginning {
   const text = cursor.length <= 100 ? Buffer.from(cursor, 'base64url').toString() : ''
   const [, iso, id] = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (0|[1-9]\d{0,18})$/.exec(text) ?? []
   const at = new Date(iso ?? Number.NaN)

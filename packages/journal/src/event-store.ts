@@ -16,6 +16,12 @@ export interface EventRow {
   readonly at: Date
 }
 
+/** A row as the audit trail has it. Readers get no place: what they pass on goes to more people than read the trail. */
+export interface AuditRow extends EventRow {
+  readonly addressPrefix: string | null
+  readonly device: string | null
+}
+
 /**
  * A row on the way to a reader: `settled` is false while a transaction that may still append something before it is in
  * flight.
@@ -26,6 +32,7 @@ export interface FollowingRow extends EventRow {
 
 const COLUMNS =
   'e.id, e.xid, e.tenant_id, e.type, e.version, e.subjects, e.data, e.actor_type, e.actor_id, e.request_id, e.trace_id, e.at'
+const AUDIT_COLUMNS = `${COLUMNS}, e.address_prefix, e.device`
 
 /** Adds an event; xid and id are the database's to choose, and the xid is given back. `data` is JSON text. */
 export const eventAppended = statement<
@@ -40,10 +47,12 @@ export const eventAppended = statement<
     actorId: string,
     requestId: string,
     traceId: string | null,
+    addressPrefix: string | null,
+    device: string | null,
   ],
   { xid: string }
->(`insert into stoa.events (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id, trace_id)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+>(`insert into stoa.events (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id, trace_id, address_prefix, device)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 returning xid`)
 
 /**
@@ -138,33 +147,33 @@ type WindowParameters = [
   actorType: string | null,
 ]
 
-const auditOfAll = statement<WindowParameters, EventRow>(
-  `select ${COLUMNS} from stoa.events e where ${WINDOW} ${NEWEST_FIRST}`,
+const auditOfAll = statement<WindowParameters, AuditRow>(
+  `select ${AUDIT_COLUMNS} from stoa.events e where ${WINDOW} ${NEWEST_FIRST}`,
 )
 
-const auditOfActor = statement<[...WindowParameters, actorId: string], EventRow>(
-  `select ${COLUMNS} from stoa.events e where e.actor_id = $7 and ${WINDOW} ${NEWEST_FIRST}`,
+const auditOfActor = statement<[...WindowParameters, actorId: string], AuditRow>(
+  `select ${AUDIT_COLUMNS} from stoa.events e where e.actor_id = $7 and ${WINDOW} ${NEWEST_FIRST}`,
 )
 
 /**
  * A subject stands in one of four places, each with an index of its own, each giving the newest first: they are merged,
  * not sorted.
  */
-const auditOfSubject = statement<[...WindowParameters, actorId: string | null, subject: string], EventRow>(
+const auditOfSubject = statement<[...WindowParameters, actorId: string | null, subject: string], AuditRow>(
   `with concerned as (
 ${[1, 2, 3, 4]
   .map(
     (place) =>
-      `(select ${COLUMNS} from stoa.events e
+      `(select ${AUDIT_COLUMNS} from stoa.events e
 where e.subjects[${place}] = $8 and ($7::text is null or e.actor_id = $7) and ${WINDOW} ${NEWEST_FIRST})`,
   )
   .join('\nunion all\n')}
 )
-select ${COLUMNS} from concerned e ${NEWEST_FIRST}`,
+select ${AUDIT_COLUMNS} from concerned e ${NEWEST_FIRST}`,
 )
 
 /** A page of the tenant's audit trail, by the index that fits the filter. Row level security adds the tenant. */
-export function auditPage(query: AuditQuery): Query<EventRow> {
+export function auditPage(query: AuditQuery): Query<AuditRow> {
   const { actorId, subject } = query
   const window: WindowParameters = [
     query.type,

@@ -1,4 +1,4 @@
-import type { Actor } from '@stoa/kernel'
+import type { Actor, Place } from '@stoa/kernel'
 import type { Static, TSchema } from 'typebox'
 import type { Position } from './position.ts'
 
@@ -38,6 +38,12 @@ export interface JournalEvent {
   readonly at: Date
 }
 
+/** What the audit trail tells: the event, and what is for nobody but who reads the trail. */
+export interface AuditEvent extends JournalEvent {
+  /** Where the request came from; null where that was not kept: see {@link EventSpec.keepsPlace}. */
+  readonly place: Place | null
+}
+
 /** One version of one event type. */
 export interface EventDefinition<T extends TSchema = TSchema> {
   readonly type: string
@@ -45,6 +51,7 @@ export interface EventDefinition<T extends TSchema = TSchema> {
   /** One sentence for the documentation: when it happens. */
   readonly description: string
   readonly data: T
+  readonly keepsPlace?: boolean
   /** Makes this version's data of the version before. */
   readonly upcast?: (earlier: Readonly<Record<string, unknown>>) => Static<T> & object
   /** An event of this type, ready to append; it is validated there. */
@@ -64,6 +71,11 @@ export interface EventSpec<T extends TSchema> {
    * new version.
    */
   readonly data: T
+  /**
+   * Whether network and device of the request are kept with it, for the audit trail alone: for what gives or takes access,
+   * or changes who may. They are of a person, and kept as long as the event. Default: false.
+   */
+  readonly keepsPlace?: boolean
   /**
    * Makes this version's data of the version before (which need not be defined any more). With it, readers only ever
    * see this version.

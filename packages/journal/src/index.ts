@@ -2,7 +2,14 @@ export { type Adoption, adoptJournal, assertOwnJournal, type JournalAhead, journ
 export { type AuditFilter, type AuditPage, journalPermissions } from './audit.ts'
 export type { Commit, CommittedEvent } from './commits.ts'
 export { journalErrors } from './errors.ts'
-export { defineEvent, type EventDefinition, type EventInput, type EventSpec, type JournalEvent } from './event.ts'
+export {
+  type AuditEvent,
+  defineEvent,
+  type EventDefinition,
+  type EventInput,
+  type EventSpec,
+  type JournalEvent,
+} from './event.ts'
 export { type Hints, type HintTransport, processHints, type RelayOptions, relayedHints } from './hints.ts'
 export {
   type AboutFilter,

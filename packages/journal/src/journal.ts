@@ -196,23 +196,8 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
           context: { type: event.type, tenant: tx.tenantId },
         })
       }
-      const data = registry.encode(event)
-      const { actor, requestId, tenant, traceId } = ctx
-      const at = new Date(ctx.clock.now())
-      const { subjects, type, version } = event
-      const query = eventAppended(
-        tenant.id,
-        at,
-        version,
-        type,
-        subjects,
-        data,
-        actor.type,
-        actor.id,
-        requestId,
-        traceId,
-      )
-      commits.append(tx, { tenantId: tenant.id, type, subjects }, query)
+      const { subjects, type } = event
+      commits.append(tx, { tenantId: ctx.tenant.id, type, subjects }, insertionOf(registry, ctx, event))
     },
     read: (_ctx, after, limit) => readFrom(feed, after, limit),
     readBack: async (ctx, upTo, limit) => (await lastRows(db, ctx, upTo, limit)).map((row) => eventOf(row, registry)),
@@ -254,6 +239,30 @@ export function createJournal(options: { readonly events: readonly EventDefiniti
     retain: (ctx, months) => retain(db, ctx, months),
     maintain: (settings) => maintain(db, ctxOf('journal.maintenance'), settings),
   })
+}
+
+/** @throws StoaError `event_not_defined`, `event_invalid` */
+function insertionOf(registry: EventRegistry, ctx: Ctx, event: EventInput): ReturnType<typeof eventAppended> {
+  const data = registry.encode(event)
+  const { actor, requestId, tenant, traceId } = ctx
+  const { subjects, type, version } = event
+  const at = new Date(ctx.clock.now())
+  // Asked for only when it is kept: who asks has it worked out.
+  const place = registry.keepsPlace(event) ? ctx.place : undefined
+  return eventAppended(
+    tenant.id,
+    at,
+    version,
+    type,
+    subjects,
+    data,
+    actor.type,
+    actor.id,
+    requestId,
+    traceId,
+    place?.addressPrefix ?? null,
+    place?.device ?? null,
+  )
 }
 
 async function readFrom(feed: Feed, after: string | null, limit: number): ReturnType<Journal['read']> {

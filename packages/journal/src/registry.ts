@@ -14,6 +14,8 @@ export interface EventRegistry {
    * @throws StoaError `event_not_defined`, `event_invalid`
    */
   encode(event: EventInput): string
+  /** Whether the place of the request is kept with events of this type. */
+  keepsPlace(event: EventInput): boolean
   /**
    * What was stored, brought to the newest version that upcasting reaches. An unknown type or version passes as it is.
    */
@@ -48,6 +50,7 @@ export function createEventRegistry(definitions: readonly EventDefinition[]): Ev
   return Object.freeze({
     definitions: Object.freeze([...definitions].sort(byTypeAndVersion)),
     encode: (event: EventInput) => encode(entries, event),
+    keepsPlace: ({ type, version }: EventInput) => entries.get(type)?.get(version)?.definition.keepsPlace === true,
     decode: (type: string, version: number, data: Data) => decode(entries.get(type), version, data),
   })
 }

@@ -16,6 +16,15 @@ const removed = defineEvent({
   data: Type.Object({ n: Type.Integer() }),
 })
 
+const granted = defineEvent({
+  type: 'test.granted',
+  version: 1,
+  description: 'Somebody may do something.',
+  keepsPlace: true,
+  data: Type.Object({ n: Type.Integer() }),
+})
+const place = { addressPrefix: '2001:db8:1::/48', device: "Fire'fox on Linux" }
+
 interface Written {
   readonly n: number
   readonly at?: string
@@ -43,7 +52,7 @@ async function trail(bench: Bench, filter: AuditFilter, ctx = bench.ctx): Promis
   }
 }
 
-const events = [noted, removed]
+const events = [noted, removed, granted]
 
 for (const engine of engines) {
   describe(`audit trail (${engine})`, () => {
@@ -61,6 +70,52 @@ for (const engine of engines) {
       assert.deepEqual(await trail(bench, { subject: 'link:7' }), [4, 3, 2, 1])
       assert.deepEqual(await trail(bench, { subject: 'link:7', limit: 1 }), [4, 3, 2, 1])
       assert.deepEqual(await trail(bench, { subject: 'link:8' }), [])
+    })
+
+    it('tells where the request came from, of the types that keep it, however it is asked; readers are not told', async () => {
+      await using bench = await setup(engine, { events })
+      const from = { ...bench.ctx, place, actor: { type: 'person', id: 'ann' } as const }
+      const unasked = {
+        ...from,
+        get place(): never {
+          throw new Error('nobody keeps it')
+        },
+      }
+      await bench.db.transaction(from, async (tx) => {
+        bench.journal.append(from, tx, granted.of({ n: 1 }, ['x:1']))
+        bench.journal.append(unasked, tx, noted.of({ n: 2 }, ['x:1']))
+        // What a command does, or a job.
+        bench.journal.append({ ...from, place: undefined }, tx, granted.of({ n: 3 }, ['x:1']))
+        bench.journal.append({ ...from, place: { ...place, addressPrefix: '' } }, tx, granted.of({ n: 4 }, ['x:1']))
+      })
+      for (const filter of [{}, { subject: 'x:1' }, { actor: 'ann' }]) {
+        const page = await bench.journal.audit(bench.ctx, filter)
+        const places = page.events.map((event) => [event.data.n, event.place])
+        assert.deepEqual(
+          places,
+          [
+            [4, { ...place, addressPrefix: '' }],
+            [3, null],
+            [2, null],
+            [1, place],
+          ],
+          JSON.stringify(filter),
+        )
+      }
+      assert.doesNotMatch(JSON.stringify(await bench.readAll(4)), /2001:db8|Fire/)
+    })
+
+    it('what a node of an older version appends has no place', async () => {
+      await using bench = await setup(engine, { events })
+      const older = statement<[], never>(
+        `insert into stoa.events (tenant_id, at, version, type, subjects, data, actor_type, actor_id, request_id, trace_id)
+         values (current_setting('stoa.tenant')::uuid, now(), 1, 'test.granted', '{x:1}', '{"n":1}', 'person', 'u', 'r', null)`,
+      )
+      await bench.db.transaction(bench.ctx, (tx) => tx.run(older()))
+      assert.deepEqual(
+        (await bench.journal.audit(bench.ctx, {})).events.map((event) => event.place),
+        [null],
+      )
     })
 
     it('actor, type and time narrow it down, alone and together', async () => {

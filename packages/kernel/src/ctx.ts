@@ -36,6 +36,17 @@ export interface Resource {
 /** Permissions on single resources, by `kind:id`. */
 export type ResourceGrants = ReadonlyMap<string, ReadonlySet<string>>
 
+/**
+ * Where a request came from, as far as it is kept. Both come from outside and prove nothing; they help to recognise
+ * one's own, and what was not.
+ */
+export interface Place {
+  /** A network and no address: `203.0.113.0/24`, `2001:db8:1::/48`; empty when unknown. */
+  readonly addressPrefix: string
+  /** A label and no user agent: `Firefox on Linux`; `unknown`. */
+  readonly device: string
+}
+
 /** How a person has proven who they are. */
 export interface Proof {
   /** The session that it was given for. */
@@ -58,6 +69,11 @@ export interface BaseCtx {
   readonly owner?: Actor | undefined
   /** The sign-in that is behind the credentials of a person. Default: there is none, or nobody knows of it. */
   readonly proof?: Proof | undefined
+  /**
+   * Where the request came from. Default: no request is behind it, or nobody knows: a command, a job, a reader. A context
+   * that enters a tenant for reasons of its own, and not of who asks, leaves it behind.
+   */
+  readonly place?: Place | undefined
   /** Already bound to the request (and the tenant). */
   readonly log: Logger
   /** W3C trace id (32 hex digits), or null when the request is not traced. */
@@ -98,9 +114,9 @@ export function systemCtx(deps: { readonly log: Logger; readonly clock: Clock },
  */
 export function tenantCtx(base: BaseCtx, tenant: Tenant, over: Partial<BaseCtx> = {}): Ctx {
   // Field by field: a context may have getters, which a spread of the object would leave behind.
-  const { actor, grants, owner, permissions, traceId, requestId, clock, signal } = base
+  const { actor, grants, owner, permissions, place, traceId, requestId, clock, signal } = base
   const log = over.log ?? base.log.child({ tenant: tenant.slug })
-  return { actor, owner, permissions, grants, traceId, requestId, clock, signal, ...over, log, tenant }
+  return { actor, owner, permissions, grants, place, traceId, requestId, clock, signal, ...over, log, tenant }
 }
 
 /**

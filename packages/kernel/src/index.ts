@@ -7,6 +7,7 @@ export {
   type BaseCtx,
   type Ctx,
   hasPermission,
+  type Place,
   type Proof,
   type Resource,
   type ResourceGrants,

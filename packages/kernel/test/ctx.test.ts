@@ -56,6 +56,15 @@ describe('tenantCtx', () => {
     assert.equal(tenantCtx(system, acme, { log }).log, log)
   })
 
+  it('keeps where the request came from, unless it is left behind', () => {
+    const place = { addressPrefix: '203.0.113.0/24', device: 'curl' }
+    const base = { ...setup().system, place }
+    assert.equal(tenantCtx(base, acme).place, place)
+    assert.equal(tenantCtx(base, acme, { actor: { type: 'person', id: 'u1' } }).place, place)
+    assert.equal(tenantCtx(base, acme, { place: undefined }).place, undefined)
+    assert.equal(setup().system.place, undefined)
+  })
+
   it('leaves the base as it was', () => {
     const { system } = setup('links:read')
     assert.ok(!('tenant' in system))

@@ -19,6 +19,24 @@ const AuditEvent = Type.Object(
       },
       { description: 'Who did it.' },
     ),
+    place: Nullable(
+      Type.Object(
+        {
+          addressPrefix: Type.String({
+            description: 'The /24 of an IPv4 address, the /48 of an IPv6 one; empty when unknown.',
+            examples: ['203.0.113.0/24'],
+          }),
+          device: Type.String({
+            description: 'The browser or program and the system, as the user agent names them.',
+            examples: ['Firefox on Linux'],
+          }),
+        },
+        {
+          description:
+            'Where the request came from: kept for what gives or takes access, or changes who may. null for everything else, and for what a command or a job did.',
+        },
+      ),
+    ),
     requestId: Type.String({ examples: ['019b76da-a800-7000-8000-000000000003'] }),
     traceId: Nullable(Type.String({ examples: ['0af7651916cd43dd8448eb211c80319c'] })),
     at: Timestamp,

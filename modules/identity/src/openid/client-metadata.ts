@@ -3,8 +3,9 @@
  * itself. Of a secret both have only the hash.
  */
 import { hash, timingSafeEqual } from 'node:crypto'
-import { type Ctx, isId, tenantCtx } from '@stoa/kernel'
+import { type Ctx, isId } from '@stoa/kernel'
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
+import { callerCtx } from './caller-ctx.ts'
 import { addOAuthClient, type ClientAuthMethod, type OAuthClientRow, oauthClientById } from './oauth-client-store.ts'
 import {
   clientFlaws,
@@ -68,7 +69,7 @@ export function compareSecrets(provider: Provider): void {
 }
 
 /** What clients stand on. */
-type ClientRecordsDeps = Pick<ProviderDeps, 'db' | 'journal' | 'clientLimits'>
+type ClientRecordsDeps = Pick<ProviderDeps, 'db' | 'journal' | 'clientLimits' | 'placeOf'>
 
 /** The clients of a tenant, as the provider looks for them and registers them. */
 export class ClientRecords implements Adapter {
@@ -95,7 +96,7 @@ export class ClientRecords implements Adapter {
     const row = registeredRow(id, metadata as Record<string, unknown>, new Date(this.#ctx.clock.now()))
     const [flaw] = clientFlaws(row)
     if (flaw) throw new errors.InvalidClientMetadata(`${flaw.pointer.slice('/body/'.length)} ${flaw.message}`)
-    const ctx = tenantCtx(this.#ctx, this.#ctx.tenant, { actor: { type: 'client', id } })
+    const ctx = callerCtx(this.#ctx, this.#deps, { type: 'client', id })
     await this.#deps.db.transaction(ctx, async (tx) => {
       addOAuthClient(tx, ctx.tenant.id, row)
       this.#deps.journal.append(ctx, tx, oauthClientAdded.of(oauthClientEventData(row), [oauthClientSubject(id)]))

@@ -6,12 +6,13 @@
 
 import { hash } from 'node:crypto'
 import type { Tx } from '@stoa/db'
-import { type BaseCtx, type Ctx, tenantCtx } from '@stoa/kernel'
+import { type BaseCtx, type Ctx, type Place, tenantCtx } from '@stoa/kernel'
 import { type Grant, type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import { callerCtx } from './caller-ctx.ts'
 import { oauthClientSubject } from './oauth-clients.ts'
 import { applicationAllowed, grantRevoked } from './oidc-events.ts'
 import { removeOfflineGrants } from './oidc-record-store.ts'
-import type { Place, ProviderDeps } from './provider-deps.ts'
+import type { ProviderDeps } from './provider-deps.ts'
 
 /** What was asked for and not granted yet is granted. True when that was anything. */
 function grantWhatWasAsked(koa: KoaContextWithOIDC, grant: Grant): boolean {
@@ -56,7 +57,7 @@ export async function noteConsent(
   { addressPrefix, clientId, device, grant, personId }: { personId: string; clientId: string; grant: Grant } & Place,
   asked = true,
 ): Promise<void> {
-  const own = tenantCtx(ctx, ctx.tenant, { actor: { type: 'person', id: personId } })
+  const own = tenantCtx(ctx, ctx.tenant, { actor: { type: 'person', id: personId }, place: { addressPrefix, device } })
   const data = { personId, clientId, scopes: scopesOf(grant), asked, device, addressPrefix }
   await db.transaction(own, async (tx) => {
     journal.append(own, tx, applicationAllowed.of(data, [`person:${personId}`, oauthClientSubject(clientId)]))
@@ -81,7 +82,7 @@ export function grantName(grantId: string): string {
 export function noteGrantEnd(
   ctx: Ctx,
   tx: Tx,
-  { denials, journal }: Pick<ProviderDeps, 'denials' | 'journal'>,
+  deps: Pick<ProviderDeps, 'denials' | 'journal' | 'placeOf'>,
   { grantId, spent }: { readonly grantId: string /** Something was shown twice. */; readonly spent: boolean },
 ): void {
   const { client, entities, route } = Provider.ctx?.oidc ?? {}
@@ -95,8 +96,8 @@ export function noteGrantEnd(
     ...(personId === null ? [] : [`person:${personId}`]),
   ]
   const grant = grantName(grantId)
-  denials.add(tx, 'grant', [grant])
-  journal.append(ctx, tx, grantRevoked.of({ clientId, personId, reason, grant }, subjects))
+  deps.denials.add(tx, 'grant', [grant])
+  deps.journal.append(callerCtx(ctx, deps), tx, grantRevoked.of({ clientId, personId, reason, grant }, subjects))
 }
 
 /**

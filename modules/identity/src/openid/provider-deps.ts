@@ -1,19 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Database } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
-import type { Clock, Ctx } from '@stoa/kernel'
+import type { Clock, Ctx, Place } from '@stoa/kernel'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Admission } from '../sign-in/attempts.ts'
 import type { AccessTokens } from './access-token.ts'
 import type { ClientLimits } from './client-limits.ts'
 import type { TokenDenials } from './token-denials.ts'
 import type { RightsOf } from './token-rights.ts'
-
-/** Where a request comes from, as far as it is kept. */
-export interface Place {
-  readonly device: string
-  readonly addressPrefix: string
-}
 
 /** Who is signed in at a browser. */
 export interface Visitor {

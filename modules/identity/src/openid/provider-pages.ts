@@ -2,7 +2,7 @@
  * What people see of the provider itself: the code of a device, signing out, and what went wrong. In the look and the
  * languages of the tenant's pages.
  */
-import type { Ctx } from '@stoa/kernel'
+import type { Ctx, Place } from '@stoa/kernel'
 import { type Html, html, trustedHtml } from '@stoa/mail'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { acceptedLocale, localeOf, type Say, sayIn, type Text } from '../languages/index.ts'
@@ -10,7 +10,7 @@ import { newNonce, pagePolicy, providerPolicy } from '../pages/content-policy.ts
 import { documentOf } from '../pages/document.ts'
 import { lookOf } from '../pages/look.ts'
 import type { SignInSettings } from '../sign-in/sign-in-settings.ts'
-import type { Place, ProviderPages } from './provider-deps.ts'
+import type { ProviderPages } from './provider-deps.ts'
 
 interface Shown {
   readonly title: Text

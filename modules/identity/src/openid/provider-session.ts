@@ -10,6 +10,7 @@ import { type Ctx, isId } from '@stoa/kernel'
 import { errors, type KoaContextWithOIDC, type Provider } from 'oidc-provider'
 import { countsIn } from '../sign-in/sessions.ts'
 import { accountOf } from './account.ts'
+import { callerCtx } from './caller-ctx.ts'
 import type { ProviderDeps, Visitor } from './provider-deps.ts'
 
 interface SessionLike {
@@ -60,7 +61,7 @@ export function deriveSessions(provider: Provider, ctx: Ctx, deps: ProviderDeps)
   Session.prototype.destroy = async function end() {
     await destroy.call(this)
     if (this.accountId === undefined || !isId(this.uid)) return
-    await deps.visitors.signOut(ctx, { personId: this.accountId, sessionId: this.uid })
+    await deps.visitors.signOut(callerCtx(ctx, deps), { personId: this.accountId, sessionId: this.uid })
   }
   provider.on('end_session.success', (koa) => koa.append('set-cookie', deps.visitors.removal()))
 }

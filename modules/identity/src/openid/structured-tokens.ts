@@ -2,9 +2,10 @@
  * Introspection (RFC 7662) and revocation (RFC 7009) of access tokens that carry their own proof. The library refuses
  * those, once it has found out who asks; what it refuses for that reason alone is answered here.
  */
-import { type Ctx, isError, errors as stoaErrors, tenantCtx } from '@stoa/kernel'
+import { type Ctx, isError, errors as stoaErrors } from '@stoa/kernel'
 import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { AccessToken } from './access-token.ts'
+import { callerCtx } from './caller-ctx.ts'
 import { oauthClientSubject } from './oauth-clients.ts'
 import { tokenRevoked } from './oidc-events.ts'
 import type { ProviderDeps } from './provider-deps.ts'
@@ -57,7 +58,7 @@ async function revoke(koa: KoaContextWithOIDC, token: AccessToken | null, ctx: C
   koa.body = ''
   // Somebody else's token is none of its business, and it learns nothing of it.
   if (token === null || token.clientId !== clientId) return
-  const own = tenantCtx(ctx, ctx.tenant, { actor: { type: 'client', id: clientId } })
+  const own = callerCtx(ctx, deps, { type: 'client', id: clientId }, koa.req)
   const data = { jti: token.jti, clientId, endsAt: new Date(token.expiresAtMs).toISOString() }
   await deps.db.system(own, async (tx) => {
     deps.denials.add(tx, 'token', [token.jti])

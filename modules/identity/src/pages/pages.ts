@@ -8,13 +8,13 @@
  * Whatever a page does not expect becomes a page too, with nothing of the error in it but the id of the request.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { placeOf } from '@stoa/http'
 import { asStoaError, type Clock, errors as ground, StoaError, tenantCtx } from '@stoa/kernel'
 import { html } from '@stoa/mail'
 import type { IssuerPlaces } from '../hosts/issuer-places.ts'
 import { acceptedLocale, type Locale, localeOf, sayIn } from '../languages/index.ts'
 import type { TenantVisit } from '../openid/tenant-mount.ts'
 import { mintToken, tokenHash } from '../people/secret-token.ts'
-import { placeOf } from '../sign-in/device.ts'
 import type { Cookies } from '../sign-in/session-cookie.ts'
 import type { Sessions } from '../sign-in/sessions.ts'
 import type { SignInSettings } from '../sign-in/sign-in-settings.ts'

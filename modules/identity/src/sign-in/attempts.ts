@@ -15,10 +15,10 @@
  * The store is the one of all tries: Redis or PostgreSQL for all processes together; on PGlite, the process itself.
  */
 import { hash } from 'node:crypto'
+import { addressPrefix } from '@stoa/http'
 import { StoaError } from '@stoa/kernel'
 import { type Ask, callerOf, type Limiter, type Policy, type PolicySettings, retryAfterSeconds } from '@stoa/limiter'
 import { identityErrors } from '../errors.ts'
-import { addressPrefix } from './device.ts'
 
 const MINUTE = 60
 const HOUR = 3_600

@@ -9,12 +9,11 @@
  */
 import type { Database, Tx } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
-import { type BaseCtx, type Ctx, isId, newId, StoaError } from '@stoa/kernel'
+import { type BaseCtx, type Ctx, isId, newId, type Place, StoaError } from '@stoa/kernel'
 import { identityErrors } from '../errors.ts'
 import { sessionEnded } from '../events.ts'
 import { lockedPerson } from '../people/person-store.ts'
 import { hashOf, mintToken, tokenHash } from '../people/secret-token.ts'
-import type { Place } from './device.ts'
 import {
   addSession,
   type LiveSessionRow,

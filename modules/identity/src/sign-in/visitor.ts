@@ -1,4 +1,4 @@
-import type { Place } from './device.ts'
+import type { Place } from '@stoa/kernel'
 
 /** Who is at a page, as far as a request tells. */
 export interface Visitor {

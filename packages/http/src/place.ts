@@ -1,29 +1,29 @@
 /**
- * Where somebody is, as far as it is kept: the name of a browser and of a system, and a network. Both come from outside
- * and prove nothing; they help people to recognise their own sessions.
+ * Where somebody is, as far as it is kept: the name of a browser or a program and of a system, and a network. A label is one
+ * of those below and nothing of the header that claims it, so whatever a caller sends, what is kept is short and theirs to
+ * choose from a list.
  */
 import { isIPv4, isIPv6 } from 'node:net'
-
-/** Where a request comes from. */
-export interface Place {
-  /** `Firefox on Linux`. */
-  readonly device: string
-  /** `203.0.113.0/24`, `2001:db8:1::/48`; empty when unknown. */
-  readonly addressPrefix: string
-}
+import type { Place } from '@stoa/kernel'
 
 /** The name is in front; more is looked at by nobody. */
 const USER_AGENT_MAX = 512
 
-/** The first that fits: most browsers also claim to be others. */
+/** The first that fits: most browsers also claim to be others. What programs say when nobody has told them otherwise. */
 const BROWSERS: readonly (readonly [RegExp, string])[] = [
   [/\bEdgA?\//, 'Edge'],
   [/\b(OPR|Opera)\//, 'Opera'],
   [/\bSamsungBrowser\//, 'Samsung Internet'],
   [/\b(Firefox|FxiOS)\//, 'Firefox'],
   [/\b(Chrome|CriOS|Chromium)\//, 'Chrome'],
-  [/\bVersion\/[\d.]+.*\bSafari\//, 'Safari'],
+  [/\bVersion\/\d.*\bSafari\//, 'Safari'],
   [/\bcurl\//, 'curl'],
+  [/\bWget\//, 'Wget'],
+  [/\bPostmanRuntime\//, 'Postman'],
+  [/\b(python-requests|python-httpx|Python-urllib|aiohttp)\//, 'Python'],
+  [/\bGo-http-client\//, 'Go'],
+  [/^node$|^(axios|undici|node-fetch)\b/, 'Node.js'],
+  [/\bokhttp\/|^Java(-http-client)?\/|\bApache-HttpClient\//, 'Java'],
 ]
 const SYSTEMS: readonly (readonly [RegExp, string])[] = [
   [/\b(iPhone|iPod)\b/, 'iPhone'],
@@ -40,8 +40,8 @@ export function placeOf(userAgent: string | undefined, ip: string): Place {
   return { device: deviceLabel(userAgent), addressPrefix: addressPrefix(ip) }
 }
 
-/** `Firefox on Linux`, `Chrome`, or `unknown`. Nothing of the text itself is in it. */
-function deviceLabel(userAgent: string | undefined): string {
+/** `Firefox on Linux`, `curl`, or `unknown`. Nothing of the text itself is in it. */
+export function deviceLabel(userAgent: string | undefined): string {
   const text = (userAgent ?? '').slice(0, USER_AGENT_MAX)
   const browser = named(BROWSERS, text)
   const system = named(SYSTEMS, text)
