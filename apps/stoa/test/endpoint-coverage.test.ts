@@ -21,12 +21,13 @@ import {
   testCtx,
 } from '@stoa/testkit'
 import type { Stoa } from '../src/compose.ts'
-import { permissions } from '../src/manifest.ts'
+import { events, permissions } from '../src/manifest.ts'
 import { apiCalls, PEOPLE_ONLY } from './api-calls.ts'
 import { assertDocumented } from './documented.ts'
 import { documentOf, FORM_ON, newAddress, startProgram } from './suite.ts'
 
 const PUBLIC = new URL('../public-operations.txt', import.meta.url)
+const WITHOUT_PLACE = new URL('../events-without-place.txt', import.meta.url)
 /** Written by itself some seconds after a key was used. */
 const WRITTEN_LATE = ['stoa.api_keys.last_used_at']
 const HOUR_MS = 3_600_000
@@ -47,6 +48,51 @@ async function publicOperations(): Promise<Map<string, string>> {
   }
   return listed
 }
+
+/** Types of events, `word.*` for all that begin with the word. */
+async function typesWithoutPlace(): Promise<string[]> {
+  const lines = (await readFile(WITHOUT_PLACE, 'utf8'))
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+  return lines.map((line) => {
+    const [, type] = /^([a-z_.]+(?:\.\*)?) — \S/.exec(line) ?? []
+    return type ?? assert.fail(`'${line}' is not 'type — reason'`)
+  })
+}
+
+/** What happened in a request whose id is one of these, as the audit trail tells it. */
+async function trailOf(client: TestClient, requestIds: ReadonlySet<string>): Promise<Told[]> {
+  const told: Told[] = []
+  for (let cursor = ''; ; ) {
+    const { body } = await client.got<{ data: Told[]; nextCursor: string | null }>(`/api/v1/audit?limit=100${cursor}`)
+    told.push(...body.data.filter(({ requestId }) => requestIds.has(requestId)))
+    if (body.nextCursor === null) return told
+    cursor = `&cursor=${encodeURIComponent(body.nextCursor)}`
+  }
+}
+
+interface Told {
+  readonly type: string
+  readonly requestId: string
+  readonly place: { readonly addressPrefix: string; readonly device: string } | null
+}
+
+test('every event keeps the place of its request, but for those on the list, and the list names nothing else', async () => {
+  const listed = await typesWithoutPlace()
+  const fits = (type: string, line: string) =>
+    line.endsWith('.*') ? type.startsWith(line.slice(0, -1)) : type === line
+  for (const { keepsPlace = false, type } of events) {
+    assert.equal(listed.filter((line) => fits(type, line)).length, keepsPlace ? 0 : 1, type)
+  }
+  assert.deepEqual(
+    listed.filter((line) => !events.some(({ type }) => fits(type, line))),
+    [],
+  )
+  // Of these there is nothing to decide.
+  for (const { keepsPlace, type } of events) {
+    if (/^(identity|api_key)\./.test(type)) assert.equal(keepsPlace, true, type)
+  }
+})
 
 /** Somebody who has no business there, and what they are told. */
 interface Stranger {
@@ -238,15 +284,26 @@ for (const engine of engines) {
       }
     })
 
-    test('succeeds for its own tenant, as documented', async (t) => {
+    test('succeeds for its own tenant, as documented, and the audit trail says where what gives or takes access was asked for', async (t) => {
+      const requestIds = new Set<string>()
       for (const operation of operations) {
         await t.test(operation.id, async () => {
           const owner = operation.permission === null ? suite.anonymous() : await suite.client()
           const answer = await callOperation(owner, operation, from(callOf(operation)))
           assert.ok(answer.status < 400, `${answer.status} ${JSON.stringify(answer.body)}`)
           assertDocumented(operation, answer)
+          requestIds.add(answer.headers.get('x-request-id') ?? '')
         })
       }
+      const keeping = new Set(events.flatMap(({ keepsPlace, type }) => (keepsPlace ? [type] : [])))
+      const seen = new Set<string>()
+      for (const { place, type } of await trailOf(await suite.client(), requestIds)) {
+        if (keeping.has(type)) seen.add(type)
+        // Each came from an address of its own.
+        if (keeping.has(type)) assert.match(place?.addressPrefix ?? '', /^10\.\d+\.\d+\.0\/24$/, type)
+        else assert.equal(place, null, type)
+      }
+      assert.ok(seen.size > 30, `only ${[...seen].sort()}`)
     })
 
     test('that is open to all answers everybody alike, whatever key they show', async (t) => {

@@ -1,7 +1,10 @@
 import { defineEvent, type EventDefinition } from '@stoa/journal'
 import { Type } from 'typebox'
 
-/** From where: a network and no address, a label and no user agent. The journal is kept for longer than sessions. */
+/**
+ * From where: a network and no address, a label and no user agent. The journal is kept for longer than sessions. Every event
+ * of the room keeps its place for the audit trail; these have it in their data too, for who follows them.
+ */
 const place = {
   device: Type.String({ description: 'The browser and the system, as the user agent names them.' }),
   addressPrefix: Type.String({
@@ -15,6 +18,7 @@ const sessionId = Type.String({ format: 'uuid' })
 export const personAdded = defineEvent({
   type: 'identity.person_added',
   version: 1,
+  keepsPlace: true,
   description: 'A person was made: they registered, were invited, or were added by hand.',
   data: Type.Object({ personId, by: Type.String({ description: '`registration`, `invitation` or `hand`.' }) }),
 })
@@ -23,6 +27,7 @@ export const personAdded = defineEvent({
 export const memberAdded = defineEvent({
   type: 'identity.member_added',
   version: 1,
+  keepsPlace: true,
   description: 'A person belongs to the organisation from now on.',
   data: Type.Object({ personId, roleNames: Type.Array(Type.String()) }),
 })
@@ -31,6 +36,7 @@ export const memberAdded = defineEvent({
 export const signedIn = defineEvent({
   type: 'identity.signed_in',
   version: 1,
+  keepsPlace: true,
   description: 'A person has signed in.',
   data: Type.Object({
     personId,
@@ -45,6 +51,7 @@ export const signedIn = defineEvent({
 export const signInRefused = defineEvent({
   type: 'identity.sign_in_refused',
   version: 1,
+  keepsPlace: true,
   description: 'Somebody has tried to sign in as this person, and was refused.',
   data: Type.Object({
     personId,
@@ -57,6 +64,7 @@ export const signInRefused = defineEvent({
 export const sessionEnded = defineEvent({
   type: 'identity.session_ended',
   version: 1,
+  keepsPlace: true,
   description: 'A session was ended before its time. What was given out for it holds no longer.',
   data: Type.Object({
     personId,
@@ -69,6 +77,7 @@ export const sessionEnded = defineEvent({
 export const passwordChanged = defineEvent({
   type: 'identity.password_changed',
   version: 1,
+  keepsPlace: true,
   description: 'A person has set a password.',
   data: Type.Object({
     personId,
@@ -81,6 +90,7 @@ export const passwordChanged = defineEvent({
 export const emailChanged = defineEvent({
   type: 'identity.email_changed',
   version: 1,
+  keepsPlace: true,
   description: 'A person has another e-mail address, and has proven that it is theirs.',
   data: Type.Object({ personId, ...place }),
 })
@@ -89,6 +99,7 @@ export const emailChanged = defineEvent({
 export const profileChanged = defineEvent({
   type: 'identity.profile_changed',
   version: 1,
+  keepsPlace: true,
   description: 'A person has changed their name or language.',
   data: Type.Object({ personId, changed: Type.Array(Type.String()) }),
 })
@@ -97,6 +108,7 @@ export const profileChanged = defineEvent({
 export const factorAdded = defineEvent({
   type: 'identity.factor_added',
   version: 1,
+  keepsPlace: true,
   description: 'A person has set up a way to prove who they are.',
   data: Type.Object({ personId, kind: Type.String({ description: '`totp`, `recovery_codes` or `passkey`.' }) }),
 })
@@ -105,6 +117,7 @@ export const factorAdded = defineEvent({
 export const factorRemoved = defineEvent({
   type: 'identity.factor_removed',
   version: 1,
+  keepsPlace: true,
   description: 'A person has removed a way to prove who they are.',
   data: Type.Object({ personId, kind: Type.String({ description: '`totp` or `passkey`.' }) }),
 })
@@ -113,6 +126,7 @@ export const factorRemoved = defineEvent({
 export const personErased = defineEvent({
   type: 'identity.person_erased',
   version: 1,
+  keepsPlace: true,
   description: 'A person was erased, with all that was theirs alone.',
   data: Type.Object({ personId }),
 })
@@ -121,6 +135,7 @@ export const personErased = defineEvent({
 export const signInSettingsChanged = defineEvent({
   type: 'identity.sign_in_settings_changed',
   version: 1,
+  keepsPlace: true,
   description: 'How the sign-in pages look, or who may register, was set.',
   data: Type.Object({
     registration: Type.String(),

@@ -26,6 +26,7 @@ describeOnEngines('what is kept about somebody', (suite) => {
   it('is a file for who has proven of late who they are', async () => {
     const browser = suite().browser()
     const { email } = await register(suite(), tenant(), browser)
+    await roles(email, 'admin')
     suite().clock.advance(11 * MINUTE_MS)
     assert.match((await browser.open(page('personal-data'))).path, /step-up/)
     await browser.submit({ password: PASSWORD })
@@ -34,8 +35,11 @@ describeOnEngines('what is kept about somebody', (suite) => {
     assert.match(file.headers.get('content-disposition') ?? '', /attachment/)
     const data = JSON.parse(file.html)
     assert.deepEqual([data.person.email, data.sessions.length, data.password.length], [email, 1, 1])
-    const events = data.events[tenant().slug] as { type: string }[]
-    assert.ok(events.some(({ type }) => type === 'identity.signed_in'))
+    const events = data.events[tenant().slug] as { type: string; place: object | null }[]
+    const placeOf = (type: string) => events.find((event) => event.type === type)?.place
+    assert.match(JSON.stringify(placeOf('identity.signed_in')), /Firefox on Linux/)
+    // Whoever gave them the role was somewhere, too, and that is theirs.
+    assert.equal(placeOf('identity.member_changed'), null)
     assert.ok(!/argon2|token_?hash/i.test(file.html))
   })
 

@@ -172,6 +172,20 @@ describeOnEngines(
       await assert.rejects(client.clientCredentialsGrant(config, {}), client.ResponseBodyError)
     })
 
+    it('tells where the request came from that it answered: of what it let in, took back and ended', async () => {
+      for (const type of [
+        'application_allowed',
+        'token_revoked',
+        'grant_revoked',
+        'oauth_client_added',
+        'session_ended',
+      ]) {
+        const trail = await suite().journal.audit(suite().ctx(tenant()), { type: `identity.${type}`, limit: 100 })
+        assert.ok(trail.events.length > 0, type)
+        for (const { place } of trail.events) assert.match(place?.addressPrefix ?? '', /\.0\/24$/, type)
+      }
+    })
+
     it('signs with the next key once that was published for long enough, and refuses no token for it', async () => {
       const person = await newPerson(suite(), tenant(), ['owner'])
       await person.signIn()

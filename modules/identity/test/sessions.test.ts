@@ -82,6 +82,14 @@ describeOnEngines('sessions', (suite) => {
     )
     assert.ok(!JSON.stringify(events).includes(email))
     assert.ok(!JSON.stringify(events).includes('198.51.100.77'))
+    // The audit trail tells it of all that happened there alike, whatever their data say.
+    const subject = `person:${signedIn?.data.personId}`
+    const trail = await suite().journal.audit(suite().ctx(tenant()), { subject })
+    const places = new Map(trail.events.map((event) => [event.type.slice('identity.'.length), event.place]))
+    const at = { addressPrefix: '198.51.100.0/24', device: 'Firefox on Linux' }
+    for (const type of ['person_added', 'member_added', 'signed_in', 'session_ended']) {
+      assert.deepEqual(places.get(type), at, type)
+    }
   })
 
   it('of a new browser are told by mail, and not those of the first one', async () => {

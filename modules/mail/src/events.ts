@@ -73,6 +73,7 @@ export const suppressionRemoved = defineEvent({
 export const senderUpdated = defineEvent({
   type: 'mail.sender_updated',
   version: 1,
+  keepsPlace: true,
   description: 'Whom mail is from was set, or what it is signed with.',
   data: Type.Object({
     from: Type.String({ description: 'The address.' }),
@@ -86,6 +87,7 @@ export const senderUpdated = defineEvent({
 export const senderRemoved = defineEvent({
   type: 'mail.sender_removed',
   version: 1,
+  keepsPlace: true,
   description: "Mail is from the installation's address again.",
   data: Type.Object({}),
 })

@@ -17,6 +17,7 @@ const roleState = Type.Object({
 export const roleCreated = defineEvent({
   type: 'identity.role_created',
   version: 1,
+  keepsPlace: true,
   description: 'The organisation has a new role of its own.',
   data: roleState,
 })
@@ -24,6 +25,7 @@ export const roleCreated = defineEvent({
 export const roleUpdated = defineEvent({
   type: 'identity.role_updated',
   version: 1,
+  keepsPlace: true,
   description: 'A role allows something else, or is called otherwise.',
   data: roleState,
 })
@@ -31,6 +33,7 @@ export const roleUpdated = defineEvent({
 export const roleDeleted = defineEvent({
   type: 'identity.role_deleted',
   version: 1,
+  keepsPlace: true,
   description: 'A role is no more. Nobody had it.',
   data: Type.Object({ name: Type.String() }),
 })
@@ -39,6 +42,7 @@ export const roleDeleted = defineEvent({
 export const memberChanged = defineEvent({
   type: 'identity.member_changed',
   version: 1,
+  keepsPlace: true,
   description: 'A member has other roles, was suspended, or is back.',
   data: Type.Object({
     personId,
@@ -51,6 +55,7 @@ export const memberChanged = defineEvent({
 export const memberRemoved = defineEvent({
   type: 'identity.member_removed',
   version: 1,
+  keepsPlace: true,
   description: 'A person belongs to the organisation no longer: they left, were removed, or are deleted.',
   data: Type.Object({ personId, by: Type.String({ description: '`removal`, `leave`, `provisioning`, `deletion`.' }) }),
 })
@@ -58,6 +63,7 @@ export const memberRemoved = defineEvent({
 export const ownershipTransferred = defineEvent({
   type: 'identity.ownership_transferred',
   version: 1,
+  keepsPlace: true,
   description: 'A member has become an owner in the place of another one.',
   data: Type.Object({ to: id, from: id }),
 })
@@ -67,6 +73,7 @@ const invitation = Type.Object({ invitationId: id, roleNames: names, teamIds: Ty
 export const invitationSent = defineEvent({
   type: 'identity.invitation_sent',
   version: 1,
+  keepsPlace: true,
   description: 'Somebody is asked to join the organisation, by mail.',
   data: invitation,
 })
@@ -74,6 +81,7 @@ export const invitationSent = defineEvent({
 export const invitationRevoked = defineEvent({
   type: 'identity.invitation_revoked',
   version: 1,
+  keepsPlace: true,
   description: 'An invitation holds no longer.',
   data: Type.Object({ invitationId: id }),
 })
@@ -81,6 +89,7 @@ export const invitationRevoked = defineEvent({
 export const invitationAccepted = defineEvent({
   type: 'identity.invitation_accepted',
   version: 1,
+  keepsPlace: true,
   description: 'Whoever was invited has joined.',
   data: Type.Object({ invitationId: id, personId }),
 })
@@ -95,6 +104,7 @@ const teamState = Type.Object({
 export const teamCreated = defineEvent({
   type: 'identity.team_created',
   version: 1,
+  keepsPlace: true,
   description: 'There is a new team.',
   data: teamState,
 })
@@ -102,6 +112,7 @@ export const teamCreated = defineEvent({
 export const teamUpdated = defineEvent({
   type: 'identity.team_updated',
   version: 1,
+  keepsPlace: true,
   description: 'A team is called otherwise, or has other roles.',
   data: teamState,
 })
@@ -109,6 +120,7 @@ export const teamUpdated = defineEvent({
 export const teamDeleted = defineEvent({
   type: 'identity.team_deleted',
   version: 1,
+  keepsPlace: true,
   description: 'A team is no more, and neither are its grants.',
   data: Type.Object({ teamId: id }),
 })
@@ -116,6 +128,7 @@ export const teamDeleted = defineEvent({
 export const teamMemberAdded = defineEvent({
   type: 'identity.team_member_added',
   version: 1,
+  keepsPlace: true,
   description: 'A member is in a team from now on.',
   data: Type.Object({ teamId: id, personId }),
 })
@@ -123,6 +136,7 @@ export const teamMemberAdded = defineEvent({
 export const teamMemberRemoved = defineEvent({
   type: 'identity.team_member_removed',
   version: 1,
+  keepsPlace: true,
   description: 'A member is in a team no longer.',
   data: Type.Object({ teamId: id, personId }),
 })
@@ -139,6 +153,7 @@ const grant = Type.Object({
 export const grantAdded = defineEvent({
   type: 'identity.grant_added',
   version: 1,
+  keepsPlace: true,
   description: 'A person, a team or a service account has a role, in the whole organisation or on one thing.',
   data: grant,
 })
@@ -146,6 +161,7 @@ export const grantAdded = defineEvent({
 export const grantRemoved = defineEvent({
   type: 'identity.grant_removed',
   version: 1,
+  keepsPlace: true,
   description: 'A grant was taken back.',
   data: grant,
 })
@@ -161,6 +177,7 @@ const serviceAccount = Type.Object({
 export const serviceAccountCreated = defineEvent({
   type: 'identity.service_account_created',
   version: 1,
+  keepsPlace: true,
   description: 'There is a new service account.',
   data: serviceAccount,
 })
@@ -168,6 +185,7 @@ export const serviceAccountCreated = defineEvent({
 export const serviceAccountUpdated = defineEvent({
   type: 'identity.service_account_updated',
   version: 1,
+  keepsPlace: true,
   description: 'A service account has other roles or another name, or was switched off or on.',
   data: serviceAccount,
 })
@@ -175,6 +193,7 @@ export const serviceAccountUpdated = defineEvent({
 export const serviceAccountDeleted = defineEvent({
   type: 'identity.service_account_deleted',
   version: 1,
+  keepsPlace: true,
   description: 'A service account is no more. Its keys hold no longer.',
   data: Type.Object({ serviceAccountId: id }),
 })
@@ -183,6 +202,7 @@ export const serviceAccountDeleted = defineEvent({
 const exportRequested = defineEvent({
   type: 'identity.export_requested',
   version: 1,
+  keepsPlace: true,
   description: 'A person has asked for everything that is kept about them.',
   data: Type.Object({ personId }),
 })
@@ -190,6 +210,7 @@ const exportRequested = defineEvent({
 const personDeleted = defineEvent({
   type: 'identity.person_deleted',
   version: 1,
+  keepsPlace: true,
   description: 'A person is deleted, with everything that was kept about them. Their id stays here, as a pseudonym.',
   data: Type.Object({ personId }),
 })

@@ -11,7 +11,13 @@ const HostState = Type.Object({
 })
 
 function hostEvent(what: string, description: string) {
-  return defineEvent({ type: `identity.issuer_host_${what}`, version: 1, description, data: HostState })
+  return defineEvent({
+    type: `identity.issuer_host_${what}`,
+    version: 1,
+    keepsPlace: true,
+    description,
+    data: HostState,
+  })
 }
 
 /** It is to be proven. */

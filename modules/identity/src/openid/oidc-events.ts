@@ -21,6 +21,7 @@ const clientData = Type.Object({
 export const oauthClientAdded = defineEvent({
   type: 'identity.oauth_client_added',
   version: 1,
+  keepsPlace: true,
   description: 'An application was added, or has registered itself.',
   data: clientData,
 })
@@ -29,6 +30,7 @@ export const oauthClientAdded = defineEvent({
 export const oauthClientChanged = defineEvent({
   type: 'identity.oauth_client_changed',
   version: 1,
+  keepsPlace: true,
   description: 'An application was changed, or has got another secret.',
   data: Type.Object({
     ...clientData.properties,
@@ -42,6 +44,7 @@ export const oauthClientChanged = defineEvent({
 export const oauthClientRemoved = defineEvent({
   type: 'identity.oauth_client_removed',
   version: 1,
+  keepsPlace: true,
   description: 'An application was removed. What was given out to it holds no longer.',
   data: Type.Object({ clientId, name: Type.String() }),
 })
@@ -50,6 +53,7 @@ export const oauthClientRemoved = defineEvent({
 export const signingKeyRotated = defineEvent({
   type: 'identity.signing_key_rotated',
   version: 1,
+  keepsPlace: true,
   description: 'A key was made that tokens are going to be signed with.',
   data: Type.Object({ kid: Type.String(), alg: Type.String(), signsFrom: Type.String({ format: 'date-time' }) }),
 })
@@ -58,6 +62,7 @@ export const signingKeyRotated = defineEvent({
 export const applicationAllowed = defineEvent({
   type: 'identity.application_allowed',
   version: 1,
+  keepsPlace: true,
   description: 'An application was let in by a person, or for them because it is the organisation’s own.',
   data: Type.Object({
     personId: Type.String({ format: 'uuid' }),
@@ -73,6 +78,7 @@ export const applicationAllowed = defineEvent({
 export const grantRevoked = defineEvent({
   type: 'identity.grant_revoked',
   version: 1,
+  keepsPlace: true,
   description: 'What was given out to an application holds no longer.',
   data: Type.Object({
     clientId: Nullable,
@@ -90,6 +96,7 @@ export const grantRevoked = defineEvent({
 export const tokenRevoked = defineEvent({
   type: 'identity.token_revoked',
   version: 1,
+  keepsPlace: true,
   description: 'An access token was taken back before its time.',
   data: Type.Object({ jti: Type.String(), clientId: Type.String(), endsAt: Type.String({ format: 'date-time' }) }),
 })

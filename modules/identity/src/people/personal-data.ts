@@ -9,7 +9,7 @@
  * the journal, which knows an id and no name, no address and no network longer than this.
  */
 import type { Database } from '@stoa/db'
-import type { Journal, JournalEvent } from '@stoa/journal'
+import type { AuditEvent, Journal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, requirePermission, StoaError, tenantCtx } from '@stoa/kernel'
 import { accessErrors } from '../access/access-errors.ts'
 import { identityErrors } from '../errors.ts'
@@ -77,11 +77,15 @@ export class PersonalData {
     const all = new Map([...about, ...by].map((event) => [event.id, event]))
     return [...all.values()]
       .sort((one, other) => other.at.getTime() - one.at.getTime())
-      .map(({ at, data, subjects, type }) => ({ at, type, subjects, data }))
+      .map(({ actor, at, data, place, subjects, type }) => {
+        // Where somebody else was who did something to them is not theirs to know.
+        const isOwn = actor.type === 'person' && actor.id === personId
+        return { at, type, subjects, data, place: isOwn ? place : null }
+      })
   }
 
-  async #trail(ctx: Ctx, filter: Parameters<Journal['audit']>[1]): Promise<JournalEvent[]> {
-    const events: JournalEvent[] = []
+  async #trail(ctx: Ctx, filter: Parameters<Journal['audit']>[1]): Promise<AuditEvent[]> {
+    const events: AuditEvent[] = []
     let cursor: string | null = null
     do {
       const page = await this.#deps.journal.audit(ctx, { ...filter, limit: PAGE, ...(cursor !== null && { cursor }) })

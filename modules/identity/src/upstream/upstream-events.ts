@@ -17,6 +17,7 @@ const provider = Type.Object({
 export const identityProviderAdded = defineEvent({
   type: 'identity.provider_added',
   version: 1,
+  keepsPlace: true,
   description: 'People may sign in by another provider of identities.',
   data: provider,
 })
@@ -25,6 +26,7 @@ export const identityProviderAdded = defineEvent({
 export const identityProviderChanged = defineEvent({
   type: 'identity.provider_changed',
   version: 1,
+  keepsPlace: true,
   description: 'Another provider of identities was changed, or has got another secret.',
   data: provider,
 })
@@ -33,6 +35,7 @@ export const identityProviderChanged = defineEvent({
 export const identityProviderRemoved = defineEvent({
   type: 'identity.provider_removed',
   version: 1,
+  keepsPlace: true,
   description: 'Another provider of identities was removed, with the accounts that were linked to it.',
   data: Type.Object({ providerId, name: Type.String() }),
 })
@@ -41,6 +44,7 @@ export const identityProviderRemoved = defineEvent({
 export const accountLinked = defineEvent({
   type: 'identity.account_linked',
   version: 1,
+  keepsPlace: true,
   description: 'A person has connected an account of another provider, and may sign in by it.',
   data: Type.Object({ personId, providerId, ...place }),
 })
@@ -49,6 +53,7 @@ export const accountLinked = defineEvent({
 export const accountUnlinked = defineEvent({
   type: 'identity.account_unlinked',
   version: 1,
+  keepsPlace: true,
   description: 'A person has disconnected an account of another provider.',
   data: Type.Object({ personId, providerId }),
 })
@@ -57,6 +62,7 @@ export const accountUnlinked = defineEvent({
 export const upstreamRefused = defineEvent({
   type: 'identity.provider_refused',
   version: 1,
+  keepsPlace: true,
   description: 'Somebody came back from another provider, and was not let in.',
   data: Type.Object({
     providerId,
