@@ -48,6 +48,8 @@ const UNKNOWN_KIND_MS = 15_000
 const START_FAILED_MS = 5_000
 const PROGRESS_EVERY_MS = 250
 const MAX_UNWRITTEN = 5_000
+/** For so long jobs are begun in one turn of the event loop. */
+const TURN_MS = 2
 
 /** Begins and ends the jobs of a worker. */
 export class Dispatcher implements AttemptHost {
@@ -67,6 +69,8 @@ export class Dispatcher implements AttemptHost {
   readonly #telling = new WeakSet<Attempt>()
   #stopping = false
   #beginning = false
+  /** Until when jobs are begun in this turn of the event loop; null: none was. */
+  #turnEndsAt: number | null = null
   #preparing = 0
   #empty: (() => void) | null = null
 
@@ -233,14 +237,20 @@ export class Dispatcher implements AttemptHost {
     return kinds
   }
 
-  /** Begins what may begin: one job of each lane in turn, so that a full stock of one holds up no other. */
+  /**
+   * Begins what may begin: one job of each lane in turn, so that a full stock of one holds up no other. Jobs that end at
+   * once would go on for as long as there are any, and nobody else would be heard: a hint for a more urgent lane, an
+   * answer of the database. So what is left after a moment waits for the next turn of the event loop.
+   */
   #begin(): void {
     // Who ends at once frees a slot, and would begin the next one from in here, deeper and deeper.
     if (this.#beginning) return
     this.#beginning = true
+    const endsAt = this.#turnEndsAt ?? this.#beginTurn()
     for (let begun = true; begun && !this.#stopping; ) {
       begun = false
       for (const [name, stock] of this.#stocks) {
+        if (performance.now() >= endsAt) break
         const row = this.slots.free(name) > 0 ? stock.take() : undefined
         if (!row) continue
         begun = true
@@ -250,6 +260,15 @@ export class Dispatcher implements AttemptHost {
       }
     }
     this.#beginning = false
+  }
+
+  #beginTurn(): number {
+    this.#turnEndsAt = performance.now() + TURN_MS
+    setImmediate(() => {
+      this.#turnEndsAt = null
+      if ([...this.#stocks.values()].some(({ size }) => size > 0)) this.#begin()
+    })
+    return this.#turnEndsAt
   }
 
   #start(row: ClaimedRow, lane: Lane): void {

@@ -36,6 +36,31 @@ for (const engine of engines) {
       assert.ok(ran.indexOf('one') < 100, `it was the ${ran.indexOf('one')}th`)
     })
 
+    it('lets the event loop go on between jobs that never wait', async () => {
+      let ran = 0
+      let ranInTurn = 0
+      let most = 0
+      const job = numbered(() => {
+        const until = performance.now() + 0.2
+        while (performance.now() < until);
+        ran++
+        most = Math.max(most, ++ranInTurn)
+      })
+      await using bench = await setup(engine, { jobs: [job], worker: null })
+      const { ctx, db, queue } = bench
+      await db.transaction(ctx, async (tx) => {
+        for (let n = 0; n < 500; n++) queue.enqueue(ctx, tx, job, { n })
+      })
+      const turn = () => {
+        ranInTurn = 0
+        if (ran < 500) setImmediate(turn)
+      }
+      turn()
+      await queue.work({ ...QUICK, slots: 500, maxPrefetch: 500 })
+      await eventually(() => ran === 500)
+      assert.ok(most <= 60, `${most} in one turn`)
+    })
+
     it('lets no lane wait for the jobs of another, however long they take', async () => {
       const go = Promise.withResolvers<void>()
       const ran: string[] = []
