@@ -136,7 +136,7 @@ function parts(columns: Columns, config: IdentityConfig, places: IssuerPlaces, r
   const mail = new AccountMail({ db, queue, publicUrl, tenantName: (own) => tenantName(db, settings, own) })
   const seal = new FactorSeal(secret('identity.factors'), secret('identity.codes'))
   const factors = new Factors({ db, journal, log, attempts, mail, seal })
-  const secondStep: Factors['begin'] = (own, person, proof) => factors.begin(own, person, proof)
+  const secondStep: Factors['begin'] = (...begun) => factors.begin(...begun)
   const signIn = new SignIn({ db, journal, log, attempts, hasher, sessions, mail, secondStep })
   const shared = { db, journal, log, attempts, hasher, sessions, signIn, mail, settings }
   const registration = new Registration(shared)

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { newId } from '@stoa/kernel'
 import { matchingStep, totpCode, totpStep } from '../src/factors/totp.ts'
-import type { Browser } from './browser.ts'
+import type { Browser, SeenPage } from './browser.ts'
 import { describeOnEngines } from './setup.ts'
-import { PASSWORD, register, signIn } from './story.ts'
+import { linkIn, PASSWORD, register, signIn, waitForLocks } from './story.ts'
 
 it('codes are those of RFC 6238, appendix B', () => {
   const secret = Buffer.from('12345678901234567890')
@@ -125,6 +125,46 @@ describeOnEngines('second factors', (suite) => {
     await browser.open(url.pathname + url.search)
     await browser.submit({ password: 'a new walk in the wood' })
     assert.match((await signIn(browser, tenant(), email, 'a new walk in the wood')).path, /factor/)
+  })
+
+  it('and passwords open nothing any more when a new password is set while they are taken, whichever comes first', async () => {
+    const { db } = suite()
+    // One connection: nothing is under way there beside something else.
+    if (db.engine === 'pglite') return
+    /** Begins the second one when the first one waits for a table, having done what comes before. */
+    const meanwhile = (table: string, first: () => Promise<SeenPage>, second: () => Promise<SeenPage>) =>
+      db.admin(async (session) => {
+        await session.exec(`begin; lock table stoa.${table} in share mode`)
+        const one = first()
+        await waitForLocks(suite(), 1)
+        const other = second()
+        await Promise.race([other, waitForLocks(suite(), 2)])
+        await session.exec('commit')
+        return await Promise.all([one, other])
+      })
+    for (const app of [false, true]) {
+      const prepared = async () => {
+        const { email, secret } = app
+          ? await setup()
+          : { ...(await register(suite(), tenant(), suite().browser())), secret: null }
+        suite().clock.advance(60_000)
+        const browser = app ? await password(email) : suite().browser()
+        if (!app) await browser.open(`/t/${tenant().slug}/sign-in`)
+        const other = suite().browser()
+        await other.open(`/t/${tenant().slug}/reset`)
+        await other.submit({ email })
+        await other.open(linkIn(await suite().mailAbout(email, /Reset/)))
+        const reset = () => other.submit({ password: 'a new walk in the wood' })
+        const shown = secret === null ? { email, password: PASSWORD } : { code: code(secret) }
+        return { browser, reset, enter: () => browser.submit(shown) }
+      }
+      const late = await prepared()
+      const [, refused] = await meanwhile('passwords', late.reset, late.enter)
+      assert.equal(refused.status, app ? 410 : 422)
+      const early = await prepared()
+      await meanwhile('known_devices', early.enter, early.reset)
+      assert.match((await early.browser.open(`/t/${tenant().slug}/account`)).path, /sign-in/, 'a session outlived it')
+    }
   })
 
   it('a step belongs to the one whose password was right, and ends', async () => {

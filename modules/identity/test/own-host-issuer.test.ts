@@ -14,7 +14,7 @@ import { type Application, ask, configOf, enter, exchange, listener, newApplicat
 import { CLIENT, OtherProvider } from './other-provider.ts'
 import { type Arrival, newPerson, Person } from './person.ts'
 import { describeOnEngines, runningClock } from './setup.ts'
-import { PASSWORD, register } from './story.ts'
+import { PASSWORD, register, waitForLocks } from './story.ts'
 import { txtRecords, zone } from './zone.ts'
 
 const PUBLIC = 'https://stoa.example.org'
@@ -483,9 +483,6 @@ describeOnEngines(
       // One connection: nothing is under way there beside something else.
       if (db.engine === 'pglite') return
       const { issuer } = await ownHost()
-      const waits = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-      const waiting = (count: number) =>
-        eventually(async () => (await db.admin((session) => session.query(waits))).length === count)
       const ctx = suite().ctx(tenant())
       const { promise: ended, resolve: hasEnded } = Promise.withResolvers<void>()
       const { promise: committing, resolve: commit } = Promise.withResolvers<void>()
@@ -500,7 +497,7 @@ describeOnEngines(
       })
       await ended
       const after = late.open(refused)
-      await Promise.race([after, waiting(1)])
+      await Promise.race([after, waitForLocks(suite(), 1)])
       commit()
       await ending
       assert.equal((await after).status, 410, 'it has not seen that they sign out')
@@ -511,9 +508,9 @@ describeOnEngines(
         // What an arrival writes once it has looked at the session behind it.
         await session.exec('begin; lock table stoa.known_devices in share mode')
         const arriving = early.open(taken)
-        await waiting(1)
+        await waitForLocks(suite(), 1)
         const leaving = suite().asPerson(tenant(), early.id).delete('/api/v1/me/sessions')
-        await Promise.race([leaving, waiting(2)])
+        await Promise.race([leaving, waitForLocks(suite(), 2)])
         await session.exec('commit')
         await Promise.all([arriving, leaving])
       })

@@ -1,6 +1,7 @@
 /* What most stories begin with. */
 import assert from 'node:assert/strict'
 import type { Tenant } from '@stoa/kernel'
+import { eventually } from '@stoa/testkit'
 import type { Browser, SeenPage } from './browser.ts'
 import type { Suite } from './setup.ts'
 
@@ -44,6 +45,12 @@ export async function register(
   const page = await browser.submit({ name: 'Ann', password })
   assert.match(page.path, /\/account/, page.text)
   return { email, password }
+}
+
+/** Comes back once as many statements wait for a lock. */
+export async function waitForLocks({ db }: Suite, count: number): Promise<void> {
+  const waits = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+  await eventually(async () => (await db.admin((session) => session.query(waits))).length === count)
 }
 
 /** Signs in by the page; gives what is shown then. */

@@ -6,18 +6,18 @@
  *   taken     each code once, the steps of time in their order; each recovery code once
  */
 import { randomInt } from 'node:crypto'
-import type { Database } from '@stoa/db'
+import type { Database, Tx } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
 import { type Ctx, isError, type Logger, StoaError } from '@stoa/kernel'
 import { identityErrors } from '../errors.ts'
 import { factorAdded, factorRemoved } from '../events.ts'
 import type { AccountMail } from '../people/account-mail.ts'
 import { issueToken, peekToken, spendToken } from '../people/one-time.ts'
-import { type PersonRow, personById } from '../people/person-store.ts'
+import { heldPerson, type PersonRow } from '../people/person-store.ts'
 import { tokenHash } from '../people/secret-token.ts'
 import type { Attempts } from '../sign-in/attempts.ts'
 import type { Proof } from '../sign-in/sessions.ts'
-import { asPerson } from '../sign-in/sign-in.ts'
+import { asPerson, type Still } from '../sign-in/sign-in.ts'
 import type { Visitor } from '../sign-in/visitor.ts'
 import type { FactorSeal } from './factor-seal.ts'
 import {
@@ -72,12 +72,15 @@ export class Factors {
   }
 
   /** The token of the second step of a sign-in; null for who has not set one up. */
-  async begin(ctx: Ctx, person: PersonRow, proof: Proof): Promise<string | null> {
+  async begin(ctx: Ctx, person: PersonRow, proof: Proof, still: Still): Promise<string | null> {
     const { totp } = await this.of(ctx, person.id)
     if (!totp) return null
     const { amr, boundTo = null } = proof
     const input = { purpose: 'factor', personId: person.id, email: null, data: { amr, boundTo } } as const
-    return await this.#deps.db.system(ctx, (tx) => issueToken(tx, ctx.clock, input))
+    return await this.#deps.db.system(ctx, async (tx) => {
+      await still(tx)
+      return await issueToken(tx, ctx.clock, input)
+    })
   }
 
   /** Whose second step it is; null when it is spent, or none. */
@@ -93,28 +96,32 @@ export class Factors {
   }
 
   /**
-   * The person of a second step, whose proof is right; the step is used up. A wrong one leaves it for another try.
+   * Begins something for the person of a second step, whose proof is right; the step is used up with it. A wrong one leaves
+   * it for another try. A new password takes the step back.
    *
    * @param prove checks what they show: a code ({@link check}), a passkey. Gives what it is called among the methods of a proof
+   * @param begin in the transaction that uses the step up
    * @throws StoaError `link_spent`, and what `prove` throws
    */
-  async complete(
+  async complete<T>(
     ctx: Ctx,
     token: string,
     prove: (personId: string) => Promise<readonly string[]>,
-  ): Promise<{ person: PersonRow; proof: Proof }> {
+    begin: (tx: Tx, person: PersonRow, proof: Proof) => Promise<T>,
+  ): Promise<T> {
     const { db } = this.#deps
     const { data, personId } = await db.systemRead(ctx, (tx) => peekToken(tx, ctx.clock, 'factor', token))
     const id = personId as string
     const shown = await prove(id)
-    const person = await db.system(ctx, async (tx) => {
-      await spendToken(tx, ctx.clock, 'factor', token)
-      return await personById(tx, id)
-    })
-    if (person === undefined) throw new StoaError(identityErrors.link_spent)
     const amr = [...(data.amr as readonly string[]), ...shown, 'mfa']
     const boundTo = data.boundTo as string | null
-    return { person, proof: { amr, acr: '2', ...(boundTo !== null && { boundTo }) } }
+    return await db.system(ctx, async (tx) => {
+      // Before the step: whoever sets a new password has the person first, and takes steps back then.
+      const person = await heldPerson(tx, id)
+      await spendToken(tx, ctx.clock, 'factor', token)
+      if (person === undefined) throw new StoaError(identityErrors.link_spent)
+      return await begin(tx, person, { amr, acr: '2', ...(boundTo !== null && { boundTo }) })
+    })
   }
 
   /**

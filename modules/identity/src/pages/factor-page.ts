@@ -8,7 +8,7 @@ import { arrival, cookiesOf, passkeyOptions, passkeyPart, shownAs } from './sign
 import { spentTold } from './verify-page.ts'
 
 /** `factor`: the second step of a sign-in, by a code or a passkey. */
-export function factorPage({ db, factors, passkeys, signIn }: PagesDeps): Page {
+export function factorPage({ factors, passkeys, signIn }: PagesDeps): Page {
   const show = async (visit: PageVisit, sent: Sent): Promise<PageAnswer> => {
     const { say } = visit
     const hidden = { step: stepOf(visit) }
@@ -28,12 +28,15 @@ ${shown}<p><a href="/${pathTo(visit, 'sign-in').slice(1)}">${say('cancel')}</a><
       if (expired !== UNSENT) return show(visit, expired)
       try {
         const response = given.get('response')
-        const { person, proof } = await factors.complete(ctx, stepOf(visit), (id) =>
-          response === null
-            ? factors.check(ctx, id, given.get('code') ?? '', visitor)
-            : passkeys.check(ctx, id, response, visitor),
+        const begun = await factors.complete(
+          ctx,
+          stepOf(visit),
+          (id) =>
+            response === null
+              ? factors.check(ctx, id, given.get('code') ?? '', visitor)
+              : passkeys.check(ctx, id, response, visitor),
+          (tx, person, proof) => signIn.begin(ctx, tx, person, proof, visitor),
         )
-        const begun = await db.system(ctx, (tx) => signIn.begin(ctx, tx, person, proof, visitor))
         return { ...arrival(visit), cookies: cookiesOf(await begun()) }
       } catch (error) {
         return show(visit, sentWithCode(visit, error))

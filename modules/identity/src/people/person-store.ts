@@ -41,6 +41,15 @@ const personOfIdLocked = statement<[string], PersonRow>(
   `select ${columns} from stoa.people where id = $1 for no key update`,
 )
 
+/**
+ * The person, as they are until the transaction ends: whoever has {@link lockedPerson} comes before or after it. Many can
+ * have it at once.
+ */
+export function heldPerson(tx: Tx, id: string): Promise<PersonRow | undefined> {
+  return tx.maybe(personOfIdHeld(id))
+}
+const personOfIdHeld = statement<[string], PersonRow>(`select ${columns} from stoa.people where id = $1 for share`)
+
 /** The person with this address, or undefined. */
 export function personByEmail(tx: Tx, email: string): Promise<PersonRow | undefined> {
   return tx.maybe(personOfEmail(email))

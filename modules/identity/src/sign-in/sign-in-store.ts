@@ -5,6 +5,8 @@ import type { PersonRow } from '../people/person-store.ts'
 export interface SignInRow extends PersonRow {
   /** Of their password; null when they have none. */
   readonly hash: string | null
+  /** When that was set. */
+  readonly setAt: Date | null
   readonly deviceKnown: boolean
 }
 
@@ -13,7 +15,7 @@ export function signInRow(tx: Tx, email: string, device: Buffer): Promise<SignIn
   return tx.maybe(whoSignsIn(email, device))
 }
 const whoSignsIn = statement<[string, Buffer], SignInRow>(`
-select id, email, email_verified_at, name, locale, suspended_at, version, people.created_at, updated_at, hash,
+select id, email, email_verified_at, name, locale, suspended_at, version, people.created_at, updated_at, hash, set_at,
   exists (select from stoa.known_devices where known_devices.person_id = people.id and token_hash = $2) as device_known
 from stoa.people left join stoa.passwords on passwords.person_id = people.id
 where email = $1`)

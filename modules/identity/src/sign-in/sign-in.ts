@@ -6,6 +6,9 @@
  *     ─▶ right, a second factor is set up: a token that is good for showing it, and no session yet
  *     ─▶ right: a session, the device is remembered, an event; a mail when the device is new
  *
+ * Hashing takes long, and somebody may set another password meanwhile and sign out everywhere: what is written by the old
+ * one is written while the person is held, after a look at whether it is still the one.
+ *
  * Nothing that takes time differs between an account that is there and one that is not, and nothing is written before
  * the answer to a wrong password; the event of a refusal is written behind it.
  */
@@ -18,8 +21,8 @@ import { signedIn, signInRefused } from '../events.ts'
 import type { AccountMail } from '../people/account-mail.ts'
 import { normalisedEmail } from '../people/email.ts'
 import { normalisedPassword } from '../people/password-rules.ts'
-import { replaceHash } from '../people/password-store.ts'
-import type { PersonRow } from '../people/person-store.ts'
+import { passwordSetAt, replaceHash } from '../people/password-store.ts'
+import { heldPerson, type PersonRow } from '../people/person-store.ts'
 import { hashOf, mintToken, tokenHash } from '../people/secret-token.ts'
 import type { Attempts } from './attempts.ts'
 import { deviceCount, rememberDevice, type SessionRow } from './session-store.ts'
@@ -37,8 +40,13 @@ export interface SignInDeps {
   readonly sessions: Sessions
   readonly mail: AccountMail
   /** The second step of a person who has set one up; null for who has not. */
-  readonly secondStep: (ctx: Ctx, person: PersonRow, proof: Proof) => Promise<string | null>
+  readonly secondStep: (ctx: Ctx, person: PersonRow, proof: Proof, still: Still) => Promise<string | null>
 }
+
+/** Looks again, in the transaction that writes what a proof gives, whether it still holds. @throws StoaError when not */
+export type Still = (tx: Tx) => Promise<void>
+
+const ALWAYS: Still = async () => undefined
 
 /** What somebody says to sign in. */
 export interface Credentials {
@@ -95,7 +103,7 @@ export class SignIn {
     }
     await admission.refund()
     if (stale) await this.#rehash(ctx, row, password)
-    return await this.proven(ctx, row, { amr: ['pwd'], acr: '1' }, visitor)
+    return await this.proven(ctx, row, { amr: ['pwd'], acr: '1' }, visitor, (tx) => requireStill(tx, row))
   }
 
   /** Whether this is the password of somebody who is signed in. @throws StoaError `sign_in_refused`, `too_many_attempts` */
@@ -110,15 +118,30 @@ export class SignIn {
     await admission.refund()
   }
 
-  /** Somebody has shown the first thing that proves who they are. @throws StoaError `person_suspended` */
-  async proven(ctx: Ctx, person: PersonRow, proof: Proof, visitor: Visitor): Promise<SignInOutcome> {
+  /**
+   * Somebody has shown the first thing that proves who they are.
+   *
+   * @param still default: it holds whatever happens meanwhile
+   * @throws StoaError `person_suspended`, and what `still` throws
+   */
+  async proven(
+    ctx: Ctx,
+    person: PersonRow,
+    proof: Proof,
+    visitor: Visitor,
+    still: Still = ALWAYS,
+  ): Promise<SignInOutcome> {
     if (person.suspendedAt !== null) {
       this.#refused(ctx, person.id, 'suspended', visitor)
       throw new StoaError(identityErrors.person_suspended)
     }
-    const token = proof.acr === '2' ? null : await this.#deps.secondStep(ctx, person, proof)
+    const token = proof.acr === '2' ? null : await this.#deps.secondStep(ctx, person, proof, still)
     if (token !== null) return { kind: 'factor', token }
-    return await this.#deps.db.system(ctx, (tx) => this.begin(ctx, tx, person, proof, visitor)).then((begun) => begun())
+    const begun = await this.#deps.db.system(ctx, async (tx) => {
+      await still(tx)
+      return await this.begin(ctx, tx, person, proof, visitor)
+    })
+    return await begun()
   }
 
   /**
@@ -159,6 +182,14 @@ export class SignIn {
     const next = await hasher.hash(password)
     await db.system(ctx, (tx) => replaceHash(tx, id, hash as string, next))
   }
+}
+
+/** The password is the one that was shown. @throws StoaError `sign_in_refused` */
+async function requireStill(tx: Tx, { id, setAt }: SignInRow): Promise<void> {
+  await heldPerson(tx, id)
+  // A statement of its own: it sees what the one before has waited for.
+  const now = await passwordSetAt(tx, id)
+  if (now?.getTime() !== setAt?.getTime()) throw new StoaError(identityErrors.sign_in_refused)
 }
 
 /** A proof that is shown at a host of a tenant's own counts in that tenant alone. */
