@@ -174,6 +174,7 @@ describeOnEngines(
 
     it('tells where the request came from that it answered: of what it let in, took back and ended', async () => {
       for (const type of [
+        'registration_token_added',
         'application_allowed',
         'token_revoked',
         'grant_revoked',

@@ -49,6 +49,15 @@ export const oauthClientRemoved = defineEvent({
   data: Type.Object({ clientId, name: Type.String() }),
 })
 
+/** Somebody may have an application register itself. Subject: `tenant:<id>`. Nothing of the token. */
+export const registrationTokenAdded = defineEvent({
+  type: 'identity.registration_token_added',
+  version: 1,
+  keepsPlace: true,
+  description: 'A token was given out with which applications register themselves.',
+  data: Type.Object({ endsAt: Type.String({ format: 'date-time' }) }),
+})
+
 /** There is a new key to sign with. Subject: `tenant:<id>`. */
 export const signingKeyRotated = defineEvent({
   type: 'identity.signing_key_rotated',
@@ -106,6 +115,7 @@ export const oidcEvents: readonly EventDefinition[] = [
   oauthClientAdded,
   oauthClientChanged,
   oauthClientRemoved,
+  registrationTokenAdded,
   signingKeyRotated,
   applicationAllowed,
   grantRevoked,

@@ -99,7 +99,7 @@ export function openOpenId(given: OpenIdDeps): OpenId {
   const clients = new OAuthClients({ db, journal, permissions: () => Object.keys(permissions) })
   const { rightsOf } = given
   return {
-    routes: oauthRoutes({ clients, keys, registrations: new RegistrationTokens({ db, recordKey, issuerOf }) }),
+    routes: oauthRoutes({ clients, keys, registrations: new RegistrationTokens({ db, journal, recordKey, issuerOf }) }),
     jobs: [job],
     mounts: [metadataMount(issuers, places)],
     schemes: [new AccessTokenScheme({ db, ctx, tokens, recordKey, apiResource, publicUrl, rightsOf })],

@@ -1,11 +1,14 @@
 import type { Database } from '@stoa/db'
+import type { Journal } from '@stoa/journal'
 import { type Ctx, requirePermission, type Tenant } from '@stoa/kernel'
 import { mintSecret } from './oauth-clients.ts'
+import { registrationTokenAdded } from './oidc-events.ts'
 import { OidcRecords } from './oidc-records.ts'
 
 /** What registration tokens stand on. */
 export interface RegistrationTokensDeps {
   readonly db: Database
+  readonly journal: Pick<Journal, 'append'>
   readonly recordKey: Buffer
   /** The issuer of a tenant. */
   issuerOf(tenant: Tenant): string
@@ -29,13 +32,18 @@ export class RegistrationTokens {
   /** Makes one. It is given out here and never again. */
   async make(ctx: Ctx, seconds: number): Promise<RegistrationToken> {
     requirePermission(ctx, 'identity:clients:write')
-    const { db, issuerOf, recordKey } = this.#deps
+    const { db, issuerOf, journal, recordKey } = this.#deps
     const token = mintSecret()
     const now = ctx.clock.now()
     const iat = Math.floor(now / 1_000)
     const records = new OidcRecords('InitialAccessToken', ctx, { db, key: recordKey })
-    await records.upsert(token, { jti: token, kind: 'InitialAccessToken', iat, exp: iat + seconds }, seconds)
+    const expiresAt = new Date(now + seconds * 1_000)
+    await db.transaction(ctx, async (tx) => {
+      await records.upsert(token, { jti: token, kind: 'InitialAccessToken', iat, exp: iat + seconds }, seconds)
+      const event = registrationTokenAdded.of({ endsAt: expiresAt.toISOString() }, [`tenant:${ctx.tenant.id}`])
+      journal.append(ctx, tx, event)
+    })
     const registrationEndpoint = `${issuerOf(ctx.tenant)}/clients`
-    return { token, registrationEndpoint, expiresAt: new Date(now + seconds * 1_000) }
+    return { token, registrationEndpoint, expiresAt }
   }
 }
