@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { type Actor, type Ctx, tenantCtx } from '@stoa/kernel'
-import { Provider } from 'oidc-provider'
+import { requestInLibrary } from './oidc-library.ts'
 import type { ProviderDeps } from './provider-deps.ts'
 
 /**
@@ -18,7 +18,7 @@ export function callerCtx(
   ctx: Ctx,
   { placeOf }: Pick<ProviderDeps, 'placeOf'>,
   actor: Actor = ctx.actor,
-  request: IncomingMessage | undefined = Provider.ctx?.req,
+  request: IncomingMessage | undefined = requestInLibrary()?.req,
 ): Ctx {
   return tenantCtx(ctx, ctx.tenant, { actor, ...(request && { place: placeOf(request) }), log: ctx.log })
 }

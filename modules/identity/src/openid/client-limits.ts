@@ -14,7 +14,8 @@ import type { RateLimit } from '@stoa/http'
 import type { Clock } from '@stoa/kernel'
 import { callerOf, type Limiter, type Policy, retryAfterSeconds } from '@stoa/limiter'
 import { LRUCache } from 'lru-cache'
-import { errors, type KoaContextWithOIDC } from 'oidc-provider'
+import type { errors, KoaContextWithOIDC } from 'oidc-provider'
+import { libraryErrors } from './oidc-library.ts'
 
 /** The endpoints of programs, below an issuer, by the name of their route. */
 const ENDPOINTS = new Map([
@@ -54,16 +55,6 @@ export interface NamedClient {
   readonly isConfidential: boolean
 }
 
-/** Somebody has asked too often. */
-class SlowDown extends errors.CustomOIDCProviderError {
-  override status = 429
-  override statusCode = 429
-
-  constructor() {
-    super('slow_down', 'too many requests')
-  }
-}
-
 /** Counts the requests of programs. */
 export class ClientLimits {
   readonly #deps: ClientLimitsDeps
@@ -82,7 +73,7 @@ export class ClientLimits {
     this.#unproven = limiter.policy('identity.client.address', UNPROVEN)
   }
 
-  /** A request names a client, whether or not it is of that. @throws SlowDown */
+  /** A request names a client, whether or not it is of that. @throws what {@link slowDown} makes */
   async named(koa: KoaContextWithOIDC, client: NamedClient): Promise<void> {
     const { route } = koa.oidc
     if (!ENDPOINTS.has(route)) return
@@ -125,7 +116,9 @@ function keyOf(tenantId: string, clientId: string): string {
   return `${tenantId} ${clientId}`
 }
 
-function slowDown(koa: KoaContextWithOIDC, seconds: number | null): SlowDown {
+/** Somebody has asked too often. */
+function slowDown(koa: KoaContextWithOIDC, seconds: number | null): errors.OIDCProviderError {
   koa.set('retry-after', String(seconds ?? 1))
-  return new SlowDown()
+  const { CustomOIDCProviderError } = libraryErrors()
+  return Object.assign(new CustomOIDCProviderError('slow_down', 'too many requests'), { status: 429, statusCode: 429 })
 }

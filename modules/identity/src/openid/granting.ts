@@ -7,10 +7,11 @@
 import { hash } from 'node:crypto'
 import type { Tx } from '@stoa/db'
 import { type BaseCtx, type Ctx, type Place, tenantCtx } from '@stoa/kernel'
-import { type Grant, type KoaContextWithOIDC, Provider } from 'oidc-provider'
+import type { Grant, KoaContextWithOIDC } from 'oidc-provider'
 import { callerCtx } from './caller-ctx.ts'
 import { oauthClientSubject } from './oauth-clients.ts'
 import { applicationAllowed, grantRevoked } from './oidc-events.ts'
+import { requestInLibrary } from './oidc-library.ts'
 import { removeOfflineGrants } from './oidc-record-store.ts'
 import type { ProviderDeps } from './provider-deps.ts'
 
@@ -85,7 +86,7 @@ export function noteGrantEnd(
   deps: Pick<ProviderDeps, 'denials' | 'journal' | 'placeOf'>,
   { grantId, spent }: { readonly grantId: string /** Something was shown twice. */; readonly spent: boolean },
 ): void {
-  const { client, entities, route } = Provider.ctx?.oidc ?? {}
+  const { client, entities, route } = requestInLibrary()?.oidc ?? {}
   const clientId = client?.clientId ?? null
   const facts = entities as Readonly<Record<string, { readonly accountId?: string } | undefined>> | undefined
   const source = facts?.RefreshToken ?? facts?.AuthorizationCode ?? facts?.Session ?? facts?.AccessToken

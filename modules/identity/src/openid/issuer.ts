@@ -14,7 +14,7 @@ import { LRUCache } from 'lru-cache'
 import type { Provider } from 'oidc-provider'
 import { type IssuerPlaces, pagesPath } from '../hosts/issuer-places.ts'
 import { providerPolicy } from '../pages/content-policy.ts'
-import { createProvider } from './provider.ts'
+import { openLibrary } from './oidc-library.ts'
 import type { ProviderDeps } from './provider-deps.ts'
 import type { SigningKeys } from './signing-keys.ts'
 
@@ -118,7 +118,8 @@ export class Issuers implements AsyncDisposable {
   async #make(tenant: Tenant): Promise<Kept> {
     const { ctx: base, keys, places, provider: deps } = this.#deps
     const ctx = tenantCtx(base, tenant)
-    const set = await keys.of(ctx)
+    await openLibrary()
+    const [{ createProvider }, set] = await Promise.all([import('./provider.ts'), keys.of(ctx)])
     const url = places.issuerOf(tenant)
     const provider = createProvider(url, ctx, set, deps)
     const answer = provider.callback()

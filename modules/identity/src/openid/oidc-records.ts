@@ -12,7 +12,8 @@
 import { createHmac, hash } from 'node:crypto'
 import type { Database, Tx } from '@stoa/db'
 import { type Ctx, isId, seal, unseal } from '@stoa/kernel'
-import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
+import type { Adapter, AdapterPayload } from 'oidc-provider'
+import { libraryErrors, requestInLibrary } from './oidc-library.ts'
 import {
   addRecord,
   consumeRecord,
@@ -104,7 +105,7 @@ export class OidcRecords implements Adapter {
 
   async consume(id: string): Promise<undefined> {
     const { clock, tenant } = this.#ctx
-    const { ctx: koa } = Provider
+    const koa = requestInLibrary()
     if (this.#model === 'RefreshToken' && koa !== undefined && koa.oidc.params?.grant_type === 'refresh_token') {
       used.set(koa, digestOf(id))
       return
@@ -117,7 +118,7 @@ export class OidcRecords implements Adapter {
 
   /** The refresh token that the next one takes the place of. */
   #usedByThisRequest(): Buffer | undefined {
-    const { ctx: koa } = Provider
+    const koa = requestInLibrary()
     return this.#model === 'RefreshToken' && koa !== undefined ? used.get(koa) : undefined
   }
 
@@ -134,7 +135,7 @@ export class OidcRecords implements Adapter {
       const grantId = await removeFamily(tx, tenant.id, this.#model, id)
       if (grantId !== undefined) this.#deps.grantEnded?.(tx, grantId, true)
     })
-    throw new SpentError(this.#model)
+    throw spent(this.#model)
   }
 
   async destroy(id: string): Promise<undefined> {
@@ -208,13 +209,9 @@ export class OidcRecords implements Adapter {
 }
 
 /** A code or a refresh token was used twice at the same time. */
-class SpentError extends errors.InvalidGrant {
-  readonly model: string
-
-  constructor(model: string) {
-    super(`${model === 'RefreshToken' ? 'refresh token' : 'code'} already used`)
-    this.model = model
-  }
+function spent(model: string): Error {
+  const { InvalidGrant } = libraryErrors()
+  return new InvalidGrant(`${model === 'RefreshToken' ? 'refresh token' : 'code'} already used`)
 }
 
 /** What is kept of something that can be shown. */
