@@ -67,6 +67,7 @@ async function gone(pid: number): Promise<void> {
   }
 }
 
+const ENDED = 'the process ended before its tests did (exit code 1)'
 const names = (result: FileResult) => result.failures.map((failure) => failure.name)
 
 describe('a test file', () => {
@@ -106,6 +107,28 @@ describe('a test file', () => {
       const result = await run(body)
       assert.notDeepEqual(result.failures, [], body)
     }
+  })
+
+  it('fails by an error that nobody caught, whatever it still waits for', async () => {
+    for (const thrown of [`setTimeout(() => { throw new Error('stray') }, 20)`, `Promise.reject(new Error('stray'))`]) {
+      const result = await run(`test('first', () => {})
+        test('waits', async () => { ${thrown}; await new Promise(() => setInterval(() => {}, 1000)) })`)
+      assert.equal(result.passed, 1)
+      const [stray, ended] = result.failures
+      assert.match(`${stray?.name}: ${stray?.detail}`, /^an error that nobody caught: Error: stray\n +at /)
+      assert.deepEqual([ended?.name, ended?.detail], [ENDED, 'in progress: waits'])
+    }
+  })
+
+  it('is not followed by node:test while its tests run', async () => {
+    const result = await run(`import { executionAsyncId } from 'node:async_hooks'
+      test('x', async () => { await null; assert.equal(executionAsyncId(), 0) })`)
+    assert.deepEqual(result.failures, [])
+  })
+
+  it('fails when a test is declared after it was imported', async () => {
+    const late = `describe('late', async () => { await new Promise((resolve) => setTimeout(resolve, 5)); it('x', () => {}) })`
+    assert.deepEqual(names(await run(`test('first', () => {})\n${late}`)), ['x'])
   })
 
   it('fails when it has no tests, unless a name was asked for', async () => {

@@ -1,4 +1,4 @@
-import { END } from './marks.ts'
+import { END, FILE } from './marks.ts'
 import type { Message } from './reporter.ts'
 
 /** A test that did not pass, or what went wrong with the file as a whole. */
@@ -33,9 +33,10 @@ export class FileOutcome {
 
   add(message: Message): void {
     if (message.at === 'known') {
-      if (message.parent === 0) this.#roots.add(message.id)
+      if (message.parent === 0) this.#addRoot(message)
       this.#names.set(message.id, message)
-    } else if (message.at === 'begun') this.#open.add(message.id)
+    } else if (message.at === 'stray') this.#fail('an error that nobody caught', message.failure)
+    else if (message.at === 'begun') this.#open.add(message.id)
     else if (this.#names.get(message.id)?.name === END) this.ended = true
     else {
       this.#open.delete(message.id)
@@ -49,6 +50,16 @@ export class FileOutcome {
     return open
       .filter((id) => !open.some((other) => this.#names.get(other)?.parent === id))
       .map((id) => this.#fullName(id))
+  }
+
+  #addRoot({ id, name }: Message & { readonly at: 'known' }): void {
+    this.#roots.add(id)
+    if (name === FILE || name === END) return
+    this.#fail(name, 'it was declared too late to be known as one of the file: describe takes no async function')
+  }
+
+  #fail(name: string, detail: string): void {
+    this.failures.push({ name, place: this.#file, detail })
   }
 
   #count({ id, suite, passed, skipped, place, failure }: Message & { readonly at: 'ended' }): void {

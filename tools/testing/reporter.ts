@@ -17,6 +17,8 @@ export type Message =
       readonly place: string
       readonly failure: string | null
     }
+  /** An error that nobody caught: the process ends. */
+  | { readonly at: 'stray'; readonly failure: string }
 
 interface EventData {
   readonly name: string

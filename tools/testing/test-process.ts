@@ -106,7 +106,8 @@ export class TestProcess {
 
   /** Lets it end. @returns what is wrong with how it did, as a result of the last file; null when nothing is */
   async close(): Promise<FileResult | null> {
-    if (!this.isFit) return null
+    // A file that ended it has told of that.
+    if (!this.isFit && this.#failed) return null
     const begun = performance.now()
     const run: Run = { outcome: new FileOutcome(''), over: () => {}, output: '', timedOut: false }
     this.#run = run

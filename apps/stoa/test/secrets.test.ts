@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtempSync } from 'node:fs'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -7,8 +8,8 @@ import { createSecret, findSecret, installationSecret, secretFile } from '../src
 
 const GIVEN = 'a secret that is long enough to be one'
 
-describe('the secret of an installation', async () => {
-  const root = await mkdtemp(join(tmpdir(), 'stoa-secret-'))
+describe('the secret of an installation', () => {
+  const root = mkdtempSync(join(tmpdir(), 'stoa-secret-'))
   after(() => rm(root, { recursive: true, force: true }))
   let folders = 0
   const folder = () => join(root, String(++folders))
