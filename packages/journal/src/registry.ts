@@ -1,5 +1,6 @@
 import { fitsJsonb } from '@stoa/db'
 import { StoaError } from '@stoa/kernel'
+import type { TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/schema'
 import { journalErrors } from './errors.ts'
 import type { EventDefinition, EventInput } from './event.ts'
@@ -24,33 +25,40 @@ export interface EventRegistry {
 
 type Data = Readonly<Record<string, unknown>>
 
-interface Entry {
-  readonly definition: EventDefinition
-  readonly validator: Validator
-}
-
 const MAX_SUBJECTS = 4
 const MAX_SUBJECT_LENGTH = 200
 const MAX_DATA_BYTES = 65_536
 const SUBJECT = /^[a-z][A-Za-z0-9_]*:[^\s\p{C}]+$/u
+const validators = new WeakMap<TSchema, Validator>()
+
+/** Compiled when the first event of the type is appended: no program appends them all, and most are in a hurry to start. */
+function validatorOf({ data }: EventDefinition): Validator {
+  let validator = validators.get(data)
+  if (validator === undefined) {
+    validator = Compile(data) as Validator
+    validators.set(data, validator)
+  }
+  return validator
+}
+
 /**
- * The registry of the given definitions. Each schema is compiled once.
+ * The registry of the given definitions.
  *
  * @throws TypeError when a version is defined twice
  */
 export function createEventRegistry(definitions: readonly EventDefinition[]): EventRegistry {
-  const entries = new Map<string, Map<number, Entry>>()
+  const entries = new Map<string, Map<number, EventDefinition>>()
   for (const definition of definitions) {
     const { type, version } = definition
-    const versions = entries.get(type) ?? new Map<number, Entry>()
+    const versions = entries.get(type) ?? new Map<number, EventDefinition>()
     if (versions.has(version)) throw new TypeError(`event '${type}' version ${version} is defined twice`)
-    versions.set(version, { definition, validator: Compile(definition.data) as Validator })
+    versions.set(version, definition)
     entries.set(type, versions)
   }
   return Object.freeze({
     definitions: Object.freeze([...definitions].sort(byTypeAndVersion)),
     encode: (event: EventInput) => encode(entries, event),
-    keepsPlace: ({ type, version }: EventInput) => entries.get(type)?.get(version)?.definition.keepsPlace === true,
+    keepsPlace: ({ type, version }: EventInput) => entries.get(type)?.get(version)?.keepsPlace === true,
     decode: (type: string, version: number, data: Data) => decode(entries.get(type), version, data),
   })
 }
@@ -59,13 +67,14 @@ function byTypeAndVersion(a: EventDefinition, b: EventDefinition): number {
   return a.type < b.type ? -1 : a.type > b.type ? 1 : a.version - b.version
 }
 
-function encode(entries: ReadonlyMap<string, ReadonlyMap<number, Entry>>, event: EventInput): string {
-  const entry = entries.get(event.type)?.get(event.version)
-  if (!entry) {
+function encode(entries: ReadonlyMap<string, ReadonlyMap<number, EventDefinition>>, event: EventInput): string {
+  const definition = entries.get(event.type)?.get(event.version)
+  if (!definition) {
     throw new StoaError(journalErrors.event_not_defined, { context: { type: event.type, version: event.version } })
   }
   checkSubjects(event)
-  if (!entry.validator.Check(event.data)) throw invalid(event, entry.validator.Errors(event.data)[1].slice(0, 5))
+  const validator = validatorOf(definition)
+  if (!validator.Check(event.data)) throw invalid(event, validator.Errors(event.data)[1].slice(0, 5))
   const text = JSON.stringify(event.data)
   if (text.length > MAX_DATA_BYTES / 3 && Buffer.byteLength(text) > MAX_DATA_BYTES) {
     throw invalid(event, `data is larger than ${MAX_DATA_BYTES} bytes`)
@@ -91,15 +100,15 @@ function invalid(event: EventInput, problem: unknown): StoaError {
 }
 
 function decode(
-  versions: ReadonlyMap<number, Entry> | undefined,
+  versions: ReadonlyMap<number, EventDefinition> | undefined,
   version: number,
   data: Data,
 ): { readonly version: number; readonly data: Data } {
   let current = { version, data }
-  let next = versions?.get(version + 1)?.definition
+  let next = versions?.get(version + 1)
   while (next?.upcast) {
     current = { version: next.version, data: next.upcast(current.data) as Data }
-    next = versions?.get(current.version + 1)?.definition
+    next = versions?.get(current.version + 1)
   }
   return current
 }

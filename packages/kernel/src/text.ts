@@ -26,6 +26,14 @@ export function didYouMean(word: string, candidates: Iterable<string>): string {
   return near === undefined ? '' : `, did you mean '${near}'?`
 }
 
+/**
+ * A whole number with a comma between thousands: `20,000`. By hand, because the first use of `Intl` in a process takes as
+ * long as a hundred imports, and what has such a number in it is often a text that is made at the start.
+ */
+export function grouped(value: number): string {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ',')
+}
+
 /** Words longer than this are cut: a suggestion for a 10 MB key must not cost anything. */
 const MAX_LETTERS = 64
 

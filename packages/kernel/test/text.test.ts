@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { closest, didYouMean } from '@stoa/kernel'
+import { closest, didYouMean, grouped } from '@stoa/kernel'
 import fc from 'fast-check'
 
 const names = ['leaseMs', 'batchSize', 'name', 'from']
@@ -44,5 +44,26 @@ describe('didYouMean', () => {
   it('is the end of a sentence, or nothing', () => {
     assert.equal(`unknown option 'nam'${didYouMean('nam', names)}`, "unknown option 'nam', did you mean 'name'?")
     assert.equal(didYouMean('zzz', names), '')
+  })
+})
+
+describe('grouped', () => {
+  it('puts a comma between thousands, as Intl does for English', () => {
+    for (const value of [
+      0,
+      7,
+      999,
+      1_000,
+      20_000,
+      123_456,
+      1_234_567,
+      -1,
+      -999,
+      -1_000,
+      -123_456,
+      Number.MAX_SAFE_INTEGER,
+    ]) {
+      assert.equal(grouped(value), value.toLocaleString('en'))
+    }
   })
 })

@@ -10,7 +10,7 @@
  */
 import type { Database } from '@stoa/db'
 import type { AuditEvent, Journal } from '@stoa/journal'
-import { type BaseCtx, type Ctx, requirePermission, StoaError, tenantCtx } from '@stoa/kernel'
+import { type BaseCtx, type Ctx, grouped, requirePermission, StoaError, tenantCtx } from '@stoa/kernel'
 import { accessErrors } from '../access/access-errors.ts'
 import { identityErrors } from '../errors.ts'
 import { personErased } from '../events.ts'
@@ -40,7 +40,7 @@ const PAGE = 100
 /** What somebody does not find in an export, for those who read it. */
 const NOT_INCLUDED = [
   'Secrets: passwords, keys, tokens, recovery codes and passkeys are kept so that nobody can read them, or are for the service alone.',
-  `Events beyond the newest ${MAX_EVENTS.toLocaleString('en')} about you, and as many by you, of each organisation; and those of organisations that you have left.`,
+  `Events beyond the newest ${grouped(MAX_EVENTS)} about you, and as many by you, of each organisation; and those of organisations that you have left.`,
   'What the rooms of an organisation keep that you made there, such as links and mail: it is the organisation’s. The events name it.',
   'Logs of requests, which have addresses for as long as whoever runs this service keeps them.',
 ] as const

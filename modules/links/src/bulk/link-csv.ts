@@ -3,7 +3,7 @@
  * for a formula has an apostrophe in front, which is taken off again.
  */
 import type { FieldError } from '@stoa/kernel'
-import { Compile } from 'typebox/schema'
+import { Compile, type Validator } from 'typebox/schema'
 import type { Link, NewLink } from '../contract.ts'
 import { NewLink as NewLinkSchema } from '../schema.ts'
 import { csvLine, csvRows } from './csv.ts'
@@ -28,7 +28,7 @@ type Column = (typeof NEW)[number]
 const OUT = ['id', 'code', 'shortUrl', 'status', 'version', 'createdAt', 'updatedAt'] as const
 
 const TAG_SEPARATOR = '|'
-const validator = Compile(NewLinkSchema)
+let compiled: Validator | undefined
 
 /** The first line of a file of links. */
 export function linkHeader(): string {
@@ -75,8 +75,10 @@ function readLine(line: number, columns: readonly string[], cells: readonly stri
     return cell === undefined || cell === '' ? [] : [[column, cellValue(column, cell)]]
   })
   const link: unknown = Object.fromEntries(entries)
-  if (validator.Check(link)) return { line, link: link as NewLink }
-  const [, faults] = validator.Errors(link)
+  // At the first line, because most programs never read a file.
+  compiled ??= Compile(NewLinkSchema) as Validator
+  if (compiled.Check(link)) return { line, link: link as NewLink }
+  const [, faults] = compiled.Errors(link)
   const fields = faults.slice(0, 5).map(({ instancePath, message }) => ({
     pointer: instancePath,
     code: 'invalid',

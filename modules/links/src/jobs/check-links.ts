@@ -1,5 +1,5 @@
 import { OneOf } from '@stoa/http'
-import { type Ctx, isError, StoaError } from '@stoa/kernel'
+import { type Ctx, grouped, isError, StoaError } from '@stoa/kernel'
 import type { Fetcher, PageInfo } from '@stoa/outbound'
 import { defineJob, type JobDefinition, type Queue, type RunningJob } from '@stoa/queue'
 import { type Static, Type } from 'typebox'
@@ -24,7 +24,7 @@ const Input = Type.Object(
       Type.Array(Type.String({ format: 'uuid' }), {
         minItems: 1,
         maxItems: MAX_IDS,
-        description: `Links to look at. Default: all that are active, up to ${MAX_LINKS.toLocaleString('en')}, the newest first.`,
+        description: `Links to look at. Default: all that are active, up to ${grouped(MAX_LINKS)}, the newest first.`,
       }),
     ),
     titles: Type.Optional(

@@ -1,5 +1,5 @@
 import type { Database } from '@stoa/db'
-import { type Ctx, StoaError } from '@stoa/kernel'
+import { type Ctx, grouped, StoaError } from '@stoa/kernel'
 import { defineJob, queueErrors, type RunningJob } from '@stoa/queue'
 import { Type } from 'typebox'
 import { linksOfCsv, type ReadLine } from '../bulk/link-csv.ts'
@@ -48,7 +48,7 @@ class Undo extends Error {}
 export function importCsv(links: Links, db: Database) {
   return defineJob({
     name: 'links.import_csv',
-    description: `Makes short links from a CSV file of up to ${MAX_LINES.toLocaleString('en')} lines, or tries it out. The result has how many were made, and which lines were refused and why.`,
+    description: `Makes short links from a CSV file of up to ${grouped(MAX_LINES)} lines, or tries it out. The result has how many were made, and which lines were refused and why.`,
     lane: 'bulk',
     timeoutMs: 1_800_000,
     maxInputBytes: MAX_BYTES * 2,

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { type Ctx, StoaError } from '@stoa/kernel'
+import { type Ctx, grouped, StoaError } from '@stoa/kernel'
 import { defineJob, type RunningJob } from '@stoa/queue'
 import { type Static, Type } from 'typebox'
 import type { Links } from '../links.ts'
@@ -34,7 +34,7 @@ export interface Refused {
 export function importLinks(links: Links) {
   return defineJob({
     name: 'links.import',
-    description: `Makes up to ${MAX_LINKS.toLocaleString('en')} short links from a list. The result has how many were made, and why others were not.`,
+    description: `Makes up to ${grouped(MAX_LINKS)} short links from a list. The result has how many were made, and why others were not.`,
     lane: 'bulk',
     timeoutMs: 900_000,
     maxInputBytes: 3_145_728,
