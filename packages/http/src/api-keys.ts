@@ -215,7 +215,7 @@ export class ApiKeys implements AsyncDisposable {
 
   /**
    * Makes a key that takes the place of another one: the same name, scopes and owner. For a while both are good. Whoever
-   * does it must hold all of its scopes.
+   * does it must hold all of its scopes, and a person's key is theirs to rotate: who gets it acts as them.
    *
    * @throws StoaError `not_found`, `precondition_failed`, `api_key_revoked`, `forbidden`, `validation_failed`
    */
@@ -230,6 +230,7 @@ export class ApiKeys implements AsyncDisposable {
       if (row === undefined) throw new StoaError(errors.not_found)
       ifMatch?.check(row.version)
       if (row.revokedAt !== null) throw new StoaError(apiKeyErrors.api_key_revoked)
+      requireNotAnothers(ctx, row)
       const { name, ownerId, ownerType, scopes } = row
       const now = ctx.clock.now()
       const end = expiresAt === undefined ? asLongAfter(now, row) : expiresAt
@@ -316,6 +317,20 @@ function ownerToAsk(ctx: Ctx, permission: 'apiKeys:read' | 'apiKeys:write'): str
 function ownerOf({ actor, owner = actor }: Ctx): KeyOwner | null {
   const { id, type } = owner
   return type === 'person' || type === 'serviceAccount' ? { type, id } : null
+}
+
+/**
+ * Passes unless a key belongs to a person who is not the caller. To hold its scopes is not enough to be given it: by it one
+ * is that person, and a person is the installation's, in other organisations too.
+ *
+ * @throws StoaError `forbidden`
+ */
+function requireNotAnothers(ctx: Ctx, { ownerId, ownerType }: Pick<ApiKeyRow, 'ownerId' | 'ownerType'>): void {
+  if (ownerType !== 'person' || ownerOf(ctx)?.id === ownerId) return
+  throw new StoaError(errors.forbidden, {
+    message: 'A key of a person is rotated by that person alone. Revoke it, and ask them to make another one.',
+    context: { ownerId, actor: ctx.actor },
+  })
 }
 
 function checkEnd(expiresAt: Date | null, nowMs: number): void {

@@ -189,6 +189,19 @@ for (const engine of engines) {
       assert.deepEqual([await read(token), await read(key)], [401, 200])
     })
 
+    test('a key of a person is not given to anybody else by rotating it, whatever they hold', async () => {
+      const { apiKey, token } = await keyOf(['notes:read'], ['*'])
+      const admin = await keyOf(['*'], ['*'])
+      const rotated = await node.send(admin.token, {
+        ...{ method: 'POST', url: `/api/v1/api-keys/${apiKey.id}/rotation`, payload: {} },
+      })
+      assert.deepEqual([rotated.status, rotated.body.code, rotated.body.key], [403, 'forbidden', undefined])
+      assert.equal(await read(token), 200, 'nothing has happened to it')
+      const url = `/api/v1/api-keys/${apiKey.id}`
+      assert.equal((await node.send(admin.token, { method: 'DELETE', url })).status, 204)
+      assert.equal(await read(token), 401)
+    })
+
     test('a key is not rotated by somebody who holds less', async () => {
       const { apiKey } = await keyOf(['*'], ['*'])
       const { token } = await keyOf(['apiKeys:*'], ['*'])

@@ -15,7 +15,7 @@ export const rotateApiKey = (keys: ApiKeys) =>
     tags: ['API keys'],
     summary: 'Rotate an API key',
     description:
-      'Makes a key with the same name, scopes and owner, which takes its place; for a while both are good. The answer holds the new key, this once. Whoever rotates a key must hold all of its scopes.',
+      'Makes a key with the same name, scopes and owner, which takes its place; for a while both are good. The answer holds the new key, this once. Whoever rotates a key must hold all of its scopes; that of a person is rotated by that person alone.',
     permission: 'apiKeys:write',
     own: 'apiKeys:own',
     rateLimit: { capacity: 20, refillPerSecond: 1 },
