@@ -170,6 +170,13 @@ for (const engine of engines) {
       assert.equal(codeOf(await send(client, 'POST', '/api/v1/service-accounts', account)), 'forbidden')
       const strong = (await root.created<AnyJson>('/api/v1/teams', { name: `Strong ${people}`, roles: ['admin'] })).body
       assert.equal(codeOf(await send(client, 'PUT', `/api/v1/teams/${strong.id}/members/${id}`)), 'forbidden')
+      const link = (await root.created<AnyJson>('/api/v1/links', { target: 'https://example.com/team' })).body
+      const narrow = (await root.created<AnyJson>('/api/v1/teams', { name: `Narrow ${people}` })).body
+      const onLink = { subject: { type: 'team', id: narrow.id }, resource: { kind: 'link', id: link.id } }
+      await root.created('/api/v1/grants', { ...onLink, role: 'member' })
+      assert.equal(codeOf(await send(client, 'PUT', `/api/v1/teams/${narrow.id}/members/${id}`)), 'forbidden')
+      const toTeam = { ...invitation, roles: [manager], teamIds: [narrow.id] }
+      assert.equal(codeOf(await send(client, 'POST', '/api/v1/invitations', toTeam)), 'forbidden')
       assert.equal(
         codeOf(await setRoles(client, other.id, manager)),
         'forbidden',
@@ -227,6 +234,16 @@ for (const engine of engines) {
       const again = await root.created<AnyJson>('/api/v1/members', { email, name: 'Again', roles: ['member'] })
       assert.equal(again.body.id, id, 'the same person')
       assert.equal(codeOf(await send(client, 'GET', '/api/v1/links')), 'unauthenticated')
+    })
+
+    it('whom a removed member has asked to join does not, also when it was asked by a key of theirs', async () => {
+      const { client, id } = await person('admin')
+      const asked = { email: `asked${people}@example.org`, roles: ['admin'] }
+      const { id: invitation } = (await client.created<AnyJson>('/api/v1/invitations', asked)).body
+      const stands = async () => (await send(root, 'GET', `/api/v1/invitations/${invitation}`)).body
+      assert.deepEqual([(await stands()).state, (await stands()).createdBy], ['pending', `person:${id}`])
+      assert.equal((await send(root, 'DELETE', `/api/v1/members/${id}`)).status, 204)
+      assert.equal((await stands()).state, 'revoked')
     })
 
     it('another tenant sees and reaches none of it', async () => {

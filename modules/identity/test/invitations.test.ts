@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { newPerson } from './person.ts'
 import { describeOnEngines } from './setup.ts'
 import { linkIn, newEmail, PASSWORD, register, signIn } from './story.ts'
 
@@ -108,6 +109,32 @@ describeOnEngines('invitations', (suite) => {
     const joined = await browser.submit({ token: new URLSearchParams(link.split('?')[1]).get('token') ?? '' })
     assert.equal(joined.status, 200, joined.text)
     assert.deepEqual((await memberOf(email))?.roles, ['member'])
+  })
+
+  it('gives no more than who asked could give when it is used: they may be suspended by then, or may less', async () => {
+    const tenant = suite().tenants.pooled
+    const root = suite().as(tenant, '*')
+    const any = { 'if-match': '*' }
+    const invited = async () => {
+      const { id } = await newPerson(suite(), tenant, ['admin'])
+      const email = newEmail()
+      const inviter = suite().bearer(`${tenant.slug} person ${id} *`)
+      await inviter.created('/api/v1/invitations', { email, roles: ['admin'] })
+      const link = linkIn(await suite().mailTo(email))
+      const join = async () => {
+        const browser = suite().browser()
+        await browser.open(link)
+        return (await browser.submit({ name: 'Grace', password: PASSWORD })).status
+      }
+      return { member: `/api/v1/members/${id}`, join }
+    }
+    const [suspended, demoted] = [await invited(), await invited()]
+    const suspension = `${suspended.member}/suspension`
+    assert.equal((await root.send('POST', suspension)).status, 200)
+    assert.equal((await root.send('PATCH', demoted.member, { body: { roles: ['member'] }, headers: any })).status, 200)
+    assert.deepEqual([await suspended.join(), await demoted.join()], [410, 410])
+    assert.equal((await root.send('DELETE', suspension)).status, 200)
+    assert.equal(await suspended.join(), 200, 'who asked may again')
   })
 
   it('a link of one tenant is nothing in another', async () => {

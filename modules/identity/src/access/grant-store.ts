@@ -51,6 +51,11 @@ export const grantDeleted = statement<[tenantId: string, id: string], GrantRow>(
   `delete from grants where tenant_id = $1 and id = $2 returning ${columns}`,
 )
 
+/** Which roles somebody is granted, in the whole tenant or on single things. */
+export const rolesGranted = statement<[tenantId: string, subjectId: string, now: Date], { roleName: string }>(`
+select distinct role_name from grants
+where tenant_id = $1 and subject_id = $2 and (expires_at is null or expires_at > $3)`)
+
 /** Whether there is somebody that a role can be granted to. */
 export const subjectExists: Readonly<
   Record<GrantSubject, ReturnType<typeof statement<[tenantId: string, id: string], { id: string }>>>

@@ -176,6 +176,11 @@ export function actorOf({ actor }: Pick<Ctx, 'actor'>): string {
   return `${actor.type}:${actor.id}`
 }
 
+/** Kind and id of who answers for it: whose key it is done by, or who does it. */
+export function answerableOf({ actor, owner = actor }: Pick<Ctx, 'actor' | 'owner'>): string {
+  return actorOf({ actor: owner })
+}
+
 function found(row: RoleRow | undefined): RoleRow {
   if (row === undefined) throw new StoaError(accessErrors.role_not_found)
   return row

@@ -5,13 +5,27 @@
  *   pending ─ accepted: a membership, the roles, the teams
  *           ─ revoked: taken back, by hand, by a newer one for the address, or because whoever asked is gone
  *           ─ expired
+ *
+ * It gives no more than whoever asked could give when it is used: who was suspended since, or may less, lets nobody in.
  */
 import type { Database, Tx } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
-import { type BaseCtx, type Ctx, newId, requirePermission, StoaError, type Tenant, tenantCtx } from '@stoa/kernel'
+import {
+  type BaseCtx,
+  type Ctx,
+  errors,
+  isError,
+  newId,
+  requirePermission,
+  StoaError,
+  type Tenant,
+  tenantCtx,
+} from '@stoa/kernel'
+import { accessOf } from '../access/access.ts'
 import { accessErrors } from '../access/access-errors.ts'
 import { invitationAccepted, invitationRevoked, invitationSent } from '../access/access-events.ts'
-import { actorOf, type Roles } from '../access/roles.ts'
+import { holdingsOf, type Subject } from '../access/access-store.ts'
+import { answerableOf, type Roles } from '../access/roles.ts'
 import { memberAdded } from '../events.ts'
 import { requireEmail } from '../people/email.ts'
 import { hashOf, mintToken, tokenHash } from '../people/secret-token.ts'
@@ -113,7 +127,7 @@ export class Invitations {
       const hash = hashOf(token)
       const row = await tx.one(
         invitationInserted(
-          ...([ctx.tenant.id, newId(ctx.clock), email, roles, teamIds, hash, expiresAt, actorOf(ctx), now] as const),
+          ...([ctx.tenant.id, newId(ctx.clock), email, roles, teamIds, hash, expiresAt, answerableOf(ctx), now] as const),
         ),
       )
       const data = { invitationId: row.id, roleNames: [...roles], teamIds: [...teamIds] }
@@ -172,6 +186,7 @@ export class Invitations {
     }
     const tenant = { id: row.tenantId, slug: row.tenantSlug, schema: row.tenantSchema }
     const own = tenantCtx(ctx, tenant, { actor: { type: 'person', id: personId } })
+    await this.#requireGivable(own, tx, row)
     const roleNames = [...row.roleNames]
     const nothingElse = [null, null, null, null, null] as const
     const membership = memberInserted(tenant.id, personId, roleNames, 'active', row.createdBy, now, ...nothingElse)
@@ -183,6 +198,30 @@ export class Invitations {
     journal.append(own, tx, invitationAccepted.of({ invitationId: row.id, personId }, subjects))
     return { tenant, roles: roleNames }
   }
+
+  /** Passes when whoever asked may still give what it gives. @throws StoaError `invitation_spent` */
+  async #requireGivable(ctx: Ctx, tx: Tx, { createdBy, roleNames, teamIds }: FoundInvitation): Promise<void> {
+    const inviter = subjectOf(createdBy)
+    if (inviter === null) return
+    const { roles, teams } = this.#deps
+    const holdings = await holdingsOf(tx, ctx.tenant.id, inviter, new Date(ctx.clock.now()))
+    if (holdings === null) throw new StoaError(accessErrors.invitation_spent)
+    const { permissions } = accessOf(holdings.sources, await roles.byName(ctx, tx))
+    const asInviter = tenantCtx(ctx, ctx.tenant, { permissions, log: ctx.log })
+    try {
+      await roles.checkGivable(asInviter, tx, roleNames, null)
+      await teams.checkJoinable(asInviter, tx, teamIds, 'if it is there')
+    } catch (error) {
+      if (!isError(error, errors.forbidden)) throw error
+      throw new StoaError(accessErrors.invitation_spent, { cause: error })
+    }
+  }
+}
+
+/** By whose roles it was given; null: by nobody's (a key that belongs to nobody, a command). */
+function subjectOf(createdBy: string): Subject | null {
+  const [type, id = ''] = createdBy.split(':')
+  return type === 'person' || type === 'serviceAccount' ? { type, id } : null
 }
 
 function pending(row: FoundInvitation | undefined, now: Date): FoundInvitation {

@@ -7,7 +7,7 @@ import type { Journal } from '@stoa/journal'
 import { type Ctx, newId, requirePermission, StoaError } from '@stoa/kernel'
 import { accessErrors } from '../access/access-errors.ts'
 import { teamCreated, teamDeleted, teamMemberAdded, teamMemberRemoved, teamUpdated } from '../access/access-events.ts'
-import { grantPage } from '../access/grant-store.ts'
+import { rolesGranted } from '../access/grant-store.ts'
 import { refuseOwner } from '../access/grants.ts'
 import { actorOf, type Precondition, type Roles } from '../access/roles.ts'
 import { grantsDropped, membersAmong } from './member-store.ts'
@@ -50,7 +50,6 @@ export interface NewTeam {
 /** What may be changed of a team. What is absent stays. */
 export type TeamChange = { readonly [key in keyof NewTeam]?: NewTeam[key] | undefined }
 
-const MAX_GRANTS = 1_000
 /** What changing teams needs, unless a directory does it. */
 const MANAGE = 'identity:manage'
 
@@ -185,10 +184,20 @@ export class Teams {
     }
   }
 
-  /** Passes when these are teams that the caller may put somebody into. @throws StoaError `team_not_found`, `forbidden` */
-  async checkJoinable(ctx: Ctx, tx: Tx, ids: readonly string[]): Promise<void> {
+  /**
+   * Passes when these are teams that the caller may put somebody into.
+   *
+   * @param missing what to do without one of them
+   * @throws StoaError `team_not_found`, `forbidden`
+   */
+  async checkJoinable(
+    ctx: Ctx,
+    tx: Tx,
+    ids: readonly string[],
+    missing: 'fail' | 'if it is there' = 'fail',
+  ): Promise<void> {
     const rows = ids.length === 0 ? [] : await tx.many(teamsAmong(ctx.tenant.id, ids))
-    if (rows.length < new Set(ids).size) throw new StoaError(accessErrors.team_not_found)
+    if (missing === 'fail' && rows.length < new Set(ids).size) throw new StoaError(accessErrors.team_not_found)
     for (const row of rows) await this.#checkOver(ctx, tx, row)
   }
 
@@ -202,11 +211,10 @@ export class Teams {
     return row
   }
 
-  /** Passes when the caller holds all that the team gives in the whole tenant. @throws StoaError `forbidden` */
+  /** Passes when the caller holds all that the team gives, be it on one thing alone. @throws StoaError `forbidden` */
   async #checkOver(ctx: Ctx, tx: Tx, { id, roleNames }: TeamRow): Promise<void> {
-    const filter = { subjectId: id, before: null, limit: MAX_GRANTS }
-    const grants = await tx.many(grantPage(ctx.tenant.id, filter, new Date(ctx.clock.now())))
-    const granted = grants.filter(({ resourceKind }) => resourceKind === null).map((grant) => grant.roleName)
+    const grants = await tx.many(rolesGranted(ctx.tenant.id, id, new Date(ctx.clock.now())))
+    const granted = grants.map(({ roleName }) => roleName)
     await this.#deps.roles.checkGivable(ctx, tx, [...new Set([...roleNames, ...granted])], null)
   }
 }
