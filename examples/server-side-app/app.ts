@@ -68,8 +68,10 @@ async function signIn(_request: IncomingMessage, response: ServerResponse): Prom
 }
 
 async function callback({ headers }: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-  const begun = sessions.take(headers.cookie)?.begun
+  const begun = sessions.of(headers.cookie)?.begun
+  // Whoever is led here without having begun stays as they are.
   if (begun === undefined) return redirect(response, '/')
+  sessions.take(headers.cookie)
   // Whether the answer is Stoa's, and the one to this question, is what the library looks at.
   const tokens = await client.authorizationCodeGrant(stoa, url, {
     pkceCodeVerifier: begun.verifier,

@@ -95,22 +95,10 @@ for (const engine of engines) {
       )
     })
 
-    it('gets all that is kept about them, and nobody gets a secret', async () => {
+    it('gets all that is kept about them by no key: one is good in one organisation, and this is of all', async () => {
       const ann = await person()
-      await person('viewer', ann.email, 'neighbour')
       await session(ann.id)
-      const { body, status } = await send(ann.client, 'GET', '/me/export')
-      assert.equal(status, 200, JSON.stringify(body))
-      assert.equal(body.person.email, ann.email)
-      assert.deepEqual(
-        body.memberships.map(({ organisation }: AnyJson) => organisation),
-        ['neighbour', 'pooled'],
-      )
-      assert.equal(body.sessions.length, 1)
-      assert.deepEqual(Object.keys(body.events).sort(), ['neighbour', 'pooled'])
-      const { notIncluded, ...kept } = body
-      assert.ok(notIncluded.length > 0)
-      assert.ok(!/token_?hash|hash"|secret|sealed/i.test(JSON.stringify(kept)))
+      assert.equal(codeOf(await send(ann.client, 'GET', '/me/export')), 'proof_required')
       assert.equal(codeOf(await send(await suite.client(), 'GET', '/me/export')), 'person_required')
     })
 

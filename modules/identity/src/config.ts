@@ -11,7 +11,7 @@ const spec = {
   /** How long a session lasts at the most, in days, however much it is used. From 1 to 365; default 30. */
   sessionDays: { type: 'integer', min: 1, max: 365, default: 30 },
   /**
-   * How many passwords a process hashes at once. Each takes 19 MiB and one of Node's four helper threads for some 30 ms.
+   * How many passwords a process hashes at once. Each takes 19 MiB and one of Node's four helper threads for some 20 ms.
    * From 1 to 16; default 2.
    */
   passwordHashes: { type: 'integer', min: 1, max: 16, default: 2 },

@@ -1,7 +1,7 @@
 /*
  * Passwords, hashed by Argon2id (RFC 9106) as it is in Node: off the event loop, in its helper threads.
  *
- *   parameters   OWASP's least for Argon2id: 19 MiB, 2 passes, 1 lane. About 25 ms here; more memory would be better for
+ *   parameters   OWASP's least for Argon2id: 19 MiB, 2 passes, 1 lane. About 20 ms of a core here; more memory would be better for
  *                an attacker's cost and worse for ours, who pay it for every guess that comes in
  *   pepper       a secret of the installation that goes into each hash: a stolen table alone gives nothing to guess at
  *   kept as      $argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>, so that a password can outlive the parameters: `stale`

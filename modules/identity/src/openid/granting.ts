@@ -1,12 +1,13 @@
 /*
  * What a person has let an application have. Where the organisation has said that an application is its own, people are
  * not asked; everybody else's applications, and those on a device (which cannot prove that they are who they say, RFC
- * 8252 §8.6), ask.
+ * 8252 §8.6), ask. So does whoever wants `identity:self`: a person's account is theirs in every organisation, and no
+ * organisation's to give away.
  */
 
 import { hash } from 'node:crypto'
 import type { Tx } from '@stoa/db'
-import { type BaseCtx, type Ctx, type Place, tenantCtx } from '@stoa/kernel'
+import { type BaseCtx, type Ctx, type Place, permits, tenantCtx } from '@stoa/kernel'
 import type { Grant, KoaContextWithOIDC } from 'oidc-provider'
 import { callerCtx } from './caller-ctx.ts'
 import { oauthClientSubject } from './oauth-clients.ts'
@@ -15,8 +16,8 @@ import { requestInLibrary } from './oidc-library.ts'
 import { removeOfflineGrants } from './oidc-record-store.ts'
 import type { ProviderDeps } from './provider-deps.ts'
 
-/** What was asked for and not granted yet is granted. True when that was anything. */
-function grantWhatWasAsked(koa: KoaContextWithOIDC, grant: Grant): boolean {
+/** What was asked for and not granted yet is granted, but for what people are asked always. True when that was anything. */
+function grantWhatWasAsked(koa: KoaContextWithOIDC, grant: Grant, apiResource: string): boolean {
   const { requestParamOIDCScopes, requestParamScopes, resourceServers } = koa.oidc
   let changed = false
   const missing = [...requestParamOIDCScopes].filter((scope) => !grant.getOIDCScope().split(' ').includes(scope))
@@ -26,7 +27,10 @@ function grantWhatWasAsked(koa: KoaContextWithOIDC, grant: Grant): boolean {
   }
   for (const [resource, server] of Object.entries(resourceServers ?? {})) {
     const had = grant.getResourceScope(resource).split(' ')
-    const wanted = [...requestParamScopes].filter((scope) => server.scopes.has(scope) && !had.includes(scope))
+    const isTheirs = (scope: string) => resource === apiResource && permits(new Set([scope]), 'identity:self')
+    const wanted = [...requestParamScopes].filter(
+      (scope) => server.scopes.has(scope) && !had.includes(scope) && !isTheirs(scope),
+    )
     if (wanted.length === 0) continue
     grant.addResourceScope(resource, wanted.join(' '))
     changed = true
@@ -43,7 +47,7 @@ export async function loadGrant(koa: KoaContextWithOIDC, ctx: Ctx, deps: Provide
   const { 'stoa:consent': consent, applicationType } = client as unknown as Record<string, unknown>
   if (consent !== 'given' || applicationType === 'native') return known
   const grant = known ?? new provider.Grant({ accountId: session.accountId, clientId: client.clientId })
-  if (grantWhatWasAsked(koa, grant)) {
+  if (grantWhatWasAsked(koa, grant, deps.apiResource())) {
     await grant.save()
     const facts = { personId: session.accountId, clientId: client.clientId, grant, ...deps.placeOf(koa.req) }
     await noteConsent(ctx, deps, facts, false)

@@ -6,7 +6,7 @@
  *
  * Erasing goes organisation by organisation, each in a transaction of its own, as leaving it does: so the last owner of
  * one stays, and is told so before anything is done. Then the person goes, with all that is theirs alone. What stays is
- * the journal, which knows an id and no name, no address and no network longer than this.
+ * the journal, which knows an id, and the network and the kind of browser that requests came from; no name and no address.
  */
 import type { Database } from '@stoa/db'
 import type { AuditEvent, Journal } from '@stoa/journal'
@@ -66,6 +66,17 @@ export class PersonalData {
     const events: Record<string, readonly object[]> = {}
     for (const one of organisations) events[one.slug] = await this.#eventsOf(inTenant(ctx, one), personId)
     return { madeAt: new Date(ctx.clock.now()), person, ...Object.fromEntries(kept), events, notIncluded: NOT_INCLUDED }
+  }
+
+  /**
+   * All that is kept about whoever asks, who has just proven who they are: it is of all organisations, and a key or the
+   * word of another provider is good in one.
+   *
+   * @throws StoaError `person_required`, `proof_required`
+   */
+  async ofSelf(ctx: Ctx): Promise<Record<string, unknown>> {
+    requirePermission(ctx, 'identity:self')
+    return await this.of(ctx, await freshPerson(ctx, this.#deps.db))
   }
 
   /** Events about somebody, and those that they caused, the newest first. */

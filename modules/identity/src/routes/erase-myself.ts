@@ -1,9 +1,7 @@
 import { defineRoute } from '@stoa/http'
-import { isError } from '@stoa/kernel'
 import { Type } from 'typebox'
-import { identityErrors } from '../errors.ts'
 import type { PersonalData } from '../people/personal-data.ts'
-import { FRESH_CHALLENGE } from '../sign-in/fresh-proof.ts'
+import { challenged } from '../sign-in/fresh-proof.ts'
 
 /** `DELETE /api/v1/me` */
 export function eraseMyself(personalData: PersonalData) {
@@ -21,12 +19,7 @@ export function eraseMyself(personalData: PersonalData) {
     errors: ['person_required', 'proof_required', 'last_owner'],
     schema: { response: { 204: Type.Null() } },
     async handler(ctx, _request, reply) {
-      try {
-        await personalData.eraseSelf(ctx)
-      } catch (error) {
-        if (isError(error, identityErrors.proof_required)) reply.header('www-authenticate', FRESH_CHALLENGE)
-        throw error
-      }
+      await challenged(reply, personalData.eraseSelf(ctx))
       return null
     },
   })

@@ -4,7 +4,7 @@
  * does not profit from a proof that came later) and the session that it is from.
  */
 import type { Database } from '@stoa/db'
-import { type Ctx, StoaError } from '@stoa/kernel'
+import { type Ctx, isError, StoaError } from '@stoa/kernel'
 import { identityErrors } from '../errors.ts'
 import { type SessionRow, sessionProvenSince } from './session-store.ts'
 
@@ -12,11 +12,24 @@ import { type SessionRow, sessionProvenSince } from './session-store.ts'
 const FRESH_MS = 600_000
 
 /** What a refusal for want of a fresh proof asks for (RFC 9470, 3). */
-export const FRESH_CHALLENGE = `Bearer error="insufficient_user_authentication", max_age="${FRESH_MS / 1_000}"`
+const FRESH_CHALLENGE = `Bearer error="insufficient_user_authentication", max_age="${FRESH_MS / 1_000}"`
 
 /** Whether the proof of a session is fresh. */
 export function isFreshProof({ authTime, boundTenantId }: SessionRow, nowMs: number): boolean {
   return boundTenantId === null && nowMs - authTime.getTime() <= FRESH_MS
+}
+
+/** What a route does that asks for a fresh proof: a refusal for want of one says how it is shown. */
+export async function challenged<T>(
+  reply: { header(name: string, value: string): unknown },
+  work: Promise<T>,
+): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    if (isError(error, identityErrors.proof_required)) reply.header('www-authenticate', FRESH_CHALLENGE)
+    throw error
+  }
 }
 
 /** The person who asks, with a fresh proof. @throws StoaError `person_required`, `proof_required` */
