@@ -51,7 +51,6 @@ export function openRoom(columns: Columns): Room {
   const resources = new Resources({ clock })
   const hosts = resources.use(openIssuerHosts(columns, config, ctx), 'hosts of issuers')
   const { attempts, hasher, limiter, mail, pages, sessions, settings } = parts(columns, config, hosts.places, resources)
-  resources.use(forgetEnded(columns, ctx), 'ended sessions')
   const { db, journal, queue } = columns
   const departures = new Departures({ db, queue, sessions, endUses: (...uses) => openId.membershipEnded(...uses) })
   const displayName = async (own: Ctx) => (await settings.of(own)).displayName
@@ -100,6 +99,7 @@ export function openRoom(columns: Columns): Room {
   })
   sessions.onEnded((own, tx, ids) => openId.sessionsEnded(own, tx, ids))
   sessions.onLeft((own, tx, personId) => openId.leftEverywhere(own, tx, personId))
+  resources.use(forgetEnded(columns, ctx, sessions), 'ended sessions')
   const tenantOf: Issuers['tenant'] = (slug) => openId.issuers.tenant(slug)
   const programLimit = { capacity: config.addressBurst, refillPerSecond: config.addressRequestsPerSecond }
   return {
@@ -161,12 +161,13 @@ function parts(columns: Columns, config: IdentityConfig, places: IssuerPlaces, r
   return { attempts, hasher, limiter, mail, pages, sessions, settings }
 }
 
-/** Deletes what has ended, now and then. A failure is logged, and the next time tries again. */
-function forgetEnded({ clock, db, log }: Columns, ctx: BaseCtx): AsyncDisposable {
+/** Ends and deletes what is over, now and then. A failure is logged, and the next time tries again. */
+function forgetEnded({ clock, db, log }: Columns, ctx: BaseCtx, sessions: Sessions): AsyncDisposable {
   const work = async () => {
     const now = clock.now()
+    await sessions.endOverdue(ctx)
     await db.system(ctx, (tx) => removeEnded(tx, new Date(now), new Date(now - DEVICE_MS)))
   }
-  const onError = (err: unknown) => log.error({ err }, 'ended sessions could not be deleted; the next hour tries again')
-  return repeat(work, { clock, firstMs: HOUR_MS / 6, everyMs: HOUR_MS, onError })
+  const onError = (err: unknown) => log.error({ err }, 'ended sessions could not be deleted; it is tried again')
+  return repeat(work, { clock, everyMs: HOUR_MS / 6, onError })
 }

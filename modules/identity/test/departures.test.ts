@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { eventually } from '@stoa/testkit'
 import * as client from 'openid-client'
+import { Sessions } from '../src/sign-in/sessions.ts'
 import { type Application, enter, listener, newApplication } from './application.ts'
 import { newPerson, type Person } from './person.ts'
 import { describeOnEngines, runningClock } from './setup.ts'
@@ -74,6 +75,32 @@ describeOnEngines(
         return (await asks(token)) === 403 ? token : null
       })
       assert.equal(await isActive(after ?? ''), true)
+    })
+
+    it('ends with the session, also when that ends by its time; an application that refreshes uses it', async () => {
+      const { db, journal } = suite()
+      const person = await newPerson(suite(), tenant(), ['viewer'])
+      const id = await person.signIn()
+      const application = await newApplication(suite(), tenant())
+      const unused = (minutes: number) =>
+        db.admin((session) =>
+          session.query('update stoa.sessions set seen_at = seen_at - make_interval(mins => $2) where id = $1', [
+            id,
+            minutes,
+          ]),
+        )
+      let { refresh_token: token } = await enter(person, application)
+      for (const minutes of [59, 59]) {
+        await unused(minutes)
+        token = (await refresh(application, token)).refresh_token
+      }
+      await unused(61)
+      await assert.rejects(refresh(application, token), spent)
+      const sessions = new Sessions({ db, journal, idleMinutes: 60, days: 1 })
+      const told: string[] = []
+      sessions.onEnded((_ctx, _tx, ids) => void told.push(...ids))
+      await sessions.endOverdue(suite().ctx(tenant()))
+      assert.ok(told.includes(id), 'those who hold something of it are told')
     })
 
     it('ends with a removal in this organisation, and not in others', async () => {

@@ -92,6 +92,20 @@ const recordOfId = statement<[string, string, Buffer], OidcRecordRow>(
   `select ${COLUMNS} from stoa.oidc_records where tenant_id = $1 and model = $2 and id = $3`,
 )
 
+/** The provider's session of one of ours, with when that was used last; undefined when ours is over. In the system role. */
+export function recordOfLiveSession(
+  tx: Tx,
+  ...[tenantId, id, sessionId, now]: [string, Buffer, string, Date]
+): Promise<(OidcRecordRow & { readonly seenAt: Date }) | undefined> {
+  return tx.maybe(liveSessionRecord(tenantId, id, sessionId, now))
+}
+const liveSessionRecord = statement<[string, Buffer, string, Date], OidcRecordRow & { readonly seenAt: Date }>(
+  `with alive as (
+     select seen_at from stoa.sessions
+      where id = $3 and ends_at > $4 and seen_at + make_interval(secs => idle_seconds) > $4)
+   select ${COLUMNS}, seen_at from stoa.oidc_records, alive where tenant_id = $1 and model = 'Session' and id = $2`,
+)
+
 /** The device code that a person was shown this code for, or undefined. */
 export function recordByUserCode(tx: Tx, tenantId: string, userCode: Buffer): Promise<OidcRecordRow | undefined> {
   return tx.maybe(recordOfUserCode(tenantId, userCode))

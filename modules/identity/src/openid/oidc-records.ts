@@ -13,6 +13,8 @@ import { createHmac, hash } from 'node:crypto'
 import type { Database, Tx } from '@stoa/db'
 import { type Ctx, isId, seal, unseal } from '@stoa/kernel'
 import type { Adapter, AdapterPayload } from 'oidc-provider'
+import { touchSession } from '../sign-in/session-store.ts'
+import { TOUCH_MS } from '../sign-in/sessions.ts'
 import { libraryErrors, requestInLibrary } from './oidc-library.ts'
 import {
   addRecord,
@@ -21,6 +23,7 @@ import {
   type OidcRecordRow,
   recordById,
   recordByUserCode,
+  recordOfLiveSession,
   removeFamily,
   removeRecord,
   removeRecordsOfGrant,
@@ -98,9 +101,21 @@ export class OidcRecords implements Adapter {
     return row && this.#payloadOf(row, undefined)
   }
 
-  /** The provider's session of a session of ours: they have one id. */
+  /**
+   * The provider's session of a session of ours: they have one id, and one end. It is asked for when an application shows
+   * what it was given for it: so the session is used.
+   */
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
-    return isId(uid) ? this.find(uid) : undefined
+    if (!isId(uid)) return undefined
+    const { clock, tenant } = this.#ctx
+    const { db } = this.#deps
+    const now = new Date(clock.now())
+    const row = await db.systemRead(this.#ctx, (tx) => recordOfLiveSession(tx, tenant.id, digestOf(uid), uid, now))
+    if (row === undefined) return undefined
+    if (now.getTime() - row.seenAt.getTime() >= TOUCH_MS) {
+      await db.system(this.#ctx, (tx) => touchSession(tx, uid, now))
+    }
+    return this.#payloadOf(row, uid)
   }
 
   async consume(id: string): Promise<undefined> {

@@ -148,18 +148,20 @@ const sessionRemovals = statement<[string, string | null], { id: string }>(
   'delete from stoa.sessions where person_id = $1 and ($2::uuid is null or id <> $2::uuid) returning id',
 )
 
-/** Deletes what has ended: sessions, and links and devices that nobody used. Gives how many rows went. */
-export async function removeEnded(tx: Tx, now: Date, devicesBefore: Date): Promise<number> {
-  const counts = await Promise.all([
-    tx.run(endedSessions(now)),
-    tx.run(endedTokens(now)),
-    tx.run(forgottenDevices(devicesBefore)),
-  ])
-  return counts.reduce((sum, count) => sum + count, 0)
+/** Deletes some sessions whose time is over. Gives their ids. Of two processes that do it at once, each gets others. */
+export async function removeOverdue(tx: Tx, now: Date, limit: number): Promise<string[]> {
+  return (await tx.many(overdueRemoval(now, limit))).map(({ id }) => id)
 }
-const endedSessions = statement<[Date], never>(
-  'delete from stoa.sessions where ends_at <= $1 or seen_at + make_interval(secs => idle_seconds) <= $1',
-)
+const overdueRemoval = statement<[Date, number], { id: string }>(`
+delete from stoa.sessions where id in (
+  select id from stoa.sessions where ends_at <= $1 or seen_at + make_interval(secs => idle_seconds) <= $1
+  limit $2 for update skip locked)
+returning id`)
+
+/** Deletes links that are too old, and devices that nobody used for long. */
+export async function removeEnded(tx: Tx, now: Date, devicesBefore: Date): Promise<void> {
+  await Promise.all([tx.run(endedTokens(now)), tx.run(forgottenDevices(devicesBefore))])
+}
 const endedTokens = statement<[Date], never>('delete from stoa.one_time_tokens where expires_at <= $1')
 const forgottenDevices = statement<[Date], never>('delete from stoa.known_devices where seen_at < $1')
 

@@ -4,8 +4,8 @@
  *
  *   begins   with a new token each time somebody proves who they are, so a token that was planted before is worth nothing
  *   lives    while it is used (`idleSeconds`), and until `endsAt` at the most; noting the use costs a write a minute
- *   ends     by its owner, by a new password, or by its time. Whoever holds something of it is told in the journal, and in
- *            the transaction itself by `onEnded`
+ *   ends     by its owner, by a new password, or by its time. Whoever holds something of it is told in the transaction
+ *            itself by `onEnded`, and in the journal; but for its time, which is no tenant's: that is seen by looking
  */
 import type { Database, Tx } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
@@ -18,6 +18,7 @@ import {
   addSession,
   type LiveSessionRow,
   nameSession,
+  removeOverdue,
   removeSessions,
   renewSession,
   type SessionRow,
@@ -38,7 +39,7 @@ export interface SessionsDeps {
 export type EndReason = 'signed_out' | 'ended' | 'password' | 'suspended' | 'replaced' | 'deleted'
 
 /** Told of sessions that end, in the transaction (of the system role) that ends them. */
-export type OnEnded = (ctx: Ctx, tx: Tx, sessionIds: readonly string[]) => Promise<void> | void
+export type OnEnded = (ctx: BaseCtx, tx: Tx, sessionIds: readonly string[]) => Promise<void> | void
 
 /** Told of people who sign out of everything, in the transaction (of the system role) in which they do. */
 export type OnLeft = (ctx: Ctx, tx: Tx, personId: string) => Promise<void> | void
@@ -59,7 +60,10 @@ export interface Proof {
 
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
-const TOUCH_MS = MINUTE_MS
+/** How often it is noted that a session is used, in milliseconds. */
+export const TOUCH_MS = MINUTE_MS
+/** Sessions per transaction, so that none of them takes long. */
+const BATCH = 500
 
 /** The sessions of people. */
 export class Sessions {
@@ -162,6 +166,17 @@ export class Sessions {
   async leaveIn(ctx: Ctx, tx: Tx, personId: string, except: string | null, reason: EndReason): Promise<void> {
     await this.endIn(ctx, tx, personId, { except }, reason)
     for (const listener of this.#onLeft) await listener(ctx, tx, personId)
+  }
+
+  /** Ends those whose time is over, with all that was given out for them. */
+  async endOverdue(ctx: BaseCtx): Promise<void> {
+    for (let ended = BATCH; ended === BATCH; ) {
+      ended = await this.#deps.db.system(ctx, async (tx) => {
+        const ids = await removeOverdue(tx, new Date(ctx.clock.now()), BATCH)
+        if (ids.length > 0) for (const listener of this.#onEnded) await listener(ctx, tx, ids)
+        return ids.length
+      })
+    }
   }
 
   /**
