@@ -127,7 +127,17 @@ export class Invitations {
       const hash = hashOf(token)
       const row = await tx.one(
         invitationInserted(
-          ...([ctx.tenant.id, newId(ctx.clock), email, roles, teamIds, hash, expiresAt, answerableOf(ctx), now] as const),
+          ...([
+            ctx.tenant.id,
+            newId(ctx.clock),
+            email,
+            roles,
+            teamIds,
+            hash,
+            expiresAt,
+            answerableOf(ctx),
+            now,
+          ] as const),
         ),
       )
       const data = { invitationId: row.id, roleNames: [...roles], teamIds: [...teamIds] }

@@ -68,7 +68,8 @@ const fields = {
   }),
   resources: Addresses('APIs beside this one that it may ask tokens for (RFC 8707).', 'https://api.example.org/'),
   consent: OneOf(['ask', 'given'], {
-    description: '`given`: people are not asked, because it is the organisation’s own; but for `identity:self`, which is about them in all organisations.',
+    description:
+      '`given`: people are not asked, because it is the organisation’s own; but for `identity:self`, which is about them in all organisations.',
   }),
   dpopBound: Type.Boolean({ description: 'It has to bind its tokens to a key (RFC 9449).' }),
   parRequired: Type.Boolean({ description: 'It has to push what it asks for (RFC 9126).' }),

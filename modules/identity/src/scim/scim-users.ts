@@ -1,4 +1,5 @@
 /* Users of SCIM are the members of a tenant. Every rule of members holds; see `directory.ts` for what directories may. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { type Database, isUniqueViolation, type Tx } from '@stoa/db'
 import { type Ctx, errors, hasPermission, isError, StoaError } from '@stoa/kernel'
@@ -33,6 +34,9 @@ export interface ScimUsersDeps {
   readonly actAsDirectory: ActAsDirectory
   readonly publicUrl: () => string
 }
+
+/** So many users are looked at in one turn of the event loop. */
+const AT_ONCE = 200
 
 /** The verbs of users. */
 export class ScimUsers {
@@ -70,7 +74,14 @@ export class ScimUsers {
     }
     const rows = await this.#deps.db.read(ctx, (tx) => tx.many(scimMembers(ctx.tenant.id, keys, 0, MAX_SEARCHED + 1)))
     refuseTooMany(rows)
-    return rows.map((row) => this.#shown(row)).filter((user) => matches(tree, user))
+    const found: Resource[] = []
+    for (const [index, row] of rows.entries()) {
+      // Everybody else is heard in between.
+      if (index % AT_ONCE === AT_ONCE - 1) await nextTurn()
+      const user = this.#shown(row)
+      if (matches(tree, user)) found.push(user)
+    }
+    return found
   }
 
   /** @throws StoaError `member_not_found` */
