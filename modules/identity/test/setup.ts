@@ -129,7 +129,10 @@ interface SuiteOptions {
 export async function startSuite(engine: Engine, options: SuiteOptions = {}): Promise<Suite> {
   const resources = new Resources()
   try {
-    const database = resources.use(await openTestDatabase(engine, { sets, name: 'identity' }), 'database')
+    const database = resources.use(
+      await openTestDatabase(engine, { sets, tenants: true, name: 'identity' }),
+      'database',
+    )
     return await open(database.db, await createTestTenants(database), options, resources)
   } catch (error) {
     await resources[Symbol.asyncDispose]()

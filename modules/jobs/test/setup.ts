@@ -116,7 +116,7 @@ interface Settings {
 
 export async function startSuite(engine: Engine, settings: Settings = {}): Promise<Suite> {
   const resources = new Resources()
-  const database = resources.use(await openTestDatabase(engine, { sets, name: 'jobs' }), 'database')
+  const database = resources.use(await openTestDatabase(engine, { sets, tenants: true, name: 'jobs' }), 'database')
   return startProcess(database.db, await createTestTenants(database), settings, resources)
 }
 

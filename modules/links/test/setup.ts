@@ -62,7 +62,7 @@ export async function startSuite(
   entries?: SharedEntries,
 ): Promise<Suite> {
   const resources = new Resources()
-  const database = resources.use(await openTestDatabase(engine, { sets, name: 'links' }), 'database')
+  const database = resources.use(await openTestDatabase(engine, { sets, tenants: true, name: 'links' }), 'database')
   const shared = { db: database.db, clock: testClock(), tenants: await createTestTenants(database), config, entries }
   return startProcess(shared, resources)
 }

@@ -3,19 +3,23 @@ import { constants, cpSync } from 'node:fs'
 import { access, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type MigrationSet, migrate, openPglite } from '@stoa/db'
+import { migrate, openPglite } from '@stoa/db'
 import { silentLogger, systemClock } from '@stoa/kernel'
-import { pgliteVersion, templateKey } from './template-key.ts'
+import { pgliteVersion, type TemplateContent, templateKey } from './template-key.ts'
+import { createTestTenants } from './test-tenants.ts'
 
 const KEPT_MS = 24 * 3_600_000
 
 const DEPS = { clock: systemClock, log: silentLogger }
 
-/** The image of a PGlite that has these migrations, made on the first demand. */
-export async function pgliteTemplate(sets: readonly MigrationSet[]): Promise<Uint8Array> {
-  return await kept(await templateKey(sets), async () => {
-    await using db = await openPglite({ template: await emptyPglite() }, DEPS)
-    await migrate(db, sets, DEPS)
+/** The image of a PGlite that has this, made on the first demand. */
+export async function pgliteTemplate(content: TemplateContent): Promise<Uint8Array> {
+  const { sets, tenants } = content
+  return await kept(await templateKey(content), async () => {
+    const before = tenants ? await pgliteTemplate({ sets, tenants: false }) : await emptyPglite()
+    await using db = await openPglite({ template: before }, DEPS)
+    if (tenants) await createTestTenants({ db, sets })
+    else await migrate(db, sets, DEPS)
     return db.image()
   })
 }
@@ -37,20 +41,20 @@ export async function emptyPglite(): Promise<Uint8Array> {
 }
 
 /**
- * Makes a PGlite folder that has these migrations. It is a copy of one that is made on the first demand, and no PGlite
+ * Makes a PGlite folder that has this. It is a copy of one that is made on the first demand, and no PGlite
  * has to run for it here.
  *
  * @param dataDir where it shall be; nothing is there yet
  */
-export async function createPgliteFolder(dataDir: string, sets: readonly MigrationSet[]): Promise<void> {
-  const template = await keptPath(`${await templateKey(sets)}.db`)
-  if (!(await isThere(template))) await makeFolder(template, sets)
+export async function createPgliteFolder(dataDir: string, content: TemplateContent): Promise<void> {
+  const template = await keptPath(`${await templateKey(content)}.db`)
+  if (!(await isThere(template))) await makeFolder(template, content)
   cpSync(template, dataDir, { recursive: true, mode: constants.COPYFILE_FICLONE })
 }
 
 /** Two processes may both make it; the first one's is kept. */
-async function makeFolder(place: string, sets: readonly MigrationSet[]): Promise<void> {
-  const template = await pgliteTemplate(sets)
+async function makeFolder(place: string, content: TemplateContent): Promise<void> {
+  const template = await pgliteTemplate(content)
   const draft = await mkdtemp(`${place}.`)
   try {
     const made = await openPglite({ dataDir: join(draft, 'db'), template }, DEPS)

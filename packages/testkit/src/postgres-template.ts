@@ -1,16 +1,17 @@
-import { type AdminSession, type Database, type MigrationSet, migrate, openPostgres } from '@stoa/db'
+import { type AdminSession, type Database, migrate, openPostgres } from '@stoa/db'
 import { silentLogger, systemClock } from '@stoa/kernel'
 import { testServerUrl } from './engines.ts'
-import { templateKey } from './template-key.ts'
+import { type TemplateContent, templateKey } from './template-key.ts'
+import { createTestTenants } from './test-tenants.ts'
 
 const deps = { clock: systemClock, log: silentLogger }
 const KEPT_MS = 24 * 3_600_000
 
-/** Creates a database that has these migrations. */
-export async function createFromTemplate(database: string, sets: readonly MigrationSet[]): Promise<void> {
-  const template = `stoa_template_${await templateKey(sets)}`
+/** Creates a database that has this. */
+export async function createFromTemplate(database: string, content: TemplateContent): Promise<void> {
+  const template = `stoa_template_${await templateKey(content)}`
   await onServer(async (session) => {
-    if (!(await exists(session, template))) await makeTemplate(session, template, sets)
+    if (!(await exists(session, template))) await makeTemplate(session, template, content)
     // By the log (the default): STRATEGY FILE_COPY is no faster at this size, and each copy forces two checkpoints on
     // everybody.
     await session.exec(`create database ${database} template ${template}`)
@@ -32,7 +33,11 @@ async function exists(session: AdminSession, database: string): Promise<boolean>
 }
 
 /** Makes the template under a name that says it is not finished; the lock goes with the session. */
-async function makeTemplate(session: AdminSession, template: string, sets: readonly MigrationSet[]): Promise<void> {
+async function makeTemplate(
+  session: AdminSession,
+  template: string,
+  { sets, tenants }: TemplateContent,
+): Promise<void> {
   await session.query('select pg_advisory_lock(hashtextextended($1, 0))', [template])
   if (await exists(session, template)) return
   await removeOld(session)
@@ -44,6 +49,7 @@ async function makeTemplate(session: AdminSession, template: string, sets: reado
   {
     await using db = await openPostgres({ url: url.href, poolSize: 1 }, deps)
     await migrate(db, sets, deps)
+    if (tenants) await createTestTenants({ db, sets })
   }
   await session.exec(`comment on database ${unfinished} is '${new Date(systemClock.now()).toISOString()}'`)
   await session.exec(`alter database ${unfinished} allow_connections false`)

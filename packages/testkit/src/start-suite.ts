@@ -11,7 +11,7 @@ import type { Engine } from './engines.ts'
 import { createPgliteFolder } from './pglite-template.ts'
 import { TestClient } from './test-client.ts'
 import { createOnPostgres } from './test-database.ts'
-import { createTestTenants, type TestTenants, testCtx } from './test-tenants.ts'
+import { type TestTenants, testCtx, testTenantsOf } from './test-tenants.ts'
 
 /** Where the program runs. */
 export interface SuitePlace {
@@ -62,7 +62,7 @@ export interface Suite<Program extends SuiteProgram> extends AsyncDisposable {
 export async function startSuite<Program extends SuiteProgram>(
   options: SuiteOptions<Program>,
 ): Promise<Suite<Program>> {
-  const place = await testPlace(options)
+  const place = await testPlace(options, true)
   try {
     return await startIn(place, options)
   } catch (error) {
@@ -76,7 +76,7 @@ async function startIn<Program extends SuiteProgram>(
   options: SuiteOptions<Program>,
 ): Promise<Suite<Program>> {
   let program = await options.start(place)
-  const tenants = await createTestTenants({ db: program.db, sets: options.sets })
+  const tenants = await testTenantsOf(program.db)
   return {
     engine: options.engine,
     place,
@@ -101,22 +101,25 @@ async function startIn<Program extends SuiteProgram>(
   }
 }
 
-/** A folder and a migrated database where nothing runs yet. Disposing it removes both. */
-export async function testPlace({
-  engine,
-  sets,
-  name = 'suite',
-}: Pick<SuiteOptions<SuiteProgram>, 'engine' | 'sets' | 'name'>): Promise<SuitePlace & AsyncDisposable> {
+/**
+ * A folder and a migrated database where nothing runs yet. Disposing it removes both.
+ *
+ * @param tenants with the tenants of `createTestTenants`
+ */
+export async function testPlace(
+  { engine, sets, name = 'suite' }: Pick<SuiteOptions<SuiteProgram>, 'engine' | 'sets' | 'name'>,
+  tenants = false,
+): Promise<SuitePlace & AsyncDisposable> {
   const dataDir = await mkdtemp(join(tmpdir(), 'stoa-suite-'))
   const removed = () => rm(dataDir, { recursive: true, force: true })
   if (engine === 'postgres') {
-    const database = await createOnPostgres(name, sets)
+    const database = await createOnPostgres(name, { sets, tenants })
     const dispose = async () => {
       await database[Symbol.asyncDispose]()
       await removed()
     }
     return { engine, databaseUrl: database.url, dataDir, [Symbol.asyncDispose]: dispose }
   }
-  await createPgliteFolder(join(dataDir, 'db'), sets)
+  await createPgliteFolder(join(dataDir, 'db'), { sets, tenants })
   return { engine, databaseUrl: null, dataDir, [Symbol.asyncDispose]: removed }
 }

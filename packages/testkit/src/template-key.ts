@@ -5,15 +5,24 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { MigrationSet } from '@stoa/db'
 
+/** What a template has. */
+export interface TemplateContent {
+  /** Migrations. */
+  readonly sets: readonly MigrationSet[]
+  /** The tenants of `createTestTenants`. To make them takes longer than to copy all else: one has a schema of its own. */
+  readonly tenants: boolean
+}
+
 /**
- * Names what migrating with these sets makes: 16 hex digits that change with any migration, and with the source of
- * `@stoa/db`.
+ * Names what a template has: 16 hex digits that change with any migration, with the source of `@stoa/db` and with what makes
+ * the tenants; and whether there are any.
  */
-export async function templateKey(sets: readonly MigrationSet[]): Promise<string> {
+export async function templateKey({ sets, tenants }: TemplateContent): Promise<string> {
   const hash = createHash('sha256')
     .update(JSON.stringify(sets))
     .update(await databaseSource())
-  return hash.digest('hex').slice(0, 16)
+  if (tenants) hash.update(await readFile(new URL('./test-tenants.ts', import.meta.url)))
+  return hash.digest('hex').slice(0, 16) + (tenants ? '_tenants' : '')
 }
 
 /** A dependency of `@stoa/db` and not of this package: there may be another one where tests are. */

@@ -16,11 +16,17 @@ import { type Clock, type Logger, silentLogger, systemClock } from '@stoa/kernel
 import { type Engine, testServerUrl } from './engines.ts'
 import { pgliteTemplate } from './pglite-template.ts'
 import { createFromTemplate, dropDatabase } from './postgres-template.ts'
+import type { TemplateContent } from './template-key.ts'
 
 /** What a test database is made of. */
 export interface TestDatabaseOptions {
   /** The migrations it has; the ground's are there always. Default: none. */
   readonly sets?: readonly MigrationSet[]
+  /**
+   * The tenants of `createTestTenants` are there already, and wait for it to be called: that spares it the migrations of a
+   * schema. Default: no tenant is there.
+   */
+  readonly tenants?: boolean
   /**
    * A word for the name of the database, to recognise it on the server: `a-z`, `0-9`, `_`, up to 20 characters.
    * Default: `test`.
@@ -56,10 +62,11 @@ export async function openTestDatabase(engine: Engine, options: TestDatabaseOpti
 
 async function openOnPglite({
   sets = [],
+  tenants = false,
   clock = systemClock,
   log = silentLogger,
 }: TestDatabaseOptions): Promise<TestDatabase> {
-  const db = await openPglite({ template: await pgliteTemplate(sets) }, { clock, log })
+  const db = await openPglite({ template: await pgliteTemplate({ sets, tenants }) }, { clock, log })
   return {
     engine: 'pglite',
     db,
@@ -71,8 +78,8 @@ async function openOnPglite({
 }
 
 async function openOnPostgres(options: TestDatabaseOptions): Promise<TestDatabase> {
-  const { sets = [], name = 'test', poolSize = 5, clock = systemClock, log = silentLogger } = options
-  const { url, [Symbol.asyncDispose]: drop } = await createOnPostgres(name, sets)
+  const { sets = [], tenants = false, name = 'test', poolSize = 5, clock = systemClock, log = silentLogger } = options
+  const { url, [Symbol.asyncDispose]: drop } = await createOnPostgres(name, { sets, tenants })
   const opened: Database[] = []
   const open = async (): Promise<Database> => {
     const db = await openPostgres({ url, poolSize }, { clock, log })
@@ -95,12 +102,12 @@ async function openOnPostgres(options: TestDatabaseOptions): Promise<TestDatabas
 /** A migrated database on the server that nobody has opened; dropped on dispose, whoever is connected then. */
 export async function createOnPostgres(
   name: string,
-  sets: readonly MigrationSet[],
+  content: TemplateContent,
 ): Promise<AsyncDisposable & { readonly url: string }> {
   if (!/^[a-z0-9_]{1,20}$/.test(name)) throw new Error(`'${name}' is not a word for the name of a database`)
   const database = `stoa_${name}_${randomBytes(6).toString('hex')}`
   const url = new URL(testServerUrl())
   url.pathname = `/${database}`
-  await createFromTemplate(database, sets)
+  await createFromTemplate(database, content)
   return { url: url.href, [Symbol.asyncDispose]: () => dropDatabase(database) }
 }

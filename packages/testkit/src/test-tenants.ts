@@ -1,4 +1,4 @@
-import { createTenant, type TenantRecord } from '@stoa/db'
+import { createTenant, type Database, type TenantRecord, tenantBySlug } from '@stoa/db'
 import { type Ctx, newId, silentLogger, systemClock, systemCtx, type Tenant, tenantCtx } from '@stoa/kernel'
 import type { TestDatabase } from './test-database.ts'
 
@@ -20,9 +20,19 @@ export interface TestTenants {
   readonly placed: TenantRecord
 }
 
-/** Creates the tenants `pooled`, `neighbour` (both in the pool) and `placed` (in `stoa_t_placed`). */
+/**
+ * Creates the tenants `pooled`, `neighbour` (both in the pool) and `placed` (in `stoa_t_placed`). Where they wait in the
+ * database (see `openTestDatabase`) they get ids that no other database has, as new ones would.
+ */
 export async function createTestTenants({ db, sets }: Pick<TestDatabase, 'db' | 'sets'>): Promise<TestTenants> {
   const ctx = testCtx()
+  if (await tenantBySlug(db, ctx, 'placed')) {
+    await db.admin(async (session) => {
+      for (const slug of ['pooled', 'neighbour', 'placed'])
+        await session.query('update stoa.tenants set id = $1, created_at = now() where slug = $2', [newId(), slug])
+    })
+    return await testTenantsOf(db)
+  }
   const create = (slug: string, placement: 'pool' | 'schema') =>
     createTenant(db, ctx, sets, { slug, name: `Tenant ${slug}`, placement })
   return {
@@ -30,4 +40,10 @@ export async function createTestTenants({ db, sets }: Pick<TestDatabase, 'db' | 
     neighbour: await create('neighbour', 'pool'),
     placed: await create('placed', 'schema'),
   }
+}
+
+/** The tenants of {@link createTestTenants}, in a database that has them. */
+export async function testTenantsOf(db: Database): Promise<TestTenants> {
+  const tenant = async (slug: string) => (await tenantBySlug(db, testCtx(), slug)) as TenantRecord
+  return { pooled: await tenant('pooled'), neighbour: await tenant('neighbour'), placed: await tenant('placed') }
 }

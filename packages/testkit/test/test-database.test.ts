@@ -57,6 +57,20 @@ for (const engine of engines) {
       )
     })
 
+    test('has ids of its own for tenants that come with the copy, and the tables of the one with a schema', async () => {
+      const open = () => openTestDatabase(engine, { sets: [notes], tenants: true, name: 'kit' })
+      await using one = await open()
+      await using other = await open()
+      const all = [await createTestTenants(one), await createTestTenants(other)]
+      assert.equal(new Set(all.flatMap((own) => Object.values(own).map(({ id }) => id))).size, 6)
+      const [{ placed }] = all as [TestTenants, TestTenants]
+      const said = (own: TestTenants) => Object.entries(own).map(([name, { schema, slug }]) => [name, slug, schema])
+      assert.deepEqual(all.map(said), [said(tenants), said(tenants)])
+      const ctx = testCtx({ tenant: placed })
+      await one.db.transaction(ctx, (tx) => tx.run(insert(placed.id, 1)))
+      assert.deepEqual(await one.db.read(ctx, (tx) => tx.one(count())), { count: 1 })
+    })
+
     test('another handle sees the same rows', async () => {
       const other = await first.open()
       const ctx = testCtx({ tenant: tenants.neighbour })
