@@ -35,9 +35,10 @@ describe('a start on a PostgreSQL that does not take it', () => {
     return `postgres://${login}@${url.host}/${database}`
   }
 
-  /** Tries a start that is refused, and makes nothing. */
-  async function tryStart(DATABASE_URL: string, why: RegExp, command = 'up') {
-    const finished = await inTime(installation.run(command, { DATABASE_URL }), 'the end of the start')
+  /** Tries a start that is refused, and makes nothing. Of each kind one is a process of its own, which has to end. */
+  async function tryStart(DATABASE_URL: string, why: RegExp, { command = 'up', alone = false } = {}) {
+    const finishing = alone ? installation.run(command, { DATABASE_URL }) : installation.call(command, { DATABASE_URL })
+    const finished = await inTime(finishing, 'the end of the start')
     refused(finished, why)
     assert.doesNotMatch(finished.stderr, /horse|guess/)
     await assert.rejects(access(installation.dataDir), { code: 'ENOENT' })
@@ -53,6 +54,7 @@ describe('a start on a PostgreSQL that does not take it', () => {
       tryStart(
         'postgres://clerk:horse-staple@db.invalid/town',
         /database at db\.invalid\/town cannot be reached: .*db\.invalid/,
+        { alone: true },
       ),
     ])
   })
@@ -61,7 +63,7 @@ describe('a start on a PostgreSQL that does not take it', () => {
     await Promise.all([
       tryStart(address('clerk:guess'), /refuses the login: password authentication failed for user "clerk"\. Check/),
       tryStart(address('clerk'), /refuses the login: it asks for a password\. Put one into DATABASE_URL/),
-      tryStart(address('nobody:guess'), /refuses the login: role "nobody" does not exist/),
+      tryStart(address('nobody:guess'), /refuses the login: role "nobody" does not exist/, { alone: true }),
       tryStart(
         address('clerk:horse-staple', 'village'),
         /does not exist: database "village" does not exist\. Create it/,
@@ -77,7 +79,10 @@ describe('a start on a PostgreSQL that does not take it', () => {
     const town = new URL(server.url)
     town.pathname = '/town'
     await executeAt(town.href, statements)
-    await tryStart(DATABASE_URL, /The database lacks \d+ migrations: .* 'npx stoa migrate' runs them/, 'serve')
+    await tryStart(DATABASE_URL, /The database lacks \d+ migrations: .* 'npx stoa migrate' runs them/, {
+      command: 'serve',
+      alone: true,
+    })
     await using up = await installation.up({ DATABASE_URL })
     await up.client().created('/api/v1/links', { target: 'https://example.com/' })
     assert.equal(await up.stop(), 0)

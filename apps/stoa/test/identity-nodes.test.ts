@@ -1,11 +1,11 @@
 /* Two programs on one PostgreSQL: what is changed at one of them holds at the other. */
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
-import { describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { createRealtimeClient } from '@stoa/client'
 import { type AnyJson, eventually, TestClient } from '@stoa/testkit'
 import { freePort } from './people-at-pages.ts'
-import { newInstallation } from './program.ts'
+import { type Installation, newInstallation, type Up } from './program.ts'
 
 const ANY = { 'if-match': '*' }
 
@@ -26,9 +26,26 @@ async function robot(client: TestClient): Promise<(node: string) => Promise<stri
 const kidOf = (token: string) => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid
 
 describe('two programs on one PostgreSQL', () => {
+  let installation: Installation
+  let one: Up
+  let two: Up
+  /** Where they listen. The world reaches both by one address, so their tokens are of one issuer and for one API. */
+  const nodes: string[] = []
+  before(async () => {
+    const settings = { STOA_ISSUER_HOST_PROOF: 'none', STOA_SIGNING_KEY_PUBLISH_SECONDS: '0' }
+    installation = await newInstallation('postgres', { settings })
+    const ports = [await freePort(), await freePort()]
+    nodes.push(...ports.map((port) => `http://127.0.0.1:${port}`))
+    const [first, second] = ports.map((port) => ({ PORT: String(port), STOA_PUBLIC_URL: nodes[0] as string }))
+    one = await installation.up(first)
+    two = await installation.up(second)
+  })
+  after(async () => {
+    assert.deepEqual([await one?.stop(), await two?.stop()], [0, 0])
+    await installation?.[Symbol.asyncDispose]()
+  })
+
   it('a change of roles at one ends the subscription that needs them at the other, and holds there', async () => {
-    await using installation = await newInstallation('postgres')
-    const [one, two] = [await installation.up(), await installation.up()]
     const account = (
       await one.client().created<AnyJson>('/api/v1/service-accounts', { name: 'Screen', roles: ['viewer'] })
     ).body
@@ -51,12 +68,9 @@ describe('two programs on one PostgreSQL', () => {
     // The subscription ends because the change was heard of; so nothing that was known before is believed any more.
     assert.equal((await two.client(key).send('GET', '/api/v1/links')).status, 403)
     client.close()
-    assert.deepEqual([await one.stop(), await two.stop()], [0, 0])
   })
 
   it('a change of roles at one is felt at the other within a second', async () => {
-    await using installation = await newInstallation('postgres')
-    const [one, two] = [await installation.up(), await installation.up()]
     const body = { name: 'Clerk', roles: ['viewer'] }
     const account = (await one.client().created<AnyJson>('/api/v1/service-accounts', body)).body
     const path = `/api/v1/service-accounts/${account.id}`
@@ -75,25 +89,17 @@ describe('two programs on one PostgreSQL', () => {
     }
     // The fastest of them: a machine that is busy with something else says nothing of how the news travel.
     assert.ok(Math.min(...felt) < 1_000, `${felt.map(Math.round)} ms`)
-    assert.deepEqual([await one.stop(), await two.stop()], [0, 0])
   })
 
   it('an issuer that is moved to a host of its own at one is there at the other soon, and at the old place no more', async () => {
-    await using installation = await newInstallation('postgres', { settings: { STOA_ISSUER_HOST_PROOF: 'none' } })
-    const [first, second] = [await freePort(), await freePort()]
-    const STOA_PUBLIC_URL = `http://127.0.0.1:${first}`
-    const nodes = [
-      await installation.up({ PORT: String(first), STOA_PUBLIC_URL }),
-      await installation.up({ PORT: String(second), STOA_PUBLIC_URL }),
-    ] as const
     const found = async (host: string, path: string) => {
       const { promise, resolve, reject } = Promise.withResolvers<number>()
-      const asked = request(`http://127.0.0.1:${second}${path}/.well-known/openid-configuration`, { headers: { host } })
+      const asked = request(`${nodes[1]}${path}/.well-known/openid-configuration`, { headers: { host } })
       asked.on('response', (answer) => resolve(answer.resume().statusCode ?? 0)).on('error', reject)
       asked.end()
       return promise
     }
-    const client = nodes[0].client()
+    const client = one.client()
     const path = '/api/v1/issuer-hosts'
     const { body } = await client.created<AnyJson>(path, { host: 'id.example.com' })
     assert.deepEqual([await found('127.0.0.1', '/t/demo'), await found('id.example.com', '')], [200, 404])
@@ -104,19 +110,9 @@ describe('two programs on one PostgreSQL', () => {
     await client.send('DELETE', `${path}/${body.id}`)
     await eventually(async () => (await found('127.0.0.1', '/t/demo')) === 200)
     assert.equal(await found('id.example.com', ''), 404)
-    assert.deepEqual([await nodes[0].stop(), await nodes[1].stop()], [0, 0])
   })
 
   it('keys rotated under load: no token that one gives out is refused by the other', async () => {
-    await using installation = await newInstallation('postgres', {
-      settings: { STOA_SIGNING_KEY_PUBLISH_SECONDS: '0' },
-    })
-    // The world reaches both by one address, so their tokens are of one issuer and for one API.
-    const [first, second] = [await freePort(), await freePort()]
-    const STOA_PUBLIC_URL = `http://127.0.0.1:${first}`
-    const one = await installation.up({ PORT: String(first), STOA_PUBLIC_URL })
-    const two = await installation.up({ PORT: String(second), STOA_PUBLIC_URL })
-    const nodes = [STOA_PUBLIC_URL, `http://127.0.0.1:${second}`] as const
     const reads = async (node: string, token: string) =>
       (await new TestClient(node, token).send('GET', '/api/v1/links')).status
     const token = await robot(one.client())
@@ -143,6 +139,5 @@ describe('two programs on one PostgreSQL', () => {
     await Promise.all(workers)
     assert.deepEqual(refused, [])
     for (const node of nodes) assert.equal(await reads(node, given[0] ?? ''), 200, 'what the first key signed holds')
-    assert.deepEqual([await one.stop(), await two.stop()], [0, 0])
   })
 })

@@ -44,9 +44,7 @@ for (const engine of engines) {
     it('are added by a command, set their password by its link, sign in, and get mail', async () => {
       await using installation = await newInstallation(engine)
       const add = (...words: string[]) => installation.call(['person', 'add', ...words])
-      {
-        await using _first = await installation.up()
-      }
+      assert.equal((await installation.call('tenant create demo')).code, 0)
       const wrong = await add('nobody', '--tenant', 'demo')
       assert.equal(wrong.code, 2)
       assert.match(wrong.stderr, /'nobody' is not an e-mail address/)

@@ -2,13 +2,15 @@
  * Clients of the whole program, in processes that end in every way: nothing is lost and nothing comes twice.
  */
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { type ChannelEvent, createRealtimeClient, type RealtimeClient } from '@stoa/client'
-import { engines, eventually } from '@stoa/testkit'
+import { engines, eventually, type Suite } from '@stoa/testkit'
 import { startRedis } from '@stoa/testkit/servers'
+import type { Stoa } from '../src/compose.ts'
 import { newInstallation, type Up } from './program.ts'
 import { startProgram } from './suite.ts'
 
+type Transport = 'websocket' | 'events'
 type LinkEvent = ChannelEvent<'link.created', { readonly id: string; readonly target: string }>
 
 /** Somebody who follows all links, by way of one process after the other. */
@@ -25,7 +27,7 @@ class Follower implements Disposable {
   }
 
   /** Follows there from where it stood. */
-  async at(url: string, transport: 'websocket' | 'events'): Promise<void> {
+  async at(url: string, transport: Transport): Promise<void> {
     this.#client?.close()
     const client = createRealtimeClient<{ readonly links: LinkEvent }>({
       ...{ url, transport, token: this.#key },
@@ -108,31 +110,39 @@ async function assertWhole(follower: Follower, made: readonly string[]): Promise
 }
 
 describe('realtime, when processes end', () => {
-  for (const transport of ['websocket', 'events'] as const) {
-    it(`by ${transport}: of two processes one is killed; who was there goes on at the other, nothing lost, nothing twice`, async () => {
-      await using installation = await newInstallation('postgres')
-      const [one, two] = [await installation.up(), await installation.up()]
-      const links = new Links([two])
-      using moved = new Follower(installation.key as string)
-      using stayed = new Follower(installation.key as string)
-      await moved.at(one.url, transport)
-      await stayed.at(two.url, transport)
-      const begun = links.made.length
-      await links.more(20)
-      one.kill('SIGKILL')
-      await one.exit
-      await links.more(20)
-      await moved.at(two.url, transport)
-      await links.more(10)
-      const made = await links.end()
+  it('of two one is killed; who was there goes on at the other by either transport, nothing lost, nothing twice', async () => {
+    await using installation = await newInstallation('postgres')
+    const [one, two] = [await installation.up(), await installation.up()]
+    const links = new Links([two])
+    using followers = new DisposableStack()
+    const followerAt = async ({ url }: Up, transport: Transport) => {
+      const follower = followers.use(new Follower(installation.key as string))
+      await follower.at(url, transport)
+      return follower
+    }
+    const moved = new Map<Follower, Transport>()
+    const stayed: Follower[] = []
+    for (const transport of ['websocket', 'events'] as const) {
+      moved.set(await followerAt(one, transport), transport)
+      stayed.push(await followerAt(two, transport))
+    }
+    const begun = links.made.length
+    await links.more(20)
+    one.kill('SIGKILL')
+    await one.exit
+    await links.more(20)
+    for (const [mover, transport] of moved) await mover.at(two.url, transport)
+    await links.more(10)
+    const made = await links.end()
+    for (const mover of moved.keys()) {
       await assertWhole(
-        moved,
-        made.filter((target) => moved.targets.includes(target) || made.indexOf(target) > begun),
+        mover,
+        made.filter((target) => mover.targets.includes(target) || made.indexOf(target) > begun),
       )
-      await assertWhole(stayed, made.slice(begun + 1))
-      assert.equal(await two.stop(), 0)
-    })
-  }
+    }
+    for (const stayer of stayed) await assertWhole(stayer, made.slice(begun + 1))
+    assert.equal(await two.stop(), 0)
+  })
 
   it('Redis is killed: what one process writes comes at the other all the same', async () => {
     await using redis = await startRedis()
@@ -153,6 +163,12 @@ describe('realtime, when processes end', () => {
 
 for (const engine of engines) {
   describe(`realtime of the program (${engine})`, () => {
+    let suite: Suite<Stoa>
+    before(async () => {
+      suite = await startProgram(engine)
+    })
+    after(() => suite?.[Symbol.asyncDispose]())
+
     it('a process that is asked to stop sends its clients away and ends at once; they go on when it is back', async () => {
       await using installation = await newInstallation(engine)
       const one = await installation.up({ STOA_DRAIN_TIMEOUT_MS: '600000' })
@@ -172,24 +188,7 @@ for (const engine of engines) {
       assert.equal(await again.stop(), 0)
     })
 
-    it('a key that is revoked ends its connections', async () => {
-      await using suite = await startProgram(engine)
-      const owner = await suite.client()
-      const key = { name: 'short-lived', scopes: ['links:read', 'realtime:connect'] }
-      const { body } = await owner.created<{ key: string; apiKey: { id: string } }>('/api/v1/api-keys', key)
-      const problems: string[] = []
-      for (const transport of ['websocket', 'events'] as const) {
-        const client = createRealtimeClient({ url: suite.program.url, token: body.key, transport })
-        client.subscribe('links', { onEvent: () => undefined, onError: ({ code }) => problems.push(code) })
-        await eventually(() => client.state === 'open')
-      }
-      await owner.send('DELETE', `/api/v1/api-keys/${body.apiKey.id}`)
-      await eventually(() => problems.length === 2)
-      assert.deepEqual(problems, ['unauthenticated', 'unauthenticated'])
-    })
-
     it('the metrics count connections and deliveries', async () => {
-      await using suite = await startProgram(engine)
       const owner = await suite.client()
       const key = { name: 'metrics', scopes: ['*'] }
       const { body } = await owner.created<{ key: string }>('/api/v1/api-keys', key)
@@ -207,6 +206,21 @@ for (const engine of engines) {
       ]) {
         assert.match(text, new RegExp(`^stoa_realtime_${line}$`, 'm'))
       }
+    })
+
+    it('a key that is revoked ends its connections', async () => {
+      const owner = await suite.client()
+      const key = { name: 'short-lived', scopes: ['links:read', 'realtime:connect'] }
+      const { body } = await owner.created<{ key: string; apiKey: { id: string } }>('/api/v1/api-keys', key)
+      const problems: string[] = []
+      for (const transport of ['websocket', 'events'] as const) {
+        const client = createRealtimeClient({ url: suite.program.url, token: body.key, transport })
+        client.subscribe('links', { onEvent: () => undefined, onError: ({ code }) => problems.push(code) })
+        await eventually(() => client.state === 'open')
+      }
+      await owner.send('DELETE', `/api/v1/api-keys/${body.apiKey.id}`)
+      await eventually(() => problems.length === 2)
+      assert.deepEqual(problems, ['unauthenticated', 'unauthenticated'])
     })
   })
 }

@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import { engines, eventually, TestClient } from '@stoa/testkit'
-import { newInstallation } from './program.ts'
+import { type Installation, newInstallation } from './program.ts'
 
 const metricsOf = async (url: string) => String((await new TestClient(url, null).send('GET', '/metrics')).body)
 
 for (const engine of engines) {
   describe(`work, on ${engine}`, () => {
+    let installation: Installation
+    before(async () => {
+      installation = await newInstallation(engine)
+    })
+    after(() => installation[Symbol.asyncDispose]())
+
     it('is done by whoever serves, unless it is told not to', async () => {
-      await using installation = await newInstallation(engine)
       const up = await installation.up({ STOA_WORKER_SLOTS: '7' })
       assert.match(await metricsOf(up.url), /^stoa_queue_slots\{state="all"\} 7$/m)
       assert.match(await metricsOf(up.url), /^stoa_queue_depth\{lane="critical",state="ready"\} 0$/m)
@@ -20,9 +25,6 @@ for (const engine of engines) {
     })
 
     it('alone is done by stoa work, which serves health and metrics and nothing else', async () => {
-      await using installation = await newInstallation(engine)
-      const first = await installation.up()
-      assert.equal(await first.stop(), 0)
       const worker = installation.start('work', { STOA_WORK: 'false' })
       const [, url = ''] = await worker.printed(/are at (\S+)/)
       const client = new TestClient(url, installation.key)
