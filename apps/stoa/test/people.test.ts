@@ -50,6 +50,8 @@ for (const engine of engines) {
       assert.match(wrong.stderr, /'nobody' is not an e-mail address/)
       const added = await add('Ann@Example.org', '--tenant', 'demo', '--name', 'Ann', '--role', 'owner')
       assert.equal(added.code, 0, added.stderr)
+      const reset = await installation.call(['person', 'reset-second-step', 'ann@example.org', '--tenant', 'demo'])
+      assert.deepEqual([reset.code, reset.stderr], [1, 'stoa: ann@example.org has no authenticator app.\n'])
       const listed = await installation.call(['person', 'list', '--tenant', 'demo'])
       assert.equal(listed.code, 0, listed.stderr)
       assert.match(listed.stdout, /ann@example\.org +active +owner +Ann\n$/)

@@ -118,7 +118,7 @@ export const factorRemoved = defineEvent({
   type: 'identity.factor_removed',
   version: 1,
   keepsPlace: true,
-  description: 'A person has removed a way to prove who they are.',
+  description: 'A person has removed a way to prove who they are, or the operator has, for one who had lost it.',
   data: Type.Object({ personId, kind: Type.String({ description: '`totp` or `passkey`.' }) }),
 })
 

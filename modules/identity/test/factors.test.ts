@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { newId } from '@stoa/kernel'
 import { matchingStep, totpCode, totpStep } from '../src/factors/totp.ts'
+import { People } from '../src/people/people.ts'
 import type { Browser, SeenPage } from './browser.ts'
 import { describeOnEngines } from './setup.ts'
 import { linkIn, PASSWORD, register, signIn, waitForLocks } from './story.ts'
@@ -79,6 +80,24 @@ describeOnEngines('second factors', (suite) => {
     await signIn(browser, tenant(), email)
     assert.ok(isIn(await browser.submit({ code: code(secret) })))
     await suite().mailAbout(email, /sign-in methods/)
+  })
+
+  it('are taken away by hand for who has lost them: the password is enough then, and the journal says so', async () => {
+    const { codes, email } = await setup()
+    const browser = await password(email)
+    const { db, events, journal } = suite()
+    const ctx = suite().ctx(tenant())
+    const people = new People({ db, journal })
+    await assert.rejects(people.removeSecondStep(ctx, 'nobody@example.org'), /person/)
+    assert.equal(await people.removeSecondStep(ctx, email), true)
+    assert.equal(await people.removeSecondStep(ctx, email), false)
+    assert.equal((await browser.submit({ code: codes[0] as string })).status, 422)
+    assert.ok(isIn(await signIn(suite().browser(), tenant(), email)))
+    const [removal] = await events(
+      ({ actor, type }) => type === 'identity.factor_removed' && actor.type === 'system',
+      1,
+    )
+    assert.deepEqual(removal?.data.kind, 'totp')
   })
 
   it('take a code once: a code that somebody has seen is worth nothing (TOTP reuse in its window)', async () => {

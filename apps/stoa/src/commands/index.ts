@@ -14,7 +14,7 @@ import { journalAdopt } from './journal.ts'
 import { keyCreate, keyRevoke, keysListed } from './key.ts'
 import { linkReportsListed, linkRestored, linkTakedownsListed, linkTakenDown } from './links.ts'
 import { migrate } from './migrate.ts'
-import { peopleListed, personAdd, personPassword } from './person.ts'
+import { peopleListed, personAdd, personPassword, personResetSecondStep } from './person.ts'
 import { planRemove, planSet, plansListed, tenantPlan } from './plan.ts'
 import { serve } from './serve.ts'
 import { signingKeyRotate, signingKeysListed } from './signing-key.ts'
@@ -41,6 +41,7 @@ export const COMMANDS: readonly Command[] = [
   personAdd,
   peopleListed,
   personPassword,
+  personResetSecondStep,
   signingKeyRotate,
   signingKeysListed,
   linkTakenDown,

@@ -65,6 +65,25 @@ export const personPassword: Command = {
   },
 }
 
+/** `stoa person reset-second-step` */
+export const personResetSecondStep: Command = {
+  name: 'person reset-second-step',
+  summary: 'Take the authenticator app and the recovery codes of somebody away, who has lost both.',
+  args: ['email'],
+  options: { tenant },
+  details: 'From then on their password is enough, so be sure who asks. Passkeys stay.',
+  async run(program, { args, values }) {
+    const email = args.email as string
+    return await withPeople(program, async (installation) => {
+      const own = await tenantOf(installation, values.tenant?.[0] as string)
+      const removed = await installation.people.removeSecondStep(own, email).catch(toRefusal(email, own.tenant.slug))
+      if (!removed) throw new Refusal(`${email} has no authenticator app.`)
+      program.print(`${email} signs in without a second step from now on. They can set up another one under Security.`)
+      return 0
+    })
+  },
+}
+
 /** `stoa person list` */
 export const peopleListed: Command = {
   name: 'person list',

@@ -5,7 +5,8 @@ import type { Database, Tx } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
 import { type Ctx, newId, StoaError } from '@stoa/kernel'
 import { identityErrors } from '../errors.ts'
-import { memberAdded, personAdded, profileChanged } from '../events.ts'
+import { factorRemoved, memberAdded, personAdded, profileChanged } from '../events.ts'
+import { removeTotp } from '../factors/factor-store.ts'
 import { requireEmail } from './email.ts'
 import { issueToken } from './one-time.ts'
 import {
@@ -93,11 +94,29 @@ export class People {
 
   /** The token of a link by which a member sets their password. @throws StoaError `person_not_found` */
   async passwordLink(ctx: Ctx, email: string): Promise<string> {
-    return await this.#deps.db.system(ctx, async (tx) => {
-      const person = found(await personByEmail(tx, requireEmail(email)))
-      if (!(await membershipOf(tx, ctx.tenant.id, person.id))) throw new StoaError(identityErrors.person_not_found)
-      return await this.#link(ctx, tx, person.id)
+    return await this.#deps.db.system(ctx, async (tx) => this.#link(ctx, tx, await this.#memberOf(ctx, tx, email)))
+  }
+
+  /**
+   * Takes the authenticator app and the recovery codes of a member away, who has lost both: from then on their password is
+   * enough. Passkeys stay. False when there was no app.
+   *
+   * @throws StoaError `person_not_found`
+   */
+  async removeSecondStep(ctx: Ctx, email: string): Promise<boolean> {
+    const { db, journal } = this.#deps
+    return await db.system(ctx, async (tx) => {
+      const personId = await this.#memberOf(ctx, tx, email)
+      if (!(await removeTotp(tx, personId))) return false
+      journal.append(ctx, tx, factorRemoved.of({ personId, kind: 'totp' }, [`person:${personId}`]))
+      return true
     })
+  }
+
+  async #memberOf(ctx: Ctx, tx: Tx, email: string): Promise<string> {
+    const { id } = found(await personByEmail(tx, requireEmail(email)))
+    if (!(await membershipOf(tx, ctx.tenant.id, id))) throw new StoaError(identityErrors.person_not_found)
+    return id
   }
 
   #link(ctx: Ctx, tx: Tx, personId: string): Promise<string> {
