@@ -52,6 +52,20 @@ for (const engine of engines) {
       assert.equal(added.code, 0, added.stderr)
       const reset = await installation.call(['person', 'reset-second-step', 'ann@example.org', '--tenant', 'demo'])
       assert.deepEqual([reset.code, reset.stderr], [1, 'stoa: ann@example.org has no authenticator app.\n'])
+      const suspended = [
+        await installation.call(['person', 'suspend', 'nobody@example.org']),
+        await installation.call(['person', 'suspend', 'ann@example.org']),
+        await installation.call(['person', 'suspend', 'ann@example.org']),
+        await installation.call(['person', 'list', '--tenant', 'demo']),
+        await installation.call(['person', 'restore', 'ann@example.org']),
+      ].map(({ stderr, stdout }) => stdout + stderr)
+      assert.match(suspended[3] ?? '', /ann@example\.org +suspended /)
+      assert.deepEqual(suspended.toSpliced(3, 1), [
+        'stoa: There is nobody with the address nobody@example.org.\n',
+        'ann@example.org is suspended.\n',
+        'ann@example.org was suspended already.\n',
+        'ann@example.org can sign in again.\n',
+      ])
       const listed = await installation.call(['person', 'list', '--tenant', 'demo'])
       assert.equal(listed.code, 0, listed.stderr)
       assert.match(listed.stdout, /ann@example\.org +active +owner +Ann\n$/)

@@ -23,6 +23,24 @@ export const personAdded = defineEvent({
   data: Type.Object({ personId, by: Type.String({ description: '`registration`, `invitation` or `hand`.' }) }),
 })
 
+/** The account of somebody is closed everywhere. Told in each organisation that they belong to. */
+export const personSuspended = defineEvent({
+  type: 'identity.person_suspended',
+  version: 1,
+  keepsPlace: true,
+  description: 'The operator of the installation has closed the account of a person, in every organisation.',
+  data: Type.Object({ personId }),
+})
+
+/** The account of somebody is open again. Told in each organisation that they belong to. */
+export const personRestored = defineEvent({
+  type: 'identity.person_restored',
+  version: 1,
+  keepsPlace: true,
+  description: 'The operator of the installation has opened the account of a person again.',
+  data: Type.Object({ personId }),
+})
+
 /** Somebody belongs to the tenant. */
 export const memberAdded = defineEvent({
   type: 'identity.member_added',
@@ -158,6 +176,8 @@ export const identityEvents: readonly EventDefinition[] = [
   profileChanged,
   factorAdded,
   factorRemoved,
+  personSuspended,
+  personRestored,
   personErased,
   signInSettingsChanged,
 ]

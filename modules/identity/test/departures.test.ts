@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { eventually } from '@stoa/testkit'
 import * as client from 'openid-client'
+import { People } from '../src/people/people.ts'
+import { addMembership } from '../src/people/person-store.ts'
 import { Sessions } from '../src/sign-in/sessions.ts'
 import { type Application, enter, listener, newApplication } from './application.ts'
 import { newPerson, type Person } from './person.ts'
@@ -42,6 +44,37 @@ describeOnEngines(
       await active(person.id, true)
       await assert.rejects(refresh(application, tokens.refresh_token), spent)
       await ended(person)
+    })
+
+    it('ends everywhere when the operator closes an account, and what was given out before stays closed', async () => {
+      const { db, journal } = suite()
+      const { placed } = suite().tenants
+      const people = new People({ db, journal })
+      const person = await newPerson(suite(), tenant(), ['viewer'])
+      const membership = { tenantId: placed.id, personId: person.id, roleNames: ['viewer'], status: 'active' } as const
+      await db.system(suite().ctx(placed), (tx) => addMembership(tx, membership, 'test', new Date(suite().clock.now())))
+      await person.signIn()
+      const application = await newApplication(suite(), tenant())
+      const tokens = await enter(person, application, { scope: 'openid identity:clients:read', resource: api() })
+      const asks = async () => (await suite().bearer(tokens.access_token).get('/api/v1/me/permissions')).status
+      assert.equal(await asks(), 403)
+      assert.equal(await people.suspend(suite().ctx(tenant()), person.email), true)
+      assert.equal(await people.suspend(suite().ctx(tenant()), person.email), false)
+      assert.equal(await asks(), 401)
+      await assert.rejects(refresh(application, tokens.refresh_token), spent)
+      await ended(person)
+      const told = await suite().events(
+        ({ subjects, type }) => type === 'identity.person_suspended' && subjects.includes(`person:${person.id}`),
+        2,
+      )
+      assert.deepEqual(told.map(({ tenantId }) => tenantId).sort(), [tenant().id, placed.id].sort())
+      assert.equal(await people.restore(suite().ctx(tenant()), person.email), true)
+      assert.equal(await people.restore(suite().ctx(tenant()), person.email), false)
+      assert.equal(await asks(), 401)
+      await assert.rejects(refresh(application, tokens.refresh_token), spent)
+      await ended(person)
+      await person.signIn()
+      assert.match((await person.open(`/t/${tenant().slug}/account`)).url.pathname, /\/account$/)
     })
 
     it('is not brought back by the end of a suspension: tokens from before hold nowhere, and new ones do', async () => {

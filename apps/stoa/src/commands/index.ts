@@ -14,7 +14,14 @@ import { journalAdopt } from './journal.ts'
 import { keyCreate, keyRevoke, keysListed } from './key.ts'
 import { linkReportsListed, linkRestored, linkTakedownsListed, linkTakenDown } from './links.ts'
 import { migrate } from './migrate.ts'
-import { peopleListed, personAdd, personPassword, personResetSecondStep } from './person.ts'
+import {
+  peopleListed,
+  personAdd,
+  personPassword,
+  personResetSecondStep,
+  personRestore,
+  personSuspend,
+} from './person.ts'
 import { planRemove, planSet, plansListed, tenantPlan } from './plan.ts'
 import { serve } from './serve.ts'
 import { signingKeyRotate, signingKeysListed } from './signing-key.ts'
@@ -42,6 +49,8 @@ export const COMMANDS: readonly Command[] = [
   peopleListed,
   personPassword,
   personResetSecondStep,
+  personSuspend,
+  personRestore,
   signingKeyRotate,
   signingKeysListed,
   linkTakenDown,

@@ -84,6 +84,36 @@ export const personResetSecondStep: Command = {
   },
 }
 
+/** `stoa person suspend` */
+export const personSuspend: Command = {
+  name: 'person suspend',
+  summary: 'Close the account of somebody, in every organisation.',
+  args: ['email'],
+  details:
+    'Sessions, keys and tokens open nothing from now on. What was given out before stays closed after a restore, but for API keys.',
+  run: (program, { args }) =>
+    withPeople(program, async ({ ctx, people }) => {
+      const email = args.email as string
+      const done = await people.suspend(ctx, email).catch(toRefusal(email))
+      program.print(done ? `${email} is suspended.` : `${email} was suspended already.`)
+      return 0
+    }),
+}
+
+/** `stoa person restore` */
+export const personRestore: Command = {
+  name: 'person restore',
+  summary: 'Open the account of somebody again who was suspended everywhere.',
+  args: ['email'],
+  run: (program, { args }) =>
+    withPeople(program, async ({ ctx, people }) => {
+      const email = args.email as string
+      const done = await people.restore(ctx, email).catch(toRefusal(email))
+      program.print(done ? `${email} can sign in again.` : `${email} was not suspended.`)
+      return 0
+    }),
+}
+
 /** `stoa person list` */
 export const peopleListed: Command = {
   name: 'person list',
@@ -107,12 +137,13 @@ export const peopleListed: Command = {
     }),
 }
 
-function toRefusal(email: string, slug: string) {
+function toRefusal(email: string, slug?: string) {
   return (error: unknown): never => {
     if (isError(error, identityErrors.email_invalid)) {
       throw new Refusal(`'${email}' is not an e-mail address that mail can be sent to.`, 2)
     }
     if (isError(error, identityErrors.person_not_found)) {
+      if (slug === undefined) throw new Refusal(`There is nobody with the address ${email}.`)
       throw new Refusal(`Nobody with the address ${email} belongs to '${slug}': 'npx stoa person list' shows who does.`)
     }
     throw error

@@ -1,5 +1,6 @@
 import { defineEvent, type EventDefinition } from '@stoa/journal'
 import { Type } from 'typebox'
+import { personRestored, personSuspended } from '../events.ts'
 
 const id = Type.String({ format: 'uuid' })
 const names = Type.Array(Type.String())
@@ -246,9 +247,7 @@ export const accessEvents: readonly EventDefinition[] = [
  */
 export const ACCESS_EVENTS: ReadonlyMap<string, 'subjects' | 'everywhere' | 'tenant'> = new Map([
   ['identity.member_added', 'subjects'],
-  ['identity.person_suspended', 'everywhere'],
-  ['identity.person_restored', 'everywhere'],
-  [personDeleted.type, 'everywhere'],
+  ...[personSuspended, personRestored, personDeleted].map(({ type }) => [type, 'everywhere'] as const),
   ...[roleUpdated, roleDeleted, teamUpdated, teamDeleted].map(({ type }) => [type, 'tenant'] as const),
   ...[memberChanged, memberRemoved, ownershipTransferred, teamMemberAdded, teamMemberRemoved].map(
     ({ type }) => [type, 'subjects'] as const,

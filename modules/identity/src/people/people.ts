@@ -3,10 +3,12 @@
  */
 import type { Database, Tx } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
-import { type Ctx, newId, StoaError } from '@stoa/kernel'
+import { type BaseCtx, type Ctx, newId, StoaError, tenantCtx } from '@stoa/kernel'
 import { identityErrors } from '../errors.ts'
-import { factorRemoved, memberAdded, personAdded, profileChanged } from '../events.ts'
+import { factorRemoved, memberAdded, personAdded, personRestored, personSuspended, profileChanged } from '../events.ts'
 import { removeTotp } from '../factors/factor-store.ts'
+import { removeOfflineGrants } from '../openid/oidc-record-store.ts'
+import { endSessionsByTime } from '../sign-in/session-store.ts'
 import { requireEmail } from './email.ts'
 import { issueToken } from './one-time.ts'
 import {
@@ -17,6 +19,7 @@ import {
   type MembershipRow,
   membersByEmail,
   membershipOf,
+  membershipsClosed,
   type PersonRow,
   personByEmail,
   personById,
@@ -111,6 +114,51 @@ export class People {
       journal.append(ctx, tx, factorRemoved.of({ personId, kind: 'totp' }, [`person:${personId}`]))
       return true
     })
+  }
+
+  /**
+   * Closes the account of somebody in every organisation: nothing of theirs opens anything from now on, and what was given
+   * out before stays closed when the account is opened again. Their sessions end by their time, so that the program tells
+   * applications of it. False when it was closed already.
+   *
+   * @throws StoaError `person_not_found`
+   */
+  async suspend(ctx: BaseCtx, email: string): Promise<boolean> {
+    const { db, journal } = this.#deps
+    const at = new Date(ctx.clock.now())
+    return await db.system(ctx, async (tx) => {
+      const person = await this.#locked(tx, email)
+      if (person.suspendedAt !== null) return false
+      savePerson(tx, { ...person, suspendedAt: at, version: person.version + 1, updatedAt: at })
+      endSessionsByTime(tx, person.id, at)
+      await removeOfflineGrants(tx, person.id)
+      for (const tenant of await membershipsClosed(tx, person.id, at)) {
+        const event = personSuspended.of({ personId: person.id }, [`person:${person.id}`])
+        journal.append(tenantCtx(ctx, tenant), tx, event)
+      }
+      return true
+    })
+  }
+
+  /** Opens the account of somebody again. False when it was open. @throws StoaError `person_not_found` */
+  async restore(ctx: BaseCtx, email: string): Promise<boolean> {
+    const { db, journal } = this.#deps
+    const at = new Date(ctx.clock.now())
+    return await db.system(ctx, async (tx) => {
+      const person = await this.#locked(tx, email)
+      if (person.suspendedAt === null) return false
+      savePerson(tx, { ...person, suspendedAt: null, version: person.version + 1, updatedAt: at })
+      for (const tenant of await membershipsClosed(tx, person.id, at)) {
+        const event = personRestored.of({ personId: person.id }, [`person:${person.id}`])
+        journal.append(tenantCtx(ctx, tenant), tx, event)
+      }
+      return true
+    })
+  }
+
+  async #locked(tx: Tx, email: string): Promise<PersonRow> {
+    const { id } = found(await personByEmail(tx, requireEmail(email)))
+    return found(await lockedPerson(tx, id))
   }
 
   async #memberOf(ctx: Ctx, tx: Tx, email: string): Promise<string> {

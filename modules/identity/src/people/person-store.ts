@@ -1,4 +1,5 @@
 import { statement, type Tx } from '@stoa/db'
+import type { Tenant } from '@stoa/kernel'
 
 /** A row of `people`. */
 export interface PersonRow {
@@ -113,6 +114,15 @@ export function membershipOf(tx: Tx, tenantId: string, personId: string): Promis
 }
 const membership = statement<[string, string], MembershipRow>(`
 select tenant_id, person_id, role_names, status from stoa.memberships where tenant_id = $1 and person_id = $2`)
+
+/** Has the tokens of a person from before a time hold in no tenant. Gives the tenants that they belong to. */
+export function membershipsClosed(tx: Tx, personId: string, at: Date): Promise<Tenant[]> {
+  return tx.many(membershipClosing(personId, at))
+}
+const membershipClosing = statement<[string, Date], Tenant>(`
+update stoa.memberships m set last_suspended_at = $2 from stoa.tenants t
+where m.person_id = $1 and t.id = m.tenant_id
+returning t.id, t.slug, t.schema`)
 
 /** Notes that the address of a person is theirs. */
 export function proveEmail(tx: Tx, id: string, at: Date): void {

@@ -148,6 +148,14 @@ const sessionRemovals = statement<[string, string | null], { id: string }>(
   'delete from stoa.sessions where person_id = $1 and ($2::uuid is null or id <> $2::uuid) returning id',
 )
 
+/** Has the time of a person's sessions be over: they open nothing any more, and what follows is done by {@link removeOverdue}. */
+export function endSessionsByTime(tx: Tx, personId: string, at: Date): void {
+  tx.later(sessionsOver(personId, at))
+}
+const sessionsOver = statement<[string, Date], never>(
+  'update stoa.sessions set ends_at = $2 where person_id = $1 and ends_at > $2',
+)
+
 /** Deletes some sessions whose time is over. Gives their ids. Of two processes that do it at once, each gets others. */
 export async function removeOverdue(tx: Tx, now: Date, limit: number): Promise<string[]> {
   return (await tx.many(overdueRemoval(now, limit))).map(({ id }) => id)
