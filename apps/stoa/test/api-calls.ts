@@ -234,15 +234,19 @@ const providerBody = () => ({
   ...{ clientId: 'stoa', clientSecret: randomUUID() },
 })
 
-/** A provider. A tenant has at most some, so those of before make room. */
+/** A provider. A tenant has at most some, so those of before make room; others may take it meanwhile. */
 async function newProvider(client: TestClient) {
   const path = '/api/v1/identity-providers'
-  const { body } = await client.got<{ readonly items: readonly { readonly id: string }[] }>(path)
-  for (const { id } of body.items.slice(0, -10)) {
-    const { status } = await client.send('DELETE', `${path}/${id}`)
-    if (status !== 204 && status !== 404) throw new Error(`a provider makes no room: ${status}`)
+  for (let tries = 1; ; tries++) {
+    const { body } = await client.got<{ readonly items: readonly { readonly id: string }[] }>(path)
+    for (const { id } of body.items.slice(0, -10)) {
+      const { status } = await client.send('DELETE', `${path}/${id}`)
+      if (status !== 204 && status !== 404) throw new Error(`a provider makes no room: ${status}`)
+    }
+    const made = await client.send<{ readonly id: string }>('POST', path, { body: providerBody() })
+    if (made.status === 201) return { params: { id: made.body.id } }
+    if (made.status !== 409 || tries === 10) throw new Error(`no provider: ${JSON.stringify(made.body)}`)
   }
-  return { params: { id: await idOf(client, path, providerBody()) } }
 }
 
 /** A host for the issuer that can be proven. A tenant has at most some, so those of before make room. */
