@@ -130,9 +130,11 @@ export class Worker implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped()
+    // First of all: what goes on meanwhile takes its time to end, and nothing more is begun in it.
+    const unbegun = this.#dispatcher.stopClaiming()
     for (const repeating of this.#repeating.splice(0)) await repeating[Symbol.asyncDispose]()
     await this.#gate[Symbol.asyncDispose]()
-    await this.#giveBack(await this.#dispatcher.stopClaiming())
+    await this.#giveBack(await unbegun)
     await this.#drain(this.#options.drainMs)
     this.#dispatcher.abortAll('stopping')
     await this.#drain(ABORT_GRACE_MS)
