@@ -32,7 +32,8 @@ export interface RedisSentinelOptions {
 }
 
 const NAME = 'primary'
-const SILENT_MS = 500
+/** After how long a server counts as gone. Longer than a busy machine lets a live one wait. */
+const SILENT_MS = 1_500
 
 /**
  * Starts them. The replica follows, and Sentinel knows it: whoever kills the primary waits (`WAIT 1`) until the replica
