@@ -72,6 +72,10 @@ export class Dispatcher implements AttemptHost {
   /** Until when jobs are begun in this turn of the event loop; null: none was. */
   #turnEndsAt: number | null = null
   #preparing = 0
+  /** What was asked before they can run is there: they hold their slots, and begin before anything else. */
+  readonly #prepared: (() => void)[] = []
+  /** Tenants that are being looked for. */
+  readonly #finding = new Map<string, Promise<Tenant | null>>()
   #empty: (() => void) | null = null
 
   constructor(deps: DispatcherDeps) {
@@ -247,6 +251,7 @@ export class Dispatcher implements AttemptHost {
     if (this.#beginning) return
     this.#beginning = true
     const endsAt = this.#turnEndsAt ?? this.#beginTurn()
+    while (this.#prepared.length > 0 && performance.now() < endsAt) this.#prepared.shift()?.()
     for (let begun = true; begun && !this.#stopping; ) {
       begun = false
       for (const [name, stock] of this.#stocks) {
@@ -266,7 +271,7 @@ export class Dispatcher implements AttemptHost {
     this.#turnEndsAt = performance.now() + TURN_MS
     setImmediate(() => {
       this.#turnEndsAt = null
-      if ([...this.#stocks.values()].some(({ size }) => size > 0)) this.#begin()
+      if (this.#prepared.length > 0 || [...this.#stocks.values()].some(({ size }) => size > 0)) this.#begin()
     })
     return this.#turnEndsAt
   }
@@ -293,7 +298,7 @@ export class Dispatcher implements AttemptHost {
   /** Asks what has to be asked before it can run. */
   async #prepare(row: ClaimedRow, lane: Lane, definition: JobDefinition | undefined): Promise<void> {
     const { ctx } = this.#deps
-    const tenant = this.#deps.tenants.known(row.tenantId) ?? (await this.#deps.tenants.find(row.tenantId))
+    const tenant = this.#deps.tenants.known(row.tenantId) ?? (await this.#find(row.tenantId))
     if (tenant && definition?.takeTurn && validatorOf(definition).Check(row.input)) {
       const turn = await definition.takeTurn(new JobCtx(ctx, tenant, row, neverAborted), row.input as never)
       if (!turn.allowed) {
@@ -302,7 +307,27 @@ export class Dispatcher implements AttemptHost {
         return
       }
     }
-    this.#run(row, lane, definition, tenant)
+    await this.#inTurn(() => this.#run(row, lane, definition, tenant))
+  }
+
+  /**
+   * Looks once for all jobs that ask at the same time. Not for others than these: who asks inside of a transaction would
+   * wait for a look that waits for the connection.
+   */
+  #find(tenantId: string): Promise<Tenant | null> {
+    const under = this.#finding.get(tenantId)
+    if (under !== undefined) return under
+    const finding = this.#deps.tenants.find(tenantId).finally(() => this.#finding.delete(tenantId))
+    this.#finding.set(tenantId, finding)
+    return finding
+  }
+
+  /** Those that have waited for one answer may go on all at once: they take turns as what lies in a stock does. */
+  #inTurn(run: () => void): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#prepared.push(() => resolve((async () => run())()))
+    this.#begin()
+    return promise
   }
 
   #run(row: ClaimedRow, lane: Lane, definition: JobDefinition | undefined, tenant: Tenant | null): void {
