@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isError } from '@stoa/kernel'
+import { fitting, MAX_SEARCHED } from '../src/scim/directory.ts'
 import { matches, parseFilter, requiredValue } from '../src/scim/filter.ts'
 import { scimErrors } from '../src/scim/scim-errors.ts'
 
@@ -123,5 +124,27 @@ describe('a filter of SCIM', () => {
     assert.equal(required('not (userName eq "a")', 'username'), null)
     assert.equal(required('userName ne "a"', 'username'), null)
     assert.equal(required('userName eq 1', 'username'), null)
+  })
+
+  it('lets others be heard while it is held against ten thousand, and is held against no more', async () => {
+    const rows = Array.from({ length: MAX_SEARCHED }, (_, age) => age)
+    const filter = parseFilter('age ge 9990')
+    let inTurn = 0
+    let most = 0
+    let looked = 0
+    const resourceOf = (age: number) => {
+      looked++
+      most = Math.max(most, ++inTurn)
+      return { age }
+    }
+    const turn = () => {
+      inTurn = 0
+      if (looked < rows.length) setImmediate(turn)
+    }
+    turn()
+    assert.deepEqual(await fitting(rows, filter, resourceOf), rows.slice(-10))
+    assert.equal(looked, rows.length)
+    assert.ok(most <= 500, `${most} in one turn`)
+    await assert.rejects(fitting([...rows, 0], filter, resourceOf), (error) => isError(error, scimErrors.scim_too_many))
   })
 })

@@ -5,8 +5,8 @@ import { accessErrors } from '../access/access-errors.ts'
 import type { Precondition } from '../access/roles.ts'
 import { type TeamRow, teamById, teamForUpdate } from '../members/team-store.ts'
 import type { Teams } from '../members/teams.ts'
-import { type ActAsDirectory, foundPage, MAX_SEARCHED, PROVISION, refuseTooMany, type ScimQuery } from './directory.ts'
-import { asksFor, type Filter, matches, parseFilter, requiredValue } from './filter.ts'
+import { type ActAsDirectory, fitting, foundPage, MAX_SEARCHED, PROVISION, type ScimQuery } from './directory.ts'
+import { asksFor, type Filter, parseFilter, requiredValue } from './filter.ts'
 import { patched, type Resource } from './patch.ts'
 import {
   GROUP_ATTRIBUTES,
@@ -81,9 +81,8 @@ export class ScimGroups {
     const memberId = memberIn(tree)
     const keys = { id: wanted('id'), name: wanted('displayname'), externalId: wanted('externalid'), memberId }
     const rows = await this.#deps.db.read(ctx, (tx) => tx.many(scimTeams(ctx.tenant.id, keys, 0, MAX_SEARCHED + 1)))
-    refuseTooMany(rows)
-    const groups = memberId === null ? rows.map((row) => this.#shown(row, null)) : await this.#full(ctx, rows)
-    const found = rows.filter((_row, index) => matches(tree, groups[index]))
+    const full = memberId === null ? null : await this.#full(ctx, rows)
+    const found = await fitting(rows, tree, (row, index) => full?.[index] ?? this.#shown(row, null))
     return [foundPage(found, query), found.length]
   }
 

@@ -1,5 +1,4 @@
 /* Users of SCIM are the members of a tenant. Every rule of members holds; see `directory.ts` for what directories may. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { type Database, isUniqueViolation, type Tx } from '@stoa/db'
 import { type Ctx, errors, hasPermission, isError, StoaError } from '@stoa/kernel'
@@ -13,13 +12,13 @@ import type { Provisioning } from '../members/provisioning.ts'
 import {
   type ActAsDirectory,
   FIRST_ROLES,
+  fitting,
   foundPage,
   MAX_SEARCHED,
   PROVISION,
-  refuseTooMany,
   type ScimQuery,
 } from './directory.ts'
-import { matches, parseFilter, requiredValue } from './filter.ts'
+import { parseFilter, requiredValue } from './filter.ts'
 import { patched, type Resource } from './patch.ts'
 import { listOf, USER_ATTRIBUTES, userOf, versionOf, type WantedUser, wantedUser } from './resources.ts'
 import { scimErrors } from './scim-errors.ts'
@@ -34,9 +33,6 @@ export interface ScimUsersDeps {
   readonly actAsDirectory: ActAsDirectory
   readonly publicUrl: () => string
 }
-
-/** So many users are looked at in one turn of the event loop. */
-const AT_ONCE = 200
 
 /** The verbs of users. */
 export class ScimUsers {
@@ -53,7 +49,8 @@ export class ScimUsers {
     const { id: tenantId } = ctx.tenant
     if (filter !== undefined) {
       const found = await this.#search(ctx, filter)
-      return listOf(foundPage(found, query), found.length, startIndex)
+      const page = foundPage(found, query).map((row) => this.#shown(row))
+      return listOf(page, found.length, startIndex)
     }
     const [rows, all] = await this.#deps.db.read(ctx, (tx) =>
       Promise.all([tx.many(scimMembers(tenantId, {}, startIndex - 1, count)), tx.one(scimMemberCount(tenantId, {}))]),
@@ -65,7 +62,7 @@ export class ScimUsers {
     )
   }
 
-  async #search(ctx: Ctx, filter: string): Promise<Resource[]> {
+  async #search(ctx: Ctx, filter: string): Promise<ScimMemberRow[]> {
     const tree = parseFilter(filter)
     const wanted = (path: string) => requiredValue(tree, path)
     const keys: ScimMemberKeys = {
@@ -73,15 +70,7 @@ export class ScimUsers {
       email: wanted('emails.value') ?? wanted('emails'),
     }
     const rows = await this.#deps.db.read(ctx, (tx) => tx.many(scimMembers(ctx.tenant.id, keys, 0, MAX_SEARCHED + 1)))
-    refuseTooMany(rows)
-    const found: Resource[] = []
-    for (const [index, row] of rows.entries()) {
-      // Everybody else is heard in between.
-      if (index % AT_ONCE === AT_ONCE - 1) await nextTurn()
-      const user = this.#shown(row)
-      if (matches(tree, user)) found.push(user)
-    }
-    return found
+    return fitting(rows, tree, (row) => this.#shown(row))
   }
 
   /** @throws StoaError `member_not_found` */
