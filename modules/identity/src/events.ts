@@ -140,6 +140,15 @@ export const factorRemoved = defineEvent({
   data: Type.Object({ personId, kind: Type.String({ description: '`totp` or `passkey`.' }) }),
 })
 
+/** Somebody has got a file of all that is kept about them: whoever is signed in as them has it now. */
+export const exportRequested = defineEvent({
+  type: 'identity.export_requested',
+  version: 1,
+  keepsPlace: true,
+  description: 'A person has asked for everything that is kept about them.',
+  data: Type.Object({ personId }),
+})
+
 /** Somebody is there no more. Nothing but the id is left of them. */
 export const personErased = defineEvent({
   type: 'identity.person_erased',
@@ -178,6 +187,7 @@ export const identityEvents: readonly EventDefinition[] = [
   factorRemoved,
   personSuspended,
   personRestored,
+  exportRequested,
   personErased,
   signInSettingsChanged,
 ]

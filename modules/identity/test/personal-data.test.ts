@@ -38,6 +38,7 @@ describeOnEngines('what is kept about somebody', (suite) => {
     const events = data.events[tenant().slug] as { type: string; place: object | null }[]
     const placeOf = (type: string) => events.find((event) => event.type === type)?.place
     assert.match(JSON.stringify(placeOf('identity.signed_in')), /Firefox on Linux/)
+    assert.match(JSON.stringify(placeOf('identity.export_requested')), /Firefox on Linux/, 'that they got it, too')
     // Whoever gave them the role was somewhere, too, and that is theirs.
     assert.equal(placeOf('identity.member_changed'), null)
     assert.ok(!/argon2|token_?hash/i.test(file.html))

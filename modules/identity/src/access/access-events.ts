@@ -1,6 +1,6 @@
 import { defineEvent, type EventDefinition } from '@stoa/journal'
 import { Type } from 'typebox'
-import { personRestored, personSuspended } from '../events.ts'
+import { memberAdded, personRestored, personSuspended } from '../events.ts'
 
 const id = Type.String({ format: 'uuid' })
 const names = Type.Array(Type.String())
@@ -199,23 +199,6 @@ export const serviceAccountDeleted = defineEvent({
   data: Type.Object({ serviceAccountId: id }),
 })
 
-/** Somebody has asked for everything that is kept about them. Subject: `person:<id>`. */
-const exportRequested = defineEvent({
-  type: 'identity.export_requested',
-  version: 1,
-  keepsPlace: true,
-  description: 'A person has asked for everything that is kept about them.',
-  data: Type.Object({ personId }),
-})
-/** A person is deleted, in all organisations. Subject: `person:<id>`, which says nothing of them any more. */
-const personDeleted = defineEvent({
-  type: 'identity.person_deleted',
-  version: 1,
-  keepsPlace: true,
-  description: 'A person is deleted, with everything that was kept about them. Their id stays here, as a pseudonym.',
-  data: Type.Object({ personId }),
-})
-
 /** All events of this part of the room. */
 export const accessEvents: readonly EventDefinition[] = [
   roleCreated,
@@ -237,8 +220,6 @@ export const accessEvents: readonly EventDefinition[] = [
   serviceAccountCreated,
   serviceAccountUpdated,
   serviceAccountDeleted,
-  exportRequested,
-  personDeleted,
 ]
 
 /**
@@ -246,10 +227,9 @@ export const accessEvents: readonly EventDefinition[] = [
  * the tenant or everywhere, or anybody in the tenant.
  */
 export const ACCESS_EVENTS: ReadonlyMap<string, 'subjects' | 'everywhere' | 'tenant'> = new Map([
-  ['identity.member_added', 'subjects'],
-  ...[personSuspended, personRestored, personDeleted].map(({ type }) => [type, 'everywhere'] as const),
+  ...[personSuspended, personRestored].map(({ type }) => [type, 'everywhere'] as const),
   ...[roleUpdated, roleDeleted, teamUpdated, teamDeleted].map(({ type }) => [type, 'tenant'] as const),
-  ...[memberChanged, memberRemoved, ownershipTransferred, teamMemberAdded, teamMemberRemoved].map(
+  ...[memberAdded, memberChanged, memberRemoved, ownershipTransferred, teamMemberAdded, teamMemberRemoved].map(
     ({ type }) => [type, 'subjects'] as const,
   ),
   ...[serviceAccountCreated, serviceAccountUpdated, serviceAccountDeleted].map(

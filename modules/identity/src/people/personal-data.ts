@@ -13,7 +13,7 @@ import type { AuditEvent, Journal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, grouped, requirePermission, StoaError, tenantCtx } from '@stoa/kernel'
 import { accessErrors } from '../access/access-errors.ts'
 import { identityErrors } from '../errors.ts'
-import { personErased } from '../events.ts'
+import { exportRequested, personErased } from '../events.ts'
 import { memberById, memberForUpdate, soleOwnerships } from '../members/member-store.ts'
 import type { Members } from '../members/members.ts'
 import { freshPerson } from '../sign-in/fresh-proof.ts'
@@ -53,9 +53,9 @@ export class PersonalData {
     this.#deps = deps
   }
 
-  /** All that is kept about a person. @throws StoaError `person_not_found` */
+  /** All that is kept about a person, for themselves: that they got it is kept, too. @throws StoaError `person_not_found` */
   async of(ctx: Ctx, personId: string): Promise<Record<string, unknown>> {
-    const { db } = this.#deps
+    const { db, journal } = this.#deps
     const { kept, organisations, person } = await db.systemRead(ctx, async (tx) => ({
       person: found(await personById(tx, personId)),
       organisations: await organisationsOf(tx, personId),
@@ -63,6 +63,8 @@ export class PersonalData {
         Object.entries(PERSONAL_DATA).map(async ([name, query]) => [name, await tx.many(query(personId))] as const),
       ),
     }))
+    const asked = exportRequested.of({ personId }, [`person:${personId}`])
+    await db.transaction(ctx, async (tx) => journal.append(ctx, tx, asked))
     const events: Record<string, readonly object[]> = {}
     for (const one of organisations) events[one.slug] = await this.#eventsOf(inTenant(ctx, one), personId)
     return { madeAt: new Date(ctx.clock.now()), person, ...Object.fromEntries(kept), events, notIncluded: NOT_INCLUDED }
