@@ -1,6 +1,6 @@
 import { assertCompatible, type Database, tenantBySlug, tenantList } from '@stoa/db'
 import { type ApiKeys, createApiKeys, Plans } from '@stoa/http'
-import { openSigningKeys, People, type SigningKeys } from '@stoa/identity'
+import { openPeople, openSigningKeys, type People, type SigningKeys } from '@stoa/identity'
 import { announceTasks } from '@stoa/jobs'
 import { assertOwnJournal, createJournal, type Hints, type Journal } from '@stoa/journal'
 import { type BaseCtx, type Ctx, didYouMean, Resources, systemClock, systemCtx, tenantCtx } from '@stoa/kernel'
@@ -52,9 +52,10 @@ export async function withPeople<T>(
   program: Program,
   work: (installation: Installation & { readonly people: People }) => Promise<T>,
 ): Promise<T> {
-  return await withJournal(program, async ({ hints: _, resources: __, ...opened }) => {
-    const { db, journal } = opened
-    return await work({ ...opened, people: new People({ db, journal }) })
+  return await withJournal(program, async (opened) => {
+    const { config, db, journal } = opened
+    const people = openPeople({ db, journal, queue: queueOf(opened), publicUrl: () => addressOf(config) })
+    return await work({ ...opened, people })
   })
 }
 
@@ -115,11 +116,12 @@ export interface OpenQueue extends Installation {
 
 /** Opens an installation whose schema is that of this release, and its queue. */
 export async function withQueue<T>(program: Program, work: (installation: OpenQueue) => Promise<T>): Promise<T> {
-  return await withJournal(program, async ({ hints, resources, ...opened }) => {
-    const { db, journal, log } = opened
-    const deps = { db, log, clock: systemClock, hints, announce: announceTasks(journal) }
-    return await work({ ...opened, queue: resources.use(createQueue({}, deps), 'queue') })
-  })
+  return await withJournal(program, async (opened) => await work({ ...opened, queue: queueOf(opened) }))
+}
+
+function queueOf({ db, hints, journal, log, resources }: OpenJournal): Queue {
+  const deps = { db, log, clock: systemClock, hints, announce: announceTasks(journal) }
+  return resources.use(createQueue({}, deps), 'queue')
 }
 
 interface OpenJournal extends Installation {

@@ -69,7 +69,9 @@ for (const engine of engines) {
       const listed = await installation.call(['person', 'list', '--tenant', 'demo'])
       assert.equal(listed.code, 0, listed.stderr)
       assert.match(listed.stdout, /ann@example\.org +active +owner +Ann\n$/)
-      const { pathname, search } = new URL(added.stdout.trim())
+      // The link of before went with the suspension.
+      const another = await installation.call(['person', 'password', 'ann@example.org', '--tenant', 'demo'])
+      const { pathname, search } = new URL(another.stdout.trim())
       await using up = await installation.up()
       const reader = new Reader()
       const link = up.url + pathname + search

@@ -14,7 +14,8 @@ import { upstreamEvents } from './upstream/upstream-events.ts'
 
 export { openSigningKeys } from './openid/open-signing-keys.ts'
 export type { SigningKeys } from './openid/signing-keys.ts'
-export { People } from './people/people.ts'
+export { openPeople } from './people/open-people.ts'
+export type { People } from './people/people.ts'
 
 /** People: who they are, how they sign in, and what they belong to. */
 export const identityModule = defineModule({

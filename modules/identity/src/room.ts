@@ -132,11 +132,11 @@ function parts(columns: Columns, config: IdentityConfig, places: IssuerPlaces, r
   const hasher = new PasswordHasher({ pepper: secret('identity.passwords'), atOnce: config.passwordHashes })
   const sessions = new Sessions({ db, journal, idleMinutes: config.sessionIdleMinutes, days: config.sessionDays })
   const settings = new SignInSettings({ db, journal })
-  const people = new People({ db, journal })
   const mail = new AccountMail({ db, queue, publicUrl, tenantName: (own) => tenantName(db, settings, own) })
+  const people = new People({ db, journal, mail })
   const seal = new FactorSeal(secret('identity.factors'), secret('identity.codes'))
   const factors = new Factors({ db, journal, log, attempts, mail, seal })
-  const secondStep: Factors['begin'] = (...begun) => factors.begin(...begun)
+  const secondStep: Factors['begin'] = (...asked) => factors.begin(...asked)
   const signIn = new SignIn({ db, journal, log, attempts, hasher, sessions, mail, secondStep })
   const shared = { db, journal, log, attempts, hasher, sessions, signIn, mail, settings }
   const registration = new Registration(shared)

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { eventually } from '@stoa/testkit'
 import * as client from 'openid-client'
-import { People } from '../src/people/people.ts'
 import { addMembership } from '../src/people/person-store.ts'
 import { Sessions } from '../src/sign-in/sessions.ts'
 import { type Application, enter, listener, newApplication } from './application.ts'
@@ -47,9 +46,8 @@ describeOnEngines(
     })
 
     it('ends everywhere when the operator closes an account, and what was given out before stays closed', async () => {
-      const { db, journal } = suite()
+      const { db, people } = suite()
       const { placed } = suite().tenants
-      const people = new People({ db, journal })
       const person = await newPerson(suite(), tenant(), ['viewer'])
       const membership = { tenantId: placed.id, personId: person.id, roleNames: ['viewer'], status: 'active' } as const
       await db.system(suite().ctx(placed), (tx) => addMembership(tx, membership, 'test', new Date(suite().clock.now())))

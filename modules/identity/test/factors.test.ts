@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { newId } from '@stoa/kernel'
+import { eventually } from '@stoa/testkit'
 import { matchingStep, totpCode, totpStep } from '../src/factors/totp.ts'
-import { People } from '../src/people/people.ts'
 import type { Browser, SeenPage } from './browser.ts'
 import { describeOnEngines } from './setup.ts'
 import { linkIn, PASSWORD, register, signIn, waitForLocks } from './story.ts'
@@ -85,9 +85,9 @@ describeOnEngines('second factors', (suite) => {
   it('are taken away by hand for who has lost them: the password is enough then, and the journal says so', async () => {
     const { codes, email } = await setup()
     const browser = await password(email)
-    const { db, events, journal } = suite()
+    const { events, people } = suite()
     const ctx = suite().ctx(tenant())
-    const people = new People({ db, journal })
+    const mails = suite().mails.length
     await assert.rejects(people.removeSecondStep(ctx, 'nobody@example.org'), /person/)
     assert.equal(await people.removeSecondStep(ctx, email), true)
     assert.equal(await people.removeSecondStep(ctx, email), false)
@@ -97,7 +97,12 @@ describeOnEngines('second factors', (suite) => {
       ({ actor, type }) => type === 'identity.factor_removed' && actor.type === 'system',
       1,
     )
-    assert.deepEqual(removal?.data.kind, 'totp')
+    assert.equal(removal?.data.kind, 'totp')
+    const told = () =>
+      suite()
+        .mails.slice(mails)
+        .some((mail) => mail.to.includes(email) && /sign-in methods/.test(mail.subject))
+    await eventually(told)
   })
 
   it('take a code once: a code that somebody has seen is worth nothing (TOTP reuse in its window)', async () => {
@@ -184,6 +189,32 @@ describeOnEngines('second factors', (suite) => {
       await meanwhile('known_devices', early.enter, early.reset)
       assert.match((await early.browser.open(`/t/${tenant().slug}/account`)).path, /sign-in/, 'a session outlived it')
     }
+  })
+
+  it('and passwords open nothing of an account that is closed while they are taken, then or later', async () => {
+    const { db, people } = suite()
+    const ctx = suite().ctx(tenant())
+    const { email, secret } = await setup()
+    const browser = await password(email)
+    const link = await people.passwordLink(ctx, email)
+    assert.equal(await people.suspend(ctx, email), true)
+    assert.equal((await browser.submit({ code: code(secret) })).status, 410)
+    assert.equal(await people.restore(ctx, email), true)
+    assert.equal((await suite().browser().open(`/t/${tenant().slug}/reset?token=${link}`)).status, 410)
+    assert.ok(isIn(await (await password(email)).submit({ code: code(secret, 1) })))
+    // One connection: nothing is under way there beside something else.
+    if (db.engine === 'pglite') return
+    const late = await register(suite(), tenant(), suite().browser())
+    const entering = suite().browser()
+    await entering.open(`/t/${tenant().slug}/sign-in`)
+    await db.admin(async (session) => {
+      await session.exec('begin')
+      await session.query('update stoa.people set suspended_at = now() where email = $1', [late.email])
+      const submitted = entering.submit({ email: late.email, password: PASSWORD })
+      await Promise.race([submitted, waitForLocks(suite(), 1)])
+      await session.exec('commit')
+      assert.equal((await submitted).status, 403)
+    })
   })
 
   it('a step belongs to the one whose password was right, and ends', async () => {

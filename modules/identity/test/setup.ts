@@ -27,7 +27,7 @@ import {
   type TestTenants,
 } from '@stoa/testkit'
 import { Type } from 'typebox'
-import { identityModule } from '../src/module.ts'
+import { identityModule, openPeople, type People } from '../src/module.ts'
 import { Browser } from './browser.ts'
 
 /** A caller of the API. */
@@ -96,6 +96,8 @@ export interface Suite extends AsyncDisposable {
   bearer(token: string): Client
   /** The context of the system in a tenant. */
   ctx(tenant: Tenant): Ctx
+  /** As a command has it. */
+  readonly people: People
   /** Every mail so far. */
   readonly mails: readonly AskedMail[]
   /** The newest mail to somebody, once there are as many as that. */
@@ -192,6 +194,7 @@ async function open(db: Database, tenants: TestTenants, options: SuiteOptions, r
   const ownHosts = new Set<string>()
   return {
     ...{ db, journal, clock, tenants, url, mails, events, ownHosts },
+    people: openPeople({ db, journal, publicUrl, queue }),
     reach(address) {
       if (address.origin === url) return { url: address, headers: {} }
       if (address.origin !== publicUrl() && !ownHosts.has(address.host)) return null

@@ -7,7 +7,7 @@
  *
  * A job that runs twice mails twice; the newer link is the one that works.
  */
-import type { Database } from '@stoa/db'
+import type { Database, Tx } from '@stoa/db'
 import { type Ctx, tenantCtx } from '@stoa/kernel'
 import type { Columns } from '@stoa/module'
 import { defineJob, type JobDefinition } from '@stoa/queue'
@@ -78,6 +78,11 @@ export class AccountMail {
   /** Asks for a mail, by itself. */
   async ask(ctx: Ctx, input: AccountMailInput): Promise<void> {
     await this.#deps.queue.add(ctx, this.job, input)
+  }
+
+  /** Asks for a mail, with the caller's transaction. */
+  askIn(ctx: Ctx, tx: Tx, input: AccountMailInput): void {
+    this.#deps.queue.enqueue(ctx, tx, this.job, input)
   }
 
   async #run(ctx: Ctx, input: AccountMailInput): Promise<void> {

@@ -9,17 +9,19 @@ import { factorRemoved, memberAdded, personAdded, personRestored, personSuspende
 import { removeTotp } from '../factors/factor-store.ts'
 import { removeOfflineGrants } from '../openid/oidc-record-store.ts'
 import { endSessionsByTime } from '../sign-in/session-store.ts'
+import type { AccountMail } from './account-mail.ts'
 import { requireEmail } from './email.ts'
 import { issueToken } from './one-time.ts'
+import { dropTokensOf } from './one-time-store.ts'
 import {
   addMembership,
   addPerson,
+  endTokensOfPerson,
   lockedPerson,
   type MemberRow,
   type MembershipRow,
   membersByEmail,
   membershipOf,
-  membershipsClosed,
   type PersonRow,
   personByEmail,
   personById,
@@ -30,6 +32,7 @@ import {
 export interface PeopleDeps {
   readonly db: Database
   readonly journal: Pick<Journal, 'append'>
+  readonly mail: Pick<AccountMail, 'askIn'>
 }
 
 /** Somebody who is added by hand. */
@@ -97,74 +100,63 @@ export class People {
 
   /** The token of a link by which a member sets their password. @throws StoaError `person_not_found` */
   async passwordLink(ctx: Ctx, email: string): Promise<string> {
-    return await this.#deps.db.system(ctx, async (tx) => this.#link(ctx, tx, await this.#memberOf(ctx, tx, email)))
+    return await this.#deps.db.system(ctx, async (tx) => this.#link(ctx, tx, (await this.#memberOf(ctx, tx, email)).id))
   }
 
   /**
    * Takes the authenticator app and the recovery codes of a member away, who has lost both: from then on their password is
-   * enough. Passkeys stay. False when there was no app.
+   * enough. Passkeys stay. They are told by mail: somebody else may have asked for it. False when there was no app.
    *
    * @throws StoaError `person_not_found`
    */
   async removeSecondStep(ctx: Ctx, email: string): Promise<boolean> {
-    const { db, journal } = this.#deps
+    const { db, journal, mail } = this.#deps
     return await db.system(ctx, async (tx) => {
-      const personId = await this.#memberOf(ctx, tx, email)
-      if (!(await removeTotp(tx, personId))) return false
-      journal.append(ctx, tx, factorRemoved.of({ personId, kind: 'totp' }, [`person:${personId}`]))
+      const { email: address, id, locale } = await this.#memberOf(ctx, tx, email)
+      if (!(await removeTotp(tx, id))) return false
+      journal.append(ctx, tx, factorRemoved.of({ personId: id, kind: 'totp' }, [`person:${id}`]))
+      mail.askIn(ctx, tx, { kind: 'factor_changed', email: address, locale })
       return true
     })
   }
 
   /**
    * Closes the account of somebody in every organisation: nothing of theirs opens anything from now on, and what was given
-   * out before stays closed when the account is opened again. Their sessions end by their time, so that the program tells
-   * applications of it. False when it was closed already.
+   * out before stays closed when the account is opened again, but for API keys. False when it was closed already.
    *
    * @throws StoaError `person_not_found`
    */
   async suspend(ctx: BaseCtx, email: string): Promise<boolean> {
-    const { db, journal } = this.#deps
-    const at = new Date(ctx.clock.now())
-    return await db.system(ctx, async (tx) => {
-      const person = await this.#locked(tx, email)
-      if (person.suspendedAt !== null) return false
-      savePerson(tx, { ...person, suspendedAt: at, version: person.version + 1, updatedAt: at })
-      endSessionsByTime(tx, person.id, at)
-      await removeOfflineGrants(tx, person.id)
-      for (const tenant of await membershipsClosed(tx, person.id, at)) {
-        const event = personSuspended.of({ personId: person.id }, [`person:${person.id}`])
-        journal.append(tenantCtx(ctx, tenant), tx, event)
-      }
-      return true
-    })
+    return await this.#setSuspended(ctx, email, true)
   }
 
   /** Opens the account of somebody again. False when it was open. @throws StoaError `person_not_found` */
   async restore(ctx: BaseCtx, email: string): Promise<boolean> {
+    return await this.#setSuspended(ctx, email, false)
+  }
+
+  /** Either way tokens from before hold no longer. False when it was so already. */
+  async #setSuspended(ctx: BaseCtx, email: string, suspended: boolean): Promise<boolean> {
     const { db, journal } = this.#deps
     const at = new Date(ctx.clock.now())
+    const changed = suspended ? personSuspended : personRestored
     return await db.system(ctx, async (tx) => {
-      const person = await this.#locked(tx, email)
-      if (person.suspendedAt === null) return false
-      savePerson(tx, { ...person, suspendedAt: null, version: person.version + 1, updatedAt: at })
-      for (const tenant of await membershipsClosed(tx, person.id, at)) {
-        const event = personRestored.of({ personId: person.id }, [`person:${person.id}`])
-        journal.append(tenantCtx(ctx, tenant), tx, event)
+      const { id } = found(await personByEmail(tx, requireEmail(email)))
+      const person = found(await lockedPerson(tx, id))
+      if ((person.suspendedAt !== null) === suspended) return false
+      savePerson(tx, { ...person, suspendedAt: suspended ? at : null, version: person.version + 1, updatedAt: at })
+      if (suspended) await takeBack(tx, id, at)
+      for (const tenant of await endTokensOfPerson(tx, id, at)) {
+        journal.append(tenantCtx(ctx, tenant), tx, changed.of({ personId: id }, [`person:${id}`]))
       }
       return true
     })
   }
 
-  async #locked(tx: Tx, email: string): Promise<PersonRow> {
-    const { id } = found(await personByEmail(tx, requireEmail(email)))
-    return found(await lockedPerson(tx, id))
-  }
-
-  async #memberOf(ctx: Ctx, tx: Tx, email: string): Promise<string> {
-    const { id } = found(await personByEmail(tx, requireEmail(email)))
-    if (!(await membershipOf(tx, ctx.tenant.id, id))) throw new StoaError(identityErrors.person_not_found)
-    return id
+  async #memberOf(ctx: Ctx, tx: Tx, email: string): Promise<PersonRow> {
+    const person = found(await personByEmail(tx, requireEmail(email)))
+    if (!(await membershipOf(tx, ctx.tenant.id, person.id))) throw new StoaError(identityErrors.person_not_found)
+    return person
   }
 
   #link(ctx: Ctx, tx: Tx, personId: string): Promise<string> {
@@ -188,6 +180,16 @@ export class People {
     if (!(await addMembership(tx, membership, createdBy, new Date(ctx.clock.now())))) return
     this.#deps.journal.append(ctx, tx, memberAdded.of({ personId, roleNames: [...roleNames] }, [`person:${personId}`]))
   }
+}
+
+/**
+ * Takes back what somebody was given: sessions, links, half a sign-in, what applications have for when they are away.
+ * Sessions end by their time, so that the program tells applications of it.
+ */
+async function takeBack(tx: Tx, personId: string, at: Date): Promise<void> {
+  endSessionsByTime(tx, personId, at)
+  dropTokensOf(tx, personId)
+  await removeOfflineGrants(tx, personId)
 }
 
 function found<T>(person: T | undefined): T {

@@ -116,10 +116,10 @@ const membership = statement<[string, string], MembershipRow>(`
 select tenant_id, person_id, role_names, status from stoa.memberships where tenant_id = $1 and person_id = $2`)
 
 /** Has the tokens of a person from before a time hold in no tenant. Gives the tenants that they belong to. */
-export function membershipsClosed(tx: Tx, personId: string, at: Date): Promise<Tenant[]> {
-  return tx.many(membershipClosing(personId, at))
+export function endTokensOfPerson(tx: Tx, personId: string, at: Date): Promise<Tenant[]> {
+  return tx.many(tokensEnding(personId, at))
 }
-const membershipClosing = statement<[string, Date], Tenant>(`
+const tokensEnding = statement<[string, Date], Tenant>(`
 update stoa.memberships m set last_suspended_at = $2 from stoa.tenants t
 where m.person_id = $1 and t.id = m.tenant_id
 returning t.id, t.slug, t.schema`)

@@ -147,10 +147,14 @@ export class SignIn {
   /**
    * Begins a session in the caller's transaction of the system role. What is given back is called once that has
    * committed.
+   *
+   * @throws StoaError `person_suspended`
    */
   async begin(ctx: Ctx, tx: Tx, person: PersonRow, proof: Proof, visitor: Visitor): Promise<() => Promise<Begun>> {
     const { journal, log, mail, sessions } = this.#deps
     const own = asPerson(ctx, person.id)
+    // Whoever closes the account at this moment is waited for, or waits and ends this session with the others.
+    if ((await heldPerson(tx, person.id))?.suspendedAt !== null) throw new StoaError(identityErrors.person_suspended)
     const deviceToken = tokenHash(visitor.deviceToken) === null ? mintToken() : (visitor.deviceToken as string)
     const others = await deviceCount(tx, person.id)
     const newDevice = await rememberDevice(tx, person.id, hashOf(deviceToken), new Date(ctx.clock.now()))
