@@ -13,7 +13,7 @@ interface AtRestDeps {
 
 /**
  * Gives back what the start has taken, and then what each busy time has taken, once it is over. A thousand issuers that
- * are asked for their keys take 218 MB, of which 62 are left at rest (bench/results/identity.json).
+ * are asked for their keys take 210 MB, of which 61 are left at rest (bench/results/identity.json).
  */
 export function giveBackMemoryAtRest({ clock, log }: AtRestDeps, giveBack = giveBackMemory): Repeating {
   giveBack()

@@ -24,7 +24,7 @@ const BUCKETS = `
     where c.relnamespace = n.oid and c.relname = 'limiter_buckets' and a.attnum > 0 and not a.attisdropped
   ) as columns
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-  where p.proname = 'limiter_take' order by n.nspname = 'limits_today'`
+  where p.proname = 'limiter_take' order by n.nspname = 'limits_wanted'`
 
 test('no migration locks a big table or breaks the release that runs', async () => {
   assert.deepEqual(await lintMigrations(migrationSets), [])
@@ -46,16 +46,20 @@ for (const engine of engines) {
       await assertCompatible(database.db, migrationSets)
     })
 
-    test('has buckets of limits as the limiter of today wants them', async () => {
+    test('has buckets of limits as the limiter wants them', async () => {
       const shapes = await database.db.admin(async (session) => {
-        await session.exec(`create schema limits_today; ${postgresSchema('limits_today')}`)
+        await session.exec(`create schema limits_wanted; ${postgresSchema('limits_wanted')}`)
         const found = await session.query<{ code: string; columns: string }>(BUCKETS)
-        await session.exec('drop schema limits_today cascade')
+        await session.exec('drop schema limits_wanted cascade')
         return found
       })
-      const [ours, today] = shapes.map(({ code, columns }) => [code.replaceAll(/limits_today\.|\s+/g, ''), columns])
-      assert.ok(ours && today)
-      assert.deepEqual(ours, today, 'postgresSchema() of @stoa/limiter has changed: another migration has to follow it')
+      const [ours, wanted] = shapes.map(({ code, columns }) => [code.replaceAll(/limits_wanted\.|\s+/g, ''), columns])
+      assert.ok(ours && wanted)
+      assert.deepEqual(
+        ours,
+        wanted,
+        'postgresSchema() of @stoa/limiter has changed: another migration has to follow it',
+      )
     })
 
     test('is the same in the schema of a tenant as in the pool', async () => {

@@ -33,7 +33,7 @@ const spec = {
    */
   allowPrivateApplications: { type: 'boolean', default: false },
   /**
-   * How many providers a process keeps, one for each tenant; about 100 KB each. The one that was asked least recently goes, and
+   * How many providers a process keeps, one for each tenant; less than 200 KB each. The one that was asked least recently goes, and
    * is made anew when it is asked for, which costs some milliseconds. From 1 to 10,000; default 300.
    */
   maxProviders: { type: 'integer', min: 1, max: 10_000, default: 300 },

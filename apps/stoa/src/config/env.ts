@@ -340,7 +340,7 @@ export const VARIABLES = {
     min: 1,
     max: 10_000,
     default: 300,
-    doc: 'How many OpenID providers a process keeps ready, one for each organisation; about 100 KB each. Others are made when they are asked for, which costs some milliseconds.',
+    doc: 'How many OpenID providers a process keeps ready, one for each organisation; less than 200 KB each. Others are made when they are asked for, which costs some milliseconds.',
   },
   STOA_CLIENT_BURST: {
     type: 'integer',

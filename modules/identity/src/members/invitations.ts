@@ -125,19 +125,10 @@ export class Invitations {
       const token = mintToken()
       const expiresAt = new Date(now.getTime() + expiresInDays * DAY_MS)
       const hash = hashOf(token)
+      const inviter = answerableOf(ctx)
       const row = await tx.one(
         invitationInserted(
-          ...([
-            ctx.tenant.id,
-            newId(ctx.clock),
-            email,
-            roles,
-            teamIds,
-            hash,
-            expiresAt,
-            answerableOf(ctx),
-            now,
-          ] as const),
+          ...([ctx.tenant.id, newId(ctx.clock), email, roles, teamIds, hash, expiresAt, inviter, now] as const),
         ),
       )
       const data = { invitationId: row.id, roleNames: [...roles], teamIds: [...teamIds] }

@@ -13,11 +13,11 @@ export function factorPage({ factors, passkeys, signIn }: PagesDeps): Page {
     const { say } = visit
     const hidden = { step: stepOf(visit) }
     const options = await passkeyOptions(visit, passkeys, await factors.whose(visit.ctx, hidden.step))
-    const { scripts, shown } = passkeyPart(visit, 'factor', options, hidden)
+    const { runs, shown } = passkeyPart(visit, 'factor', options, hidden)
     const body = html`${summary(say, sent)}<p>${say('factorText')}</p>
 ${form(visit, pathTo(visit, 'factor'), [codeField(visit, sent), submit(say('verify'))], hidden)}
 ${shown}<p><a href="/${pathTo(visit, 'sign-in').slice(1)}">${say('cancel')}</a></p>`
-    return { kind: 'page', title: say('factorTitle'), body, ...shownAs(sent), ...scripts }
+    return { kind: 'page', title: say('factorTitle'), body, ...shownAs(sent), runs }
   }
   return {
     path: 'factor',

@@ -19,7 +19,7 @@ export function signInPage({ passkeys, providers, settings, signIn }: PagesDeps)
     const options = isPasskeyPlace(visit, passkeys)
       ? passkeys.signInOptions(visit.ctx, visit.visitor.deviceToken ?? '')
       : null
-    const { scripts, shown } = passkeyPart(visit, 'sign-in', options)
+    const { runs, shown } = passkeyPart(visit, 'sign-in', options)
     const body = html`${saidFirst(say, query)}${summary(say, sent)}
 ${form(visit, pathTo(visit, 'sign-in'), [
   field(say, { id: 'email', label: 'email', type: 'email', autocomplete: 'username', ...typed(visit) }, sent),
@@ -28,7 +28,7 @@ ${form(visit, pathTo(visit, 'sign-in'), [
 ])}
 ${shown}${handOverButton(visit, again)}${withButtons(visit, others, again ? { again: 'yes' } : {})}<p><a href="/${pathTo(visit, 'reset').slice(1)}">${say('forgotten')}</a></p>
 ${registration === 'open' && html`<p><a href="/${pathTo(visit, 'register').slice(1)}">${say('noAccount')}</a></p>`}`
-    return { kind: 'page', title: say('signInTo', { tenant: look.name }), body, ...shownAs(sent), ...scripts }
+    return { kind: 'page', title: say('signInTo', { tenant: look.name }), body, ...shownAs(sent), runs }
   }
   return {
     path: 'sign-in',
@@ -71,10 +71,10 @@ function handOverButton(visit: PageVisit, again: boolean): Html | '' {
   return form(visit, pathTo(visit, 'hand-over'), content, again ? { again: 'yes' } : {})
 }
 
-/** The part of a page that asks for a passkey, and that it runs something; nothing where there can be none. */
+/** The part of a page that asks for a passkey, and whether the page runs a script for it; nothing where there can be none. */
 interface PasskeyPart {
   readonly shown: Html | ''
-  readonly scripts: { readonly runs?: boolean }
+  readonly runs: boolean
 }
 
 /**
@@ -89,10 +89,10 @@ export function passkeyPart(
   options: object | null,
   hidden: Readonly<Record<string, string>> = {},
 ): PasskeyPart {
-  if (options === null) return { shown: '', scripts: {} }
+  if (options === null) return { shown: '', runs: false }
   const content = [html`<button>${visit.say('passkeyUse')}</button>`]
   const asked = passkeyForm(visit, pathTo(visit, page), { kind: 'get', options, content, hidden })
-  return { shown: html`${asked}${passkeyScript(visit)}`, scripts: { runs: true } }
+  return { shown: html`${asked}${passkeyScript(visit)}`, runs: true }
 }
 
 /** What a browser needs to show a passkey of somebody; null when that cannot be. */

@@ -20,7 +20,7 @@ export function stepUpPage({ factors, passkeys, sessions, signIn }: PagesDeps): 
   const show = async (visit: PageVisit, { personId }: LiveSessionRow, sent: Sent): Promise<PageAnswer> => {
     const { ctx, say } = visit
     const { totp } = await factors.of(ctx, personId)
-    const { scripts, shown } = passkeyPart(visit, 'step-up', await passkeyOptions(visit, passkeys, personId))
+    const { runs, shown } = passkeyPart(visit, 'step-up', await passkeyOptions(visit, passkeys, personId))
     const body = html`${summary(say, sent)}<p>${say('stepText')}</p>
 ${form(visit, pathTo(visit, 'step-up'), [
   field(say, { id: 'password', label: 'password', type: 'password', autocomplete: 'current-password' }, sent),
@@ -28,7 +28,7 @@ ${form(visit, pathTo(visit, 'step-up'), [
   submit(say('continue')),
 ])}
 ${shown}`
-    return { kind: 'page', title: say('stepTitle'), body, ...shownAs(sent), ...scripts }
+    return { kind: 'page', title: say('stepTitle'), body, ...shownAs(sent), runs }
   }
   const prove = async ({ ctx, form: given, visitor }: PageVisit, { person }: LiveSessionRow): Promise<Proof> => {
     const response = given.get('response')
