@@ -145,9 +145,9 @@ export class Guests implements AsyncDisposable {
     this.ends(guest, expiresAtMs)
   }
 
-  /** When its credentials end. */
+  /** When its credentials end. Of one who left while it was looked at, nothing is noted. */
   ends(guest: Guest, expiresAtMs: number | undefined): void {
-    if (expiresAtMs === undefined) this.#ending.delete(guest)
+    if (expiresAtMs === undefined || !this.#all.has(guest)) this.#ending.delete(guest)
     else this.#ending.add(guest)
   }
 

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { Principal } from '@stoa/http'
+import { silentLogger } from '@stoa/kernel'
 import { TestClock } from '@stoa/testkit'
+import { type Guest, Guests } from '../src/guests.ts'
+import { resolveRealtimeOptions } from '../src/options.ts'
 import { openStream } from './event-source.ts'
 import { connect, eventually, setup } from './setup.ts'
 
@@ -32,6 +36,27 @@ describe('credentials while a connection is open', () => {
     socket.send({ type: 'subscribe', id: 9, channel: 'notes' })
     assert.equal((await socket.closed).code, 4401)
     assert.equal(socket.messages.filter(({ id }) => id === 9).length, 0)
+  })
+
+  it('who left while it was looked at is not looked after any more', async () => {
+    const clock = new TestClock(Date.now())
+    await using guests = new Guests(resolveRealtimeOptions({}), { clock, log: silentLogger })
+    let shut = 0
+    const gone: Guest = {
+      ...{
+        principal: { expiresAtMs: clock.now() } as Principal,
+        sinceMs: clock.now(),
+        bufferedBytes: 0,
+        beatMs: 25_000,
+      },
+      slot: '',
+      beat: () => undefined,
+      recheck: async () => undefined,
+      shut: () => void shut++,
+    }
+    guests.ends(gone, clock.now())
+    await clock.advance(2_000)
+    assert.equal(shut, 0)
   })
 
   it('new credentials in time keep it open', async () => {
