@@ -82,18 +82,26 @@ class EventWire implements Wire {
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    await this.#placeFresh(signal)
-    const names = [...this.#channels.keys()]
-    const response = await this.#ask(names, signal, { position: earliest([...this.#channels.values()]) })
-    if (response.status !== 200 || response.body === null) {
-      await this.#refuse(await problemOf(response), names, signal, Number(response.headers.get('retry-after')) * 1_000)
-      return
-    }
-    let silence = setTimeout(() => this.#answer.abort(new Error('silence')), SILENCE_MS)
+    // An answer that never begins is silence too.
+    const quiet = this.#answer
+    const listen = () => setTimeout(() => quiet.abort(new Error('silence')), SILENCE_MS)
+    let silence = listen()
     try {
+      await this.#placeFresh(signal)
+      const names = [...this.#channels.keys()]
+      const response = await this.#ask(names, signal, { position: earliest([...this.#channels.values()]) })
+      if (response.status !== 200 || response.body === null) {
+        await this.#refuse(
+          await problemOf(response),
+          names,
+          signal,
+          Number(response.headers.get('retry-after')) * 1_000,
+        )
+        return
+      }
       for await (const block of blocksOf(response.body)) {
         clearTimeout(silence)
-        silence = setTimeout(() => this.#answer.abort(new Error('silence')), SILENCE_MS)
+        silence = listen()
         if (signal.aborted || this.#over) return
         this.#take(block)
       }

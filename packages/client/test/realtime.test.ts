@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, it } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { eventually } from '@stoa/testkit'
 import { createRealtimeClient } from '../src/index.ts'
 import { followed, said, setup } from './setup.ts'
@@ -128,6 +132,33 @@ describe('the client', () => {
       await ada.holds(() => ada.numbers.length >= 1)
     } finally {
       globalThis.WebSocket = socket
+    }
+  })
+
+  it('an answer that never begins is given up, and asked for again', async (t) => {
+    let asked = 0
+    const mute = createServer(() => void asked++).listen(0)
+    await once(mute, 'listening')
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const states: string[] = []
+    const { port } = mute.address() as AddressInfo
+    const onState = (state: string) => void states.push(state)
+    // By no timer: those stand still.
+    const soon = async (is: () => boolean) => {
+      for (const end = performance.now() + 20_000; !is(); await turn()) assert.ok(performance.now() < end, 'too late')
+    }
+    const client = createRealtimeClient({ url: `http://127.0.0.1:${port}`, token: ADA, transport: 'events', onState })
+    try {
+      client.subscribe('notes', { onEvent: () => undefined })
+      await soon(() => asked === 1)
+      t.mock.timers.tick(40_000)
+      await soon(() => states.at(-1) === 'waiting')
+      t.mock.timers.tick(30_000)
+      await soon(() => asked === 2)
+    } finally {
+      client.close()
+      mute.closeAllConnections()
+      mute.close()
     }
   })
 
