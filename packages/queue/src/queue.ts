@@ -124,6 +124,8 @@ export interface Queue extends AsyncDisposable {
   /**
    * Adds a job that runs when all of these have ended, whatever became of them: `job.children()` tells. All in the
    * caller's transaction.
+   *
+   * @throws as `enqueue`
    */
   enqueueAfter(
     ctx: Ctx,
@@ -287,6 +289,8 @@ class StoaQueue implements Queue {
     children: readonly Wanted[],
   ): { id: string; children: readonly string[] } {
     if (children.length === 0) throw new TypeError('a job that waits for children needs one')
+    const unique = [parent, ...children].find(({ job }) => job.unique)
+    if (unique) throw new TypeError(`the job '${unique.job.name}' is unique: it may be there, with another parent`)
     const above = this.#newJob(ctx, parent.job, parent.input, parent.options, { awaits: children.length })
     const below = children.map(({ input, job, options }) =>
       this.#newJob(ctx, job, input, options, { parentId: above.id }),
@@ -331,7 +335,9 @@ class StoaQueue implements Queue {
         observe: (signal) => this.#observe(signal),
         wake: (woken) => this.#wake(woken),
         wakeGate: () => this.#wakeGate(),
+        kinds: () => [...this.#definitions.keys()],
         enqueue: (...asked) => this.enqueue(...asked),
+        enqueueOnce: (...asked) => this.enqueueOnce(...asked),
       },
       resolved,
       () => this.#workers.delete(worker),

@@ -34,9 +34,13 @@ export const scheduleList = statement<[tenantId: string], ScheduleRow>(
   `select ${COLUMNS} from stoa.job_schedules where tenant_id = $1 order by name`,
 )
 
-/** Schedules whose time has come, for whoever is first: the others pass over them. */
-export const schedulesDue = statement<[now: Date, limit: number], ScheduleRow>(
-  `select ${COLUMNS} from stoa.job_schedules where next_at <= $1 order by next_at limit $2 for update skip locked`,
+/**
+ * Schedules of these kinds whose time has come, for whoever is first: the others pass over them. Those of other kinds
+ * wait for a worker that knows them, and nobody waits behind them.
+ */
+export const schedulesDue = statement<[now: Date, kinds: readonly string[], limit: number], ScheduleRow>(
+  `select ${COLUMNS} from stoa.job_schedules where next_at <= $1 and kind = any ($2::text[])
+order by next_at limit $3 for update skip locked`,
 )
 
 /** The schedule came, and comes again. */

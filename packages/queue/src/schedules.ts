@@ -98,38 +98,51 @@ export interface TimetableDeps {
   readonly tenants: JobTenants
   readonly pollMs: number
   definition(kind: string): JobDefinition | undefined
+  /** All that it knows. */
+  kinds(): readonly string[]
   enqueue: Queue['enqueue']
+  enqueueOnce: Queue['enqueueOnce']
   onError(error: unknown): void
 }
 
 /** Enqueues what schedules bring, until disposed. */
 export function keepTimetable(deps: TimetableDeps): Repeating {
-  const { db, ctx, onError, pollMs } = deps
+  const { db, ctx, kinds, onError, pollMs } = deps
   const come = () =>
     db.system(ctx, async (tx) => {
-      const due = await tx.many(schedulesDue(new Date(ctx.clock.now()), AT_ONCE))
+      const due = await tx.many(schedulesDue(new Date(ctx.clock.now()), kinds(), AT_ONCE))
       for (const row of due) await comes(deps, tx, row)
+      return due.length
     })
-  return repeat(come, { clock: systemClock, firstMs: 1, everyMs: pollMs, onError })
+  const comeAll = async () => {
+    while ((await come()) === AT_ONCE);
+  }
+  return repeat(comeAll, { clock: systemClock, firstMs: 1, everyMs: pollMs, onError })
 }
 
-async function comes({ ctx, definition, enqueue, tenants }: TimetableDeps, tx: Tx, row: ScheduleRow): Promise<void> {
+async function comes(deps: TimetableDeps, tx: Tx, row: ScheduleRow): Promise<void> {
+  const { ctx, definition, tenants } = deps
   const { cron, kind, name, tenantId, timeZone } = row
-  const job = definition(kind)
-  // Another worker knows it, after a rolling update at the latest.
-  if (!job) return
+  const job = definition(kind) as JobDefinition
   const tenant = tenants.known(tenantId) ?? (await tenants.find(tenantId))
   const now = ctx.clock.now()
   let id: string | null = null
   if (tenant) {
     const own = tenantCtx(ctx, tenant, { actor: { type: 'system', id: `schedule:${name}` } })
     try {
-      id = enqueue(own, tx, job, row.input)
+      id = await enqueuedBy(deps, own, tx, job, row.input)
     } catch (err) {
+      // What the database did not take is undone with all the others, and comes again.
+      if (!(err instanceof StoaError)) throw err
       ctx.log.error({ err, schedule: name, tenant: tenant.slug }, 'a schedule came and its job was refused')
     }
   }
   tx.later(scheduleCame(tenantId, name, new Date(now), id, nextOf(cron, timeZone, now)))
+}
+
+/** Of a unique kind it may be the job that is there: the last time's, say, which still runs. */
+async function enqueuedBy(deps: TimetableDeps, ctx: Ctx, tx: Tx, job: JobDefinition, input: unknown): Promise<string> {
+  return job.unique ? (await deps.enqueueOnce(ctx, tx, job, input)).id : deps.enqueue(ctx, tx, job, input)
 }
 
 function nextOf(cron: string, timeZone: string, now: number): Date | null {

@@ -34,6 +34,9 @@ import type { ResolvedWorkerOptions } from './worker-options.ts'
 export interface WorkerDeps
   extends Omit<DispatcherDeps, 'slots' | 'pollMs' | 'maxPrefetch' | 'worker' | 'paused' | 'tenants'> {
   readonly enqueue: Queue['enqueue']
+  readonly enqueueOnce: Queue['enqueueOnce']
+  /** The names of all kinds of jobs that the program knows. */
+  kinds(): readonly string[]
   /** Also those that it does not serve. */
   readonly allLanes: ReadonlyMap<string, Lane>
   wakeGate(): void

@@ -44,6 +44,43 @@ for (const engine of engines) {
       assert.deepEqual(ran, [1])
     })
 
+    it('of a unique kind brings no second job while the first one is there', async () => {
+      const clock = at('2026-03-02T08:30:00Z')
+      const job = numbered(() => undefined, { unique: { key: () => 'one' } })
+      await using bench = await setup(engine, { jobs: [job], clock, worker: null })
+      const { ctx, queue } = bench
+      await queue.schedules.set(ctx, { name: 'hourly', job, input: { n: 1 }, cron: '0 * * * *' })
+      await queue.operations.pause({ kind: job.name })
+      await queue.work(QUICK)
+      const jobs: (string | null | undefined)[] = []
+      for (const next of ['2026-03-02T10:00:00.000Z', '2026-03-02T11:00:00.000Z']) {
+        await clock.advance(3_600_000)
+        const [schedule] = await eventually(
+          () => queue.schedules.list(ctx),
+          ([one]) => one?.nextAt?.toISOString() === next,
+        )
+        jobs.push(schedule?.lastJobId)
+      }
+      const [row, ...more] = await bench.rows()
+      assert.deepEqual([jobs, more], [[row?.id, row?.id], []])
+    })
+
+    it('of a kind that no worker knows waits for one that does, and holds up no other', async () => {
+      const clock = at('2026-03-02T08:59:30Z')
+      const ran: number[] = []
+      const job = numbered((_, { n }) => void ran.push(n))
+      await using bench = await setup(engine, { jobs: [job], clock })
+      const { ctx, db, queue } = bench
+      await queue.schedules.set(ctx, { name: 'morning', job, input: { n: 9 }, cron: '0 9 * * *' })
+      await db.admin((session) =>
+        session.exec(`insert into stoa.job_schedules (tenant_id, name, kind, cron, time_zone, input, next_at)
+select '${ctx.tenant.id}', 'gone ' || n, 'test.gone', '0 1 * * *', 'UTC', '{}', '2026-03-01T01:00:00Z' from generate_series(1, 150) n`),
+      )
+      await clock.advance(60_000)
+      await eventually(() => ran.length > 0)
+      assert.deepEqual(ran, [9])
+    })
+
     it('that is said again keeps its next time; another pattern gives it a new one', async () => {
       const clock = at('2026-03-02T00:30:00Z')
       const job = numbered(() => undefined)
