@@ -46,6 +46,8 @@ const LOOK_EVERY_MS = 50
 const LOOK_SHARE = 10
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 5_000
+/** A claim whose answer was lost may be under way still, and be committed later. */
+const UNSURE_FOR_MS = [0, 1_000, 10_000, 60_000]
 
 /** Claimed jobs of one lane. */
 export class Stock {
@@ -71,7 +73,8 @@ export class Stock {
   /** Jobs that will come here without a claim. */
   readonly #promised = new Set<string>()
   #allKept: (() => void) | null = null
-  #isUnsure = false
+  /** When to look for what it holds without knowing it. */
+  #unsureAt: number[] = []
 
   constructor(lane: string, host: StockHost) {
     this.lane = lane
@@ -122,7 +125,7 @@ export class Stock {
         this.#noLongerPromised(id)
       },
       failed: () => {
-        this.#isUnsure = true
+        this.#unsure()
         this.#noLongerPromised(id)
         this.hint()
       },
@@ -169,12 +172,12 @@ export class Stock {
         continue
       }
       try {
-        if (this.#isUnsure) await this.#returnUnknown()
+        if (this.#unsureAt.some((at) => at <= performance.now())) await this.#returnUnknown()
         await this.#claim(wanted)
         failures = 0
       } catch (error) {
         // It may have been committed, and what it claimed is not known here.
-        this.#isUnsure = true
+        this.#unsure()
         this.#isHungry = true
         this.#host.observe({ kind: 'failed', what: 'claim', error })
         await systemClock.sleep(backoffMs(failures++, RETRY_MIN_MS, RETRY_MAX_MS), signal).catch(() => undefined)
@@ -202,9 +205,17 @@ export class Stock {
     this.#measuredAt = now
   }
 
+  #unsure(): void {
+    const now = performance.now()
+    this.#unsureAt = UNSURE_FOR_MS.map((ms) => now + ms)
+  }
+
   async #returnUnknown(): Promise<void> {
     const { begun, ctx, db, worker } = this.#host
-    this.#isUnsure = false
+    const now = performance.now()
+    this.#unsureAt = this.#unsureAt.filter((at) => at > now)
+    // What is promised from now on would be taken for unknown.
+    this.#isIdle = false
     const known = [...begun(), ...this.#promised, ...this.#rows.slice(this.#next).map((row) => row.id)]
     await db.system(ctx, (tx) => tx.run(unknownReturned(worker(), this.lane, known)))
   }
