@@ -10,7 +10,7 @@ import type { JobDefinition } from './job.ts'
 import { JobCtx } from './job-ctx.ts'
 import type { ClaimedRow } from './job-store.ts'
 import type { EndedChild, RunningJob } from './running-job.ts'
-import { failureOf, type Verdict, verdictOf } from './verdict.ts'
+import { CANCELLED_WHILE_IT_RAN, failureOf, type Verdict, verdictOf } from './verdict.ts'
 
 /** Runs `run` and returns its outcome; it must call it once. */
 export type InstrumentJob = (
@@ -153,9 +153,7 @@ export class Attempt implements RunningJob {
 
   #verdictOf(error: unknown): Verdict {
     const now = this.ctx.clock.now()
-    if (this.#aborted === 'cancelled') {
-      return { kind: 'cancelled', failure: { reason: 'cancelled', message: 'It was cancelled while it ran.' } }
-    }
+    if (this.#aborted === 'cancelled') return CANCELLED_WHILE_IT_RAN
     // What a stopping worker interrupts has not failed.
     if (this.#aborted === 'stopping') return { kind: 'snooze', at: now }
     return verdictOf(error, this.definition, this.row.failures, now)
@@ -211,9 +209,12 @@ export function encodedResult(result: unknown): string | null | Error {
   }
 }
 
-/** Text that jsonb refuses is made such that it does not: a result is no reason to do the work again. */
+/** Text that jsonb refuses is made such that it does not, names included: a result is no reason to do the work again. */
 function storable(result: unknown): string {
-  return JSON.stringify(result, (_, value) =>
-    typeof value === 'string' ? value.replaceAll('\0', '\uFFFD').toWellFormed() : value,
-  )
+  const tidy = (text: string) => text.replaceAll('\0', '\uFFFD').toWellFormed()
+  return JSON.stringify(result, (_, value) => {
+    if (typeof value === 'string') return tidy(value)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    return Object.fromEntries(Object.entries(value).map(([name, of]) => [tidy(name), of]))
+  })
 }

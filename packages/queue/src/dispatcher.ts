@@ -20,7 +20,7 @@ import type { EndedChild } from './running-job.ts'
 import type { QueueSignal } from './signals.ts'
 import { Slots } from './slots.ts'
 import { Stock } from './stock.ts'
-import { type Verdict, WORKER_LOST } from './verdict.ts'
+import { CANCELLED_WHILE_IT_RAN, type Verdict, WORKER_LOST } from './verdict.ts'
 import type { BuriedRow } from './worker-store.ts'
 
 /** What a dispatcher needs. */
@@ -145,6 +145,7 @@ export class Dispatcher implements AttemptHost {
       tx,
       rows.map((row) => ({ row, isOver: true })),
       lanes,
+      ctx.clock.now(),
     )
     tx.afterCommit(() => wake(lanes))
   }
@@ -172,7 +173,7 @@ export class Dispatcher implements AttemptHost {
         drop === null ? jobsRemoved(...key) : jobsFinished(...key, ['done'], [new Date(at)], [drop], [text], [null]),
       )
       if (count === 0) throw new StoaError(queueErrors.job_attempt_stale)
-      writeConsequences(tx, [{ row, isOver: true }], lanes)
+      writeConsequences(tx, [{ row, isOver: true }], lanes, at)
       if (row.tracked)
         announce?.(attempt.ctx, tx, row, { kind: 'done', result: text === null ? null : JSON.parse(text) })
       tx.afterCommit(() => wake(lanes))
@@ -331,7 +332,9 @@ export class Dispatcher implements AttemptHost {
   }
 
   #run(row: ClaimedRow, lane: Lane, definition: JobDefinition | undefined, tenant: Tenant | null): void {
-    if (!definition?.run) this.#refuse(row, lane, tenant, this.#snooze(UNKNOWN_KIND_MS))
+    // Somebody wanted it when it ran, and its attempt ended in another way, or with its worker.
+    if (row.cancelRequested) this.#refuse(row, lane, tenant, CANCELLED_WHILE_IT_RAN)
+    else if (!definition?.run) this.#refuse(row, lane, tenant, this.#snooze(UNKNOWN_KIND_MS))
     else if (!tenant) this.#refuse(row, lane, tenant, dead('error', 'Its tenant does not exist.'))
     else if (!validatorOf(definition).Check(row.input)) {
       this.#refuse(row, lane, tenant, dead('input_invalid', 'The input does not fit this kind of job any more.'))

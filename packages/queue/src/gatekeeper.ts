@@ -4,6 +4,7 @@
  */
 import type { Database } from '@stoa/db'
 import { Alarm, type BaseCtx, systemClock } from '@stoa/kernel'
+import { plannedByIndex } from './job-store.ts'
 import type { QueueSignal } from './signals.ts'
 import {
   jobsDue,
@@ -82,10 +83,13 @@ export class Gatekeeper implements AsyncDisposable {
     const query = jobsDue(new Date(ctx.clock.now()), AT_ONCE)
     await db.system(ctx, async (tx) => tx.later(query, { seen: (_, rows) => due.push(...rows) }))
     const lanes = new Set(due.map(({ lane }) => lane))
-    const keys = await db.systemRead(ctx, (tx) => tx.many(keysWaiting(KEYS_AT_ONCE)))
+    const keys = await db.system(ctx, (tx) => {
+      tx.later(plannedByIndex('on'))
+      return tx.many(keysWaiting(KEYS_AT_ONCE))
+    })
     if (keys.length > 0) for (const lane of await this.#giveTurns(keys)) lanes.add(lane)
     if (lanes.size > 0) wake(lanes)
-    return due.length === AT_ONCE && !this.#closing.signal.aborted
+    return (due.length === AT_ONCE || keys.length === KEYS_AT_ONCE) && !this.#closing.signal.aborted
   }
 
   #giveTurns(keys: readonly TurnKey[]): Promise<readonly string[]> {

@@ -76,5 +76,6 @@ function claimedRow({ id, input, kind, origin, rank, runAt, tenantId }: NewJob):
     concurrencyKey: null,
     parentId: null,
     tracked: false,
+    cancelRequested: false,
   }
 }

@@ -19,6 +19,8 @@ export interface ClaimedRow {
   readonly concurrencyKey: string | null
   readonly parentId: string | null
   readonly tracked: boolean
+  /** Somebody wanted it cancelled while an attempt before this one ran. */
+  readonly cancelRequested: boolean
 }
 
 /** Who asked for a job: what its context is made of. */
@@ -123,7 +125,7 @@ where tenant_id = ($1::uuid[])[1] and kind = ($3::text[])[1] and key = $11 and n
 
 const CLAIMED = `update stoa.jobs set state = 'running', attempt = attempt + 1, worker = $2, started_at = clock_timestamp()
 where ctid = any (array (select ctid from picked)) and exists (select 1 from present)
-returning tenant_id, id, kind, rank, attempt, failures, run_at, input, origin, unique_key, concurrency_key, parent_id, tracked`
+returning tenant_id, id, kind, rank, attempt, failures, run_at, input, origin, unique_key, concurrency_key, parent_id, tracked, cancel_requested`
 
 /**
  * Claims jobs of one lane: of the most urgent rank, the tenants in turn from the one after `after` (when that was of the
@@ -226,7 +228,7 @@ where worker = $1 and lane = $2 and state = 'running' and id <> all ($3::uuid[])
 
 /**
  * Jobs that are to be tried again, with what went wrong; null: nothing did. A job that holds one of its key's turns gives
- * it back.
+ * it back. One that somebody wants cancelled does not wait: who claims it next cancels it.
  */
 export const jobsPutOff = statement<
   [
@@ -240,9 +242,9 @@ export const jobsPutOff = statement<
   { count: number }
 >(`
 with put_off as (
-  update stoa.jobs j set state = 'scheduled', worker = null, started_at = null, run_at = ended.run_at,
- 
-  failures = failures + (ended.error is not null)::integer, error = coalesce(ended.error, j.error)
+  update stoa.jobs j set state = 'scheduled', worker = null, started_at = null,
+    run_at = case when j.cancel_requested then j.run_at else ended.run_at end,
+    failures = failures + (ended.error is not null)::integer, error = coalesce(ended.error, j.error)
   from unnest($1::uuid[], $2::uuid[], $3::integer[], $5::timestamptz[], $6::jsonb[]) as ended (tenant_id, id, attempt, run_at, error)
   where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4
   returning 1
@@ -252,9 +254,9 @@ select count(*)::integer as count from put_off`)
 /** Those of the attempts that the worker still holds. Nobody takes them away until the end of the transaction. */
 export const attemptsLocked = statement<
   [tenantIds: readonly string[], ids: readonly string[], attempts: readonly number[], worker: string],
-  { id: string }
+  { id: string; attempt: number }
 >(`
-select j.id from stoa.jobs j join unnest($1::uuid[], $2::uuid[], $3::integer[]) as held (tenant_id, id, attempt)
+select j.id, j.attempt from stoa.jobs j join unnest($1::uuid[], $2::uuid[], $3::integer[]) as held (tenant_id, id, attempt)
   on j.tenant_id = held.tenant_id and j.id = held.id and j.attempt = held.attempt
 where j.worker = $4 for update of j`)
 

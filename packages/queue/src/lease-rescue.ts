@@ -6,7 +6,7 @@ import { plannedByIndex } from './job-store.ts'
 import { EXTERNAL_LANE } from './lanes.ts'
 import { leasedReturned, leasesExpired, type ReleasedRow } from './lease-store.ts'
 import { type VerdictDeps, writeVerdict } from './leases.ts'
-import { type Verdict, verdictAfter, WORKER_LOST } from './verdict.ts'
+import { CANCELLED_WHILE_IT_RAN, type Verdict, verdictAfter, WORKER_LOST } from './verdict.ts'
 import type { RescuedRow } from './worker-store.ts'
 
 /** What the rescue needs. */
@@ -15,15 +15,21 @@ export interface LeaseRescueDeps extends VerdictDeps {
   readonly tenants: JobTenants
 }
 
+/** What became of leases that ran out. */
+export interface EndedLeases {
+  readonly rescued: readonly RescuedRow[]
+  readonly hasMore: boolean
+}
+
 const AT_ONCE = 500
 
 /**
  * Ends leases that ran out. A job whose holder was silent runs again; one that took too long has failed; one that was to
  * be cancelled is.
  *
- * @returns the jobs, in the lane that they wait in
+ * @returns the jobs that wait again, in their lane; and whether there may be more
  */
-export async function endLeases(deps: LeaseRescueDeps, tx: Tx, maxRescues: number): Promise<readonly RescuedRow[]> {
+export async function endLeases(deps: LeaseRescueDeps, tx: Tx, maxRescues: number): Promise<EndedLeases> {
   const { ctx, tenants } = deps
   tx.later(plannedByIndex('on'))
   const rows = await tx.many(leasesExpired(AT_ONCE))
@@ -45,17 +51,16 @@ export async function endLeases(deps: LeaseRescueDeps, tx: Tx, maxRescues: numbe
       ),
     )
   }
-  return returned.map(({ id, kind, rescues, tenantId }) => {
+  const rescued = returned.map(({ id, kind, rescues, tenantId }) => {
     return { tenantId, id, kind, lane: EXTERNAL_LANE, rescues: rescues + 1 }
   })
+  return { rescued, hasMore: rows.length === AT_ONCE }
 }
 
 /** Null: it runs again, and nothing is said of it. */
 function verdictOn(row: ReleasedRow, maxRescues: number, now: number): Verdict | null {
   const { cancelRequested, endsAt, failures, outOfTime, policy, rescues, startedAt } = row
-  if (cancelRequested) {
-    return { kind: 'cancelled', failure: { reason: 'cancelled', message: 'It was cancelled while it ran.' } }
-  }
+  if (cancelRequested) return CANCELLED_WHILE_IT_RAN
   if (outOfTime) {
     const message = `it took longer than ${endsAt.getTime() - startedAt.getTime()} ms`
     return verdictAfter({ reason: 'timeout', message }, null, policy, failures, now)

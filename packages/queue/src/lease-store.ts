@@ -42,7 +42,8 @@ where waiting.count > 0
 order by waiting.oldest`)
 
 /** A job that was just claimed, and its lease. */
-export interface LeasedRow extends Omit<ClaimedRow, 'rank' | 'uniqueKey' | 'concurrencyKey' | 'parentId'> {
+export interface LeasedRow
+  extends Omit<ClaimedRow, 'rank' | 'uniqueKey' | 'concurrencyKey' | 'parentId' | 'cancelRequested'> {
   readonly leaseUntil: Date
   readonly endsAt: Date
 }

@@ -39,7 +39,7 @@ import { type JobRow, jobById } from './operations-store.ts'
 import { transitionTo, writeConsequences } from './reports.ts'
 import { dropDayOf } from './retention.ts'
 import type { QueueSignal } from './signals.ts'
-import { type JobFailure, type Verdict, verdictAfter } from './verdict.ts'
+import { CANCELLED_WHILE_IT_RAN, type JobFailure, type Verdict, verdictAfter } from './verdict.ts'
 
 /** A kind whose jobs are claimed by a lease. */
 export interface LeaseKind {
@@ -132,8 +132,6 @@ export interface LeaseDeps {
   wake(lanes: Iterable<string>): void
   wakeGate(): void
 }
-
-const CANCELLED: JobFailure = { reason: 'cancelled', message: 'It was cancelled while it ran.' }
 
 /** The leases of a queue. */
 export function createLeases(deps: LeaseDeps): Leases {
@@ -252,7 +250,7 @@ function end(deps: LeaseDeps, ctx: Ctx, held: Held, verdictFor: (row: ReleasedRo
 }
 
 function verdictOf({ cancelRequested, failures, policy }: ReleasedRow, failed: LeaseFailure, now: number): Verdict {
-  if (cancelRequested) return { kind: 'cancelled', failure: CANCELLED }
+  if (cancelRequested) return CANCELLED_WHILE_IT_RAN
   const { code, message, retry = true, retryAfterMs = null } = failed
   const failure: JobFailure = { reason: 'reported', message, ...(code !== undefined && { code }) }
   return retry ? verdictAfter(failure, retryAfterMs, policy, failures, now) : { kind: 'dead', failure }
@@ -279,7 +277,7 @@ export function writeVerdict(deps: VerdictDeps, ctx: Ctx, tx: Tx, row: ReleasedR
     else tx.later(jobsFinished(...key, [verdict.kind], [new Date(now)], [drop], [result], [error]))
   }
   const woken = new Set<string>()
-  writeConsequences(tx, [{ row, isOver: !isPutOff }], woken)
+  writeConsequences(tx, [{ row, isOver: !isPutOff }], woken, now)
   if (row.tracked) announce?.(ctx, tx, row, transitionTo(verdict))
   tx.afterCommit(() => {
     const ranMs = Math.max(0, now - row.startedAt.getTime())

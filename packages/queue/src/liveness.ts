@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import type { Database, Tx } from '@stoa/db'
 import { type BaseCtx, newId, type Repeating, repeat, systemClock } from '@stoa/kernel'
 import type { Attempt } from './attempt.ts'
+import type { EndedLeases } from './lease-rescue.ts'
 import { dropDayOf } from './retention.ts'
 import type { QueueSignal } from './signals.ts'
 import { WORKER_LOST } from './verdict.ts'
@@ -38,8 +39,8 @@ export interface LivenessDeps {
   resumed(): void
   /** Jobs of workers that died are dead letters: what follows from that, in the same transaction. */
   buried(tx: Tx, rows: readonly BuriedRow[]): Promise<void>
-  /** Leases that ran out are ended. @returns jobs that run again */
-  leasesOver(tx: Tx, maxRescues: number): Promise<readonly RescuedRow[]>
+  /** Some leases that ran out are ended. */
+  leasesOver(tx: Tx, maxRescues: number): Promise<EndedLeases>
 }
 
 /** A job that took so many workers down with it is a dead letter. */
@@ -53,6 +54,9 @@ export class Liveness {
   #id = newId()
   #paused: ReadonlySet<string> = new Set()
   #beating: Repeating | null = null
+  /** When the database took the last sign of life. */
+  #seenAt = 0
+  #isCautious = false
 
   constructor(deps: LivenessDeps) {
     this.#deps = deps
@@ -72,6 +76,7 @@ export class Liveness {
   async start(): Promise<void> {
     const { ctx, db, heartbeatMs, observe } = this.#deps
     await db.system(ctx, (tx) => tx.run(workerAdded(this.#id, this.#name)))
+    this.#seenAt = performance.now()
     await this.look()
     // Once without being asked: whatever has gone wrong before is put right by a start.
     await this.#giveBackOfOthers()
@@ -118,10 +123,14 @@ export class Liveness {
   }
 
   async #beat(): Promise<void> {
-    const { ctx, db } = this.#deps
+    const { ctx, db, deadAfterMs } = this.#deps
     if ((await db.system(ctx, (tx) => tx.run(workerSeen(this.#id)))) === 0) await this.#comeBack()
+    const silentMs = performance.now() - this.#seenAt
+    this.#seenAt += silentMs
     await this.look()
-    await this.#rescue()
+    // Whoever could not speak may be the first one who can again: the others get the time of one more sign of life.
+    this.#isCautious = silentMs > deadAfterMs / 2 && !this.#isCautious
+    if (!this.#isCautious) await this.#rescue()
   }
 
   /** Others gave this worker up: what it held is theirs, and it goes on under another name. */
@@ -139,7 +148,11 @@ export class Liveness {
     const { ctx, db, deadAfterMs, leasesOver } = this.#deps
     const { leases, workers } = await db.systemRead(ctx, (tx) => tx.one(whoIsGone(deadAfterMs)))
     if (workers) await this.#giveBackOfOthers()
-    if (leases) this.#rescued(await db.system(ctx, (tx) => leasesOver(tx, MAX_RESCUES)))
+    for (let hasMore = leases; hasMore; ) {
+      const ended = await db.system(ctx, (tx) => leasesOver(tx, MAX_RESCUES))
+      this.#rescued(ended.rescued)
+      hasMore = ended.hasMore
+    }
   }
 
   async #giveBackOfOthers(): Promise<void> {

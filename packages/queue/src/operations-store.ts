@@ -121,9 +121,13 @@ with gone as (
 )
 select id, kind, lane, attempt, tracked, concurrency_key is not null as keyed from gone`)
 
-/** Ids of a tenant's dead letters, of one kind or of all, the oldest first. */
-export const deadLetters = statement<[tenantId: string, kind: string | null, limit: number], { id: string }>(
-  `select id from stoa.jobs_finished where tenant_id = $1 and outcome = 'dead' and ($2::text is null or kind = $2) order by id limit $3`,
+/** Ids of a tenant's dead letters, of one kind or of all, the oldest first, behind this one; null: from the first. */
+export const deadLetters = statement<
+  [tenantId: string, kind: string | null, after: string | null, limit: number],
+  { id: string }
+>(
+  `select id from stoa.jobs_finished
+where tenant_id = $1 and outcome = 'dead' and ($2::text is null or kind = $2) and ($3::uuid is null or id > $3) order by id limit $4`,
 )
 
 /**

@@ -61,7 +61,7 @@ export interface Operations {
   retry(ctx: Ctx, id: string): Promise<void>
   /** Makes a dead letter or a cancelled job new. @throws StoaError `job_not_found`, `job_not_finished` */
   redrive(ctx: Ctx, id: string): Promise<void>
-  /** Makes all dead letters new, of one kind or of all. @returns how many */
+  /** Makes all dead letters new, of one kind or of all, each once. @returns how many */
   redriveAll(ctx: Ctx, kind?: string): Promise<number>
   /** Nothing of the lane or of the kind is claimed any more, in the whole installation; what runs goes on. */
   pause(what: { readonly lane: string } | { readonly kind: string }): Promise<void>
@@ -131,14 +131,17 @@ async function cancel(deps: OperationsDeps, ctx: Ctx, tx: Tx, id: string): Promi
   const row = await tx.maybe(jobCancelled(ctx.tenant.id, id, new Date(at), dropOn, JSON.stringify(CANCELLED)))
   if (row) {
     const lanes = new Set<string>()
-    writeConsequences(tx, [{ row, isOver: true }], lanes)
+    writeConsequences(tx, [{ row, isOver: true }], lanes, at)
     if (row.tracked) deps.announce?.(ctx, tx, row, { kind: 'cancelled', failure: CANCELLED })
     tx.afterCommit(() => deps.wake(lanes))
     return true
   }
   if ((await tx.run(cancelRequested(ctx.tenant.id, id))) === 0) {
-    if (await tx.maybe(jobById(ctx.tenant.id, id))) throw new StoaError(queueErrors.job_finished)
-    throw new StoaError(queueErrors.job_not_found)
+    const job = await tx.maybe(jobById(ctx.tenant.id, id))
+    if (!job) throw new StoaError(queueErrors.job_not_found)
+    if (job.finishedAt) throw new StoaError(queueErrors.job_finished)
+    // It ran when it was to be cancelled as one that waits, and waited again when it was to be asked.
+    return await cancel(deps, ctx, tx, id)
   }
   tx.afterCommit(() => deps.wakeControl())
   return false
@@ -184,16 +187,15 @@ async function refuseRedrive(ctx: Ctx, tx: Tx, id: string): Promise<never> {
   throw new StoaError(queueErrors.job_not_finished)
 }
 
-async function redriveAll(deps: OperationsDeps, ctx: Ctx, kind?: string): Promise<number> {
-  for (let count = 0; ; ) {
-    const rows = await deps.db.read(ctx, (tx) => tx.many(deadLetters(ctx.tenant.id, kind ?? null, REDRIVEN_AT_ONCE)))
-    if (rows.length === 0) return count
-    count += await redriven(
-      deps,
-      ctx,
-      rows.map(({ id }) => id),
-      ['dead'],
-    )
+/** Each once: what is dead again by the time that all have been gone through stays so. */
+async function redriveAll(deps: OperationsDeps, ctx: Ctx, kind: string | null = null): Promise<number> {
+  let count = 0
+  for (let after: string | null = null; ; ) {
+    const page = deadLetters(ctx.tenant.id, kind, after, REDRIVEN_AT_ONCE)
+    const ids = (await deps.db.read(ctx, (tx) => tx.many(page))).map(({ id }) => id)
+    if (ids.length === 0) return count
+    count += await redriven(deps, ctx, ids, ['dead'])
+    after = ids.at(-1) ?? null
   }
 }
 

@@ -5,7 +5,7 @@
  * the count tells.
  */
 import { type Database, DatabaseError, type Tx } from '@stoa/db'
-import { type BaseCtx, backoffMs, type Ctx, systemClock } from '@stoa/kernel'
+import { type BaseCtx, backoffMs, type Ctx, StoaError, systemClock } from '@stoa/kernel'
 import type { Announce, Transition } from './announce.ts'
 import type { Attempt } from './attempt.ts'
 import {
@@ -39,6 +39,8 @@ interface Ended {
   readonly verdict: Verdict
   /** In milliseconds. */
   readonly at: number
+  /** What the database did not take was left out. */
+  readonly isBare?: true
 }
 
 /** One thing to be said of an attempt. */
@@ -111,7 +113,7 @@ export class Reports implements AsyncDisposable {
         this.#alone = Math.max(0, this.#alone - 1)
       } catch (error) {
         this.#deps.observe({ kind: 'failed', what: 'reports', error })
-        this.#waiting.unshift(...this.#repaired(batch, error))
+        this.#sayAgain(batch, error)
         if (this.#closing && failures >= CLOSING_FAILURES) break
         await systemClock.sleep(backoffMs(failures++, RETRY_MIN_MS, RETRY_MAX_MS))
       }
@@ -120,34 +122,44 @@ export class Reports implements AsyncDisposable {
   }
 
   /**
-   * What to say in place of what the database refused. A refusal of one report must not keep the others from being
-   * heard: they are said one by one, and the one that is refused again without what could be wrong with it.
+   * What is wrong with one report must not keep the others from being heard: they are said one by one, and the one that
+   * is refused again without what could be wrong with it. If that does not help either, the others go before it.
    */
-  #repaired(batch: readonly Report[], error: unknown): readonly Report[] {
-    if (!isRefusal(error)) return batch
-    if (batch.length > 1) {
-      this.#alone = batch.length
-      return batch
+  #sayAgain(batch: readonly Report[], error: unknown): void {
+    const [report] = batch
+    const passes = error instanceof StoaError && error.retryable
+    if (passes || batch.length > 1) {
+      if (!passes) this.#alone = batch.length
+      this.#waiting.unshift(...batch)
+    } else if (report?.kind === 'ended') {
+      if (report.isBare || !isRefusal(error)) this.#waiting.push(report)
+      else this.#waiting.unshift(withoutContents(report))
     }
-    return batch.flatMap((report) => (report.kind === 'ended' ? [withoutContents(report)] : []))
   }
 
   async #commit(batch: readonly Report[]): Promise<void> {
     const { ctx, db, observe, wake } = this.#deps
     const tally = new Tally()
-    const tracked = this.#deps.announce ? batch.filter(({ attempt }) => attempt.row.tracked) : []
+    const felt = new Set(batch.filter((report) => this.#isFelt(report)))
     await db.system(ctx, async (tx) => {
       tally.reset()
       tx.later(plannedByIndex(batch.some(({ lane }) => lane.durable) ? 'on' : 'off'))
-      const held = tracked.length > 0 ? await this.#held(tx, tracked) : null
-      this.#writeEnds(tx, batch, tally)
-      for (const report of tracked) if (held?.has(report.attempt.row.id)) this.#announce(tx, report)
+      const held = felt.size > 0 ? await this.#held(tx, [...felt]) : new Set()
+      const isStale = (report: Report) => felt.has(report) && !held.has(nameOf(report))
+      this.#writeEnds(tx, batch, tally, isStale)
+      for (const report of felt) if (!isStale(report)) this.#announce(tx, report)
     })
     if (tally.lanes.size > 0) wake(tally.lanes)
     if (tally.stale > 0) observe({ kind: 'stale', count: tally.stale })
   }
 
-  #writeEnds(tx: Tx, batch: readonly Report[], tally: Tally): void {
+  /** Whether others feel it: who follows the job, its parent, who wants its key. They must not feel a stale one. */
+  #isFelt({ attempt: { row }, kind }: Report): boolean {
+    if (row.tracked && this.#deps.announce !== null) return true
+    return kind === 'ended' && (row.parentId !== null || row.uniqueKey !== null)
+  }
+
+  #writeEnds(tx: Tx, batch: readonly Report[], tally: Tally, isStale: (report: Report) => boolean): void {
     const progress = batch.filter((report) => report.kind === 'progress')
     if (progress.length > 0) tx.later(progressStatement(progress, this.#deps.worker()))
     const ends = batch.filter((report) => report.kind === 'ended')
@@ -160,21 +172,25 @@ export class Reports implements AsyncDisposable {
     if (removed.length > 0) tx.later(jobsRemoved(...keysOf(removed), worker), count(removed.length))
     if (finished.length > 0) tx.later(finishedStatement(finished, worker), count(finished.length))
     if (putOff.length > 0) tx.later(putOffStatement(putOff, worker), count(putOff.length))
-    const all = ends.map((end) => ({ row: end.attempt.row, isOver: !isPutOff(end) }))
-    writeConsequences(tx, all, tally.lanes)
+    const all = ends.map((end) => ({ row: end.attempt.row, isOver: !isPutOff(end) && !isStale(end) }))
+    writeConsequences(tx, all, tally.lanes, this.#deps.ctx.clock.now())
   }
 
-  /** Which of these jobs are still this worker's, with the same attempt: of the others nothing may be announced. */
+  /** Which of these attempts are still this worker's, by name. */
   async #held(tx: Tx, reports: readonly Report[]): Promise<ReadonlySet<string>> {
     const rows = await tx.many(attemptsLocked(...keysOf(reports), this.#deps.worker()))
-    return new Set(rows.map((row) => row.id))
+    return new Set(rows.map(({ attempt, id }) => `${id} ${attempt}`))
   }
 
   #announce(tx: Tx, report: Report): void {
     const { ctx, row } = report.attempt
     const transition = transitionOf(report)
-    if (ctx && transition) this.#deps.announce?.(ctx, tx, row, transition)
+    if (row.tracked && ctx && transition) this.#deps.announce?.(ctx, tx, row, transition)
   }
+}
+
+function nameOf({ attempt: { row } }: Report): string {
+  return `${row.id} ${row.attempt}`
 }
 
 /** What a commit came to. */
@@ -192,14 +208,18 @@ class Tally {
   }
 }
 
-/** Whether it is about what is written, and not about the moment: data exceptions, and limits of the program. */
+/**
+ * Whether it is about what is written, and not about the moment: data exceptions, constraints and limits of the database,
+ * and what `announce` finds to be no event.
+ */
 function isRefusal(error: unknown): boolean {
-  return error instanceof DatabaseError && /^(22|54)/.test(error.sqlState)
+  if (error instanceof DatabaseError) return /^(22|23|54)/.test(error.sqlState)
+  return error instanceof StoaError || error instanceof TypeError || error instanceof RangeError
 }
 
 function withoutContents(report: Ended): Ended {
   const failure = { reason: 'result_invalid', message: 'The database does not take its result.' }
-  return { ...report, verdict: { kind: 'dead', failure } }
+  return { ...report, verdict: { kind: 'dead', failure }, isBare: true }
 }
 
 /** A job whose attempt has ended. */
@@ -211,9 +231,11 @@ export interface EndedRow {
 
 /**
  * What follows for others when jobs end or are put off: a parent that waited, a key, a turn. The lanes of those who may
- * be claimed now are added to `lanes`.
+ * be claimed now are added to `lanes`. Only of attempts that are known to be held: a parent counts whatever it is told.
+ *
+ * @param now in milliseconds
  */
-export function writeConsequences(tx: Tx, ended: readonly EndedRow[], lanes: Set<string>): void {
+export function writeConsequences(tx: Tx, ended: readonly EndedRow[], lanes: Set<string>, now: number): void {
   const over = ended.filter(({ isOver }) => isOver).map(({ row }) => row)
   const free = {
     seen: (_: unknown, rows: readonly { lane: string }[]) => {
@@ -227,6 +249,7 @@ export function writeConsequences(tx: Tx, ended: readonly EndedRow[], lanes: Set
       parentsReleased(
         children.map((row) => row.tenantId),
         parents,
+        new Date(now),
       ),
       free,
     )

@@ -27,6 +27,12 @@ export type Verdict =
   | { readonly kind: 'dead'; readonly failure: JobFailure }
   | { readonly kind: 'cancelled'; readonly failure: JobFailure }
 
+/** What becomes of a job that somebody cancelled while it ran, when its attempt is over. */
+export const CANCELLED_WHILE_IT_RAN = {
+  kind: 'cancelled',
+  failure: { reason: 'cancelled', message: 'It was cancelled while it ran.' },
+} as const satisfies Verdict
+
 /** The failure of a job whose workers died again and again while they had it. */
 export const WORKER_LOST: JobFailure = { reason: 'worker_lost', message: 'Every worker that took it died.' }
 

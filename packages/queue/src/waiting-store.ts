@@ -23,8 +23,9 @@ export interface TurnKey {
 }
 
 /**
- * Keys that have jobs waiting for a turn, stepping through the index from key to key, so that a key with many jobs
- * costs one step.
+ * Keys that have a free turn and jobs waiting for it, stepping through the index from key to key, so that a key with
+ * many jobs costs one step. Those whose turns are all taken are passed over: however many there are, who comes behind
+ * them is found.
  */
 export const keysWaiting = statement<[limit: number], TurnKey>(`
 with recursive waiting as (
@@ -38,7 +39,16 @@ with recursive waiting as (
     order by j.tenant_id, j.kind, j.concurrency_key limit 1
   ) next
 )
-select * from waiting limit $1`)
+select * from waiting where (
+  select count(*) from stoa.jobs j
+  where j.concurrency_key is not null and j.tenant_id = waiting.tenant_id and j.kind = waiting.kind
+    and j.concurrency_key = waiting.concurrency_key and j.state in ('ready', 'running')
+) < (
+  select j.concurrency_limit from stoa.jobs j
+  where j.concurrency_key is not null and j.tenant_id = waiting.tenant_id and j.kind = waiting.kind
+    and j.concurrency_key = waiting.concurrency_key and j.state = 'held'
+  order by j.id limit 1
+) limit $1`)
 
 type Keys = [tenantIds: readonly string[], kinds: readonly string[], keys: readonly string[]]
 
@@ -68,9 +78,9 @@ with asked as (
 )
 update stoa.jobs set state = 'ready' where ctid = any (array (select ctid from next)) and state = 'held' returning lane`)
 
-/** Children have ended: a parent that waits for none any more may be claimed. */
+/** Children have ended: a parent that waits for none any more may be claimed, at its time and in its turn. */
 export const parentsReleased = statement<
-  [tenantIds: readonly string[], parentIds: readonly string[]],
+  [tenantIds: readonly string[], parentIds: readonly string[], now: Date],
   { lane: string }
 >(`
 with ended as (
@@ -78,7 +88,8 @@ with ended as (
   group by tenant_id, parent_id
 )
 update stoa.jobs j set awaits = j.awaits - ended.children,
-  state = case when j.awaits > ended.children or j.state <> 'waiting' then j.state else 'ready' end
+  state = case when j.awaits > ended.children or j.state <> 'waiting' then j.state
+    when j.run_at > $3 then 'scheduled' when j.concurrency_key is null then 'ready' else 'held' end
 from ended where j.tenant_id = ended.tenant_id and j.id = ended.parent_id
 returning j.lane`)
 

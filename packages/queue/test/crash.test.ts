@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { openPostgres } from '@stoa/db'
 import { isError, silentLogger, systemClock } from '@stoa/kernel'
 import { engines, eventually, inTime } from '@stoa/testkit'
@@ -43,6 +44,30 @@ for (const engine of engines) {
           .map((signal) => (signal.kind === 'rescued' ? signal.jobs[0]?.id : '')),
         [id],
       )
+    })
+
+    it('lets nobody feel what it says late: no parent begins, no key is free', async () => {
+      const go = Promise.withResolvers<void>()
+      const child = numbered(() => go.promise, { name: 'test.child' })
+      const single = numbered(() => go.promise, { name: 'test.single', unique: { key: () => 'one' } })
+      const parent = numbered(() => undefined)
+      // It has no sign of life to give meanwhile, and does not learn that it has lost them.
+      const worker = { ...QUICK, heartbeatMs: 20_000, deadAfterMs: 60_000 }
+      await using bench = await setup(engine, { jobs: [child, single, parent], worker })
+      const { ctx, db, queue, signals } = bench
+      const { id } = await db.transaction(ctx, async (tx) =>
+        queue.enqueueAfter(ctx, tx, { job: parent, input: { n: 0 } }, [{ job: child, input: { n: 1 } }]),
+      )
+      const only = await queue.add(ctx, single, { n: 1 })
+      await eventually(async () => (await bench.rows()).filter(({ state }) => state === 'running').length === 2)
+      await db.admin((session) =>
+        session.exec("update stoa.jobs set attempt = 2, worker = gen_random_uuid() where state = 'running'"),
+      )
+      go.resolve()
+      const stale = () => signals.reduce((sum, signal) => sum + (signal.kind === 'stale' ? signal.count : 0), 0)
+      await eventually(() => stale() === 2)
+      assert.equal((await queue.operations.job(ctx, id)).state, 'waiting')
+      assert.equal(await queue.add(ctx, single, { n: 2 }), only)
     })
 
     it('again and again by one job makes that job a dead letter', async () => {
@@ -135,6 +160,84 @@ describe('a worker whose claim was committed and never answered (postgres)', () 
       ({ state }) => state === 'done',
     )
     assert.deepEqual([lost, done.attempt, done.rescues], [1, 2, 0])
+  })
+})
+
+describe('a worker whose claim is committed after the connection was lost (postgres)', () => {
+  it('finds what it holds a moment later', async () => {
+    const job = numbered((_, { n }) => n)
+    await using bench = await setup('postgres', { jobs: [job], worker: null })
+    const { ctx } = bench
+    let claims = 0
+    let looks = 0
+    const instrument = async <T>(sql: string, run: () => Promise<T>): Promise<T> => {
+      if (sql.includes('for key share') && claims++ === 0) {
+        throw Object.assign(new Error('the connection was lost'), { code: 'ECONNRESET' })
+      }
+      const answer = await run()
+      if (sql.includes('id <> all ($3') && looks++ === 0) {
+        await bench.db.admin((session) =>
+          session.exec(
+            "update stoa.jobs set state = 'running', attempt = 1, worker = (select id from stoa.job_workers where name <> 'external')",
+          ),
+        )
+      }
+      return answer
+    }
+    const deps = { log: silentLogger, clock: systemClock }
+    await using db = await openPostgres({ url: bench.url ?? '', poolSize: 3 }, { ...deps, instrument })
+    await using queue = createQueue({ jobs: [job] }, { ...deps, db })
+    const id = await queue.add(ctx, job, { n: 1 })
+    await queue.work({ ...QUICK, lanes: ['default'], heartbeatMs: 10_000, deadAfterMs: 60_000 })
+    const done = await eventually(
+      () => queue.operations.job(ctx, id),
+      ({ state }) => state === 'done',
+    )
+    assert.deepEqual([done.attempt, done.rescues], [2, 0])
+  })
+})
+
+describe('two workers whose database was away (postgres)', () => {
+  it('do not take each other for dead when one of them is back before the other', async () => {
+    await using bench = await setup('postgres', { jobs: [], worker: null })
+    const [outage, secondMay, secondIsBack] = [0, 1, 2].map(() => Promise.withResolvers<void>())
+    let isAway = false
+    let firstBeats = 0
+    const open = async (beat: () => Promise<void>, beaten: () => void = () => undefined) => {
+      const instrument = async <T>(sql: string, run: () => Promise<T>): Promise<T> => {
+        if (!isAway || !sql.includes('set seen_at')) return await run()
+        await beat()
+        const answer = await run()
+        beaten()
+        return answer
+      }
+      const deps = { log: silentLogger, clock: systemClock }
+      const db = await openPostgres({ url: bench.url ?? '', poolSize: 3 }, { ...deps, instrument })
+      const signals: string[] = []
+      const queue = createQueue({}, { ...deps, db, observe: ({ kind }) => void signals.push(kind) })
+      await queue.work(QUICK)
+      const close = async () => {
+        await queue[Symbol.asyncDispose]()
+        await db[Symbol.asyncDispose]()
+      }
+      return { signals, [Symbol.asyncDispose]: close }
+    }
+    await using _first = await open(async () => {
+      await outage?.promise
+      if (++firstBeats < 2) return
+      secondMay?.resolve()
+      await secondIsBack?.promise
+    })
+    await using second = await open(
+      async () => await secondMay?.promise,
+      () => secondIsBack?.resolve(),
+    )
+    isAway = true
+    await delay(2 * (QUICK.deadAfterMs ?? 0))
+    outage?.resolve()
+    await inTime(secondIsBack?.promise ?? Promise.reject(), 'the second worker')
+    await eventually(() => firstBeats > 3)
+    assert.equal(second.signals.includes('given_up'), false)
   })
 })
 

@@ -124,3 +124,24 @@ describe('a job that is added beside an idle worker (postgres)', () => {
     assert.deepEqual(ran, ids)
   })
 })
+
+describe('jobs that are added by themselves at the same time (postgres)', () => {
+  it('share their commits, and each is there when its own promise says so', async () => {
+    const job = numbered(() => undefined)
+    await using bench = await setup('postgres', { jobs: [job], worker: null })
+    let commits = 0
+    const instrument = <T>(sql: string, run: () => Promise<T>): Promise<T> => {
+      if (sql.includes('insert into stoa.jobs')) commits++
+      return run()
+    }
+    const deps = { log: silentLogger, clock: systemClock }
+    await using db = await openPostgres({ url: bench.url ?? '', poolSize: 4 }, { ...deps, instrument })
+    await using queue = createQueue({ jobs: [job] }, { ...deps, db })
+    const add = async (n: number) => {
+      const id = await queue.add(bench.ctx, job, { n })
+      assert.equal((await queue.operations.job(bench.ctx, id)).state, 'ready')
+    }
+    await Promise.all(Array.from({ length: 200 }, (_, n) => add(n)))
+    assert.ok(commits < 20, `${commits} commits`)
+  })
+})

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { isError } from '@stoa/kernel'
 import { engines, eventually } from '@stoa/testkit'
 import { Type } from 'typebox'
-import { defineJob, queueErrors } from '../src/index.ts'
+import { defineJob, type QueueDeps, queueErrors } from '../src/index.ts'
 import { numbered, QUICK, setup } from './setup.ts'
 
 for (const engine of engines) {
@@ -71,6 +71,39 @@ for (const engine of engines) {
           ['done', undefined],
         ],
       )
+    })
+
+    it('to tell and cannot be told holds nobody up', async () => {
+      let dumb = true
+      const announce: QueueDeps['announce'] = (_ctx, _tx, { kind }, transition) => {
+        if (transition.kind === 'done' && transition.result === 'no words') throw new TypeError('there are none')
+        if (kind === 'test.never' && transition.kind !== 'started' && dumb) throw new TypeError('not at all')
+      }
+      const never = numbered(() => 'never', { name: 'test.never', tracked: true })
+      const job = numbered((_, { n }) => (n === 1 ? 'no words' : { 'a\0b': n }), { tracked: true })
+      await using bench = await setup(engine, { jobs: [never, job], deps: { announce }, worker: null })
+      const { ctx, db, queue } = bench
+      // As if it had been enqueued by somebody who could be told.
+      dumb = false
+      const silent = await queue.add(ctx, never, { n: 0 })
+      dumb = true
+      const ids = [await queue.add(ctx, job, { n: 1 }), await queue.add(ctx, job, { n: 2 })]
+      await queue.work(QUICK)
+      const ended = await eventually(
+        () => Promise.all(ids.map((id) => queue.operations.job(ctx, id))),
+        (rows) => rows.every(({ finishedAt }) => finishedAt !== null),
+      )
+      assert.deepEqual(
+        ended.map(({ error, result, state }) => [state, result, error?.reason]),
+        [
+          ['dead', null, 'result_invalid'],
+          ['done', { 'a\uFFFDb': 2 }, undefined],
+        ],
+      )
+      assert.equal((await queue.operations.job(ctx, silent)).state, 'running')
+      dumb = false
+      await eventually(async () => (await queue.operations.job(ctx, silent)).state === 'dead')
+      assert.deepEqual(await db.admin((session) => session.query('select 1 from stoa.jobs')), [])
     })
 
     it('by another tenant is not seen, cancelled, retried or made new', async () => {

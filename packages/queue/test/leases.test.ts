@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Ctx, isError } from '@stoa/kernel'
+import { openPostgres } from '@stoa/db'
+import { type Ctx, isError, silentLogger, systemClock } from '@stoa/kernel'
 import { engines, eventually } from '@stoa/testkit'
-import { defineJob, type LeasedJob, type LeaseKind, queueErrors } from '../src/index.ts'
+import { createQueue, defineJob, type LeasedJob, type LeaseKind, queueErrors } from '../src/index.ts'
 import { LeaseWaits } from '../src/lease-waits.ts'
-import { type Bench, Numbered, setup } from './setup.ts'
+import { type Bench, Numbered, QUICK, setup } from './setup.ts'
 
 const work = defineJob({
   name: 'outside.work',
@@ -258,3 +259,32 @@ for (const engine of engines) {
     })
   })
 }
+
+describe('leases that run out by the hundred at once (postgres)', () => {
+  it('are ended one after the other, and not by the sign of life', async () => {
+    await using bench = await setup('postgres', { jobs: [work], worker: null })
+    const { ctx } = bench
+    const steps: string[] = []
+    const instrument = <T>(sql: string, run: () => Promise<T>): Promise<T> => {
+      if (sql.includes('set seen_at')) steps.push('beat')
+      if (sql.includes('delete from stoa.job_leases')) steps.push('end')
+      return run()
+    }
+    const deps = { log: silentLogger, clock: systemClock }
+    await using db = await openPostgres({ url: bench.url ?? '', poolSize: 3 }, { ...deps, instrument })
+    await using queue = createQueue({ jobs: [work] }, { ...deps, db })
+    await db.transaction(ctx, async (tx) =>
+      queue.enqueueMany(
+        ctx,
+        tx,
+        work,
+        Array.from({ length: 501 }, (_, n) => ({ n })),
+      ),
+    )
+    assert.equal((await queue.leases.claim(ctx, { kinds, limit: 501 })).length, 501)
+    await bench.db.admin((session) => session.exec("update stoa.job_leases set until = now() - interval '1 hour'"))
+    await queue.work(QUICK)
+    await eventually(async () => (await bench.rows()).every(({ state }) => state === 'ready'))
+    assert.match(steps.join(' '), /end end/)
+  })
+})

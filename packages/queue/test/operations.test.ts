@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isError } from '@stoa/kernel'
-import { engines } from '@stoa/testkit'
-import { queueErrors } from '../src/index.ts'
+import { type Database, openPostgres } from '@stoa/db'
+import { isError, silentLogger, systemClock } from '@stoa/kernel'
+import { engines, eventually } from '@stoa/testkit'
+import { createQueue, queueErrors } from '../src/index.ts'
 import { numbered, setup } from './setup.ts'
 
 for (const engine of engines) {
@@ -76,6 +77,26 @@ for (const engine of engines) {
       assert.equal((await queue.operations.job(ctx, id)).state, 'ready')
     })
 
+    it('all dead letters are made new once, also when they die again meanwhile', async () => {
+      let ran = 0
+      const hopeless = numbered(() => Promise.reject(new Error(`no ${++ran}`)), { retries: 0 })
+      await using bench = await setup(engine, { jobs: [hopeless] })
+      const { ctx, db, queue } = bench
+      const over = (times: number) => eventually(async () => ran === times && (await bench.rows()).length === 0)
+      await Promise.all([1, 2, 3].map((n) => queue.add(ctx, hopeless, { n })))
+      await over(3)
+      // Whoever looks for the next ones looks when those of before are dead again.
+      let looks = 0
+      const read: typeof db.read = async (...asked) => {
+        if (looks++ > 0) await over(3 * looks)
+        return await db.read(...asked)
+      }
+      const slow = { read, transaction: db.transaction.bind(db) } as Database
+      await using other = createQueue({ jobs: [hopeless] }, { db: slow, log: ctx.log, clock: ctx.clock })
+      assert.equal(await other.operations.redriveAll(ctx), 3)
+      assert.deepEqual([ran, looks], [6, 2])
+    })
+
     it('a cancelled job is made new by a redrive, and one that is not finished is not', async () => {
       await using bench = await open()
       const { ctx, queue } = bench
@@ -88,3 +109,26 @@ for (const engine of engines) {
     })
   })
 }
+
+describe('a job that is cancelled while it goes from one state to another (postgres)', () => {
+  it('is cancelled, and not taken for one that has ended', async () => {
+    const job = numbered(async () => undefined)
+    await using bench = await setup('postgres', { jobs: [job], worker: null })
+    const { ctx } = bench
+    const id = await bench.queue.add(ctx, job, { n: 1 })
+    const become = (state: string) =>
+      bench.db.admin((session) => session.query('update stoa.jobs set state = $1', [state]))
+    await become('running')
+    let between = 0
+    const instrument = async <T>(sql: string, run: () => Promise<T>): Promise<T> => {
+      if (sql.includes('set cancel_requested = true') && between++ === 0) await become('scheduled')
+      return await run()
+    }
+    const deps = { log: silentLogger, clock: systemClock }
+    await using db = await openPostgres({ url: bench.url ?? '', poolSize: 2 }, { ...deps, instrument })
+    await using queue = createQueue({ jobs: [job] }, { ...deps, db })
+    assert.equal(await queue.operations.cancel(ctx, id), true)
+    assert.equal(between, 1)
+    assert.equal((await queue.operations.job(ctx, id)).state, 'cancelled')
+  })
+})

@@ -79,6 +79,56 @@ for (const engine of engines) {
       )
     })
 
+    it('for children wait for their time and for their turn after that', async () => {
+      const go = Promise.withResolvers<void>()
+      const child = numbered(() => undefined, { name: 'test.child', lane: 'bulk' })
+      const parent = numbered(() => go.promise, { name: 'test.parent', concurrency: { limit: 1 } })
+      const later = numbered(() => undefined)
+      await using bench = await setup(engine, { jobs: [child, parent, later] })
+      const { ctx, db, queue } = bench
+      const first = await queue.add(ctx, parent, { n: 0 })
+      const state = async (id: string) => (await queue.operations.job(ctx, id)).state
+      await eventually(async () => (await state(first)) === 'running')
+      const after = (wanted: Parameters<typeof queue.enqueueAfter>[2]) =>
+        db.transaction(ctx, async (tx) => queue.enqueueAfter(ctx, tx, wanted, [{ job: child, input: { n: 1 } }]).id)
+      const second = await after({ job: parent, input: { n: 1 } })
+      const delayed = await after({ job: later, input: { n: 1 }, options: { delayMs: 3_600_000 } })
+      assert.notEqual(
+        await eventually(
+          () => state(second),
+          (now) => now !== 'waiting',
+        ),
+        'running',
+      )
+      assert.equal(
+        await eventually(
+          () => state(delayed),
+          (now) => now !== 'waiting',
+        ),
+        'scheduled',
+      )
+      assert.equal(await state(second), 'held')
+      go.resolve()
+      await eventually(async () => (await state(second)) === 'done')
+    })
+
+    it('for the turn of a key find it, however many keys before it have none', async () => {
+      const ran: number[] = []
+      const job = numbered((_, { n }) => void ran.push(n), {
+        concurrency: { limit: 1, key: ({ n }) => String(n).padStart(4, '0') },
+      })
+      await using bench = await setup(engine, { jobs: [job], worker: null })
+      const { ctx, db, queue } = bench
+      await queue.operations.pause({ lane: 'bulk' })
+      const twice = Array.from({ length: 1_040 }, (_, n) => ({ n: n % 520 }))
+      await db.transaction(ctx, async (tx) => queue.enqueueMany(ctx, tx, job, twice, { lane: 'bulk' }))
+      await queue.work(QUICK)
+      await eventually(async () => (await bench.rows()).filter(({ state }) => state === 'ready').length === 520)
+      await queue.add(ctx, job, { n: 9_999 })
+      await eventually(() => ran.length === 1)
+      assert.deepEqual(ran, [9_999])
+    })
+
     it('are made once by key: until they have ended, or for a while', async () => {
       const go = Promise.withResolvers<void>()
       const job = numbered(() => go.promise, { unique: { key: ({ n }) => `n${n}` } })
@@ -93,6 +143,11 @@ for (const engine of engines) {
       assert.equal(first.isNew, true)
       assert.deepEqual(await once(1), { id: first.id, isNew: false })
       assert.equal((await once(2)).isNew, true)
+      const below = [{ job, input: { n: 3 } }]
+      await assert.rejects(
+        db.transaction(ctx, async (tx) => queue.enqueueAfter(ctx, tx, { job: windowed, input: { n: 1 } }, below)),
+        /is unique/,
+      )
       go.resolve()
       await eventually(async () => (await bench.rows()).length === 0)
       const again = await once(1)
@@ -144,6 +199,44 @@ for (const engine of engines) {
       assert.equal(await queue.operations.cancel(ctx, running), false)
       await eventually(async () => (await queue.operations.job(ctx, running)).state === 'cancelled')
       await assert.rejects(queue.operations.cancel(ctx, running), (error) => isError(error, queueErrors.job_finished))
+    })
+
+    it('that were to be cancelled when their attempt failed, or its worker died, are not run again', async () => {
+      const go = Promise.withResolvers<void>()
+      const ran: number[] = []
+      const job = numbered(
+        async (_, { n }) => {
+          ran.push(n)
+          await go.promise
+          throw new Error('it fails')
+        },
+        { retryMinMs: 60_000, retryMaxMs: 60_000 },
+      )
+      // The wish comes when the attempt is ending: no sign of life tells the worker of it.
+      const worker = { ...QUICK, heartbeatMs: 20_000, deadAfterMs: 60_000 }
+      await using bench = await setup(engine, { jobs: [job], worker: null })
+      const { ctx, db, queue } = bench
+      const lost = await queue.add(ctx, job, { n: 1 })
+      await db.admin((session) =>
+        session.exec(
+          "update stoa.jobs set state = 'running', attempt = 1, worker = gen_random_uuid(), cancel_requested = true",
+        ),
+      )
+      await queue.work(worker)
+      const failing = await queue.add(ctx, job, { n: 2 })
+      await eventually(() => ran.includes(2))
+      await db.admin((session) =>
+        session.query('update stoa.jobs set cancel_requested = true where id = $1', [failing]),
+      )
+      go.resolve()
+      for (const id of [lost, failing]) {
+        const { error } = await eventually(
+          () => queue.operations.job(ctx, id),
+          ({ state }) => state === 'cancelled',
+        )
+        assert.equal(error?.reason, 'cancelled')
+      }
+      assert.deepEqual(ran, [2])
     })
 
     it('are made new when they are dead, one or all', async () => {
