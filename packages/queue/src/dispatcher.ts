@@ -300,7 +300,7 @@ export class Dispatcher implements AttemptHost {
   async #prepare(row: ClaimedRow, lane: Lane, definition: JobDefinition | undefined): Promise<void> {
     const { ctx } = this.#deps
     const tenant = this.#deps.tenants.known(row.tenantId) ?? (await this.#find(row.tenantId))
-    if (tenant && definition?.takeTurn && validatorOf(definition).Check(row.input)) {
+    if (tenant && !row.cancelRequested && definition?.takeTurn && validatorOf(definition).Check(row.input)) {
       const turn = await definition.takeTurn(new JobCtx(ctx, tenant, row, neverAborted), row.input as never)
       if (!turn.allowed) {
         this.#outOfTurns.set(row.kind, performance.now() + turn.retryAfterMs)
