@@ -73,7 +73,7 @@ export interface Turn {
 
 // As methods, so that a list can hold jobs of different inputs.
 interface Functions<Input> {
-  takeTurn(ctx: Ctx, input: Input): Promise<Turn>
+  takeTurn(ctx: Ctx, input: Input): Promise<Turn> | Turn
   run(ctx: Ctx, input: Input, job: RunningJob): unknown
 }
 

@@ -264,3 +264,33 @@ describe('a worker that is killed (postgres)', () => {
     assert.deepEqual([done.result, done.attempt, done.rescues], ['rescued', 2, 1])
   })
 })
+
+describe('a worker whose job lets nobody else be heard (postgres)', () => {
+  it('loses it to another one, and what the job says when it is over is refused', async () => {
+    const go = Promise.withResolvers<void>()
+    const job = numbered(() => go.promise.then(() => 'rescued'), { name: 'test.block' })
+    await using bench = await setup('postgres', { jobs: [job], worker: null })
+    const { ctx, queue } = bench
+    const child = fork(new URL('./worker-program.ts', import.meta.url), [bench.url ?? ''], { execArgv: [] })
+    const said: unknown[] = []
+    child.on('message', (message) => said.push(message))
+    try {
+      await eventually(() => said.length === 1)
+      const id = await queue.add(ctx, job, { n: 1 })
+      await eventually(() => said.length === 2)
+      await queue.work(QUICK)
+      await eventually(() => said.length === 3)
+      assert.deepEqual(said, ['ready', id, 'stale'])
+      assert.deepEqual((await queue.operations.job(ctx, id)).state, 'running')
+      go.resolve()
+      const done = await eventually(
+        () => queue.operations.job(ctx, id),
+        ({ state }) => state === 'done',
+      )
+      assert.deepEqual([done.result, done.attempt, done.rescues], ['rescued', 2, 1])
+    } finally {
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+    }
+  })
+})

@@ -12,6 +12,15 @@ const effect = statement<[n: number, how: string], never>('insert into public.ef
 /** Never ends by itself. */
 export const stuck = numbered(() => new Promise(() => undefined), { name: 'test.stuck' })
 
+/** The first attempt lets nobody else be heard in its process, for longer than a worker there may be silent. */
+export const blocking = numbered(
+  (_ctx, _input, job) => {
+    for (const end = performance.now() + 2_000; job.attempt === 1 && performance.now() < end; );
+    return 'late'
+  },
+  { name: 'test.block' },
+)
+
 /** The first attempt leaves a rejected promise behind, of which its process dies. */
 export const leaking = numbered(
   (_ctx, _input, job) => {

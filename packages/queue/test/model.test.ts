@@ -97,7 +97,7 @@ class Story {
       const id = this.ids[one.index % Math.max(1, this.ids.length)]
       if (id)
         await queue.operations.cancel(ctx, id).then(
-          () => this.cancelled.add(id),
+          (isOver) => isOver && this.cancelled.add(id),
           () => undefined,
         )
     } else {
@@ -122,6 +122,7 @@ class Story {
     for (const [n, id] of this.ids.entries()) {
       const { state } = await queue.operations.job(ctx, id)
       const happened = times.get(n) ?? 0
+      if (this.cancelled.has(id) && state !== 'cancelled') wrong.push(`${n} was cancelled and is ${state}`)
       if (state !== 'done' && state !== 'cancelled') wrong.push(`${n} is ${state}`)
       if (state === 'done' && happened !== 1) wrong.push(`${n} is done and happened ${happened} times`)
       if (state === 'cancelled' && happened !== 0) wrong.push(`${n} was cancelled and happened ${happened} times`)

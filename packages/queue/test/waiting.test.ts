@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { isError } from '@stoa/kernel'
+import { createLimiter, createMemoryStore } from '@stoa/limiter'
 import { engines, eventually } from '@stoa/testkit'
 import { queueErrors } from '../src/index.ts'
 import { numbered, QUICK, setup } from './setup.ts'
@@ -166,19 +167,20 @@ for (const engine of engines) {
       assert.equal((await bench.rows()).length, 1)
     })
 
-    it('ask for their turn, and those that have none wait without having failed', async () => {
+    it('ask a limiter for their turn, and those that have none wait without having failed', async () => {
       const ran: number[] = []
-      let turns = 1
-      const job = numbered((_, { n }) => void ran.push(n), {
-        takeTurn: async () => ({ allowed: turns-- > 0, retryAfterMs: 30 }),
-      })
+      let now = 0
+      const limiter = createLimiter({ store: createMemoryStore({ clock: () => now }), onStoreFailure: assert.ifError })
+      const policy = limiter.policy('test', { capacity: 1, refillPerSecond: 50 })
+      const job = numbered((_, { n }) => void ran.push(n), { takeTurn: (ctx) => policy.take(ctx.tenant.id) })
       await using bench = await setup(engine, { jobs: [job] })
       const { ctx, queue } = bench
       await queue.add(ctx, job, { n: 1 })
       await queue.add(ctx, job, { n: 2 })
       await eventually(async () => (await bench.rows())[0]?.state === 'scheduled')
       assert.equal((await bench.rows())[0]?.failures, 0)
-      turns = 10
+      assert.deepEqual(ran, [1])
+      now = 20
       await eventually(() => ran.length === 2)
     })
 
