@@ -280,16 +280,21 @@ export class Dispatcher implements AttemptHost {
   #start(row: ClaimedRow, lane: Lane): void {
     const tenant = this.#deps.tenants.known(row.tenantId)
     const definition = this.#deps.definition(row.kind)
+    const putOff = (error: unknown) => {
+      this.#deps.observe({ kind: 'failed', what: 'start', error })
+      this.#refuse(row, lane, tenant, this.#snooze(START_FAILED_MS))
+    }
     if (tenant && !definition?.takeTurn) {
-      this.#run(row, lane, definition, tenant)
+      try {
+        this.#run(row, lane, definition, tenant)
+      } catch (error) {
+        putOff(error)
+      }
       return
     }
     this.#preparing++
     this.#prepare(row, lane, definition)
-      .catch((error) => {
-        this.#deps.observe({ kind: 'failed', what: 'start', error })
-        this.#refuse(row, lane, tenant, this.#snooze(START_FAILED_MS))
-      })
+      .catch(putOff)
       .finally(() => {
         this.#preparing--
         this.#tellIdle()

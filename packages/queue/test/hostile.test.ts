@@ -73,6 +73,27 @@ for (const engine of engines) {
       )
     })
 
+    it('and cannot even be looked at is put off, and holds nobody up', async () => {
+      let broken = false
+      const fits = () => {
+        if (broken) throw new TypeError('the schema is at fault')
+        return true
+      }
+      const input = Type.Refine(Type.Object({}), fits)
+      const unclear = defineJob({ name: 'test.unclear', input, run: () => undefined })
+      const clear = numbered(() => undefined)
+      await using bench = await setup(engine, { jobs: [unclear, clear] })
+      const { ctx, queue } = bench
+      await queue.add(ctx, clear, { n: 0 })
+      const first = await queue.add(ctx, unclear, {}, { delayMs: 50 })
+      broken = true
+      const failures = () => bench.signals.filter((signal) => signal.kind === 'failed' && signal.what === 'start')
+      await eventually(() => failures().length > 0)
+      const second = await queue.add(ctx, clear, { n: 1 })
+      await eventually(async () => (await queue.operations.job(ctx, second)).state === 'done')
+      assert.equal((await queue.operations.job(ctx, first)).state, 'scheduled')
+    })
+
     it('to tell and cannot be told holds nobody up', async () => {
       let dumb = true
       const announce: QueueDeps['announce'] = (_ctx, _tx, { kind }, transition) => {
