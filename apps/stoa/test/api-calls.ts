@@ -270,10 +270,11 @@ async function provenIssuerHost(client: TestClient) {
 
 /**
  * Operations that succeed for people alone, and not for programs as everybody is in the checks over all operations: they
- * are tried in me.test.ts, and what needs a fresh sign-in in personal-data.test.ts of identity.
+ * are tried in me.test.ts, what needs a fresh sign-in in personal-data.test.ts, and applications in departures.test.ts of identity.
  */
 export const PEOPLE_ONLY: ReadonlySet<string> = new Set([
   ...['nameMySession', 'endMySession', 'leaveOrganisation', 'exportMyData', 'eraseMyself'],
+  ...['listMyApplications', 'withdrawMyApplication'],
 ])
 
 /** The document without the operations for people alone. */

@@ -31,5 +31,11 @@ export const identityErrors = defineErrors({
     kind: 'unauthenticated',
     message: 'This needs a sign-in that is younger than ten minutes, by means of your own.',
   },
+  application_not_found: { kind: 'not_found', message: 'You have let in no such application here.' },
+  application_of_organisation: {
+    kind: 'conflict',
+    message:
+      'The organisation has let this application in for everybody, and it alone can take that back. Ask whoever looks after applications there.',
+  },
   session_not_found: { kind: 'not_found', message: 'There is no such session.' },
 })

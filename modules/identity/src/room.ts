@@ -78,7 +78,10 @@ export function openRoom(columns: Columns): Room {
   const server = new PageServer({
     ...{
       pages: [
-        ...tenantPages({ ...pages, joining, members, personalData }),
+        ...tenantPages({
+          ...{ ...pages, joining, members, personalData },
+          ...{ applications: openId.applications, permissions: columns.permissions },
+        }),
         handOverPage({
           people: pages.people,
           places: hosts.places,

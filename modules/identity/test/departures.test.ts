@@ -4,9 +4,9 @@ import { eventually } from '@stoa/testkit'
 import * as client from 'openid-client'
 import { addMembership } from '../src/people/person-store.ts'
 import { Sessions } from '../src/sign-in/sessions.ts'
-import { type Application, enter, listener, newApplication } from './application.ts'
-import { newPerson, type Person } from './person.ts'
-import { describeOnEngines, runningClock } from './setup.ts'
+import { type Application, ask, enter, exchange, listener, newApplication } from './application.ts'
+import { newPerson, Person } from './person.ts'
+import { describeOnEngines, runningClock, type Suite } from './setup.ts'
 
 const spent = (error: unknown) =>
   error instanceof client.ResponseBodyError && error.error === 'invalid_grant' ? true : assert.fail(error as Error)
@@ -132,6 +132,165 @@ describeOnEngines(
       sessions.onEnded((_ctx, _tx, ids) => void told.push(...ids))
       await sessions.endOverdue(suite().ctx(tenant()))
       assert.ok(told.includes(id), 'those who hold something of it are told')
+    })
+
+    interface Listed {
+      readonly data: Record<string, unknown>[]
+      readonly nextCursor: string | null
+      readonly code?: string
+    }
+    type Client = ReturnType<Suite['as']>
+    const listed = (client: Client, query = '') => client.send<Listed>('GET', `/api/v1/me/applications${query}`)
+    const withdraw = async (client: Client, { id }: Application) => {
+      const { body, status } = await client.send<Listed>('DELETE', `/api/v1/me/applications/${id}`)
+      return status < 400 ? status : body.code
+    }
+    const everything = ['openid', 'email', 'offline_access', 'identity:self', 'identity:clients:read']
+    /** Lets somebody use an application who is asked before. */
+    async function allow(person: Person, application: Application, scope: string, over = {}) {
+      const asked = await ask(application, { scope, resource: api(), ...over })
+      const page = await person.open(asked.url)
+      assert.match(page.url.pathname, /\/interaction\//)
+      return exchange(application, asked, await person.submit(page, { answer: 'allow' }), api())
+    }
+
+    it('is taken back by whoever has allowed it: of one application, in every session, in this organisation', async () => {
+      await using heard = await listener()
+      const { neighbour } = suite().tenants
+      const person = await newPerson(suite(), tenant(), ['viewer'])
+      await suite()
+        .as(neighbour, '*')
+        .created('/api/v1/members', { email: person.email, name: 'There', roles: ['viewer'] })
+      const other = new Person(suite(), person.id, person.email)
+      await person.signIn()
+      await other.signIn()
+      const body = { consent: 'ask', scopes: everything, backchannelLogoutUri: heard.url }
+      const shop = await newApplication(suite(), tenant(), { ...body, name: 'Shop' })
+      const atlas = await newApplication(suite(), tenant(), { ...body, name: 'Atlas' })
+      const there = await newApplication(suite(), neighbour, { ...body, name: 'There' })
+      const here = await allow(person, shop, 'openid identity:self')
+      const away = await allow(other, shop, 'openid email offline_access', { prompt: 'consent' })
+      const kept = [await allow(person, atlas, 'openid identity:self'), await allow(person, there, 'openid email')]
+      const client = suite().bearer(here.access_token)
+      const [first] = (await listed(client, '?limit=1')).body.data
+      assert.equal(first?.name, 'Atlas')
+      const next = (await listed(client, '?limit=1')).body.nextCursor
+      const { data, nextCursor } = (await listed(client, `?limit=1&cursor=${next}`)).body
+      assert.equal(nextCursor, null)
+      const [{ allowedAt, lastUsedAt, scopes, ...rest } = {}] = data
+      const own = rest.ownScopes as string[]
+      assert.deepEqual(own.sort(), (scopes as string[]).sort())
+      assert.deepEqual(own, ['email', 'identity:self', 'offline_access', 'openid'])
+      assert.deepEqual(rest, { id: shop.id, name: 'Shop', allowedBy: 'person', ownScopes: own })
+      for (const time of [allowedAt, lastUsedAt]) {
+        assert.ok(Math.abs(suite().clock.now() - new Date(String(time)).getTime()) < 60_000, String(time))
+      }
+      // Of another organisation, of somebody else, of a program: nothing to see and nothing to take.
+      const elsewhere = suite().asPerson(neighbour, person.id)
+      assert.deepEqual(
+        (await listed(elsewhere)).body.data.map(({ name }) => name),
+        ['There'],
+      )
+      const stranger = await newPerson(suite(), tenant())
+      for (const nobody of [suite().asPerson(tenant(), stranger.id), suite().as(tenant(), 'identity:self')]) {
+        assert.deepEqual((await listed(nobody)).body.data, [])
+        assert.equal(await withdraw(nobody, shop), 'application_not_found')
+      }
+      assert.equal(await withdraw(elsewhere, shop), 'application_not_found')
+      assert.equal((await listed(client)).status, 200)
+
+      assert.equal(await withdraw(client, shop), 204)
+      assert.equal((await listed(client)).status, 401)
+      const rest2 = suite().bearer(kept[0]?.access_token ?? '')
+      assert.deepEqual(
+        (await listed(rest2)).body.data.map(({ name }) => name),
+        ['Atlas'],
+      )
+      assert.equal(await withdraw(rest2, shop), 'application_not_found')
+      await assert.rejects(refresh(shop, here.refresh_token), spent)
+      await assert.rejects(refresh(shop, away.refresh_token), spent)
+      assert.ok((await refresh(atlas, kept[0]?.refresh_token)).access_token)
+      assert.ok((await refresh(there, kept[1]?.refresh_token)).access_token)
+      await eventually(() => heard.told.length === 2)
+      const claims = heard.told.map((token) =>
+        JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()),
+      )
+      assert.deepEqual(
+        claims.map(({ aud, sub }) => [aud, sub]),
+        Array(2).fill([shop.id, person.id]),
+      )
+      const told = await suite().events(
+        ({ data: facts, type }) =>
+          type === 'identity.grant_revoked' && facts.clientId === shop.id && facts.reason === 'withdrawn',
+        2,
+      )
+      assert.deepEqual(
+        told.map(({ actor, tenantId }) => [actor.id, tenantId]),
+        Array(2).fill([person.id, tenant().id]),
+      )
+      // The next time it asks again.
+      assert.ok((await allow(person, shop, 'openid identity:self')).access_token)
+    })
+
+    it('is not taken back where the organisation has given it, but for what the person was asked for', async () => {
+      const person = await newPerson(suite(), tenant(), ['viewer'])
+      await person.signIn()
+      const client = suite().asPerson(tenant(), person.id)
+      const own = await newApplication(suite(), tenant(), { scopes: everything, name: 'Own' })
+      const tokens = await enter(person, own, { scope: 'openid email' })
+      const shown = async () => {
+        const [{ allowedBy, ownScopes } = {}] = (await listed(client)).body.data
+        return [allowedBy, ownScopes]
+      }
+      assert.deepEqual(await shown(), ['organisation', []])
+      assert.equal(await withdraw(client, own), 'application_of_organisation')
+      assert.ok((await refresh(own, tokens.refresh_token)).access_token)
+      const { access_token: token } = await allow(person, own, 'openid identity:self')
+      assert.deepEqual(await shown(), ['organisation', ['identity:self']])
+      assert.equal((await suite().bearer(token).get('/api/v1/me')).status, 200)
+      assert.equal(await withdraw(client, own), 204)
+      assert.equal((await suite().bearer(token).get('/api/v1/me')).status, 401)
+      await enter(person, own, { scope: 'openid email' })
+      const asked = await ask(own, { scope: 'openid offline_access', prompt: 'consent' })
+      await person.submit(await person.open(asked.url), { answer: 'deny' })
+      assert.deepEqual(await shown(), ['organisation', []], 'what is denied is not kept')
+      const away = await allow(person, own, 'openid offline_access', { prompt: 'consent' })
+      assert.deepEqual(await shown(), ['organisation', ['offline_access']])
+      assert.equal(await withdraw(client, own), 204)
+      await assert.rejects(refresh(own, away.refresh_token), spent)
+    })
+
+    it('is shown on the page, and taken back there: by its form, after a fresh proof', async () => {
+      const path = `/t/${tenant().slug}/security`
+      const person = await newPerson(suite(), tenant(), ['viewer'])
+      await person.signIn()
+      assert.match((await person.open(path)).html, /You have let in no application/)
+      const shop = await newApplication(suite(), tenant(), { consent: 'ask', scopes: everything, name: '<b>Shop</b>' })
+      const own = await newApplication(suite(), tenant(), { name: 'Intranet' })
+      const tokens = await allow(person, shop, 'openid email')
+      await enter(person, own)
+      const page = await person.open(path)
+      assert.match(
+        page.html,
+        /&lt;b&gt;Shop&lt;\/b&gt;<\/strong> – Allowed [\s\S]*see your e-mail address[\s\S]*value="application"/,
+      )
+      assert.match(page.html, /has let this application in for everybody/)
+      assert.ok(!page.html.includes(`value="${own.id}"`), 'no button for what is not theirs')
+      assert.match((await person.open(`${path}?lang=hi`)).html, /जिन ऐप को आपने अनुमति दी है/)
+      const press = ({ id }: Application, over = {}) =>
+        person.submit(page, { what: 'application', id, ...over }, '/security')
+      assert.equal((await press(shop, { token_form: 'forged' })).status, 403)
+      const refused = await press(own)
+      assert.equal(refused.status, 409)
+      assert.match(refused.html, /It alone can take that back/)
+      const next = (await refresh(shop, tokens.refresh_token)).refresh_token
+      await person.signIn(new Date(suite().clock.now() - 660_000))
+      assert.match((await person.open(path)).url.pathname, /\/step-up$/)
+      await person.signIn()
+      const done = await person.submit(await person.open(path), { what: 'application', id: shop.id }, '/security')
+      assert.match(done.html, /The application has been removed/)
+      await assert.rejects(refresh(shop, next), spent)
+      assert.equal((await person.submit(done, { what: 'application', id: shop.id }, '/security')).status, 200)
     })
 
     it('ends with a removal in this organisation, and not in others', async () => {

@@ -22,6 +22,17 @@ export const en = {
   scopeOffline: 'act for you when you are away, until you take that back',
   interactionGone: 'Begin again in the application: this page was open for too long, or in another browser.',
   providerFailed: 'The application asked for something that cannot be given',
+  applications: 'Applications that you have let in',
+  applicationsText:
+    'What they may do for you at {tenant}. Remove those that you do not need: they are signed out at once, and ask again the next time.',
+  applicationsNone: 'You have let in no application at {tenant}.',
+  applicationAllowed: 'Allowed {time}',
+  applicationUsed: 'used last {time}',
+  applicationRemove: 'Remove',
+  applicationRemoved: 'The application has been removed.',
+  applicationOfOrganisation:
+    '{tenant} has let this application in for everybody. It alone can take that back: ask whoever looks after applications there.',
+  applicationOwn: 'You can take back what you have allowed yourself:',
   deviceTitle: 'Connect a device',
   deviceText: 'Enter the code that the device shows.',
   deviceWrong: 'No device shows this code. Look again',

@@ -16,20 +16,33 @@ import { requestInLibrary } from './oidc-library.ts'
 import { removeOfflineGrants } from './oidc-record-store.ts'
 import type { ProviderDeps } from './provider-deps.ts'
 
+/**
+ * Whether people are asked for a scope whatever the organisation says: their account, and acting while they are away, which
+ * the provider gives to nobody who was not asked (OpenID Connect Core 1.0, 11).
+ *
+ * @param resource the API that it is for; null: the provider itself
+ */
+export function isAskedAlways(scope: string, resource: string | null, apiResource: string): boolean {
+  if (resource === null) return scope === 'offline_access'
+  return resource === apiResource && permits(new Set([scope]), 'identity:self')
+}
+
 /** What was asked for and not granted yet is granted, but for what people are asked always. True when that was anything. */
 function grantWhatWasAsked(koa: KoaContextWithOIDC, grant: Grant, apiResource: string): boolean {
   const { requestParamOIDCScopes, requestParamScopes, resourceServers } = koa.oidc
   let changed = false
-  const missing = [...requestParamOIDCScopes].filter((scope) => !grant.getOIDCScope().split(' ').includes(scope))
+  const known = grant.getOIDCScope().split(' ')
+  const missing = [...requestParamOIDCScopes].filter(
+    (scope) => !known.includes(scope) && !isAskedAlways(scope, null, apiResource),
+  )
   if (missing.length > 0) {
     grant.addOIDCScope(missing.join(' '))
     changed = true
   }
   for (const [resource, server] of Object.entries(resourceServers ?? {})) {
     const had = grant.getResourceScope(resource).split(' ')
-    const isTheirs = (scope: string) => resource === apiResource && permits(new Set([scope]), 'identity:self')
     const wanted = [...requestParamScopes].filter(
-      (scope) => server.scopes.has(scope) && !had.includes(scope) && !isTheirs(scope),
+      (scope) => server.scopes.has(scope) && !had.includes(scope) && !isAskedAlways(scope, resource, apiResource),
     )
     if (wanted.length === 0) continue
     grant.addResourceScope(resource, wanted.join(' '))

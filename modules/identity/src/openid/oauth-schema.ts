@@ -138,3 +138,27 @@ export const SigningKey = Type.Object(
 export function shownKey(key: SigningKeySummary) {
   return key as never
 }
+
+/** An application as somebody sees it who has let it in. */
+export const AllowedApplication = Type.Object(
+  {
+    id: Id,
+    name: Type.String({ examples: ['Shop'] }),
+    allowedBy: OneOf(['person', 'organisation'], {
+      description: '`organisation`: it has let the application in for everybody, and nobody is asked.',
+      examples: ['person'],
+    }),
+    scopes: Type.Array(Type.String(), { description: 'What it may have.', examples: [['openid', 'email']] }),
+    ownScopes: Type.Array(Type.String(), {
+      description:
+        'What of it you have allowed yourself, and can take back. None: it is all the organisation’s. Of an application that the organisation has let in: your account (`identity:self`), and acting while you are away (`offline_access`).',
+      examples: [['openid', 'email']],
+    }),
+    allowedAt: Timestamp,
+    lastUsedAt: Type.Union([Timestamp, Type.Null()], {
+      description: 'When it last got a refresh token. null: it gets none, so that is not known.',
+      examples: [null],
+    }),
+  },
+  { ...closed, title: 'AllowedApplication' },
+)

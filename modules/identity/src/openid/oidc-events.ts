@@ -93,7 +93,8 @@ export const grantRevoked = defineEvent({
     clientId: Nullable,
     personId: Nullable,
     reason: Type.String({
-      description: '`reuse`: a code or a refresh token was shown twice. `revoked`, `signed_out`, `password`.',
+      description:
+        '`reuse`: a code or a refresh token was shown twice. `withdrawn`: the person has taken it back. `revoked`, `signed_out`, `password`.',
     }),
     grant: Type.Optional(
       Type.String({ description: 'What access tokens name the grant by: those that do hold no longer.' }),

@@ -14,6 +14,7 @@ import { oauthRoutes } from '../routes/oauth-routes.ts'
 import type { Attempts } from '../sign-in/attempts.ts'
 import { AccessTokens } from './access-token.ts'
 import { AccessTokenScheme, type AccessTokenSchemeDeps } from './access-token-scheme.ts'
+import { Applications } from './applications.ts'
 import { endUses, endUsesOfMember, tellApplication } from './backchannel-logout.ts'
 import { ClientLimits } from './client-limits.ts'
 import { endOfflineGrants } from './granting.ts'
@@ -46,6 +47,7 @@ export interface OpenId extends AsyncDisposable, TenantAnswerer {
   readonly mounts: readonly Mount[]
   readonly schemes: readonly AuthScheme[]
   readonly issuers: Issuers
+  readonly applications: Applications
   readonly deps: ProviderDeps
   /** Call it in the transaction (of the system role) that ends sessions. */
   sessionsEnded(ctx: BaseCtx, tx: Tx, sessionIds: readonly string[]): Promise<void>
@@ -97,13 +99,17 @@ export function openOpenId(given: OpenIdDeps): OpenId {
   )
   resources.use(retainRecords({ db, ctx }), 'retention of what the providers keep')
   const clients = new OAuthClients({ db, journal, permissions: () => Object.keys(permissions) })
+  const applications = new Applications({ db, journal, queue, denials, job, apiResource })
   const { rightsOf } = given
   return {
-    routes: oauthRoutes({ clients, keys, registrations: new RegistrationTokens({ db, journal, recordKey, issuerOf }) }),
+    routes: oauthRoutes({
+      ...{ applications, clients, keys },
+      registrations: new RegistrationTokens({ db, journal, recordKey, issuerOf }),
+    }),
     jobs: [job],
     mounts: [metadataMount(issuers, places)],
     schemes: [new AccessTokenScheme({ db, ctx, tokens, recordKey, apiResource, publicUrl, rightsOf })],
-    ...{ issuers, deps },
+    ...{ issuers, applications, deps },
     leftEverywhere: (own, tx, personId) => endOfflineGrants(own, tx, personId, deps),
     sessionsEnded: (own, tx, ids) => endUses(own, tx, ids, { queue, denials, job }),
     membershipEnded: (own, tx, personId) => endUsesOfMember(own, tx, personId, { queue, job }),

@@ -36,6 +36,7 @@ export function accountPage(deps: PagesDeps): Page {
 <p>${say('accountText', { email: session.person.email })}</p>
 ${form(visit, pathTo(visit, 'sign-out'), [html`<button class="plain">${say('signOut')}</button>`])}
 <p><a href="/${pathTo(visit, 'security').slice(1)}">${say('factors')}</a></p>
+<p><a href="/${pathTo(visit, 'security').slice(1)}#applications">${say('applications')}</a></p>
 <p><a href="/${pathTo(visit, 'personal-data').slice(1)}">${say('personalData')}</a></p>
 ${profileSection(visit, session, sent)}${emailSection(visit, sent)}${passwordSection(visit, session, sent)}${sessionSection(visit, session, sessions)}${organisationSection(visit, organisations)}`
     return { kind: 'page', title: say('account'), body, ...shownAs(sent) }

@@ -9,7 +9,6 @@ import { type Html, html } from '@stoa/mail'
 import type { Client, Interaction, Provider } from 'oidc-provider'
 import type { Factors } from '../factors/factors.ts'
 import type { Passkeys } from '../factors/passkeys.ts'
-import type { Text } from '../languages/index.ts'
 import { accountOf } from '../openid/account.ts'
 import { isProofEnough } from '../openid/asked-proof.ts'
 import { noteConsent } from '../openid/granting.ts'
@@ -18,6 +17,7 @@ import type { ProviderDeps } from '../openid/provider-deps.ts'
 import type { LiveSessionRow } from '../sign-in/session-store.ts'
 import { expiredOr, form, summary } from './form.ts'
 import { type Page, type PageAnswer, type PageVisit, pathTo } from './page.ts'
+import { scopeWords } from './scope-words.ts'
 
 /** What the page stands on. */
 export interface InteractionPageDeps {
@@ -42,13 +42,6 @@ const AGAIN = { again: 'yes' }
 const UNMET: Result = {
   error: 'unmet_authentication_requirements',
   error_description: 'this person has set up no second step',
-}
-
-const SCOPE_TEXTS: Readonly<Record<string, Text>> = {
-  openid: 'scopeOpenid',
-  profile: 'scopeProfile',
-  email: 'scopeEmail',
-  offline_access: 'scopeOffline',
 }
 
 /** `interaction/<id>` */
@@ -129,10 +122,9 @@ async function finish(at: PageVisit, asked: Asked, result: Result, posted: boole
 function consent(at: PageVisit, { client, interaction }: Asked, email: string, deps: InteractionPageDeps): PageAnswer {
   const { base, form: sent, rest, say } = at
   const application = client.clientName ?? client.clientId
-  const items = [...new Set(String(interaction.params.scope ?? 'openid').split(' '))].map((scope): Html => {
-    const text = SCOPE_TEXTS[scope]
-    return html`<li>${text ? say(text) : (deps.permissions[scope] ?? scope)}</li>`
-  })
+  const items = [...new Set(String(interaction.params.scope ?? 'openid').split(' '))].map(
+    (scope): Html => html`<li>${scopeWords(say, deps.permissions, scope)}</li>`,
+  )
   const expired = expiredOr(at)
   const body = html`${sent.size > 0 ? summary(say, expired) : ''}<p>${say('allowText', { application })}</p><ul>${items}</ul>
 <p class="hint">${say('allowSignedInAs', { email })}</p>

@@ -3,6 +3,7 @@ import type { Factors } from '../factors/factors.ts'
 import type { Passkeys } from '../factors/passkeys.ts'
 import type { Joining } from '../members/joining.ts'
 import type { Members } from '../members/members.ts'
+import type { Applications } from '../openid/applications.ts'
 import type { EmailChange } from '../people/email-change.ts'
 import type { People } from '../people/people.ts'
 import type { PersonalData } from '../people/personal-data.ts'
@@ -28,4 +29,7 @@ export interface PagesDeps extends Upstream {
   readonly passkeys: Passkeys
   readonly sessions: Sessions
   readonly settings: SignInSettings
+  readonly applications: Applications
+  /** Permission → what it allows. */
+  readonly permissions: Readonly<Record<string, string>>
 }

@@ -6,6 +6,7 @@ import type { Enrolment } from '../factors/factors.ts'
 import type { Text } from '../languages/index.ts'
 import type { LiveSessionRow } from '../sign-in/session-store.ts'
 import { toSignIn } from './account-page.ts'
+import { allowedApplications, withdrawn } from './allowed-applications.ts'
 import { connectedAccounts } from './connected-accounts.ts'
 import { codeField, sentWithCode } from './factor-page.ts'
 import { expiredOr, field, form, type Sent, sentWith, status, submit, summary, UNSENT } from './form.ts'
@@ -28,7 +29,8 @@ function guarded(handler: Guarded): Page['get'] {
 }
 
 /** `security` */
-export function securityPage({ factors, linked, passkeys, providers }: PagesDeps): Page {
+export function securityPage(deps: PagesDeps): Page {
+  const { applications, factors, linked, passkeys } = deps
   const show = async (visit: PageVisit, session: LiveSessionRow, sent: Sent): Promise<PageAnswer> => {
     const { personId } = session
     const { ctx, query, say } = visit
@@ -43,19 +45,10 @@ ${button(visit, 'codes', say('recoveryNew'))}${button(visit, 'remove', say('totp
     : button(visit, 'begin', say('totpAdd'))
 }
 ${passkeys.isPossible && (await passkeySection(visit, session, passkeys, sent))}
-${await connectedAccounts(visit, session, { linked, providers })}
+${await connectedAccounts(visit, session, deps)}
+${await allowedApplications(visit, session, deps)}
 <p><a href="/${pathTo(visit, 'account').slice(1)}">${say('account')}</a></p>`
     return { kind: 'page', title: say('factors'), body, ...shownAs(sent), runs: passkeys.isPossible }
-  }
-  const enrol = async (visit: PageVisit, enrolment: Enrolment, sent: Sent): Promise<PageAnswer> => {
-    const { say } = visit
-    const { key, sealed, url } = enrolment
-    const fields = [codeField(visit, sent), submit(say('totpConfirm'))]
-    const body = html`${summary(say, sent)}<p>${say('totpText')}</p>
-${await picture(url, say('totpTitle'))}<p>${say('totpKey')}: <code>${key}</code></p>
-<p>${trustedHtml(`<a href="${html`${url}`}">`)}${say('totpOpen')}${trustedHtml('</a>')}</p>
-${form(visit, pathTo(visit, 'security'), fields, { what: 'confirm', sealed })}`
-    return { kind: 'page', title: say('totpTitle'), body, ...shownAs(sent) }
   }
   const takeAway = async (
     visit: PageVisit,
@@ -66,8 +59,10 @@ ${form(visit, pathTo(visit, 'security'), fields, { what: 'confirm', sealed })}`
     try {
       await take(visit.form.get('id') ?? '')
     } catch (error) {
-      if (!isError(error, identityErrors.last_way_in)) throw error
-      return show(visit, session, { status: 409, flaws: [{ field: null, text: visit.say('lastWayIn') }] })
+      const refusal = REFUSALS.find(([definition]) => isError(error, definition))
+      if (refusal === undefined) throw error
+      const text = visit.say(refusal[1], { tenant: visit.look.name })
+      return show(visit, session, { status: 409, flaws: [{ field: null, text }] })
     }
     return redirectTo(visit, 'security', { done })
   }
@@ -99,6 +94,8 @@ ${form(visit, pathTo(visit, 'security'), fields, { what: 'confirm', sealed })}`
       takeAway(visit, session, 'unpasskey', (id) => passkeys.remove(visit.ctx, session.person, id)),
     disconnect: (visit, session) =>
       takeAway(visit, session, 'disconnected', (id) => linked.unlink(visit.ctx, session.person, id)),
+    application: (visit, session) =>
+      takeAway(visit, session, 'withdrawn', (id) => withdrawn(applications, visit.ctx, session.personId, id)),
     async remove(visit, { person }) {
       await factors.remove(visit.ctx, person)
       return redirectTo(visit, 'security', { done: 'removed' })
@@ -123,7 +120,14 @@ const DONE: Readonly<Record<string, Text>> = {
   unpasskey: 'passkeyRemoved',
   connected: 'connectedDone',
   disconnected: 'disconnected',
+  withdrawn: 'applicationRemoved',
 }
+
+/** Why something is not taken away. */
+const REFUSALS = [
+  [identityErrors.last_way_in, 'lastWayIn'],
+  [identityErrors.application_of_organisation, 'applicationOfOrganisation'],
+] as const
 
 async function passkeySection(
   visit: PageVisit,
@@ -165,6 +169,17 @@ ${trustedHtml(`<noscript><p>${html`${say('passkeyNeedsScript')}`}</p></noscript>
 
 function button(visit: PageVisit, what: string, label: string): Html {
   return form(visit, pathTo(visit, 'security'), [html`<button class="plain">${label}</button>`], { what })
+}
+
+/** An app that is being set up, until a code of it is shown. */
+async function enrol(visit: PageVisit, { key, sealed, url }: Enrolment, sent: Sent): Promise<PageAnswer> {
+  const { say } = visit
+  const fields = [codeField(visit, sent), submit(say('totpConfirm'))]
+  const body = html`${summary(say, sent)}<p>${say('totpText')}</p>
+${await picture(url, say('totpTitle'))}<p>${say('totpKey')}: <code>${key}</code></p>
+<p>${trustedHtml(`<a href="${html`${url}`}">`)}${say('totpOpen')}${trustedHtml('</a>')}</p>
+${form(visit, pathTo(visit, 'security'), fields, { what: 'confirm', sealed })}`
+  return { kind: 'page', title: say('totpTitle'), body, ...shownAs(sent) }
 }
 
 function codesPage(visit: PageVisit, codes: readonly string[]): PageAnswer {
