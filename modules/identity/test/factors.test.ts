@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import { it } from 'node:test'
 import { newId } from '@stoa/kernel'
 import { eventually } from '@stoa/testkit'
+import { PasskeyChallenges } from '../src/factors/passkey-challenge.ts'
+import { addPasskey } from '../src/factors/passkey-store.ts'
 import { matchingStep, totpCode, totpStep } from '../src/factors/totp.ts'
 import type { Browser, SeenPage } from './browser.ts'
 import { describeOnEngines } from './setup.ts'
@@ -71,6 +74,17 @@ describeOnEngines('second factors', (suite) => {
     assert.match((await signIn(browser, tenant(), email)).path, /factor\?step=/)
     return browser
   }
+  /** Begins the second one when the first one waits for a table, having done what comes before. */
+  const meanwhile = (table: string, first: () => Promise<SeenPage>, second: () => Promise<SeenPage>) =>
+    suite().db.admin(async (session) => {
+      await session.exec(`begin; lock table stoa.${table} in share mode`)
+      const one = first()
+      await waitForLocks(suite(), 1)
+      const other = second()
+      await Promise.race([other, waitForLocks(suite(), 2)])
+      await session.exec('commit')
+      return await Promise.all([one, other])
+    })
   const isIn = (page: { readonly path: string }) => /\/account/.test(page.path)
 
   it('are asked for behind the password: it alone opens nothing', async () => {
@@ -155,17 +169,6 @@ describeOnEngines('second factors', (suite) => {
     const { db } = suite()
     // One connection: nothing is under way there beside something else.
     if (db.engine === 'pglite') return
-    /** Begins the second one when the first one waits for a table, having done what comes before. */
-    const meanwhile = (table: string, first: () => Promise<SeenPage>, second: () => Promise<SeenPage>) =>
-      db.admin(async (session) => {
-        await session.exec(`begin; lock table stoa.${table} in share mode`)
-        const one = first()
-        await waitForLocks(suite(), 1)
-        const other = second()
-        await Promise.race([other, waitForLocks(suite(), 2)])
-        await session.exec('commit')
-        return await Promise.all([one, other])
-      })
     for (const app of [false, true]) {
       const prepared = async () => {
         const { email, secret } = app
@@ -215,6 +218,60 @@ describeOnEngines('second factors', (suite) => {
       await session.exec('commit')
       assert.equal((await submitted).status, 403)
     })
+  })
+
+  /** Somebody with a passkey, as an authenticator shows it (WebAuthn, 6.1 and 6.3.3). */
+  async function withPasskey() {
+    const owner = suite().browser()
+    const { email } = await register(suite(), tenant(), owner)
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const { x = '', y = '' } = publicKey.export({ format: 'jwk' })
+    // A key of COSE (RFC 9053): ES256 on P-256, and the point.
+    const parts = ['a5010203262001215820', Buffer.from(x, 'base64url'), '225820', Buffer.from(y, 'base64url')]
+    const cose = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'hex') : part)))
+    const credentialId = Buffer.from(email).toString('base64url')
+    const id = newId()
+    const rows = await suite().db.admin((session) =>
+      session.query<{ id: string }>('select id from stoa.people where email = $1', [email]),
+    )
+    const passkey = {
+      ...{ id, personId: rows[0]?.id ?? '', credentialId, publicKey: cose, counter: 0, transports: [] },
+      ...{ name: 'Key', backedUp: false, usedAt: null, createdAt: new Date(suite().clock.now()) },
+    }
+    await suite().db.system(suite().ctx(tenant()), (tx) => addPasskey(tx, passkey))
+    const show = async (browser = suite().browser()) => {
+      await browser.open(`/t/${tenant().slug}/sign-in`)
+      const [{ fields } = assert.fail('no form')] = browser.forms
+      const device = browser.cookies.get('stoa-device') ?? assert.fail('no cookie of the browser')
+      const challenges = new PasskeyChallenges(Buffer.alloc(32, 'identity.challenges'))
+      const challenge = challenges.make(device, suite().clock.now())
+      const said = Buffer.from(JSON.stringify({ type: 'webauthn.get', challenge, origin: suite().url }))
+      const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest()
+      // The person is there and was verified; the first use.
+      const data = Buffer.concat([sha256(new URL(suite().url).hostname), Buffer.from('0500000001', 'hex')])
+      const signature = sign('sha256', Buffer.concat([data, sha256(said)]), privateKey)
+      const response = {
+        ...{ clientDataJSON: said.toString('base64url'), authenticatorData: data.toString('base64url') },
+        signature: signature.toString('base64url'),
+      }
+      const shown = { id: credentialId, rawId: credentialId, type: 'public-key', clientExtensionResults: {}, response }
+      return browser.post(`/t/${tenant().slug}/sign-in`, { ...fields, response: JSON.stringify(shown) })
+    }
+    const remove = async () => {
+      await owner.open(security())
+      const { fields } = owner.forms.find((form) => form.fields.what === 'begin') ?? assert.fail(owner.page.text)
+      return () => owner.post(security(), { ...fields, what: 'unpasskey', id })
+    }
+    return { show, remove }
+  }
+
+  it('passkeys sign in; one that is taken away while it is shown begins no session', async () => {
+    const { remove, show } = await withPasskey()
+    assert.ok(isIn(await show()))
+    if (suite().db.engine === 'pglite') return
+    const [removed, refused] = await meanwhile('passkeys', await remove(), () => show())
+    assert.match(removed.path, /done=unpasskey/)
+    assert.equal(refused.status, 422, refused.text)
   })
 
   it('a step belongs to the one whose password was right, and ends', async () => {

@@ -6,13 +6,13 @@
  * A passkey belongs to the host of the public address. Where that is a bare IP address there are none: browsers refuse.
  */
 import { isIP } from 'node:net'
-import type { Database } from '@stoa/db'
+import type { Database, Tx } from '@stoa/db'
 import type { Journal } from '@stoa/journal'
 import { type Ctx, isId, type Logger, newId, StoaError } from '@stoa/kernel'
 import { identityErrors } from '../errors.ts'
 import { factorAdded, factorRemoved } from '../events.ts'
 import type { AccountMail } from '../people/account-mail.ts'
-import { type PersonRow, personById } from '../people/person-store.ts'
+import { heldPerson, type PersonRow, personById } from '../people/person-store.ts'
 import type { Attempts } from '../sign-in/attempts.ts'
 import { asPerson, type SignIn, type SignInOutcome } from '../sign-in/sign-in.ts'
 import type { Visitor } from '../sign-in/visitor.ts'
@@ -140,8 +140,9 @@ export class Passkeys {
 
   /** Signs somebody in. @throws StoaError `passkey_refused`, `too_many_attempts`, `person_suspended` */
   async signIn(ctx: Ctx, response: string, visitor: Visitor): Promise<SignInOutcome> {
-    const { amr, person } = await this.#shown(ctx, response, visitor, null)
-    return await this.#deps.signIn.proven(ctx, person, { amr: [...amr, 'mfa'], acr: '2' }, visitor)
+    const { amr, passkey, person } = await this.#shown(ctx, response, visitor, null)
+    const proof = { amr: [...amr, 'mfa'], acr: '2' } as const
+    return await this.#deps.signIn.proven(ctx, person, proof, visitor, (tx) => requireStill(tx, passkey))
   }
 
   /**
@@ -160,7 +161,7 @@ export class Passkeys {
     response: string,
     visitor: Visitor,
     of: string | null,
-  ): Promise<{ readonly person: PersonRow; readonly amr: readonly string[] }> {
+  ): Promise<{ readonly person: PersonRow; readonly passkey: PasskeyRow; readonly amr: readonly string[] }> {
     const { attempts, db } = this.#deps
     const given = parsed(response) as unknown as Parameters<Verify>[0]['response']
     const account = `passkey ${given.id.slice(0, 1_400)}`
@@ -177,7 +178,7 @@ export class Passkeys {
     })
     if (person === undefined) throw refused()
     await admission.refund()
-    return { person, amr: [row.backedUp ? 'swk' : 'hwk'] }
+    return { person, passkey: row, amr: [row.backedUp ? 'swk' : 'hwk'] }
   }
 
   /** The new counter. */
@@ -209,7 +210,7 @@ export class Passkeys {
     }
   }
 
-  async #spend(ctx: Ctx, tx: Parameters<typeof spendChallenge>[0], held: HeldChallenge | null): Promise<void> {
+  async #spend(ctx: Ctx, tx: Tx, held: HeldChallenge | null): Promise<void> {
     const isNew = held !== null && (await spendChallenge(tx, held.hash, held.expiresAt, new Date(ctx.clock.now())))
     if (!isNew) throw refused()
   }
@@ -219,6 +220,16 @@ export class Passkeys {
     const asked = mail.ask(own, { kind: 'factor_changed', email, locale })
     await asked.catch((err) => log.error({ err }, 'the mail about a new factor was not asked for'))
   }
+}
+
+/**
+ * The passkey that was shown is still there: whoever takes it away, and signs out everywhere, leaves no session that it
+ * begins meanwhile. @throws StoaError `passkey_refused`
+ */
+async function requireStill(tx: Tx, { credentialId, personId }: PasskeyRow): Promise<void> {
+  await heldPerson(tx, personId)
+  // A statement of its own: it sees what the one before has waited for.
+  if ((await passkeyOf(tx, credentialId))?.personId !== personId) throw refused()
 }
 
 type Verify = typeof import('@simplewebauthn/server').verifyAuthenticationResponse
