@@ -8,7 +8,7 @@ import { addPasskey } from '../src/factors/passkey-store.ts'
 import { matchingStep, totpCode, totpStep } from '../src/factors/totp.ts'
 import type { Browser, SeenPage } from './browser.ts'
 import { describeOnEngines } from './setup.ts'
-import { linkIn, PASSWORD, register, signIn, waitForLocks } from './story.ts'
+import { linkIn, newEmail, PASSWORD, register, signIn, waitForLocks } from './story.ts'
 
 it('codes are those of RFC 6238, appendix B', () => {
   const secret = Buffer.from('12345678901234567890')
@@ -239,30 +239,34 @@ describeOnEngines('second factors', (suite) => {
       ...{ name: 'Key', backedUp: false, usedAt: null, createdAt: new Date(suite().clock.now()) },
     }
     await suite().db.system(suite().ctx(tenant()), (tx) => addPasskey(tx, passkey))
-    const show = async (browser = suite().browser()) => {
-      await browser.open(`/t/${tenant().slug}/sign-in`)
+    let uses = 0
+    const show = async (browser = suite().browser(), page = 'sign-in') => {
+      const path = `/t/${tenant().slug}/${page}`
+      await browser.open(path)
       const [{ fields } = assert.fail('no form')] = browser.forms
       const device = browser.cookies.get('stoa-device') ?? assert.fail('no cookie of the browser')
       const challenges = new PasskeyChallenges(Buffer.alloc(32, 'identity.challenges'))
       const challenge = challenges.make(device, suite().clock.now())
       const said = Buffer.from(JSON.stringify({ type: 'webauthn.get', challenge, origin: suite().url }))
       const sha256 = (data: Buffer | string) => createHash('sha256').update(data).digest()
-      // The person is there and was verified; the first use.
-      const data = Buffer.concat([sha256(new URL(suite().url).hostname), Buffer.from('0500000001', 'hex')])
+      uses += 1
+      // The person is there and was verified; how often it was used.
+      const facts = Buffer.from(`05${uses.toString(16).padStart(8, '0')}`, 'hex')
+      const data = Buffer.concat([sha256(new URL(suite().url).hostname), facts])
       const signature = sign('sha256', Buffer.concat([data, sha256(said)]), privateKey)
       const response = {
         ...{ clientDataJSON: said.toString('base64url'), authenticatorData: data.toString('base64url') },
         signature: signature.toString('base64url'),
       }
       const shown = { id: credentialId, rawId: credentialId, type: 'public-key', clientExtensionResults: {}, response }
-      return browser.post(`/t/${tenant().slug}/sign-in`, { ...fields, response: JSON.stringify(shown) })
+      return browser.post(path, { ...fields, response: JSON.stringify(shown) })
     }
     const remove = async () => {
       await owner.open(security())
       const { fields } = owner.forms.find((form) => form.fields.what === 'begin') ?? assert.fail(owner.page.text)
       return () => owner.post(security(), { ...fields, what: 'unpasskey', id })
     }
-    return { show, remove }
+    return { owner, email, show, remove }
   }
 
   it('passkeys sign in; one that is taken away while it is shown begins no session', async () => {
@@ -272,6 +276,28 @@ describeOnEngines('second factors', (suite) => {
     const [removed, refused] = await meanwhile('passkeys', await remove(), () => show())
     assert.match(removed.path, /done=unpasskey/)
     assert.equal(refused.status, 422, refused.text)
+  })
+
+  it('are shown before the address is changed, where they are set up; without a password by a passkey', async () => {
+    const account = `/t/${tenant().slug}/account`
+    const change = async (browser: Browser) => browser.submit({ what: 'email', email: newEmail() })
+    const { browser, secret } = await setup()
+    const { email, owner, show } = await withPasskey()
+    const forget = 'delete from stoa.passwords where person_id = (select id from stoa.people where email = $1)'
+    await suite().db.admin((session) => session.query(forget, [email]))
+    suite().clock.advance(660_000)
+    for (const one of [browser, owner]) {
+      await one.open(account)
+      await assert.rejects(change(one), /no form has/)
+    }
+    await browser.open(`/t/${tenant().slug}/step-up`)
+    assert.equal((await browser.submit({ password: PASSWORD })).status, 422, 'the password alone')
+    await browser.submit({ password: PASSWORD, code: code(secret) })
+    await show(owner, 'step-up')
+    for (const one of [browser, owner]) {
+      await one.open(account)
+      assert.equal((await change(one)).status, 200)
+    }
   })
 
   it('a step belongs to the one whose password was right, and ends', async () => {

@@ -38,7 +38,7 @@ ${form(visit, pathTo(visit, 'sign-out'), [html`<button class="plain">${say('sign
 <p><a href="/${pathTo(visit, 'security').slice(1)}">${say('factors')}</a></p>
 <p><a href="/${pathTo(visit, 'security').slice(1)}#applications">${say('applications')}</a></p>
 <p><a href="/${pathTo(visit, 'personal-data').slice(1)}">${say('personalData')}</a></p>
-${profileSection(visit, session, sent)}${emailSection(visit, sent)}${passwordSection(visit, session, sent)}${sessionSection(visit, session, sessions)}${organisationSection(visit, organisations)}`
+${profileSection(visit, session, sent)}${emailSection(visit, session, sent)}${passwordSection(visit, session, sent)}${sessionSection(visit, session, sessions)}${organisationSection(visit, organisations)}`
     return { kind: 'page', title: say('account'), body, ...shownAs(sent) }
   }
   const changes: Readonly<Record<string, Change>> = {
@@ -74,7 +74,7 @@ ${profileSection(visit, session, sent)}${emailSection(visit, sent)}${passwordSec
 }
 
 const FIELDS: Readonly<Record<string, Parameters<typeof sentWith>[2]>> = {
-  email: { email: 'email', current: 'email-password' },
+  email: { email: 'email' },
   password: { password: 'password', current: 'current' },
 }
 
@@ -106,8 +106,11 @@ function changeProfile({ people }: PagesDeps): Change {
 function changeEmail({ emailChange }: PagesDeps): Change {
   return async (visit, session) => {
     const { ctx, form: given, locale, visitor } = visit
-    const wanted = { email: given.get('email') ?? '', password: given.get('email-password') ?? '', locale }
-    return mailSent(visit, await emailChange.request(ctx, session, wanted, visitor))
+    if (!isFresh(visit, session)) return toStepUp(visit, 'account')
+    return mailSent(
+      visit,
+      await emailChange.request(ctx, session, { email: given.get('email') ?? '', locale }, visitor),
+    )
   }
 }
 
@@ -191,23 +194,19 @@ ${form(
 )}`
 }
 
-function emailSection(visit: PageVisit, sent: Sent): Html {
-  const { say } = visit
-  return html`<h2>${say('changeEmail')}</h2><p>${say('changeEmailText')}</p>
-${form(
-  visit,
-  pathTo(visit, 'account'),
-  [
+/** The form is for who has proven it of late: nobody types an address that is then thrown away. */
+function emailSection(visit: PageVisit, session: LiveSessionRow, sent: Sent): Html {
+  const { base, say } = visit
+  const head = html`<h2>${say('changeEmail')}</h2><p>${say('changeEmailText')}</p>`
+  if (!isFresh(visit, session)) {
+    const proof = pathTo({ ...visit, next: `${base}/account` }, 'step-up')
+    return html`${head}<p><a href="/${proof.slice(1)}">${say('changeEmailProof')}</a></p>`
+  }
+  const fields = [
     field(say, { id: 'email', label: 'emailNew', type: 'email', autocomplete: 'email' }, sent),
-    field(
-      say,
-      { id: 'email-password', label: 'passwordCurrent', type: 'password', autocomplete: 'current-password' },
-      sent,
-    ),
     submit(say('sendLink')),
-  ],
-  { what: 'email' },
-)}`
+  ]
+  return html`${head}${form(visit, pathTo(visit, 'account'), fields, { what: 'email' })}`
 }
 
 function passwordSection(visit: PageVisit, { person }: LiveSessionRow, sent: Sent): Html {

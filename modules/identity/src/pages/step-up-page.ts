@@ -27,7 +27,7 @@ ${form(visit, pathTo(visit, 'step-up'), [
   totp ? codeField(visit, sent) : '',
   submit(say('continue')),
 ])}
-${shown}`
+${shown}<p><a href="/${pathTo({ ...visit, next: null }, 'reset').slice(1)}">${say('stepNoPassword')}</a></p>`
     return { kind: 'page', title: say('stepTitle'), body, ...shownAs(sent), runs }
   }
   const prove = async ({ ctx, form: given, visitor }: PageVisit, { person }: LiveSessionRow): Promise<Proof> => {

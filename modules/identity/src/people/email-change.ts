@@ -1,5 +1,6 @@
 /*
- * Another e-mail address: asked for with the password, proven by a link that goes to the new address, told to the old
+ * Another e-mail address: asked for with a fresh proof of who somebody is (whoever has the address can reset the password),
+ * proven by a link that goes to the new address, told to the old
  * one. Who already has the new address is not told to who asks.
  */
 import type { Database } from '@stoa/db'
@@ -8,8 +9,9 @@ import { type Ctx, type Logger, StoaError } from '@stoa/kernel'
 import { identityErrors } from '../errors.ts'
 import { emailChanged } from '../events.ts'
 import type { Attempts } from '../sign-in/attempts.ts'
+import { isFreshProof } from '../sign-in/fresh-proof.ts'
 import type { LiveSessionRow } from '../sign-in/session-store.ts'
-import { asPerson, type SignIn } from '../sign-in/sign-in.ts'
+import { asPerson } from '../sign-in/sign-in.ts'
 import type { Visitor } from '../sign-in/visitor.ts'
 import type { AccountMail } from './account-mail.ts'
 import { requireEmail } from './email.ts'
@@ -23,7 +25,6 @@ export interface EmailChangeDeps {
   readonly journal: Pick<Journal, 'append'>
   readonly log: Logger
   readonly attempts: Attempts
-  readonly signIn: SignIn
   readonly mail: AccountMail
 }
 
@@ -38,17 +39,18 @@ export class EmailChange {
   /**
    * Asks for the mail to the new address.
    *
-   * @throws StoaError `email_invalid`, `sign_in_refused`, `too_many_attempts`
+   * @throws StoaError `proof_required`, `email_invalid`, `too_many_attempts`
    */
   async request(
     ctx: Ctx,
-    { person }: LiveSessionRow,
-    given: { readonly email: string; readonly password: string; readonly locale: string },
+    session: LiveSessionRow,
+    given: { readonly email: string; readonly locale: string },
     visitor: Visitor,
   ): Promise<string> {
-    const { attempts, mail, signIn } = this.#deps
+    const { attempts, mail } = this.#deps
+    const { person } = session
+    if (!isFreshProof(session, ctx.clock.now())) throw new StoaError(identityErrors.proof_required)
     const email = requireEmail(given.email)
-    await signIn.confirm(ctx, person, given.password, visitor)
     await attempts.admit({ kind: 'mail', account: email, device: null, ip: visitor.ip, tenantId: ctx.tenant.id })
     await mail.ask(asPerson(ctx, person.id), { kind: 'email', email, locale: given.locale, personId: person.id })
     return email
