@@ -270,7 +270,8 @@ async function provenIssuerHost(client: TestClient) {
 
 /**
  * Operations that succeed for people alone, and not for programs as everybody is in the checks over all operations: they
- * are tried in me.test.ts, what needs a fresh sign-in in personal-data.test.ts, and applications in departures.test.ts of identity.
+ * are tried in me.test.ts, and in identity: what needs a sign-in in sessions.test.ts, a fresh one in personal-data.test.ts, and applications in
+ * departures.test.ts.
  */
 export const PEOPLE_ONLY: ReadonlySet<string> = new Set([
   ...['nameMySession', 'endMySession', 'leaveOrganisation', 'exportMyData', 'eraseMyself'],

@@ -31,6 +31,11 @@ export const identityErrors = defineErrors({
     kind: 'unauthenticated',
     message: 'This needs a sign-in that is younger than ten minutes, by means of your own.',
   },
+  own_session_required: {
+    kind: 'forbidden',
+    message:
+      'This is of all organisations that you belong to, and needs a sign-in of your own: no key, and not by what another provider vouches for in one of them.',
+  },
   application_not_found: { kind: 'not_found', message: 'You have let in no such application here.' },
   application_of_organisation: {
     kind: 'conflict',

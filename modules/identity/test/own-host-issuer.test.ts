@@ -14,7 +14,7 @@ import { type Application, ask, configOf, enter, exchange, listener, newApplicat
 import { CLIENT, OtherProvider } from './other-provider.ts'
 import { type Arrival, newPerson, Person } from './person.ts'
 import { describeOnEngines, runningClock } from './setup.ts'
-import { PASSWORD, register, waitForLocks } from './story.ts'
+import { atApi, PASSWORD, register, waitForLocks } from './story.ts'
 import { txtRecords, zone } from './zone.ts'
 
 const PUBLIC = 'https://stoa.example.org'
@@ -474,7 +474,8 @@ describeOnEngines(
       suite().clock.advance(61_000)
       assert.equal((await person.open(late)).status, 410, 'too late')
       const orphan = await agree(person, await setOut(person, issuer))
-      await suite().asPerson(tenant(), person.id).delete('/api/v1/me/sessions')
+      const left = await (await atApi(suite(), tenant(), person.id)).delete('/api/v1/me/sessions')
+      assert.equal(left.status, 204)
       assert.equal((await person.open(orphan)).status, 410, 'they have signed out of everything meanwhile')
     })
 
@@ -504,12 +505,13 @@ describeOnEngines(
 
       const early = await atInstallation()
       const taken = await agree(early, await setOut(early, issuer))
+      const owner = await atApi(suite(), tenant(), early.id)
       await db.admin(async (session) => {
         // What an arrival writes once it has looked at the session behind it.
         await session.exec('begin; lock table stoa.known_devices in share mode')
         const arriving = early.open(taken)
         await waitForLocks(suite(), 1)
-        const leaving = suite().asPerson(tenant(), early.id).delete('/api/v1/me/sessions')
+        const leaving = owner.delete('/api/v1/me/sessions')
         await Promise.race([leaving, waitForLocks(suite(), 2)])
         await session.exec('commit')
         await Promise.all([arriving, leaving])

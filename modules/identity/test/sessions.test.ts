@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { describeOnEngines } from './setup.ts'
-import { linkIn, newEmail, PASSWORD, register, signIn } from './story.ts'
+import { atApi, linkIn, newEmail, PASSWORD, register, signIn } from './story.ts'
 
 const DAY_MS = 86_400_000
 
@@ -167,7 +167,7 @@ describeOnEngines('sessions', (suite) => {
       session.query<{ id: string }>('select id from stoa.people where email = $1', [email]),
     )
     const id = people[0]?.id ?? ''
-    const client = suite().asPerson(tenant(), id)
+    const client = await atApi(suite(), tenant(), id)
     assert.equal((await client.get('/api/v1/me')).body.person.email, email)
     const { body } = await client.get('/api/v1/me/sessions')
     assert.deepEqual([body.data.length, body.data[0].device, body.data[0].amr], [1, 'Firefox on Linux', ['pwd']])
@@ -179,6 +179,81 @@ describeOnEngines('sessions', (suite) => {
     assert.match((await browser.open(account())).path, /account/)
     assert.equal((await client.delete('/api/v1/me/sessions')).status, 204)
     assert.match((await browser.open(account())).path, /sign-in/)
+  })
+
+  it('and organisations are of the person: named and ended by a sign-in of their own, by no key and by nothing that counts in one organisation', async () => {
+    type Answer = { readonly code?: string; readonly name?: string; readonly data: readonly Record<string, unknown>[] }
+    const { neighbour } = suite().tenants
+    const [browser, other, stranger] = [suite().browser(), suite().browser(), suite().browser()]
+    const { email } = await register(suite(), tenant(), browser)
+    const { email: foreign } = await register(suite(), tenant(), stranger)
+    await suite()
+      .as(neighbour, '*')
+      .created('/api/v1/members', { email, name: 'There', roles: ['viewer'] })
+    await signIn(other, tenant(), email)
+    const rows = await suite().db.admin((session) =>
+      session.query<{ id: string; sid: string; email: string }>(
+        'select p.id, email, s.id as sid from stoa.people p join stoa.sessions s on s.person_id = p.id where email = any($1)',
+        [[email, foreign]],
+      ),
+    )
+    const [{ id = '', sid: kitchen = '' } = {}, { sid: desk = '' } = {}] = rows.filter((row) => row.email === email)
+    const { id: bob, sid: strange } = rows.find((row) => row.email === foreign) ?? assert.fail()
+    const asked = (as: ReturnType<typeof client>, method: string, path: string, body?: object) =>
+      as.send<Answer>(method, `/api/v1/me/${path}`, { ...(body && { body }) })
+    const client = (session?: string) => suite().asPerson(tenant(), id, session)
+    const bind = (to: string | null) =>
+      suite().db.admin((session) =>
+        session.query('update stoa.sessions set bound_tenant_id = $1 where id = $2', [to, kitchen]),
+      )
+    const all = [
+      ['GET', 'sessions'],
+      ['PATCH', `sessions/${desk}`, { name: 'Mine' }],
+      ['DELETE', `sessions/${desk}`],
+      ['DELETE', 'sessions'],
+      ['GET', 'organisations'],
+    ] as const
+    const refused = async (as: ReturnType<typeof client>, what: string) => {
+      for (const [method, path, body] of all) {
+        const { body: answer, status } = await asked(as, method, path, body)
+        assert.deepEqual([status, answer.code], [403, 'own_session_required'], `${what}: ${method} ${path}`)
+      }
+    }
+    await refused(client(), 'a key')
+    await refused(client(strange), 'a session of somebody else')
+    await refused(client(id), 'a session that is over')
+    await bind(tenant().id)
+    await refused(client(kitchen), 'what a provider of the organisation vouches for')
+    await bind(null)
+    const own = client(kitchen)
+    const organisations = (await asked(own, 'GET', 'organisations')).body.data
+    assert.deepEqual(
+      organisations.map(({ isCurrent, slug }) => [slug, isCurrent]).sort(),
+      [
+        [neighbour.slug, false],
+        [tenant().slug, true],
+      ].sort(),
+    )
+    assert.match(String(organisations[0]?.url), /\/t\/[a-z]+\/home$/)
+    assert.equal((await asked(own, 'PATCH', `sessions/${kitchen}`, { name: ' Kitchen ' })).body.name, 'Kitchen')
+    for (const name of ['', ' ', 'x'.repeat(101), 5, 'a\u0000']) {
+      const { body } = await asked(own, 'PATCH', `sessions/${kitchen}`, { name })
+      assert.equal(body.code, 'validation_failed', String(name))
+    }
+    assert.equal((await asked(own, 'PATCH', `sessions/${kitchen}`, { name: null })).body.name, null)
+    for (const nobody of [suite().asPerson(tenant(), bob, strange), suite().as(tenant(), 'identity:self')]) {
+      assert.equal(
+        (await asked(nobody, 'PATCH', `sessions/${kitchen}`, { name: 'Mine' })).body.code,
+        'session_not_found',
+      )
+      assert.equal((await asked(nobody, 'DELETE', `sessions/${kitchen}`)).body.code, 'session_not_found')
+    }
+    assert.equal((await asked(own, 'DELETE', `sessions/${desk}`)).status, 204)
+    assert.equal((await asked(own, 'DELETE', `sessions/${desk}`)).body.code, 'session_not_found')
+    assert.deepEqual(
+      (await asked(own, 'GET', 'sessions')).body.data.map((one) => one.id),
+      [kitchen],
+    )
   })
 
   it('are shown in the language that a person has chosen', async () => {

@@ -90,8 +90,8 @@ export interface Suite extends AsyncDisposable {
   issuer(tenant: Tenant): string
   /** A program of this tenant with these permissions (default: all). */
   as(tenant: Tenant, ...permissions: string[]): Client
-  /** A person of this tenant who calls the API. */
-  asPerson(tenant: Tenant, personId: string): Client
+  /** A person of this tenant who calls the API. @param sessionId of the sign-in that it goes back to. Default: none, as by a key */
+  asPerson(tenant: Tenant, personId: string, sessionId?: string): Client
   /** Whoever shows this token. */
   bearer(token: string): Client
   /** The context of the system in a tenant. */
@@ -207,7 +207,8 @@ async function open(db: Database, tenants: TestTenants, options: SuiteOptions, r
     issuer: (tenant) => `${publicUrl()}/t/${tenant.slug}`,
     as: (tenant, ...granted) => new Client(url, `${tenant.slug} apiKey key ${granted.join(' ') || '*'}`),
     bearer: (token) => new Client(url, token),
-    asPerson: (tenant, id) => new Client(url, `${tenant.slug} person ${id} identity:self`),
+    asPerson: (tenant, id, session) =>
+      new Client(url, `${tenant.slug} person ${id} identity:self${session === undefined ? '' : ` ${BY}${session}`}`),
     ctx: (tenant) => tenantCtx(systemCtx(deps, 'test'), tenant),
     async mailTo(email, count = 1) {
       const found = () => mails.filter(({ to }) => to.includes(email))
@@ -276,7 +277,9 @@ function mailRoom(mails: AskedMail[]) {
   })
 }
 
-/** `Bearer <tenant> <type> <id> <permission> …` */
+const BY = 'session='
+
+/** `Bearer <tenant> <type> <id> <permission> … session=<id>` */
 function scheme(tenants: TestTenants): AuthScheme {
   return {
     name: 'test',
@@ -287,7 +290,9 @@ function scheme(tenants: TestTenants): AuthScheme {
       const tenant = Object.values(tenants).find((one) => one.slug === slug)
       if (tenant === undefined) return null
       const actor = { type: type as 'person', id }
-      return { actor, tenant, permissions: new Set(permissions), limitKey: id }
+      const sessionId = permissions.find((one) => one.startsWith(BY))?.slice(BY.length)
+      const proof = sessionId === undefined ? {} : { proof: { sessionId, atMs: 0 } }
+      return { actor, tenant, permissions: new Set(permissions), limitKey: id, ...proof }
     },
   }
 }

@@ -53,6 +53,17 @@ export async function waitForLocks({ db }: Suite, count: number): Promise<void> 
   await eventually(async () => (await db.admin((session) => session.query(waits))).length === count)
 }
 
+/** Whoever is signed in, at the API: by their newest session that counts everywhere. */
+export async function atApi(suite: Suite, tenant: Tenant, personId: string) {
+  const rows = await suite.db.admin((session) =>
+    session.query<{ id: string }>(
+      'select id from stoa.sessions where person_id = $1 and bound_tenant_id is null order by created_at desc limit 1',
+      [personId],
+    ),
+  )
+  return suite.asPerson(tenant, personId, rows[0]?.id)
+}
+
 /** Signs in by the page; gives what is shown then. */
 export async function signIn(
   browser: Browser,

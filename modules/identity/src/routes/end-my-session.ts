@@ -3,7 +3,6 @@ import { StoaError } from '@stoa/kernel'
 import { Type } from 'typebox'
 import { identityErrors } from '../errors.ts'
 import type { Sessions } from '../sign-in/sessions.ts'
-import { personOf } from './person-of.ts'
 
 /** `DELETE /api/v1/me/sessions/{id}` */
 export function endMySession(sessions: Sessions) {
@@ -17,10 +16,10 @@ export function endMySession(sessions: Sessions) {
     permission: 'identity:self',
     // As for its name.
     waits: true,
-    errors: ['session_not_found'],
+    errors: ['own_session_required', 'session_not_found'],
     schema: { params: IdParams, response: { 204: Type.Null() } },
     async handler(ctx, { params }) {
-      const id = personOf(ctx)
+      const id = await sessions.ownerOf(ctx)
       if (id === null) throw new StoaError(identityErrors.session_not_found)
       await sessions.end(ctx, id, params.id, 'ended')
       return null

@@ -1,7 +1,6 @@
 import { defineRoute } from '@stoa/http'
 import { Type } from 'typebox'
 import type { Sessions } from '../sign-in/sessions.ts'
-import { personOf } from './person-of.ts'
 
 /** `DELETE /api/v1/me/sessions` */
 export function endMySessions(sessions: Sessions) {
@@ -15,9 +14,10 @@ export function endMySessions(sessions: Sessions) {
     permission: 'identity:self',
     // Sessions are no tenant's: they are written in a transaction of the system's own.
     waits: true,
+    errors: ['own_session_required'],
     schema: { response: { 204: Type.Null() } },
     async handler(ctx) {
-      const id = personOf(ctx)
+      const id = await sessions.ownerOf(ctx)
       if (id !== null) await sessions.endAll(ctx, id, null, 'ended')
       return null
     },

@@ -54,7 +54,7 @@ export function identityRoutes({
     endMySessions(sessions),
     nameMySession(sessions),
     endMySession(sessions),
-    listMyOrganisations(db, publicUrl),
+    listMyOrganisations(db, sessions, publicUrl),
     leaveOrganisation(members),
     exportMyData(personalData),
     eraseMyself(personalData),

@@ -4,7 +4,6 @@ import { identityErrors } from '../errors.ts'
 import { Session, SessionChange } from '../schema.ts'
 import type { Sessions } from '../sign-in/sessions.ts'
 import { shownSession } from './list-my-sessions.ts'
-import { personOf } from './person-of.ts'
 
 /** `PATCH /api/v1/me/sessions/{id}` */
 export function nameMySession(sessions: Sessions) {
@@ -17,10 +16,10 @@ export function nameMySession(sessions: Sessions) {
     permission: 'identity:self',
     // Sessions are no tenant's: they are written in a transaction of the system's own.
     waits: true,
-    errors: ['session_not_found'],
+    errors: ['own_session_required', 'session_not_found'],
     schema: { params: IdParams, body: SessionChange, response: { 200: Session } },
     async handler(ctx, { body, params }) {
-      const id = personOf(ctx)
+      const id = await sessions.ownerOf(ctx)
       if (id === null) throw new StoaError(identityErrors.session_not_found)
       return shownSession(await sessions.name(ctx, id, params.id, body.name?.trim() ?? null))
     },

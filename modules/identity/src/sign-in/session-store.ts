@@ -101,6 +101,15 @@ const sessionProven = statement<[string, string, Date], { proven: boolean }>(`
 select exists (select from stoa.sessions
   where id = $1 and person_id = $2 and auth_time >= $3 and bound_tenant_id is null) as proven`)
 
+/** Whether a session of somebody counts everywhere, and has not ended. */
+export async function sessionIsOwn(tx: Tx, id: string, personId: string, now: Date): Promise<boolean> {
+  return (await tx.one(sessionOwn(id, personId, now))).own
+}
+const sessionOwn = statement<[string, string, Date], { own: boolean }>(`
+select exists (select from stoa.sessions
+  where id = $1 and person_id = $2 and bound_tenant_id is null
+    and ends_at > $3 and seen_at + make_interval(secs => idle_seconds) > $3) as own`)
+
 /** Notes that a session was used. */
 export async function touchSession(tx: Tx, id: string, at: Date): Promise<void> {
   await tx.run(sessionTouch(id, at))

@@ -23,6 +23,7 @@ import {
   renewSession,
   type SessionRow,
   sessionByToken,
+  sessionIsOwn,
   sessionsOf,
   touchSession,
 } from './session-store.ts'
@@ -134,6 +135,24 @@ export class Sessions {
   /** The sessions of a person, the one used last first. */
   list(ctx: BaseCtx, personId: string): Promise<SessionRow[]> {
     return this.#deps.db.systemRead(ctx, (tx) => sessionsOf(tx, personId, new Date(ctx.clock.now())))
+  }
+
+  /**
+   * Who asks about what is theirs in all organisations, by a sign-in of their own: what is good in one organisation (a key,
+   * what a provider of it vouches for) neither sees nor ends what is of others. null: a program.
+   *
+   * @throws StoaError `own_session_required`
+   */
+  async ownerOf(ctx: Ctx): Promise<string | null> {
+    const { actor, owner = actor, proof } = ctx
+    if (owner.type !== 'person') return null
+    const now = new Date(ctx.clock.now())
+    const isOwn =
+      actor.type === 'person' &&
+      proof !== undefined &&
+      (await this.#deps.db.systemRead(ctx, (tx) => sessionIsOwn(tx, proof.sessionId, actor.id, now)))
+    if (!isOwn) throw new StoaError(identityErrors.own_session_required)
+    return actor.id
   }
 
   /** Names one of a person's. @throws StoaError `session_not_found` */
