@@ -70,6 +70,29 @@ describe('two programs on one PostgreSQL', () => {
     client.close()
   })
 
+  it('a grant for a while ends the subscription that needs it at its end, though nothing is changed', async () => {
+    const account = (await one.client().created<AnyJson>('/api/v1/service-accounts', { name: 'Fair', roles: [] })).body
+    const path = `/api/v1/service-accounts/${account.id}/keys`
+    const { key } = (await one.client().created<AnyJson>(path, { name: 'Fair', scopes: ['*'] })).body
+    const endsAtMs = Date.now() + 3_000
+    const subject = { type: 'serviceAccount', id: account.id }
+    const grant = { subject, role: 'viewer', expiresAt: new Date(endsAtMs).toISOString() }
+    await one.client().created('/api/v1/grants', grant)
+    await eventually(async () => (await two.client(key).send('GET', '/api/v1/links')).status === 200)
+    let endedAtMs = 0
+    const client = createRealtimeClient({ url: two.url, token: key, minRetryMs: 10, maxRetryMs: 100 })
+    const subscription = client.subscribe('links', {
+      onEvent: () => undefined,
+      onError: ({ code }) => {
+        if (code === 'forbidden') endedAtMs ||= Date.now()
+      },
+    })
+    await eventually(() => subscription.position !== undefined)
+    await eventually(() => endedAtMs > 0)
+    assert.ok(endedAtMs >= endsAtMs && endedAtMs < endsAtMs + 10_000, `${endedAtMs - endsAtMs}`)
+    client.close()
+  })
+
   it('a change of roles at one is felt at the other within a second', async () => {
     const body = { name: 'Clerk', roles: ['viewer'] }
     const account = (await one.client().created<AnyJson>('/api/v1/service-accounts', body)).body

@@ -21,6 +21,11 @@ export interface Principal {
   readonly proof?: Proof
   /** When it ends, in milliseconds since 1970: a connection that stays open ends then. Default: never. */
   readonly expiresAtMs?: number
+  /**
+   * When it may less, because of time alone (a grant ends), in milliseconds since 1970: for a connection that stays open,
+   * who it is is asked again then. Default: never.
+   */
+  readonly rightsEndAtMs?: number
   /** Whose token bucket requests come out of, unique over all tenants. */
   readonly limitKey: string
   /** Another bucket for the operations without one of their own. Default: the assembly's. */

@@ -14,6 +14,8 @@ export interface KeyOwner extends Actor {
 export interface KeyBounds {
   readonly permissions: ReadonlySet<string>
   readonly grants?: ResourceGrants | undefined
+  /** When some of it ends by time: see `Principal.rightsEndAtMs`. */
+  readonly rightsEndAtMs?: number | undefined
 }
 
 /** Knows the owners of keys. */
@@ -33,5 +35,10 @@ export function boundedBy(principal: Principal, bounds: KeyBounds): Principal {
     const left = permissionsInCommon(principal.permissions, granted)
     if (left.size > 0) grants.set(resource, left)
   }
-  return Object.freeze({ ...principal, permissions, ...(grants.size > 0 && { grants }) })
+  const { rightsEndAtMs } = bounds
+  return Object.freeze({
+    ...{ ...principal, permissions },
+    ...(grants.size > 0 && { grants }),
+    ...(rightsEndAtMs !== undefined && { rightsEndAtMs }),
+  })
 }

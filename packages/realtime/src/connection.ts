@@ -200,7 +200,7 @@ export class Connection implements Guest, FrameOutlet {
       // Who cannot be asked now is asked again.
       throw error
     }
-    this.#deps.guests.ends(this, this.#principal.expiresAtMs)
+    this.#deps.guests.ends(this, this.#principal)
     for (const subscription of [...this.#subscriptions.values()]) {
       const { name } = subscription.channel
       if (mayFollow(this.#principal, subscription.channel)) continue
@@ -275,7 +275,7 @@ export class Connection implements Guest, FrameOutlet {
     this.#credentials = credentials
     this.#principal = principal
     if (before === null) guests.known(this, principal)
-    else guests.ends(this, principal.expiresAtMs)
+    else guests.ends(this, principal)
     this.#welcome(id)
     return null
   }

@@ -58,6 +58,8 @@ export class Guests implements AsyncDisposable {
   readonly #byTenant = new Map<string, number>()
   readonly #unknown = new Set<Guest>()
   readonly #ending = new Set<Guest>()
+  /** Those who may less at a time that is known. */
+  readonly #lessening = new Set<Guest>()
   readonly #buckets: MemoryStore
   readonly #timer: Repeating
   #seconds = 0
@@ -139,16 +141,20 @@ export class Guests implements AsyncDisposable {
   }
 
   /** A guest has said who it is. */
-  known(guest: Guest, { expiresAtMs, tenant }: Principal): void {
+  known(guest: Guest, principal: Principal): void {
     this.#unknown.delete(guest)
-    this.#byTenant.set(tenant.id, (this.#byTenant.get(tenant.id) ?? 0) + 1)
-    this.ends(guest, expiresAtMs)
+    const { id } = principal.tenant
+    this.#byTenant.set(id, (this.#byTenant.get(id) ?? 0) + 1)
+    this.ends(guest, principal)
   }
 
-  /** When its credentials end. Of one who left while it was looked at, nothing is noted. */
-  ends(guest: Guest, expiresAtMs: number | undefined): void {
-    if (expiresAtMs === undefined || !this.#all.has(guest)) this.#ending.delete(guest)
+  /** When its credentials end, or what it may. Of one who left while it was looked at, nothing is noted. */
+  ends(guest: Guest, { expiresAtMs, rightsEndAtMs }: Principal): void {
+    const isHere = this.#all.has(guest)
+    if (expiresAtMs === undefined || !isHere) this.#ending.delete(guest)
     else this.#ending.add(guest)
+    if (rightsEndAtMs === undefined || !isHere) this.#lessening.delete(guest)
+    else this.#lessening.add(guest)
   }
 
   remove(guest: Guest): void {
@@ -157,6 +163,7 @@ export class Guests implements AsyncDisposable {
     this.#slots.get(guest.slot)?.delete(guest)
     this.#unknown.delete(guest)
     this.#ending.delete(guest)
+    this.#lessening.delete(guest)
     if (guest.principal === null) return
     const { id } = guest.principal.tenant
     const left = (this.#byTenant.get(id) ?? 1) - 1
@@ -192,6 +199,12 @@ export class Guests implements AsyncDisposable {
     const nowMs = this.#clock.now()
     for (const guest of [...this.#ending]) {
       if ((guest.principal?.expiresAtMs ?? Number.POSITIVE_INFINITY) <= nowMs) guest.shut('unauthenticated', null)
+    }
+    for (const guest of [...this.#lessening]) {
+      if ((guest.principal?.rightsEndAtMs ?? Number.POSITIVE_INFINITY) > nowMs) continue
+      // Once: who cannot be asked now is asked again with all others.
+      this.#lessening.delete(guest)
+      this.#recheck(guest)
     }
     for (const guest of [...this.#unknown]) {
       if (nowMs - guest.sinceMs >= this.#config.authTimeoutMs) guest.shut('timeout', null)

@@ -157,7 +157,7 @@ export class Stream implements Guest, StreamFollower, Waiting {
       if (isError(error, errors.forbidden)) return this.shut('forbidden', null)
       throw error
     }
-    guests.ends(this, this.#principal.expiresAtMs)
+    guests.ends(this, this.#principal)
     // It cannot lose one channel and keep the others: its position is one for all.
     for (const channel of this.#channels.values()) {
       if (!mayFollow(this.#principal, channel)) return this.shut('forbidden', null)

@@ -42,19 +42,20 @@ describe('credentials while a connection is open', () => {
     const clock = new TestClock(Date.now())
     await using guests = new Guests(resolveRealtimeOptions({}), { clock, log: silentLogger })
     let shut = 0
+    const principal = { expiresAtMs: clock.now(), rightsEndAtMs: clock.now() } as Principal
     const gone: Guest = {
       ...{
-        principal: { expiresAtMs: clock.now() } as Principal,
+        principal,
         sinceMs: clock.now(),
         bufferedBytes: 0,
         beatMs: 25_000,
       },
       slot: '',
       beat: () => undefined,
-      recheck: async () => undefined,
+      recheck: async () => void shut++,
       shut: () => void shut++,
     }
-    guests.ends(gone, clock.now())
+    guests.ends(gone, principal)
     await clock.advance(2_000)
     assert.equal(shut, 0)
   })
@@ -100,6 +101,37 @@ describe('credentials while a connection is open', () => {
     bench.node.realtime.tenantChanged(bench.tenantId('acme'))
     assert.equal((await one.closed).code, 4401)
     assert.equal(far.ws.readyState, far.ws.OPEN)
+  })
+
+  it('a permission that ends by its time ends the subscription and the stream that need it then, and no other', async () => {
+    const clock = new TestClock(Date.now())
+    await using bench = await setup('pglite', { clock })
+    const { permissions, rightsEndAtMs } = bench.scheme
+    for (const actor of ['ada', 'bob']) rightsEndAtMs.set(actor, clock.now() + 31_000)
+    using ada = await connect(bench.node)
+    await ada.follow('notes')
+    await ada.follow('secrets')
+    await using stream = await openStream(bench.node, 'channels=notes', token('bob'))
+    // Everybody is looked at in their first turn, and the next time after a minute.
+    await clock.advance(20_000)
+    assert.equal((await ada.ask({ type: 'ping' })).type, 'pong')
+    await clock.advance(6_000)
+    permissions.set('ada', ['realtime:connect', 'notes:read'])
+    permissions.set('bob', [])
+    await clock.advance(4_000)
+    assert.equal((await ada.ask({ type: 'ping' })).type, 'pong')
+    assert.ok(!ada.messages.some(({ type }) => type === 'unsubscribed'))
+    // The next one ends later: it is looked at again by then, and not before.
+    rightsEndAtMs.set('ada', clock.now() + 10_000)
+    await clock.advance(2_000)
+    const lost = await ada.until(({ type }) => type === 'unsubscribed')
+    assert.deepEqual([lost.channel, lost.code], ['secrets', 'forbidden'])
+    assert.deepEqual((await stream.closed).at(-1)?.data, { type: 'close', code: 'forbidden' })
+    permissions.set('ada', [])
+    await clock.advance(6_000)
+    assert.equal((await ada.ask({ type: 'ping' })).type, 'pong')
+    await clock.advance(3_000)
+    assert.equal((await ada.closed).code, 4403)
   })
 
   it('a lost permission ends the subscription that needs it, and no other', async () => {

@@ -78,6 +78,7 @@ class TestScheme implements AuthScheme {
   readonly challenge = 'Bearer realm="test"'
   readonly revoked = new Set<string>()
   readonly expiresAtMs = new Map<string, number>()
+  readonly rightsEndAtMs = new Map<string, number>()
   readonly permissions = new Map<string, string[]>()
   /** Actor → the person that it acts for. */
   readonly owners = new Map<string, string>()
@@ -94,6 +95,7 @@ class TestScheme implements AuthScheme {
     const tenant = this.#tenants[slug]
     if (tenant === undefined || this.revoked.has(actor)) throw new StoaError(errors.unauthenticated)
     const expiresAtMs = this.expiresAtMs.get(actor)
+    const rightsEndAtMs = this.rightsEndAtMs.get(actor)
     const owner = this.owners.get(actor)
     return {
       actor: { type: 'person', id: actor },
@@ -101,6 +103,7 @@ class TestScheme implements AuthScheme {
       permissions: new Set(this.permissions.get(actor) ?? list.split(',')),
       limitKey: `test:${actor}`,
       ...(expiresAtMs !== undefined && { expiresAtMs }),
+      ...(rightsEndAtMs !== undefined && { rightsEndAtMs }),
       ...(owner !== undefined && { owner: { type: 'person', id: owner } as const }),
     }
   }

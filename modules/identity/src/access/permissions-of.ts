@@ -38,6 +38,8 @@ export interface PermissionsOfDeps {
 export interface TokenAccess extends Access {
   /** Tokens that were given out before hold no longer. */
   readonly tokensSinceMs: number
+  /** When the first grant ends. Absent: none does. */
+  readonly rightsEndAtMs?: number
 }
 
 interface Known {
@@ -117,11 +119,13 @@ export class PermissionsOf implements KeyOwners, AsyncDisposable {
     const [holdings, custom] = await db.systemRead(ctx, (tx) =>
       Promise.all([holdingsOf(tx, tenantId, subject, new Date(nowMs)), customRoles(tx, tenantId)]),
     )
+    const rightsEndAtMs = holdings?.endsAt?.getTime()
     const access = holdings && {
       ...accessOf(holdings.sources, rolesOf(builtIn, custom)),
       tokensSinceMs: holdings.tokensSince.getTime(),
+      ...(rightsEndAtMs !== undefined && { rightsEndAtMs }),
     }
-    const untilMs = Math.min(nowMs + TTL_MS, holdings?.endsAt?.getTime() ?? Number.POSITIVE_INFINITY)
+    const untilMs = Math.min(nowMs + TTL_MS, rightsEndAtMs ?? Number.POSITIVE_INFINITY)
     return { access: access && Object.freeze(access), untilMs }
   }
 

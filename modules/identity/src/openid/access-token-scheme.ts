@@ -147,6 +147,7 @@ function personOf(known: Known, rights: Rights | null): Principal {
     permissions: narrowed(rights.permissions, scopes),
     ...proofOf(known.token),
     ...(rights.grants && { grants: narrowedGrants(rights.grants, scopes) }),
+    ...(rights.rightsEndAtMs !== undefined && { rightsEndAtMs: rights.rightsEndAtMs }),
   })
   return known.principal
 }

@@ -10,6 +10,8 @@ export interface Rights {
   readonly sources: readonly Pick<RoleSource, 'role' | 'resource'>[]
   /** Tokens that were given out before hold no longer. */
   readonly tokensSinceMs: number
+  /** When some of it ends by time. */
+  readonly rightsEndAtMs?: number
 }
 
 /** What a person may do in a tenant; null: they do not belong to it, or are suspended. */
