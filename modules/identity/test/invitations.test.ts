@@ -50,6 +50,40 @@ describeOnEngines('invitations', (suite) => {
     assert.match((await signIn(suite().browser(), tenant, email)).path, /\/account/)
   })
 
+  it('says who asks and to what, in their language or the one that they say, and never in that of an account', async () => {
+    const tenant = suite().tenants.pooled
+    await suite().as(tenant, 'identity:configure').put('/api/v1/identity/sign-in-settings', { displayName: 'Ac<me>' })
+    const { id } = await newPerson(suite(), tenant, ['admin'])
+    const call = (name: string, locale: string) =>
+      suite().db.admin((session) =>
+        session.query('update stoa.people set name = $2, locale = $3 where id = $1', [id, name, locale]),
+      )
+    const inviter = suite().bearer(`${tenant.slug} person ${id} *`)
+    const mailOf = async (body: object, email = newEmail()) => {
+      await inviter.created('/api/v1/invitations', { email, roles: ['viewer'], ...body })
+      return await suite().mailTo(email)
+    }
+    await call('Ada <i>\r\nBcc: all\u202e', 'en')
+    const english = await mailOf({})
+    assert.equal(english.subject, 'Ada <i> Bcc: all invites you to Ac<me>')
+    assert.match(english.text, /\n\nAda <i> Bcc: all asks you to join Ac<me>\./)
+    assert.match(english.html, /<p>Ada &lt;i&gt; Bcc: all asks you to join Ac&lt;me&gt;\./)
+    await call('अदिति', 'hi')
+    const hindi = await mailOf({})
+    assert.equal(hindi.subject, 'अदिति आपको Ac<me> में आमंत्रित करते हैं')
+    assert.match((await mailOf({ locale: 'en' })).text, /अदिति asks you to join[\s\S]*&lang=en/)
+    const known = newEmail()
+    await register(suite(), suite().tenants.placed, suite().browser(), known)
+    await suite().db.admin((session) => session.query(`update stoa.people set locale = 'en' where email = $1`, [known]))
+    assert.equal((await mailOf({}, known)).subject, hindi.subject)
+    const refused = await inviter.send('POST', '/api/v1/invitations', {
+      body: { email: newEmail(), roles: ['viewer'], locale: 'xx' },
+    })
+    assert.equal(refused.status, 422)
+    await suite().as(tenant, 'identity:configure').put('/api/v1/identity/sign-in-settings', { displayName: null })
+    assert.match((await setup()).mail.subject, /^Join /, 'a key of nobody')
+  })
+
   it('works once', async () => {
     const { link } = await setup()
     const browser = suite().browser()

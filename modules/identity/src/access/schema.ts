@@ -1,5 +1,6 @@
 import { Id, Nullable, OneOf, Timestamp, TimestampInput } from '@stoa/http'
 import { Type } from 'typebox'
+import { locales } from '../languages/index.ts'
 
 const closed = { additionalProperties: false }
 const ROLE_NAME = '^[a-z][a-z0-9-]{1,49}$'
@@ -380,6 +381,9 @@ export const NewInvitation = Type.Object(
     teamIds: Type.Optional(Type.Array(Id, { maxItems: 50, uniqueItems: true, description: 'Teams to be in.' })),
     expiresInDays: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 30, description: 'For so long the link works. Default 7.', examples: [7] }),
+    ),
+    locale: Type.Optional(
+      OneOf(locales, { description: 'The language of the mail. Default: that of whoever asks, or English.' }),
     ),
   },
   { ...closed, title: 'NewInvitation' },

@@ -221,6 +221,8 @@ export const en = {
   mailGreeting: 'Hello,',
   mailInvitationSubject: 'Join {tenant}',
   mailInvitationText: 'you are asked to join {tenant}. Follow this link; it works once.',
+  mailInvitationBySubject: '{inviter} invites you to {tenant}',
+  mailInvitationByText: '{inviter} asks you to join {tenant}. Follow this link; it works once.',
   mailClosing: 'If this was not you, you need not do anything.',
   mailRegistrationSubject: 'Your registration with {tenant}',
   mailRegistrationText:

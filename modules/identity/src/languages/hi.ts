@@ -185,6 +185,8 @@ export const hi: Language = {
   mailGreeting: 'नमस्ते,',
   mailInvitationSubject: '{tenant} में शामिल हों',
   mailInvitationText: 'आपको {tenant} में शामिल होने के लिए आमंत्रित किया गया है। इस लिंक पर जाएँ; यह एक ही बार काम करता है।',
+  mailInvitationBySubject: '{inviter} आपको {tenant} में आमंत्रित करते हैं',
+  mailInvitationByText: '{inviter} आपसे {tenant} में शामिल होने के लिए कह रहे हैं। इस लिंक पर जाएँ; यह एक बार काम करता है।',
   mailClosing: 'अगर यह आपने नहीं किया, तो आपको कुछ करने की ज़रूरत नहीं।',
   mailRegistrationSubject: '{tenant} में आपका पंजीकरण',
   mailRegistrationText: 'पासवर्ड चुनने और {tenant} में पंजीकरण पूरा करने के लिए यह लिंक खोलें। यह एक बार, एक दिन तक काम करता है।',

@@ -81,6 +81,11 @@ export const invitationTaken = statement<[tenantId: string, id: string, personId
 /** What the tenant of the transaction is called. */
 export const ownTenantName = statement<[tenantId: string], { name: string }>('select name from tenants where id = $1')
 
+/** Who invites, as their organisation calls them, and the language that they read. */
+export const inviterNamed = statement<[tenantId: string, personId: string], { name: string; locale: string }>(`
+select coalesce(m.display_name, p.name) as name, p.locale
+from stoa.memberships m join stoa.people p on p.id = m.person_id where m.tenant_id = $1 and m.person_id = $2`)
+
 /** Somebody who wants to join. */
 export const joiningPerson = statement<[id: string], { email: string; emailVerifiedAt: Date | null }>(
   'select email, email_verified_at from stoa.people where id = $1',

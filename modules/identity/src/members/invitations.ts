@@ -27,8 +27,10 @@ import { invitationAccepted, invitationRevoked, invitationSent } from '../access
 import { holdingsOf, type Subject } from '../access/access-store.ts'
 import { answerableOf, type Roles } from '../access/roles.ts'
 import { memberAdded } from '../events.ts'
+import type { Locale } from '../languages/index.ts'
 import { requireEmail } from '../people/email.ts'
 import { hashOf, mintToken, tokenHash } from '../people/secret-token.ts'
+import type { InvitationMail } from './invitation-mail.ts'
 import {
   type FoundInvitation,
   type InvitationRow,
@@ -53,7 +55,7 @@ export interface InvitationsDeps {
   readonly roles: Roles
   readonly teams: Teams
   /** Asks for the mail, in the transaction of the invitation. */
-  readonly mail: (ctx: Ctx, tx: Tx, invited: { readonly email: string; readonly token: string }) => Promise<void>
+  readonly mail: InvitationMail
 }
 
 /** An invitation as it is shown. */
@@ -70,6 +72,8 @@ export interface NewInvitation {
   readonly roles: readonly string[]
   readonly teamIds?: readonly string[] | undefined
   readonly expiresInDays?: number | undefined
+  /** Of the mail. Default: that of whoever asks. */
+  readonly locale?: Locale | undefined
 }
 
 const DAY_MS = 86_400_000
@@ -133,7 +137,7 @@ export class Invitations {
       )
       const data = { invitationId: row.id, roleNames: [...roles], teamIds: [...teamIds] }
       journal.append(ctx, tx, invitationSent.of(data, [`invitation:${row.id}`]))
-      await mail(ctx, tx, { email, token })
+      await mail(ctx, tx, { email, token, locale: input.locale })
       return shown(row, now)
     })
   }
