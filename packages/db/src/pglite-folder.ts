@@ -9,11 +9,12 @@
  */
 import { spawn } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, rename, rm, rmdir } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, extname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DataFolderError } from './folder-lock.ts'
 
-const INITDB = fileURLToPath(new URL('./initdb.ts', import.meta.url))
+/** Where this package was compiled, it ends as this file does. */
+const INITDB = fileURLToPath(new URL('./initdb.ts', import.meta.url)).replace(/\.ts$/, extname(import.meta.url))
 const DRAFT = '.new-'
 const POSTGRES_LOCK = 'postmaster.pid'
 

@@ -48,6 +48,7 @@ export {
   type Resolved,
   type ResolveSettings,
   resolveOptions,
+  type Typed,
 } from './options.ts'
 export { OutageLog, type OutageWords } from './outage-log.ts'
 export { permissionsInCommon, permits } from './permissions.ts'

@@ -64,13 +64,13 @@ export type OptionSpec = NumberOption | BooleanOption | StringOption | EnumOptio
 /** All options of something, by name. */
 export type OptionsSpec = Readonly<Record<string, OptionSpec>>
 
-declare const phantom: unique symbol
-interface Typed<T> {
-  readonly [phantom]?: T
+/** Carries the type of a value and is never there. Exported, so that what is compiled from another package can name it. */
+export interface Typed<T> {
+  readonly '~value'?: T
 }
 
-type BaseValue<S> = S extends { readonly [phantom]?: infer T } & Typed<unknown>
-  ? typeof phantom extends keyof S
+type BaseValue<S> = S extends { readonly '~value'?: infer T } & Typed<unknown>
+  ? '~value' extends keyof S
     ? Exclude<T, undefined>
     : PlainValue<S>
   : PlainValue<S>
