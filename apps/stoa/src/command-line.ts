@@ -58,6 +58,7 @@ export function readCommandLine(words: readonly string[], commands: readonly Com
   if (first === '--version' || first === '-v' || first === 'version') return { help: version }
   if (first === '--help' || first === '-h' || first === 'help') return { help: helpFor(words.slice(1), commands) }
   const command = commands.find(({ name }) => name === first || name === `${first} ${second}`)
+  if (!command && (second === '--help' || second === '-h')) return { help: helpFor([first], commands) }
   if (!command) throw unknownCommand(first, second, commands)
   const rest = words.slice(command.name.split(' ').length)
   if (rest.includes('--help') || rest.includes('-h')) return { help: helpOf(command) }
@@ -73,7 +74,10 @@ function unknownCommand(first: string, second: string | undefined, commands: rea
       second === undefined || second.startsWith('-')
         ? ''
         : asSentence(`'${first} ${second}' is no command${didYouMean(second, names)}`)
-    return new Refusal(`${asked} '${first}' takes one of: ${names.join(', ')}.`.trim(), 2)
+    return new Refusal(
+      `${asked} '${first}' takes one of: ${names.join(', ')}. 'stoa help ${first}' says more.`.trim(),
+      2,
+    )
   }
   const names = commands.flatMap(({ name }) => [name, name.split(' ')[0] as string])
   const refused = asSentence(`'${first}' is no command${didYouMean(first, [...names, 'help', 'version'])}`)

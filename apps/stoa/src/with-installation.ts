@@ -1,4 +1,4 @@
-import { assertCompatible, type Database, tenantBySlug, tenantList } from '@stoa/db'
+import { assertCompatible, type Database, DataFolderInUse, tenantBySlug, tenantList } from '@stoa/db'
 import { type ApiKeys, createApiKeys, Plans } from '@stoa/http'
 import { openPeople, openSigningKeys, type People, type SigningKeys } from '@stoa/identity'
 import { announceTasks } from '@stoa/jobs'
@@ -30,9 +30,15 @@ export async function withDatabase<T>(program: Program, work: (installation: Ins
   const config = program.config()
   await using log = openLog(config)
   const deps = { log, clock: systemClock }
-  await using db = await openDatabase(config, deps)
+  await using db = await openDatabase(config, deps).catch((error: unknown) => {
+    throw error instanceof DataFolderInUse ? new Refusal(`${error.message} ${ONE_HOLDER}`) : error
+  })
   return await work({ config, db, log, ctx: systemCtx(deps, 'command line') })
 }
+
+/** What to do where a command finds the program running. */
+const ONE_HOLDER =
+  'PGlite has one holder: while Stoa runs, do it by the API (/docs); or stop it, run this, and start it again. On PostgreSQL commands run beside it.'
 
 /** Opens an installation whose schema is that of this release, and its API keys. */
 export async function withApiKeys<T>(

@@ -61,6 +61,12 @@ describe('command line', () => {
     )
   })
 
+  it('a group shows the help of its commands', () => {
+    const shown = help('tenant --help')
+    assert.match(shown, /stoa tenant create <slug>[\s\S]+stoa tenant list/)
+    assert.deepEqual([help('help tenant'), help('tenant -h')], [shown, shown])
+  })
+
   it('a switch is there or not', () => {
     assert.ok(input('migrate --dry-run').switches.has('dry-run'))
     assert.ok(!input('migrate').switches.has('dry-run'))

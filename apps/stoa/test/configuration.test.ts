@@ -56,8 +56,8 @@ describe('configuration', () => {
     assert.match(refusalOf({ STOA_ISSUERS_KEPT: '0' }), /STOA_ISSUERS_KEPT/)
   })
 
-  it("the test runner's variables and the key for curl are no settings and no errors", () => {
-    config({ STOA_TEST_DATABASE_URL: 'x', STOA_KEY: 'stoa_x' })
+  it("the test runner's variables, and the address and the key for curl, are no settings and no errors", () => {
+    config({ STOA_TEST_DATABASE_URL: 'x', STOA_URL: 'http://127.0.0.1:3000', STOA_KEY: 'stoa_x' })
   })
 
   it('what Kubernetes sets for Services named stoa and stoa-redis is no setting and no error', () => {

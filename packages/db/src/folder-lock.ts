@@ -23,6 +23,9 @@ export class DataFolderError extends Error {
   override readonly name = 'DataFolderError'
 }
 
+/** Another process holds the data folder. */
+export class DataFolderInUse extends DataFolderError {}
+
 interface Holder {
   readonly pid: number
   readonly host: string
@@ -78,7 +81,7 @@ export class FolderLock implements AsyncDisposable {
     held.add(token)
   }
 
-  /** @throws DataFolderError naming the holder's pid, or what is wrong with the folder */
+  /** @throws DataFolderInUse naming the holder's pid, DataFolderError saying what is wrong with the folder */
   static async acquire(folder: string, deps: FolderLockDeps): Promise<FolderLock> {
     const path = `${folder.replace(/[/\\]+$/, '')}.lock`
     const self: Holder = {
@@ -94,7 +97,7 @@ export class FolderLock implements AsyncDisposable {
       if (holder === null) continue
       if (await isAlive(holder, self, path, deps)) {
         const where = holder.place === self.place ? '' : ` on ${holder.host}`
-        throw new DataFolderError(
+        throw new DataFolderInUse(
           `The data folder ${folder} is in use by the process ${holder.pid}${where}. ` +
             'Stop that process, or choose another folder.',
         )

@@ -1,7 +1,7 @@
 export { changeInUse, type InUseChange } from './change-in-use.ts'
 export type { AdminSession, Database, DatabaseCheck, ReadOptions, TransactionOptions } from './database.ts'
 export { DatabaseError, isUniqueViolation } from './db-errors.ts'
-export { DataFolderError } from './folder-lock.ts'
+export { DataFolderError, DataFolderInUse } from './folder-lock.ts'
 export { groundMigrations } from './ground-migrations.ts'
 export { NestedTransactionError } from './guard.ts'
 export { databaseIncarnation } from './incarnation-store.ts'

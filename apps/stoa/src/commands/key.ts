@@ -51,7 +51,9 @@ function scopesOf(words: readonly string[]): readonly string[] {
       checkScopesExist([word], Object.keys(permissions))
     } catch (error) {
       const flaw = error instanceof StoaError && error.fields?.[0]
-      throw flaw ? new Refusal(asSentence(`--scope '${word}' ${flaw.message}`), 2) : error
+      throw flaw
+        ? new Refusal(`${asSentence(`--scope '${word}' ${flaw.message}`)} 'npx stoa help key create' lists them.`, 2)
+        : error
     }
   }
   return words

@@ -11,8 +11,8 @@ export function configurationDocument(): string {
 # Configuration
 
 Everything is set by environment variables, and everything has a default. \`stoa doctor\` says what it makes of them. A variable that
-begins with \`STOA_\` and is not in this table is an error: a misspelt setting does not go unnoticed. \`STOA_KEY\` is free: it is where
-people keep their API key for \`curl\`. What Kubernetes sets for services whose names begin with \`stoa\` (\`STOA_SERVICE_HOST\`,
+begins with \`STOA_\` and is not in this table is an error: a misspelt setting does not go unnoticed. \`STOA_URL\` and \`STOA_KEY\`
+are free: callers keep the address and their API key there, for \`curl\` and the examples. What Kubernetes sets for services whose names begin with \`stoa\` (\`STOA_SERVICE_HOST\`,
 \`STOA_PORT_3000_TCP\`) is passed over. An empty variable counts as not set.
 
 | variable | value | default | what it does |

@@ -495,8 +495,8 @@ export type Environment = Resolved<typeof VARIABLES>
 /** A record of environment variables. */
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** `STOA_TEST_*` belongs to the test runner; `STOA_KEY` is where people keep their API key for `curl`. */
-const FOREIGN = ['STOA_TEST_', 'STOA_KEY']
+/** `STOA_TEST_*` belongs to the test runner; `STOA_URL` and `STOA_KEY` are where people keep address and key for `curl`. */
+const FOREIGN = ['STOA_TEST_', 'STOA_URL', 'STOA_KEY']
 
 const RELATIONS: readonly Relation<typeof VARIABLES>[] = [
   (env) =>
