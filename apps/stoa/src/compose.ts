@@ -34,6 +34,7 @@ import {
   startTracing,
   type Tracing,
 } from '@stoa/telemetry'
+import { API } from './api-introduction.ts'
 import type { Config } from './config/config.ts'
 import type { InstallationSecret } from './config/secrets.ts'
 import { checkPort } from './free-port.ts'
@@ -207,7 +208,7 @@ export async function compose(
   const startWork = prepareWork(queue, config.work, metrics, resources)
   const maxConnections = config.http.maxConnections + config.realtime.maxConnections
   const http = await createHttp(
-    { ...config.http, maxConnections, title: 'Stoa', version: VERSION, docs: serves !== 'health' },
+    { ...config.http, ...API, maxConnections, docs: serves !== 'health' },
     {
       ...own,
       ...requests,

@@ -78,7 +78,8 @@ export function useProblems(
     if (allowed.length === 0) return answer(new StoaError(errors.not_found), request, reply)
     reply.header('allow', allowed.join(', '))
     if (request.method === 'OPTIONS') return reply.code(204).send()
-    return answer(new StoaError(errors.method_not_allowed), request, reply)
+    const message = `${request.method} is not supported here. What is: ${allowed.join(', ')}.`
+    return answer(new StoaError(errors.method_not_allowed, { message }), request, reply)
   })
 }
 

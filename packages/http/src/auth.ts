@@ -76,7 +76,9 @@ export function authenticate(
 
 /** The refusal of a caller whom no scheme knows. */
 export function unknownCaller(): StoaError {
-  return new StoaError(errors.unauthenticated)
+  return new StoaError(errors.unauthenticated, {
+    message: "This needs an API key or an access token, as the header 'Authorization: Bearer …'.",
+  })
 }
 
 /** The token of `Authorization: Bearer <token>` (RFC 6750 §2.1); null when there is none. */

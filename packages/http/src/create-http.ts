@@ -215,10 +215,10 @@ function serveRoutes(app: FastifyInstance, assembly: Assembly): void {
     routes,
     schemes,
   } = deps
-  const { metricsToken, title, version } = config
+  const { description, metricsToken, title, version } = config
   serveSystem(app, { health, metrics, metricsToken, inFlight: () => load.running, meterOf })
   if (config.docs) {
-    serveDocs(app, { title, version, routes, schemes, errors, limits: config }, (url) =>
+    serveDocs(app, { title, description, version, routes, schemes, errors, limits: config }, (url) =>
       guard.open(meterOf('GET', url)),
     )
   }

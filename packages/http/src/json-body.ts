@@ -97,7 +97,7 @@ export function useJsonBodies(app: FastifyInstance): void {
     return undefined
   })
   app.addContentTypeParser<Buffer>('text/plain', { parseAs: 'buffer' }, (request, bytes, done) => {
-    if (!request.routeOptions.config.textBody) return done(new StoaError(errors.unsupported_media_type))
+    if (!request.routeOptions.config.textBody) return done(notJson())
     if (!isUtf8(bytes)) return done(new StoaError(errors.invalid_request, { message: 'The body is not valid UTF-8.' }))
     done(null, bytes.toString('utf8'))
     return undefined
@@ -105,13 +105,19 @@ export function useJsonBodies(app: FastifyInstance): void {
   useForms(app)
 }
 
+/** For what programs send as it is when they are told nothing else: `curl -d` a form, `fetch` a text. */
+const notJson = () =>
+  new StoaError(errors.unsupported_media_type, {
+    message: "Send JSON, with the header 'Content-Type: application/json'.",
+  })
+
 /**
  * The fields of a form, each a string; one that comes twice counts once, the last. Where a route takes JSON a form is
  * refused, so no page can send one without being asked (CORS).
  */
 function useForms(app: FastifyInstance): void {
   app.addContentTypeParser<Buffer>(FORM_TYPE, { parseAs: 'buffer' }, (request, bytes, done) => {
-    if (!request.routeOptions.config.formBody) return done(new StoaError(errors.unsupported_media_type))
+    if (!request.routeOptions.config.formBody) return done(notJson())
     const fields = Object.fromEntries(new URLSearchParams(bytes.toString('utf8')))
     const unsafe = unsafeText(fields, '/body')
     done(unsafe ? new StoaError(errors.validation_failed, { fields: [unsafe] }) : null, fields)

@@ -26,6 +26,8 @@ const SPEC = {
   port: { type: 'integer', min: 0, max: 65_535, default: 3000 },
   /** Name in the OpenAPI document and on its page. */
   title: { type: 'string', minLength: 1, default: 'Stoa' },
+  /** What the OpenAPI document begins with, in Markdown: what callers should know before the first operation. Default none. */
+  description: { type: 'string', default: '' },
   /** Version in the OpenAPI document. */
   version: { type: 'string', minLength: 1, default: '0.1.0' },
   /** Body limit of routes without one of their own, in bytes: 413 beyond. */

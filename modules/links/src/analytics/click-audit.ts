@@ -22,7 +22,10 @@ export async function examineClicks(db: Database, ctx: BaseCtx): Promise<readonl
     const { facets, sums } = await db.read(tenantCtx(ctx, tenant), (tx) => clickDifferences(tx, tenant.id, from))
     if (sums + facets > 0) wrong.push(tenant.slug)
   }
-  if (wrong.length === 0) return [{ ok: true, text: `The sums of clicks are the clicks, for ${tenants} tenants.` }]
+  if (wrong.length === 0)
+    return [
+      { ok: true, text: `The sums of clicks are the clicks, for ${tenants} ${tenants === 1 ? 'tenant' : 'tenants'}.` },
+    ]
   const names = `${wrong.slice(0, NAMED).join(', ')}${wrong.length > NAMED ? ' and others' : ''}`
   const text = `The sums of clicks are not the clicks in the last seven days, for ${names}.`
   const advice = 'Was a part of the database restored, or written by hand? Analytics show the sums.'

@@ -44,9 +44,9 @@ export type TargetVerdict =
   | { readonly ok: false; readonly reason: TargetFault; readonly message: string }
 
 const messages: Readonly<Record<TargetFault, string>> = {
-  malformed: 'The target is not a web address.',
+  malformed: 'The target is not a web address, which begins with https:// or http://.',
   length: `The target is longer than ${TARGET_MAX} characters.`,
-  scheme: 'The target begins with http:// or https://.',
+  scheme: 'The target has to begin with https:// or http://.',
   credentials: 'The target carries a user name or password.',
   host: 'The host of the target is not a valid name.',
   port: 'The port of the target cannot be used.',
