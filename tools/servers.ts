@@ -9,6 +9,7 @@ try {
   console.error(`PostgreSQL from ${origins.postgres}, Redis from ${origins.redis}; Ctrl-C stops and removes both.`)
   console.log(`export TEST_DATABASE_URL=${databaseUrl} STOA_TEST_DATABASE_URL=${databaseUrl}`)
   console.log(`export TEST_REDIS_URL=${redisUrl} STOA_TEST_REDIS_URL=${redisUrl}`)
+  console.error(`To start Stoa on them: DATABASE_URL=${databaseUrl} REDIS_URL=${redisUrl} npm start`)
   const forever = setInterval(() => undefined, 2 ** 30)
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   clearInterval(forever)

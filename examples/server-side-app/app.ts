@@ -24,6 +24,9 @@ const {
   OWN_URL = `http://localhost:${PORT}`,
 } = process.env
 
+if (!CLIENT_ID || !CLIENT_SECRET)
+  throw new Error('Set CLIENT_ID and CLIENT_SECRET: README.md says where they come from.')
+
 // Outside of one's own machine Stoa is reached by https, and this goes away.
 const isLocal = ISSUER.startsWith('http://127.0.0.1') || ISSUER.startsWith('http://localhost')
 const stoa = await client.discovery(new URL(ISSUER), CLIENT_ID, undefined, client.ClientSecretBasic(CLIENT_SECRET), {

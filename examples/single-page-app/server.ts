@@ -9,6 +9,8 @@ import { createServer } from 'node:http'
 
 const { CLIENT_ID = '', ISSUER = 'http://127.0.0.1:3000/t/demo', PORT = '4002' } = process.env
 
+if (!CLIENT_ID) throw new Error('Set CLIENT_ID: README.md says where it comes from.')
+
 const own = async (file: string) => await readFile(new URL(file, import.meta.url), 'utf8')
 const page = await own('index.html')
 const files: Readonly<Record<string, readonly [type: string, content: string]>> = {
