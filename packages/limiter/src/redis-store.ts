@@ -3,8 +3,9 @@
  *
  * Takes that are asked for in the same turn of the event loop go out as one call: with many callers a take costs the
  * client and the server a fraction of a command of its own, and a single one waits for nobody. Takes of one bucket stand
- * together in it, and the server reads and writes that once. The script is called by
- * its hash, and sent again when the server does not know it (a restart, a failover, SCRIPT FLUSH).
+ * together in it, and the server reads and writes that once. With very many there are two calls: the first leaves as
+ * soon as it is worth one and the server has nothing to do, so that both work at the same time instead of by turns. The
+ * script is called by its hash, and sent again when the server does not know it (a restart, a failover, SCRIPT FLUSH).
  *
  * A Cluster runs a script on the keys of one slot. So the keys of a store share a slot by their hash tag, unless
  * `slotOf` spreads them; then the layers of one take must agree.
@@ -51,6 +52,8 @@ export interface RedisStoreOptions {
 /** Buckets and takes of one call; more begin another. A script holds up everybody else on the server as long as it runs. */
 const MAX_KEYS_PER_CALL = 256
 const MAX_TAKES_PER_CALL = 1024
+/** So many takes are worth a call of their own while none is under way. */
+const TAKES_FOR_AN_IDLE_SERVER = 24
 const LOST = new Set(['reconnecting', 'close', 'end'])
 
 interface Waiting {
@@ -90,6 +93,8 @@ export class RedisStore implements Store {
   readonly #clock: (() => number) | null
   /** By slot. */
   #calls = new Map<string, Call>()
+  /** Calls without an answer. */
+  #underWay = 0
   readonly #flush = (): void => {
     const calls = this.#calls
     this.#calls = new Map()
@@ -132,7 +137,8 @@ export class RedisStore implements Store {
       }
       append(call, slot, { layers, settles, resolve, reject })
       call.count += 1
-      if (call.keys.length < MAX_KEYS_PER_CALL && call.count < MAX_TAKES_PER_CALL) return
+      const begins = this.#underWay === 0 && call.count >= TAKES_FOR_AN_IDLE_SERVER
+      if (call.keys.length < MAX_KEYS_PER_CALL && call.count < MAX_TAKES_PER_CALL && !begins) return
       this.#calls.delete(slot)
       this.#send(call)
     })
@@ -152,10 +158,13 @@ export class RedisStore implements Store {
   async #send(call: Call): Promise<void> {
     const { keys, limits, takes, waiting } = call
     const parameters = [...keys, this.#clock?.() ?? '', this.#keepMs, limits.length / 2, ...limits, ...takes]
+    this.#underWay += 1
     try {
       deliver(waiting, await this.#run(keys.length, parameters))
     } catch (error) {
       for (const together of waiting) for (const { reject } of together) reject(error)
+    } finally {
+      this.#underWay -= 1
     }
   }
 

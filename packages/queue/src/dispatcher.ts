@@ -280,25 +280,26 @@ export class Dispatcher implements AttemptHost {
   #start(row: ClaimedRow, lane: Lane): void {
     const tenant = this.#deps.tenants.known(row.tenantId)
     const definition = this.#deps.definition(row.kind)
-    const putOff = (error: unknown) => {
-      this.#deps.observe({ kind: 'failed', what: 'start', error })
-      this.#refuse(row, lane, tenant, this.#snooze(START_FAILED_MS))
-    }
     if (tenant && !definition?.takeTurn) {
       try {
         this.#run(row, lane, definition, tenant)
       } catch (error) {
-        putOff(error)
+        this.#putOff(error, row, lane, tenant)
       }
       return
     }
     this.#preparing++
     this.#prepare(row, lane, definition)
-      .catch(putOff)
+      .catch((error) => this.#putOff(error, row, lane, tenant))
       .finally(() => {
         this.#preparing--
         this.#tellIdle()
       })
+  }
+
+  #putOff(error: unknown, row: ClaimedRow, lane: Lane, tenant: Tenant | null): void {
+    this.#deps.observe({ kind: 'failed', what: 'start', error })
+    this.#refuse(row, lane, tenant, this.#snooze(START_FAILED_MS))
   }
 
   /** Asks what has to be asked before it can run. */
