@@ -3,12 +3,12 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { openPostgres } from '@stoa/db'
+import { type Instrument, openPostgres } from '@stoa/db'
 import { isError, silentLogger, systemClock } from '@stoa/kernel'
 import { engines, eventually, inTime } from '@stoa/testkit'
-import { createQueue, queueErrors } from '../src/index.ts'
+import { createQueue, type JobRow, queueErrors } from '../src/index.ts'
 import { stuck } from './effects.ts'
-import { numbered, QUICK, setup } from './setup.ts'
+import { type Bench, numbered, QUICK, setup } from './setup.ts'
 
 for (const engine of engines) {
   describe(`a worker that is given up on ${engine}`, () => {
@@ -136,11 +136,24 @@ update stoa.jobs set state = 'running', attempt = 6, rescues = 5, worker = (sele
   })
 }
 
+const echo = numbered((_, { n }) => n)
+
+/** A job, when a worker has done it whose statements go through `instrument`, and whom nobody gives up meanwhile. */
+async function doneThrough({ ctx, url }: Bench, instrument: Instrument): Promise<JobRow> {
+  const deps = { log: silentLogger, clock: systemClock }
+  await using db = await openPostgres({ url: url ?? '', poolSize: 3 }, { ...deps, instrument })
+  await using queue = createQueue({ jobs: [echo] }, { ...deps, db })
+  const id = await queue.add(ctx, echo, { n: 1 })
+  await queue.work({ ...QUICK, lanes: ['default'], heartbeatMs: 10_000, deadAfterMs: 60_000 })
+  return await eventually(
+    () => queue.operations.job(ctx, id),
+    ({ state }) => state === 'done',
+  )
+}
+
 describe('a worker whose claim was committed and never answered (postgres)', () => {
   it('gives back what it holds without knowing it', async () => {
-    const job = numbered((_, { n }) => n)
-    await using bench = await setup('postgres', { jobs: [job], worker: null })
-    const { ctx } = bench
+    await using bench = await setup('postgres', { jobs: [echo], worker: null })
     let lost = 0
     const instrument = async <T>(sql: string, run: () => Promise<T>): Promise<T> => {
       const answer = await run()
@@ -150,24 +163,14 @@ describe('a worker whose claim was committed and never answered (postgres)', () 
       }
       return answer
     }
-    const deps = { log: silentLogger, clock: systemClock }
-    await using db = await openPostgres({ url: bench.url ?? '', poolSize: 3 }, { ...deps, instrument })
-    await using queue = createQueue({ jobs: [job] }, { ...deps, db })
-    const id = await queue.add(ctx, job, { n: 1 })
-    await queue.work({ ...QUICK, lanes: ['default'], heartbeatMs: 10_000, deadAfterMs: 60_000 })
-    const done = await eventually(
-      () => queue.operations.job(ctx, id),
-      ({ state }) => state === 'done',
-    )
+    const done = await doneThrough(bench, instrument)
     assert.deepEqual([lost, done.attempt, done.rescues], [1, 2, 0])
   })
 })
 
 describe('a worker whose claim is committed after the connection was lost (postgres)', () => {
   it('finds what it holds a moment later', async () => {
-    const job = numbered((_, { n }) => n)
-    await using bench = await setup('postgres', { jobs: [job], worker: null })
-    const { ctx } = bench
+    await using bench = await setup('postgres', { jobs: [echo], worker: null })
     let claims = 0
     let looks = 0
     const instrument = async <T>(sql: string, run: () => Promise<T>): Promise<T> => {
@@ -184,15 +187,7 @@ describe('a worker whose claim is committed after the connection was lost (postg
       }
       return answer
     }
-    const deps = { log: silentLogger, clock: systemClock }
-    await using db = await openPostgres({ url: bench.url ?? '', poolSize: 3 }, { ...deps, instrument })
-    await using queue = createQueue({ jobs: [job] }, { ...deps, db })
-    const id = await queue.add(ctx, job, { n: 1 })
-    await queue.work({ ...QUICK, lanes: ['default'], heartbeatMs: 10_000, deadAfterMs: 60_000 })
-    const done = await eventually(
-      () => queue.operations.job(ctx, id),
-      ({ state }) => state === 'done',
-    )
+    const done = await doneThrough(bench, instrument)
     assert.deepEqual([done.attempt, done.rescues], [2, 0])
   })
 })
