@@ -1,6 +1,6 @@
 // What an OpenAPI document of ours has to be besides up to date: valid (the meta-schema of 3.1 and JSON Schema
-// 2020-12), whole (every operation is named, grouped, described, limited, guarded or listed as public, with its
-// problems), and shown by examples that fit.
+// 2020-12), whole (every operation is named, grouped, limited, guarded or listed as public, and described with its
+// problems; every group says what it is), and shown by examples that fit.
 
 import { validate } from '@scalar/openapi-validator'
 import { Ajv2020, type AnySchema } from 'ajv/dist/2020.js'
@@ -10,6 +10,7 @@ type Json = Readonly<Record<string, unknown>>
 
 /** A document, as far as this file looks at it. */
 export interface ApiDocument extends Json {
+  readonly tags?: readonly { readonly name: string; readonly description?: unknown }[]
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
 }
 
@@ -40,7 +41,7 @@ export function openApiProblems(document: ApiDocument, listed: ReadonlySet<strin
   const { errors = [] } = validate(document as Record<string, unknown>)
   if (errors.length > 0) return errors.map(({ path, message }) => `${String(path)}: ${message}`)
   const schemas = new SchemaReview(document)
-  const problems = schemas.components()
+  const problems = [...schemas.components(), ...tagProblems(document)]
   const named = new Set<string>()
   for (const [path, methods] of Object.entries(document.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
@@ -60,11 +61,38 @@ export function openApiProblems(document: ApiDocument, listed: ReadonlySet<strin
   return problems
 }
 
+function tagProblems({ paths, tags = [] }: ApiDocument): string[] {
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods))
+  const used = new Set(operations.flatMap((operation) => (operation.tags ?? []) as string[]))
+  const said = tags.map(({ name }) => name)
+  const described = new Set(tags.filter(({ description }) => isText(description)).map(({ name }) => name))
+  return [
+    ...[...used]
+      .filter((tag) => !described.has(tag))
+      .map((tag) => `the tag ${tag} has no description: a room says it under \`tags\` of its manifest`),
+    ...said.filter((tag) => !used.has(tag)).map((tag) => `the tag ${tag} is on no operation`),
+    ...said.filter((tag, index) => said.indexOf(tag) < index).map((tag) => `the tag ${tag} is described twice`),
+  ]
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.trim() !== ''
+}
+
+/** Words alone, to see whether two texts say the same. */
+function wordsOf(text: string): string {
+  return text.toLowerCase().match(/\w+/g)?.join(' ') ?? ''
+}
+
 function declarationProblems(operation: Operation, isListed: boolean): string[] {
   const problems: string[] = []
-  const { operationId, summary, tags, security } = operation
+  const { description, operationId, summary, tags, security } = operation
   if (operationId === undefined) problems.push('it has no operationId')
-  if (typeof summary !== 'string' || summary.trim() === '') problems.push('it has no summary')
+  if (!isText(summary)) problems.push('it has no summary')
+  if (!isText(description)) problems.push('it has no description')
+  else if (isText(summary) && wordsOf(description) === wordsOf(summary)) {
+    problems.push('its description only says its summary again')
+  }
   if (!Array.isArray(tags) || tags.length === 0) problems.push('it has no tag')
   if (!Array.isArray(security)) problems.push('it does not say whether it needs credentials')
   else if (security.length === 0 && !isListed) problems.push('it is public, and not on the list of public operations')

@@ -17,6 +17,7 @@ function sound() {
   return {
     openapi: '3.1.0',
     info: { title: 'Test', version: '1' },
+    tags: [{ name: 'Chairs', description: 'What people sit on.' }],
     components: {
       securitySchemes: { key: { type: 'http', scheme: 'bearer' } },
       responses: { refused: problem },
@@ -27,6 +28,7 @@ function sound() {
         put: {
           operationId: 'putChair',
           summary: 'Put a chair',
+          description: 'In the place of the one before.',
           tags: ['Chairs'],
           'x-rate-limit': [{ policy: 'default', per: 'key', capacity: 10, refillPerSecond: 1 }],
           security: [{ key: [] }],
@@ -40,6 +42,7 @@ function sound() {
         get: {
           operationId: 'seeChair',
           summary: 'See a chair',
+          description: 'Also a broken one.',
           tags: ['Chairs'],
           'x-rate-limit': [{ policy: 'default', per: 'key', capacity: 10, refillPerSecond: 1 }],
           security: [],
@@ -76,17 +79,33 @@ describe('an OpenAPI document', () => {
 
   it('names, groups and describes every operation', () => {
     const found = after(({ paths }) =>
-      Object.assign(paths['/chairs/{id}'].put, { operationId: undefined, summary: ' ', tags: [] }),
+      Object.assign(paths['/chairs/{id}'].put, { operationId: undefined, summary: ' ', description: '', tags: [] }),
     )
     assert.deepEqual(found, [
       'PUT /chairs/{id}: it has no operationId',
       'PUT /chairs/{id}: it has no summary',
+      'PUT /chairs/{id}: it has no description',
       'PUT /chairs/{id}: it has no tag',
     ])
     assert.deepEqual(
       after(({ paths }) => Object.assign(paths['/chairs/{id}'].put, { operationId: 'seeChair' }), new Set()).at(-1),
       'seeChair: it is public, and not on the list of public operations',
     )
+  })
+
+  it('says more of an operation than its summary does', () => {
+    const found = after(({ paths }) => Object.assign(paths['/chairs/{id}'].put, { description: 'Put a  chair.' }))
+    assert.deepEqual(found, ['putChair: its description only says its summary again'])
+  })
+
+  it('says of every tag what its operations have in common, once, and of no other one', () => {
+    const tagged = (...tags: object[]) => after((document) => Object.assign(document, { tags }))
+    const missing = 'the tag Chairs has no description: a room says it under `tags` of its manifest'
+    assert.deepEqual(tagged(), [missing])
+    assert.deepEqual(tagged({ name: 'Chairs', description: ' ' }), [missing])
+    const chairs = { name: 'Chairs', description: 'What people sit on.' }
+    assert.deepEqual(tagged(chairs, { name: 'Sofas', description: 'x' }), ['the tag Sofas is on no operation'])
+    assert.deepEqual(tagged(chairs, chairs), ['the tag Chairs is described twice'])
   })
 
   it('guards every operation, but for those on the list, and none of those', () => {

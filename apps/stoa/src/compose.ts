@@ -39,7 +39,7 @@ import type { Config } from './config/config.ts'
 import type { InstallationSecret } from './config/secrets.ts'
 import { checkPort } from './free-port.ts'
 import { openSecret } from './installation.ts'
-import { errorTables, events, leastRoles, migrationSets, modules, permissions } from './manifest.ts'
+import { errorTables, events, leastRoles, migrationSets, modules, permissions, tags } from './manifest.ts'
 import { databaseCheck, databaseMetrics, journalMetrics, logMetrics } from './observe.ts'
 import { openCache } from './open-cache.ts'
 import { openDatabase } from './open-database.ts'
@@ -222,6 +222,7 @@ export async function compose(
       metrics,
       ...(tracing && { tracing }),
       errors: Object.values(errorTables),
+      tags,
       onUnreadForwarding: (seen) => log.warn(seen, UNTRUSTED_PROXY),
     },
   )

@@ -3,7 +3,7 @@
  * repository read these lists too.
  */
 import { groundMigrations, type MigrationSet, migrationErrors, tenantErrors } from '@stoa/db'
-import { apiKeyErrors, httpEvents, httpMigrations, httpPermissions, protocolErrors } from '@stoa/http'
+import { apiKeyErrors, httpEvents, httpMigrations, httpPermissions, httpTags, protocolErrors } from '@stoa/http'
 import { identityModule } from '@stoa/identity'
 import { jobsModule } from '@stoa/jobs'
 import { type EventDefinition, journalErrors, journalMigrations, journalPermissions } from '@stoa/journal'
@@ -12,7 +12,7 @@ import { linksModule } from '@stoa/links'
 import { mailModule } from '@stoa/mail-room'
 import type { LeastRole, Module } from '@stoa/module'
 import { queueErrors, queueMigrations } from '@stoa/queue'
-import { type ChannelKind, realtimeErrors, realtimePermissions } from '@stoa/realtime'
+import { type ChannelKind, realtimeErrors, realtimePermissions, realtimeTags } from '@stoa/realtime'
 import { secretErrors } from './config/secrets.ts'
 import { stoaMigrations } from './migrations/index.ts'
 
@@ -48,6 +48,14 @@ export const permissions: Readonly<Record<string, string>> = Object.assign(
   { ...httpPermissions, ...journalPermissions, ...realtimePermissions },
   ...modules.map((module) => module.permissions),
 )
+
+/** What operations with a tag have in common, in the order of the documentation. */
+export const tags: Readonly<Record<string, string>> = Object.assign({}, ...modules.map((module) => module.tags ?? {}), {
+  ...httpTags,
+  ...realtimeTags,
+  Audit:
+    'Who did what, and when: the journal of the organisation, which is written with each change and never changed.',
+})
 
 /** The least built-in role that has a permission, where it is another than its last word says. */
 export const leastRoles: Readonly<Record<string, LeastRole>> = Object.assign(

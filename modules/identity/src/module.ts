@@ -46,6 +46,22 @@ export const identityModule = defineModule({
   },
   events: [...identityEvents, ...accessEvents, ...oidcEvents, ...upstreamEvents, ...issuerHostEvents],
   errors: { ...identityErrors, ...accessErrors, ...scimErrors, ...issuerHostErrors },
+  tags: {
+    Me: 'Who asks: their account, sessions, organisations and applications, and what they may do with these credentials.',
+    Members:
+      'The people who belong to the organisation: by which roles, whether they are suspended, and how they come and go.',
+    Identity: 'How the sign-in pages look, who may register, and by which other providers people sign in.',
+    Roles: 'Sets of permissions: four that every organisation has, and its own.',
+    Invitations:
+      'Asking somebody by mail to join; whoever does is a member with the roles and teams of the invitation.',
+    Teams: 'Groups of members: everybody in a team has its roles and its grants.',
+    Grants:
+      'Roles beside those of a membership: for a person, a team or a service account, in the whole organisation or on one thing, for ever or for a while.',
+    'Service accounts': 'Programs that are members: they have roles, and hold API keys.',
+    SCIM: 'The door for directories that keep members and teams by SCIM 2.0 (RFC 7644), with the permission `identity:provision`.',
+    'Sign-on':
+      'The OpenID provider of the organisation: its applications, the keys that it signs with, and the host where it is.',
+  },
   tables: {
     people: 'A person, of the whole installation.',
     memberships: 'That a person belongs to a tenant, and by which roles.',

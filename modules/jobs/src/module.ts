@@ -20,6 +20,11 @@ export const jobsModule = defineModule({
   events: [...taskEvents, taskKindDeclared, taskKindRemoved],
   channels: taskChannels,
   errors: jobsErrors,
+  tags: {
+    Tasks: 'Work that takes long: asked for here, carried out in the background, and followed as it happens.',
+    'External workers':
+      'For programs that carry tasks out themselves, in any language: they declare kinds, claim tasks and say how they ended.',
+  },
   tables: { task_kinds: 'A kind of task that workers outside run.' },
   create: openRoom,
 })

@@ -22,6 +22,15 @@ export const linksModule = defineModule({
   events: linkEvents,
   channels: linkChannels,
   errors: linkErrors,
+  tags: {
+    Links: 'Short links: each has a code or a slug of its own, and leads to one target or by rules to several.',
+    'Link safety':
+      'Links that do harm: what strangers report, what is taken down, and hosts to which no link may lead.',
+    'Link folders': 'Folders of links: a link is in one of them, or in none.',
+    'Link analytics': 'Who followed the links, when, from where and with what, counted without keeping who it was.',
+    'Link domains': 'Hosts of the organisation for short links, which it proves by a TXT record.',
+    Redirect: 'What visitors of short links meet: they need no credentials.',
+  },
   tables: {
     links: 'A link: its code, where it leads, and until when.',
     link_folders: 'A folder of links.',

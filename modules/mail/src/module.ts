@@ -15,6 +15,9 @@ export const mailModule = defineModule({
   events: mailEvents,
   channels: mailChannels,
   errors: mailErrors,
+  tags: {
+    Mail: 'The outbox: what was sent, what became of it with each receiver, whom nothing is sent to, and whom mail is from. Mail is sent by the task `mail.send`.',
+  },
   tables: {
     mail_messages: 'A message of the outbox: what it has come to.',
     mail_contents: 'The bytes of a message, as they were composed.',

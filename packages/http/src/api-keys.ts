@@ -47,6 +47,13 @@ export const httpPermissions = {
   'apiKeys:write': 'Create, change and revoke API keys, with no more than one may do oneself.',
 } as const
 
+/** What is said of the tags of this package. */
+export const httpTags = {
+  'API keys':
+    'What programs prove by who they are: a key does what its scopes allow, and where it has an owner no more than they may at that moment.',
+  Hosts: 'What a proxy asks that gets certificates for the hosts of tenants.',
+} as const
+
 /** What {@link createApiKeys} stands on. */
 export interface ApiKeysDeps {
   readonly db: Database

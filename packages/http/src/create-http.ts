@@ -85,6 +85,8 @@ export interface HttpDeps {
   readonly onDrain?: () => void
   /** Error tables of the modules, for the documentation. */
   readonly errors?: readonly Readonly<Record<string, ErrorSpec>>[]
+  /** Tag → what its operations have in common, in a sentence, for the documentation. Default: none is said. */
+  readonly tags?: Readonly<Record<string, string>>
 }
 
 /** A running assembly. */
@@ -214,12 +216,15 @@ function serveRoutes(app: FastifyInstance, assembly: Assembly): void {
     metrics = null,
     routes,
     schemes,
+    tags,
   } = deps
   const { description, metricsToken, title, version } = config
   serveSystem(app, { health, metrics, metricsToken, inFlight: () => load.running, meterOf })
   if (config.docs) {
-    serveDocs(app, { title, description, version, routes, schemes, errors, limits: config }, (url) =>
-      guard.open(meterOf('GET', url)),
+    serveDocs(
+      app,
+      { title, description, version, routes, schemes, errors, limits: config, ...(tags && { tags }) },
+      (url) => guard.open(meterOf('GET', url)),
     )
   }
   const serving: ServingDeps = { db, idempotency, load, caughtUp, upgrades }

@@ -7,6 +7,7 @@ export {
   type ApiKeysDeps,
   createApiKeys,
   httpPermissions,
+  httpTags,
   type NewApiKey,
 } from './api-keys.ts'
 export { type AuthScheme, authenticate, type Credentials, type Principal } from './auth.ts'

@@ -29,6 +29,8 @@ export interface OpenApiSpec {
   readonly schemes: readonly Pick<AuthScheme, 'name' | 'openapi'>[]
   /** Error tables of the modules; the ground's and the protocol's are there always. */
   readonly errors?: readonly Readonly<Record<string, ErrorSpec>>[]
+  /** Tag → what its operations have in common, in a sentence; in the order in which they are shown. Default: none is said. */
+  readonly tags?: Readonly<Record<string, string>>
   /** What holds for routes without a limit of their own. Default: the options' defaults. */
   readonly limits?: StandardLimits
 }
@@ -92,6 +94,7 @@ async function drafted(spec: OpenApiSpec): Promise<OpenApiDocument> {
     openapi: {
       openapi: '3.1.0',
       info: { title: spec.title, version: spec.version, ...(spec.description && { description: spec.description }) },
+      ...(spec.tags && { tags: Object.entries(spec.tags).map(([name, description]) => ({ name, description })) }),
       components: {
         securitySchemes: Object.fromEntries(spec.schemes.map(({ name, openapi }) => [name, openapi])) as never,
         headers: components.headers as never,

@@ -143,6 +143,8 @@ export interface Module {
   readonly channels?: readonly ChannelKind[]
   /** Its error codes; see `defineErrors`. */
   readonly errors: Readonly<Record<string, ErrorSpec>>
+  /** Tag of its routes → what these have in common, in a sentence for the documentation. Default: it has no routes. */
+  readonly tags?: Readonly<Record<string, string>>
   /** Table → what a row is, in a sentence. */
   readonly tables: Readonly<Record<string, string>>
   /** Opens the room. */

@@ -18,6 +18,7 @@ export {
   type RealtimeDeps,
   type RealtimeStatus,
   realtimePermissions,
+  realtimeTags,
   type StoryOptions,
   type StreamOptions,
 } from './realtime.ts'

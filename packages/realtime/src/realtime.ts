@@ -30,6 +30,12 @@ export const realtimePermissions = {
   [CONNECT]: 'Open connections for events. What is to be seen there needs the permission of its channel.',
 } as const
 
+/** What is said of the tag of this package. */
+export const realtimeTags = {
+  Realtime:
+    'Follow what happens as it happens, by WebSocket or server-sent events, and go on after a break without a gap and without a repeat.',
+} as const
+
 /** What {@link createRealtime} stands on. */
 export interface RealtimeDeps {
   readonly journal: Pick<Journal, 'tail' | 'readBack' | 'hasReached'>

@@ -10,6 +10,8 @@ export function createTeam(teams: Teams) {
     operationId: 'createTeam',
     tags: ['Teams'],
     summary: 'Make a team',
+    description:
+      'Nobody is in it yet; whoever comes in has its roles. Its name is the only one of the organisation, to the letter (409). Nobody gives a team roles that allow more than they may do (403), or the role `owner`, which is for members alone (422).',
     permission: 'identity:manage',
     rateLimit: { capacity: 60, refillPerSecond: 1 },
     errors: ['team_exists', 'role_unknown'],

@@ -10,6 +10,8 @@ export function getIdentityProvider(providers: IdentityProviders) {
     operationId: 'getIdentityProvider',
     tags: ['Identity'],
     summary: 'Get another provider',
+    description:
+      'All but its secret, which is kept sealed and never shown. `redirectUri` is the address that has to be registered over there.',
     permission: 'identity:configure',
     errors: ['not_found'],
     schema: { params: IdParams, response: { 200: IdentityProvider } },

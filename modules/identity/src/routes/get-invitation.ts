@@ -10,6 +10,8 @@ export function getInvitation(invitations: Invitations) {
     operationId: 'getInvitation',
     tags: ['Invitations'],
     summary: 'Get an invitation',
+    description:
+      'One that was accepted, revoked or has expired is shown too: see `state`. Its link is in the mail and nowhere else, so a lost one takes a new invitation.',
     permission: 'identity:manage',
     errors: ['invitation_not_found'],
     schema: { params: IdParams, response: { 200: Invitation } },

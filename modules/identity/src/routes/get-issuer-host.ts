@@ -10,6 +10,8 @@ export function getIssuerHost(hosts: IssuerHosts) {
     operationId: 'getIssuerHost',
     tags: ['Sign-on'],
     summary: 'Get a host for the issuer',
+    description:
+      'Its state, and the TXT record that proves it, which follows from organisation and host and so stays the same. A host that was `verified` is `pending` again when another organisation has proven it.',
     permission: 'identity:configure',
     errors: ['issuer_host_not_found'],
     schema: { params: IdParams, response: { 200: IssuerHost } },

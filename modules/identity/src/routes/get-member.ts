@@ -10,6 +10,8 @@ export function getMember(members: Members) {
     operationId: 'getMember',
     tags: ['Members'],
     summary: 'Get a member',
+    description:
+      'By the id of the person; suspended members too. The name is the one that the organisation gives, else their own. `roles` are those of the membership alone: what comes by teams and grants stands there.',
     permission: 'identity:read',
     errors: ['member_not_found'],
     schema: { params: IdParams, response: { 200: Member } },

@@ -10,6 +10,8 @@ export function getOAuthClient(clients: OAuthClients) {
     operationId: 'getOAuthClient',
     tags: ['Sign-on'],
     summary: 'Get an application',
+    description:
+      'All but its secret, of which a hash alone is kept. Who has lost it gets another: `POST /api/v1/oauth-clients/{id}/secret`.',
     permission: 'identity:clients:read',
     errors: ['not_found'],
     schema: { params: IdParams, response: { 200: OAuthClient } },

@@ -10,6 +10,8 @@ export function getRole(roles: Roles) {
     operationId: 'getRole',
     tags: ['Roles'],
     summary: 'Get a role',
+    description:
+      'A built-in one, or one of the organisation’s own, with all that it allows. A built-in role never changes: its version stays 1, and it has no times.',
     permission: 'identity:read',
     errors: ['role_not_found'],
     schema: { params: RoleParams, response: { 200: Role } },

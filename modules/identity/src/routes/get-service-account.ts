@@ -10,6 +10,8 @@ export function getServiceAccount(accounts: ServiceAccounts) {
     operationId: 'getServiceAccount',
     tags: ['Service accounts'],
     summary: 'Get a service account',
+    description:
+      'With its roles, and since when it is disabled, if it is. Its keys and what it was granted besides: `GET /api/v1/api-keys?ownerId=` and `GET /api/v1/grants?subjectId=`.',
     permission: 'identity:read',
     errors: ['service_account_not_found'],
     schema: { params: IdParams, response: { 200: ServiceAccount } },

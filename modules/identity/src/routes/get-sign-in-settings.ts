@@ -10,6 +10,8 @@ export function getSignInSettings(settings: SignInSettings) {
     operationId: 'getSignInSettings',
     tags: ['Identity'],
     summary: 'Get how the sign-in pages look',
+    description:
+      'Where nobody has set anything, the answer has version 0 and what the pages do then: the organisation’s name, no colour, no logo, and nobody can register. The `ETag` is what `PUT` takes as `If-Match`.',
     permission: 'identity:configure',
     schema: { response: { 200: Shape } },
     async handler(ctx, _request, reply) {

@@ -10,6 +10,8 @@ export function getTeam(teams: Teams) {
     operationId: 'getTeam',
     tags: ['Teams'],
     summary: 'Get a team',
+    description:
+      'With its own roles and how many are in it. What it was granted besides: `GET /api/v1/grants?subjectId=`.',
     permission: 'identity:read',
     errors: ['team_not_found'],
     schema: { params: IdParams, response: { 200: Team } },

@@ -10,6 +10,8 @@ export function listIdentityProviders(providers: IdentityProviders) {
     operationId: 'listIdentityProviders',
     tags: ['Identity'],
     summary: 'List the other providers that people sign in by',
+    description:
+      'All of them, 20 at the most, the oldest first; with those that are switched off (`enabled`), and without their secrets.',
     permission: 'identity:configure',
     schema: { response: { 200: Shape } },
     handler: async (ctx) => ({ items: await providers.list(ctx) }),

@@ -10,6 +10,8 @@ export function listOAuthClients(clients: OAuthClients) {
     operationId: 'listOAuthClients',
     tags: ['Sign-on'],
     summary: 'List the applications',
+    description:
+      'The newest first, unless `sort` says otherwise; with those that have registered themselves (`registered`), and without secrets.',
     permission: 'identity:clients:read',
     list: { sorts: ['-createdAt', 'createdAt'] },
     schema: { response: { 200: PageOf(OAuthClient) } },

@@ -10,6 +10,7 @@ export function listServiceAccounts(accounts: ServiceAccounts) {
     operationId: 'listServiceAccounts',
     tags: ['Service accounts'],
     summary: 'List the service accounts',
+    description: 'The newest first, with those that are disabled. Their keys: `GET /api/v1/api-keys?ownerId=`.',
     permission: 'identity:read',
     list: { sorts: ['-createdAt'] },
     schema: { response: { 200: PageOf(ServiceAccount) } },

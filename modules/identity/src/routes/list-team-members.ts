@@ -10,6 +10,8 @@ export function listTeamMembers(teams: Teams) {
     operationId: 'listTeamMembers',
     tags: ['Teams'],
     summary: 'List who is in a team',
+    description:
+      'By their ids, with the name that the organisation gives them, else their own. Suspended members are among them: they may do nothing until the suspension ends.',
     permission: 'identity:read',
     list: { sorts: ['personId'] },
     errors: ['team_not_found'],

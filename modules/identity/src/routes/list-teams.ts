@@ -10,6 +10,8 @@ export function listTeams(teams: Teams) {
     operationId: 'listTeams',
     tags: ['Teams'],
     summary: 'List the teams',
+    description:
+      'By name. Each with its roles and how many are in it; who they are is answered by `GET /api/v1/teams/{id}/members`.',
     permission: 'identity:read',
     list: { sorts: ['name'] },
     schema: { response: { 200: PageOf(Team) } },

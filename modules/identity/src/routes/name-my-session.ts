@@ -13,6 +13,8 @@ export function nameMySession(sessions: Sessions) {
     operationId: 'nameMySession',
     tags: ['Me'],
     summary: 'Name one of the places where you are signed in',
+    description:
+      'The name is up to 100 characters, or null for none; sent again, it changes nothing. By a sign-in of your own, not by a key. A session that has ended, or that is somebody else’s, is not found (404).',
     permission: 'identity:self',
     // Sessions are no tenant's: they are written in a transaction of the system's own.
     waits: true,

@@ -11,6 +11,8 @@ export function removeTeamMember(teams: Teams) {
     operationId: 'removeTeamMember',
     tags: ['Teams'],
     summary: 'Take a member out of a team',
+    description:
+      'What they had by the team alone they have no longer, at once: also by keys, and on connections that are open. Who is not in it is not found (404). Whoever does it must hold all that the team gives (403).',
     permission: 'identity:manage',
     errors: ['team_not_found', 'member_not_found'],
     schema: { params: TeamMemberParams, response: { 204: Type.Null() } },

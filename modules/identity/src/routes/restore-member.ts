@@ -10,6 +10,8 @@ export function restoreMember(members: Members) {
     operationId: 'restoreMember',
     tags: ['Members'],
     summary: 'End the suspension of a member',
+    description:
+      'From now on they may do again what their roles allow, by their API keys too. What the suspension has ended (sign-ins of applications, access tokens) does not come back. Whoever does it must hold all that the member may do. A member who is not suspended stays as they are.',
     permission: 'identity:manage',
     updates: 'if-match-when-sent',
     errors: ['member_not_found'],

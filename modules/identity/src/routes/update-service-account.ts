@@ -10,6 +10,8 @@ export function updateServiceAccount(accounts: ServiceAccounts) {
     operationId: 'updateServiceAccount',
     tags: ['Service accounts'],
     summary: 'Change a service account',
+    description:
+      'Fields that are absent stay as they are; `roles` take the place of those before. While it is `disabled` its keys are refused. Whoever changes it must hold all that its roles allow, before and after (403); `owner` is for members alone (422).',
     permission: 'identity:manage',
     updates: 'if-match',
     errors: ['service_account_not_found', 'role_unknown'],

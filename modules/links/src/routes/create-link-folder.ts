@@ -10,6 +10,8 @@ export function createLinkFolder(folders: Folders) {
     operationId: 'createLinkFolder',
     tags: ['Link folders'],
     summary: 'Create a folder of links',
+    description:
+      'A link is in one folder or in none, and a folder is in no other one. Its name is the only one of the organisation, in whatever case (409). There are 1,000 folders at the most (409).',
     permission: 'links:write',
     errors: ['link_folder_taken', 'link_folder_limit'],
     schema: { body: NewLinkFolder, response: { 201: LinkFolder } },

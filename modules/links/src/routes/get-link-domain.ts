@@ -11,6 +11,8 @@ export function getLinkDomain(domains: LinkDomains) {
     operationId: 'getLinkDomain',
     tags: ['Link domains'],
     summary: 'Get a host for short links',
+    description:
+      'Its state, and the TXT record that proves it, which follows from organisation and host and so stays the same. A host that was `verified` is `pending` again when another organisation has proven it.',
     permission: 'links:read',
     errors: ['link_domain_not_found'],
     schema: { params: LinkParams, response: { 200: LinkDomain } },

@@ -11,6 +11,7 @@ export function getLinkFolder(folders: Folders) {
     operationId: 'getLinkFolder',
     tags: ['Link folders'],
     summary: 'Get a folder of links',
+    description: 'Its name alone; the links in it: `GET /api/v1/links?folderId=`.',
     permission: 'links:read',
     cached: true,
     errors: ['link_folder_not_found'],

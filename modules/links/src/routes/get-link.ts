@@ -10,6 +10,8 @@ export function getLink(links: Links) {
     operationId: 'getLink',
     tags: ['Links'],
     summary: 'Get a link',
+    description:
+      'By its id; by its address it is found with `GET /api/v1/links?shortUrl=`. Links that are archived, expired or taken down are shown too, and of a password only that there is one. Whoever was granted `links:read` on this one link may see it.',
     permission: 'links:read',
     resource: { kind: 'link', param: 'id' },
     cached: true,

@@ -10,6 +10,8 @@ export function listLinkDomains(domains: LinkDomains) {
     operationId: 'listLinkDomains',
     tags: ['Link domains'],
     summary: 'List hosts for short links',
+    description:
+      'The newest first, unless `sort` says otherwise. Those that are not proven are among them (`pending`), each with the TXT record that would prove it.',
     permission: 'links:read',
     list: { sorts: ['createdAt', '-createdAt'], defaultSort: '-createdAt' },
     schema: { response: { 200: PageOf(LinkDomain) } },

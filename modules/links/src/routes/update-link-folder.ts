@@ -11,6 +11,8 @@ export function updateLinkFolder(folders: Folders) {
     operationId: 'updateLinkFolder',
     tags: ['Link folders'],
     summary: 'Rename a folder of links',
+    description:
+      'The links in it stay, and so do their addresses. The name that it has already changes nothing, and neither does its version; one that another folder has, in whatever case, is refused (409).',
     permission: 'links:write',
     updates: 'if-match',
     errors: ['link_folder_not_found', 'link_folder_taken'],

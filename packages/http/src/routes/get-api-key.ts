@@ -11,6 +11,8 @@ export const getApiKey = (keys: ApiKeys) =>
     operationId: 'getApiKey',
     tags: ['API keys'],
     summary: 'Get an API key',
+    description:
+      'What it may do, whose it is, when it ends and when it was last used, to the minute. The key itself was shown once, and a hash alone is kept. Revoked ones are found, too; whoever has `apiKeys:own` alone finds their own (404 for others).',
     permission: 'apiKeys:read',
     own: 'apiKeys:own',
     errors: ['not_found'],

@@ -11,6 +11,8 @@ export const listApiKeys = (keys: ApiKeys) =>
     operationId: 'listApiKeys',
     tags: ['API keys'],
     summary: 'List the API keys',
+    description:
+      'The newest first, unless `sort` says otherwise; revoked ones too, unless `revoked` does. No key is shown itself: `prefix` tells them apart. Whoever has `apiKeys:own` alone sees their own, and none of others.',
     permission: 'apiKeys:read',
     own: 'apiKeys:own',
     list: { sorts: ['-createdAt', 'createdAt'] },

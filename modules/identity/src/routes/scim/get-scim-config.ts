@@ -12,6 +12,8 @@ export function getScimConfig(publicUrl: () => string) {
     operationId: 'getScimConfig',
     tags: ['SCIM'],
     summary: 'Get what the service can do',
+    description:
+      'Of RFC 7643, 5: there are PATCH, filters and entity tags; there are no bulk requests, no sorting and no passwords.',
     permission: PROVISION,
     dialect: scim,
     schema: { response: { 200: ScimAnswer } },

@@ -13,6 +13,8 @@ export function getScimGroup(groups: ScimGroups) {
     operationId: 'getScimGroup',
     tags: ['SCIM'],
     summary: 'Get a group',
+    description:
+      'By the id of the team, with everybody who is in it, up to 10,000; `excludedAttributes=members` leaves them out. Roles of the team are not shown here.',
     permission: PROVISION,
     dialect: scim,
     errors: ['team_not_found'],

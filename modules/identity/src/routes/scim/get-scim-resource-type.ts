@@ -13,6 +13,7 @@ export function getScimResourceType(publicUrl: () => string) {
     operationId: 'getScimResourceType',
     tags: ['SCIM'],
     summary: 'Get a kind of resources',
+    description: '`User` or `Group`, written so; there is no other (404).',
     permission: PROVISION,
     dialect: scim,
     errors: ['not_found'],

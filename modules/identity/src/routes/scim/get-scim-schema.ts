@@ -14,6 +14,8 @@ export function getScimSchema(publicUrl: () => string) {
     operationId: 'getScimSchema',
     tags: ['SCIM'],
     summary: 'Get a schema',
+    description:
+      'By its whole name, such as `urn:ietf:params:scim:schemas:core:2.0:User`; there is one of users and one of groups (404 for others).',
     permission: PROVISION,
     dialect: scim,
     errors: ['not_found'],

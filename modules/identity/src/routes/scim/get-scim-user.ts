@@ -13,6 +13,8 @@ export function getScimUser(users: ScimUsers) {
     operationId: 'getScimUser',
     tags: ['SCIM'],
     summary: 'Get a user',
+    description:
+      'By the id of the person. Its `ETag` is made of all that is shown of a user, so another name of a group that they are in changes it, too.',
     permission: PROVISION,
     dialect: scim,
     errors: ['member_not_found'],

@@ -12,6 +12,8 @@ export function listScimGroups(groups: ScimGroups) {
     operationId: 'listScimGroups',
     tags: ['SCIM'],
     summary: 'List groups',
+    description:
+      'The teams of the organisation. A page ends where its groups have 10,000 members together, so it can be shorter than `count`; with `excludedAttributes=members` it is not. Filters ask for members by `eq` alone.',
     permission: PROVISION,
     dialect: scim,
     errors: ['scim_filter_invalid', 'scim_too_many'],

@@ -12,6 +12,7 @@ export function listScimResourceTypes(publicUrl: () => string) {
     operationId: 'listScimResourceTypes',
     tags: ['SCIM'],
     summary: 'List the kinds of resources',
+    description: 'There are two: `User` is a member, `Group` is a team.',
     permission: PROVISION,
     dialect: scim,
     schema: { response: { 200: ScimAnswer } },

@@ -12,6 +12,7 @@ export function listScimSchemas(publicUrl: () => string) {
     operationId: 'listScimSchemas',
     tags: ['SCIM'],
     summary: 'List the schemas',
+    description: 'Those of users and groups: the attributes that are kept, and which of them a directory can write.',
     permission: PROVISION,
     dialect: scim,
     schema: { response: { 200: ScimAnswer } },

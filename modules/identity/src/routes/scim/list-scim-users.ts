@@ -12,6 +12,8 @@ export function listScimUsers(users: ScimUsers) {
     operationId: 'listScimUsers',
     tags: ['SCIM'],
     summary: 'List users',
+    description:
+      'The members of the organisation, in the order in which they joined; suspended ones have `active: false`. Up to 200 at a time (`count`, 100 unless it says otherwise), from `startIndex` on. A filter that would have to look at more than 10,000 is refused (400, `tooMany`).',
     permission: PROVISION,
     dialect: scim,
     errors: ['scim_filter_invalid', 'scim_too_many'],

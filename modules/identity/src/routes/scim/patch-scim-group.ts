@@ -13,6 +13,8 @@ export function patchScimGroup(groups: ScimGroups) {
     operationId: 'patchScimGroup',
     tags: ['SCIM'],
     summary: 'Change a group',
+    description:
+      'Operations of RFC 7644, 3.5.2: all of them are done, or none. Attributes that the standard has and a team has not are passed over; others are refused (400, `invalidPath`). What the team gives the key must hold, too (403).',
     permission: PROVISION,
     dialect: scim,
     updates: 'if-match-when-sent',

@@ -13,6 +13,8 @@ export function replaceScimGroup(groups: ScimGroups) {
     operationId: 'replaceScimGroup',
     tags: ['SCIM'],
     summary: 'Replace a group',
+    description:
+      'Its name, its `externalId` and who is in it are as said then, all in one transaction: who is not in `members` is taken out, and without an `externalId` it has none. Its roles and grants stay. What the team gives the key must hold, too (403).',
     permission: PROVISION,
     dialect: scim,
     updates: 'if-match-when-sent',
