@@ -114,7 +114,7 @@ export function openRoom(columns: Columns): Room {
     ],
     keyOwners: access.permissionsOf,
     mounts: [
-      tenantMount({ tenantOf, places: hosts.places, programLimit, answerers: [server, openId] }),
+      tenantMount({ tenantOf, places: hosts.places, programLimit, answerers: [server, openId], lost: server }),
       ...openId.mounts,
     ],
     schemes: openId.schemes,

@@ -39,6 +39,7 @@ export class Browser {
   constructor(origin: string, options: { readonly ip: string; readonly agent?: string; readonly language?: string }) {
     this.origin = origin
     this.#headers = {
+      accept: 'text/html,application/xhtml+xml,*/*;q=0.8',
       'x-forwarded-for': options.ip,
       'user-agent': options.agent ?? 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0',
       'accept-language': options.language ?? 'en',

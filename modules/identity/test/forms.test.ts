@@ -171,7 +171,45 @@ describeOnEngines('forms', (suite) => {
     assert.equal((await send('{}', 'application/json')).status, 415)
     assert.equal((await send(`email=${'x'.repeat(40_000)}`, 'application/x-www-form-urlencoded')).status, 413)
     assert.equal((await fetch(new URL(path(), suite().url), { method: 'DELETE' })).status, 405)
-    assert.equal((await fetch(new URL('/t/nobody-there/sign-in', suite().url))).status, 404)
-    assert.equal((await fetch(new URL('/t/pooled/nothing', suite().url))).status, 404)
+  })
+
+  it('are not everywhere: a browser is told by a page where there is none, and led on from the address of the tenant itself', async () => {
+    const { neighbour, pooled } = suite().tenants
+    const base = `/t/${pooled.slug}`
+    const browser = suite().browser()
+    for (const path of [base, `${base}/`])
+      assert.match((await browser.open(path)).path, new RegExp(`^${base}/sign-in`), path)
+    await register(suite(), neighbour, browser)
+    assert.equal((await browser.open(`/t/${neighbour.slug}`)).path, `/t/${neighbour.slug}/account`)
+    const lost = await browser.open(`${base}/no-such/"><b>page`)
+    assert.deepEqual([lost.status, lost.headers.get('content-type')], [404, 'text/html; charset=utf-8'])
+    assert.match(lost.text, /There is no such page/)
+    assert.match(lost.html, new RegExp(`href="${base}/home"`))
+    assert.ok(!lost.html.includes('<b>'))
+    for (const path of ['/t/nobody-there', '/t/nobody-there/sign-in', '/t/', '/t/%22']) {
+      const nowhere = await suite().browser().open(path)
+      assert.deepEqual([nowhere.status, nowhere.headers.get('content-type')], [404, 'text/html; charset=utf-8'], path)
+      assert.match(nowhere.html, /<h1>There is no such page<\/h1>/)
+      assert.match(nowhere.headers.get('content-security-policy') ?? '', /^default-src 'none'/)
+      assert.deepEqual(nowhere.headers.getSetCookie(), [])
+    }
+  })
+
+  it('are for browsers: a program gets a problem where nothing is, and from an issuer the address of what it can do', async () => {
+    const base = `/t/${suite().tenants.pooled.slug}`
+    const told = async (path: string, method: string) => {
+      const answer = await fetch(new URL(path, suite().url), { method })
+      const found = [answer.status, answer.headers.get('content-type')]
+      assert.deepEqual(found, [404, 'application/problem+json; charset=utf-8'], `${method} ${path}`)
+      return ((await answer.json()) as { detail: string }).detail
+    }
+    for (const method of ['GET', 'PUT']) {
+      for (const path of [`${base}/nothing`, `${base}/token`, '/t/nobody-there', '/t/nobody-there/sign-in']) {
+        assert.equal(await told(path, method), 'There is nothing here.', path)
+      }
+      for (const path of [base, `${base}/`]) {
+        assert.ok((await told(path, method)).endsWith(`${base}/.well-known/openid-configuration`), path)
+      }
+    }
   })
 })

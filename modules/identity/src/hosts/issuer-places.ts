@@ -78,6 +78,11 @@ export class IssuerPlaces {
     return `${this.#deps.publicUrl()}${pagesPath(slug)}`
   }
 
+  /** The host of the installation: `stoa.example.org`. */
+  hostOfAll(): string {
+    return URL.parse(this.#deps.publicUrl())?.host ?? ''
+  }
+
   /** The address of a host: `https://id.acme.example`. The scheme is that of the installation. */
   addressOf(host: string): string {
     return `${this.#deps.publicUrl().startsWith('https:') ? 'https' : 'http'}://${host}`

@@ -39,8 +39,8 @@ export interface Issuer {
   /** Its context: of the system, in the tenant. */
   readonly ctx: Ctx
   readonly provider: Provider
-  /** Answers a request below the issuer. */
-  handle(request: IncomingMessage, response: ServerResponse): Promise<void>
+  /** Answers a request below the issuer. False: there is nothing there, and nothing was answered. */
+  handle(request: IncomingMessage, response: ServerResponse): Promise<boolean>
 }
 
 interface Kept extends Issuer {
@@ -122,6 +122,13 @@ export class Issuers implements AsyncDisposable {
     const [{ createProvider }, set] = await Promise.all([import('./provider.ts'), keys.of(ctx)])
     const url = places.issuerOf(tenant)
     const provider = createProvider(url, ctx, set, deps)
+    const lost = new WeakSet<IncomingMessage>()
+    provider.use(async (koa, next) => {
+      await next()
+      if (koa.status !== 404 || (koa.body ?? null) !== null) return
+      lost.add(koa.req)
+      koa.respond = false
+    })
     const answer = provider.callback()
     const { host, origin, protocol } = new URL(url)
     const prefix = pagesPath(tenant.slug)
@@ -141,6 +148,7 @@ export class Issuers implements AsyncDisposable {
         // What stands before it is where the library takes itself to be mounted.
         full.originalUrl = url.slice(origin.length) + request.url
         await answer(request, response)
+        return !lost.has(request)
       },
     }
   }

@@ -117,8 +117,7 @@ export function openOpenId(given: OpenIdDeps): OpenId {
       callers.set(request, call.ip)
       const issuer = await issuers.ofTenant(tenant)
       if (issuer.url !== at.address) throw elsewhere(issuer)
-      await issuer.handle(request, response)
-      return true
+      return issuer.handle(request, response)
     },
     ready: () => denials.ready(),
     [Symbol.asyncDispose]: () => resources[Symbol.asyncDispose](),
@@ -142,7 +141,7 @@ function metadataMount(issuers: Issuers, places: IssuerPlaces): Mount {
       if (issuer === null) throw new StoaError(errors.not_found)
       if (issuer.url !== places.pagesOf(slug)) throw elsewhere(issuer)
       request.url = `/t/${slug}/.well-known/oauth-authorization-server`
-      await issuer.handle(request, response)
+      if (!(await issuer.handle(request, response))) throw new StoaError(errors.not_found)
     },
   }
 }

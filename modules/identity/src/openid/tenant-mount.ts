@@ -1,6 +1,7 @@
 /*
  * Everything below `/t/<tenant>/`, and at the host of a tenant's own where its issuer is: its pages, and whatever else
- * answers there. Who is asked in turn says whether it has answered; when nobody has, there is nothing there.
+ * answers there. Who is asked in turn says whether it has answered; when nobody has, there is nothing there: people get a
+ * page that says so, programs a problem.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TenantRecord } from '@stoa/db'
@@ -41,6 +42,14 @@ export interface TenantAnswerer {
   serve(visit: TenantVisit): Promise<boolean>
 }
 
+/** What somebody sees who has come to an address where nothing is. */
+interface LostPages {
+  /** In the look of the tenant. */
+  lostIn(visit: TenantVisit): Promise<void>
+  /** Of a tenant that there is not. */
+  lostOutside(request: IncomingMessage, response: ServerResponse): void
+}
+
 const PREFIX = '/t/'
 const SLUG = /^[a-z][a-z0-9-]{2,39}$/
 const BODY_MAX = 65_536
@@ -51,12 +60,14 @@ export interface TenantMountDeps {
   readonly tenantOf: (slug: string) => Promise<TenantRecord | null>
   readonly places: IssuerPlaces
   readonly answerers: readonly TenantAnswerer[]
+  /** Shows a browser that there is nothing here. */
+  readonly lost: LostPages
   /** Of each address, for what programs ask: all those of a server have one. */
   readonly programLimit: RateLimit
 }
 
 /** The mount of tenants. */
-export function tenantMount({ answerers, places, programLimit, tenantOf }: TenantMountDeps): Mount {
+export function tenantMount({ answerers, lost, places, programLimit, tenantOf }: TenantMountDeps): Mount {
   return {
     prefix: PREFIX,
     hosts(host) {
@@ -68,12 +79,28 @@ export function tenantMount({ answerers, places, programLimit, tenantOf }: Tenan
     async handle(request, response, call) {
       const asked = askedFor(request.url ?? '', call, places)
       const tenant = asked && SLUG.test(asked.slug) ? await tenantOf(asked.slug) : null
-      if (asked === null || tenant === null) throw new StoaError(errors.not_found)
+      const isBrowser = wantsPage(request)
+      if (asked === null || tenant === null) {
+        if (isBrowser) return lost.lostOutside(request, response)
+        throw new StoaError(errors.not_found)
+      }
       const visit: TenantVisit = { ...asked, tenant, request, response, call }
       for (const answerer of answerers) if (await answerer.serve(visit)) return
-      throw new StoaError(errors.not_found)
+      if (isBrowser) return lost.lostIn(visit)
+      throw asked.path === '' ? bareIssuer(visit) : new StoaError(errors.not_found)
     },
   }
+}
+
+/** Whether a page is asked for: as browsers do when somebody follows a link or types an address. */
+export function wantsPage({ headers, method }: IncomingMessage): boolean {
+  return (method === 'GET' || method === 'HEAD') && /\btext\/html\b/i.test(headers.accept ?? '')
+}
+
+/** The name of an issuer is an address, and who asks it wants to know where it goes on. */
+function bareIssuer({ at }: TenantVisit): StoaError {
+  const message = `This is the name of an issuer. What it can do: ${at.address}/.well-known/openid-configuration`
+  return new StoaError(errors.not_found, { message })
 }
 
 interface Asked extends Pick<TenantVisit, 'at' | 'path' | 'url'> {

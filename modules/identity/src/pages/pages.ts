@@ -12,8 +12,8 @@ import { placeOf } from '@stoa/http'
 import { asStoaError, type Clock, errors as ground, StoaError, tenantCtx } from '@stoa/kernel'
 import { html } from '@stoa/mail'
 import type { IssuerPlaces } from '../hosts/issuer-places.ts'
-import { acceptedLocale, type Locale, localeOf, sayIn } from '../languages/index.ts'
-import type { TenantVisit } from '../openid/tenant-mount.ts'
+import { acceptedLocale, type Locale, localeOf, type Say, sayIn } from '../languages/index.ts'
+import { type TenantVisit, wantsPage } from '../openid/tenant-mount.ts'
 import { mintToken, tokenHash } from '../people/secret-token.ts'
 import type { Cookies } from '../sign-in/session-cookie.ts'
 import type { Sessions } from '../sign-in/sessions.ts'
@@ -23,7 +23,7 @@ import { continueTo } from './continue-to.ts'
 import { documentOf, type Frame, leavingDocument } from './document.ts'
 import type { FormTokens } from './form-token.ts'
 import { lookOf } from './look.ts'
-import type { CookieChange, Page, PageAnswer, PageVisit } from './page.ts'
+import type { CookieChange, Page, PageAnswer, PageVisit, ShownPage } from './page.ts'
 
 /** What serving pages takes. */
 export interface PageServerDeps {
@@ -59,7 +59,8 @@ export class PageServer {
     const slash = visit.path.indexOf('/')
     const page =
       this.#pages.get(visit.path) ?? (slash < 0 ? undefined : this.#pages.get(`${visit.path.slice(0, slash)}/*`))
-    if (visit.at.isOwnHost && visit.path === '') return sentTo(visit, '/home')
+    if (visit.path === '' && (visit.at.isOwnHost || wantsPage(visit.request)))
+      return sentTo(visit, `${visit.at.base}/home`)
     if (page === undefined) return false
     if (visit.at.isOwnHost && !AT_OWN_HOST.has(page.path))
       return sentTo(visit, `${this.#deps.places.pagesOf(visit.tenant.slug)}/${visit.path}${visit.url.search}`)
@@ -68,6 +69,20 @@ export class PageServer {
       await this.#answer(page, visit)
     else visit.response.writeHead(405, { allow: 'GET, HEAD, POST', 'content-length': '0' }).end()
     return true
+  }
+
+  /** Shows that there is nothing here, and the way to what there is. */
+  lostIn(visit: TenantVisit): Promise<void> {
+    return this.#answer(lostPage, visit)
+  }
+
+  /** Shows that there is nothing here, not even a tenant. */
+  lostOutside(request: IncomingMessage, response: ServerResponse): void {
+    const locale = acceptedLocale(request.headers['accept-language'])
+    const say = sayIn(locale)
+    const look = lookOf(this.#deps.places.hostOfAll(), null, null)
+    const frame: Frame = { base: '', path: null, locale, say, look, query: new URLSearchParams(), nonce: newNonce() }
+    this.#send(response, frame, lostAnswer(say), [], request.method === 'HEAD')
   }
 
   async #answer(page: Page, { at, call, request, response, tenant, url, path }: TenantVisit): Promise<void> {
@@ -166,6 +181,25 @@ export class PageServer {
 function sentTo({ response }: TenantVisit, location: string): true {
   response.writeHead(303, { location, 'content-length': '0' }).end()
   return true
+}
+
+/** Where there is no page. */
+const lostPage: Page = {
+  path: '',
+  get: ({ base, look, say }) => lostAnswer(say, { base, look }),
+  post: ({ base, look, say }) => lostAnswer(say, { base, look }),
+}
+
+/** @param from the tenant that it is below. Default: there is none */
+function lostAnswer(say: Say, from?: Pick<PageVisit, 'base' | 'look'>): ShownPage {
+  const home = from && html`<p><a href="/${`${from.base}/home`.slice(1)}">${from.look.name}</a></p>`
+  return {
+    kind: 'page',
+    status: 404,
+    title: say('notFound'),
+    body: html`<p>${say('notFoundText')}</p>${home ?? ''}`,
+    isError: true,
+  }
 }
 
 /** What a failure looks like; its details are in the log. */
