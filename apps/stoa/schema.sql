@@ -967,7 +967,8 @@ create table stoa.sessions (
   ends_at timestamp with time zone not null,
   seen_at timestamp with time zone not null,
   created_at timestamp with time zone not null,
-  bound_tenant_id uuid
+  bound_tenant_id uuid,
+  next_look_at timestamp with time zone default now() not null
 );
 alter table stoa.sessions add constraint sessions_pkey PRIMARY KEY (id);
 alter table stoa.sessions add constraint sessions_token_hash_key UNIQUE (token_hash);
@@ -975,6 +976,7 @@ alter table stoa.sessions add constraint sessions_idle_seconds_check CHECK ((idl
 alter table stoa.sessions add constraint sessions_name_check CHECK ((char_length(name) <= 100));
 alter table stoa.sessions add constraint sessions_person_id_fkey FOREIGN KEY (person_id) REFERENCES stoa.people(id) ON DELETE CASCADE;
 CREATE INDEX sessions_by_end ON stoa.sessions USING btree (ends_at);
+CREATE INDEX sessions_by_look ON stoa.sessions USING btree (next_look_at);
 CREATE INDEX sessions_by_person ON stoa.sessions USING btree (person_id);
 grant delete, insert, select, update on stoa.sessions to stoa_system;
 

@@ -115,10 +115,11 @@ describeOnEngines(
       const application = await newApplication(suite(), tenant())
       const unused = (minutes: number) =>
         db.admin((session) =>
-          session.query('update stoa.sessions set seen_at = seen_at - make_interval(mins => $2) where id = $1', [
-            id,
-            minutes,
-          ]),
+          session.query(
+            `update stoa.sessions set seen_at = seen_at - make_interval(mins => $2),
+              next_look_at = next_look_at - make_interval(mins => $2) where id = $1`,
+            [id, minutes],
+          ),
         )
       let { refresh_token: token } = await enter(person, application)
       for (const minutes of [59, 59]) {

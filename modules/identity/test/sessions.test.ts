@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { statement } from '@stoa/db'
+import { endedRemoval, endSessionsByTime, idleRemoval } from '../src/sign-in/session-store.ts'
+import { Sessions } from '../src/sign-in/sessions.ts'
 import { describeOnEngines } from './setup.ts'
 import { atApi, linkIn, newEmail, PASSWORD, register, signIn } from './story.ts'
 
 const DAY_MS = 86_400_000
+const MINUTE_MS = 60_000
+const PROOF = { amr: ['pwd'], acr: '1' } as const
 
 describeOnEngines('sessions', (suite) => {
   const tenant = () => suite().tenants.pooled
@@ -51,6 +56,71 @@ describeOnEngines('sessions', (suite) => {
     assert.match((await idle.open(account())).path, /sign-in/)
     suite().clock.advance(3 * DAY_MS)
     assert.match((await busy.open(account())).path, /sign-in/)
+  })
+
+  it('are deleted once their time is over, whoever is told of it by then; those that were used are looked at again', async () => {
+    const { clock, db, journal } = suite()
+    const sessions = new Sessions({ db, journal, idleMinutes: 60, days: 1 })
+    const told: string[] = []
+    sessions.onEnded((_ctx, _tx, ids) => void told.push(...ids))
+    const ctx = suite().ctx(tenant())
+    const { email } = await register(suite(), tenant(), suite().browser())
+    const [person] = await db.admin((admin) =>
+      admin.query<{ id: string }>('select id from stoa.people where email = $1', [email]),
+    )
+    const place = { device: '', addressPrefix: '' }
+    const begun = () => db.system(ctx, async (tx) => sessions.begin(ctx, tx, String(person?.id), PROOF, place))
+    const [idle, used, ended] = [await begun(), await begun(), await begun()]
+    clock.advance(50 * MINUTE_MS)
+    await sessions.find(ctx, used.token)
+    await db.system(ctx, async (tx) => endSessionsByTime(tx, ended.session.personId, new Date(clock.now())))
+    await db.admin((admin) =>
+      admin.query('update stoa.sessions set ends_at = $2 where id = any ($1)', [
+        [idle.session.id, used.session.id],
+        new Date(clock.now() + DAY_MS),
+      ]),
+    )
+    const after = async (minutes: number) => {
+      clock.advance(minutes * MINUTE_MS)
+      await sessions.endOverdue(ctx)
+      return [idle, used, ended].map(({ session }) => told.includes(session.id))
+    }
+    assert.deepEqual(await after(0), [false, false, true])
+    assert.deepEqual(await after(9), [false, false, true])
+    assert.deepEqual(await after(1), [true, false, true])
+    assert.deepEqual(await after(49), [true, false, true])
+    assert.deepEqual(await after(1), [true, true, true])
+  })
+
+  it('whose time is over are found by indexes among all that live', async () => {
+    const { clock, db } = suite()
+    if (db.engine === 'pglite') return
+    const { email } = await register(suite(), tenant(), suite().browser())
+    const now = new Date(clock.now())
+    await db.admin(async (admin) => {
+      await admin.query(
+        `insert into stoa.sessions (id, token_hash, person_id, device, address_prefix, amr, acr, auth_time, idle_seconds,
+           ends_at, seen_at, created_at, next_look_at)
+         select gen_random_uuid(), sha256(n::text::bytea), people.id, '', '', '{pwd}', '1', $2, 3600,
+           $2::timestamptz + make_interval(secs => n), $2, $2, $2::timestamptz + make_interval(secs => n)
+         from stoa.people, generate_series(1, 20000) n where email = $1`,
+        [email, now],
+      )
+      await admin.exec('analyze stoa.sessions')
+    })
+    const planOf = async (query: { readonly sql: string; readonly parameters: readonly unknown[] }) => {
+      const explained = statement<unknown[], Record<string, string>>(`explain ${query.sql}`)
+      const rows = await db.system(suite().ctx(tenant()), (tx) => tx.many(explained(...query.parameters)))
+      return rows.flatMap((row) => Object.values(row)).join('\n')
+    }
+    for (const [query, index] of [
+      [endedRemoval(now, 500), 'sessions_by_end'],
+      [idleRemoval(now, 500), 'sessions_by_look'],
+    ] as const) {
+      const plan = await planOf(query)
+      assert.match(plan, new RegExp(`Scan using ${index}`), plan)
+      assert.doesNotMatch(plan, /Seq Scan on sessions/, plan)
+    }
   })
 
   it('end with a change of the password, but for the one that changes it', async () => {

@@ -9,6 +9,8 @@ import { provisioning } from './0007_provisioning.ts'
 import { memberUserNames } from './0008_member_user_names.ts'
 import { memberTokens } from './0009_member_tokens.ts'
 import { issuerHosts } from './0010_issuer_hosts.ts'
+import { sessionLooks } from './0011_session_looks.ts'
+import { sessionsByLook } from './0012_sessions_by_look.ts'
 
 /** Every migration of the room, oldest first. */
 export const identityMigrations: MigrationSet = {
@@ -24,5 +26,7 @@ export const identityMigrations: MigrationSet = {
     memberUserNames,
     memberTokens,
     issuerHosts,
+    sessionLooks,
+    sessionsByLook,
   ],
 }

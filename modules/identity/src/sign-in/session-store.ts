@@ -53,8 +53,9 @@ const sessionAddition = statement<
   [string, Buffer, string, string, string, readonly string[], string, Date, number, Date, Date, string | null],
   never
 >(`
-insert into stoa.sessions (id, token_hash, person_id, device, address_prefix, amr, acr, auth_time, idle_seconds, ends_at, seen_at, created_at, bound_tenant_id)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)`)
+insert into stoa.sessions (id, token_hash, person_id, device, address_prefix, amr, acr, auth_time, idle_seconds, ends_at, seen_at, created_at, bound_tenant_id, next_look_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9::integer, $10, $11::timestamptz, $11, $12,
+  $11 + make_interval(secs => $9))`)
 
 /** A session with whose it is. */
 export interface LiveSessionRow extends SessionRow {
@@ -165,15 +166,41 @@ const sessionsOver = statement<[string, Date], never>(
   'update stoa.sessions set ends_at = $2 where person_id = $1 and ends_at > $2',
 )
 
-/** Deletes some sessions whose time is over. Gives their ids. Of two processes that do it at once, each gets others. */
-export async function removeOverdue(tx: Tx, now: Date, limit: number): Promise<string[]> {
-  return (await tx.many(overdueRemoval(now, limit))).map(({ id }) => id)
+/** Some sessions whose time was over. */
+export interface RemovedSessions {
+  readonly ids: readonly string[]
+  /** There may be others. */
+  readonly isFull: boolean
 }
-const overdueRemoval = statement<[Date, number], { id: string }>(`
-delete from stoa.sessions where id in (
-  select id from stoa.sessions where ends_at <= $1 or seen_at + make_interval(secs => idle_seconds) <= $1
-  limit $2 for update skip locked)
+
+/**
+ * Deletes sessions whose time is over, up to the limit of each kind. Of two processes that do it at once, each gets others.
+ *
+ * A session that ends because it is idle is not found by its last use, which is written all the time and so is in no
+ * index: it is looked at when it would end if nobody used it, and if somebody did, again when it would then.
+ */
+export async function removeOverdue(tx: Tx, now: Date, limit: number): Promise<RemovedSessions> {
+  const ended = await tx.many(endedRemoval(now, limit))
+  const looked = await tx.many(idleRemoval(now, limit))
+  const idle = looked.filter(({ isOver }) => isOver)
+  return {
+    ids: [...ended, ...idle].map(({ id }) => id),
+    isFull: ended.length === limit || looked.length === limit,
+  }
+}
+export const endedRemoval = statement<[Date, number], { id: string }>(`
+delete from stoa.sessions where id = any (array(
+  select id from stoa.sessions where ends_at <= $1 limit $2 for update skip locked))
 returning id`)
+export const idleRemoval = statement<[Date, number], { id: string; isOver: boolean }>(`
+with due as materialized (
+  select id, seen_at + make_interval(secs => idle_seconds) as idle_at from stoa.sessions
+  where next_look_at <= $1 order by next_look_at limit $2 for update skip locked),
+over as (delete from stoa.sessions where id = any (array(select id from due where idle_at <= $1)) returning id),
+used as (
+  update stoa.sessions set next_look_at = seen_at + make_interval(secs => idle_seconds)
+  where id = any (array(select id from due where idle_at > $1)) returning id)
+select id, true as is_over from over union all select id, false from used`)
 
 /** Deletes links that are too old, and devices that nobody used for long. */
 export async function removeEnded(tx: Tx, now: Date, devicesBefore: Date): Promise<void> {

@@ -189,11 +189,11 @@ export class Sessions {
 
   /** Ends those whose time is over, with all that was given out for them. */
   async endOverdue(ctx: BaseCtx): Promise<void> {
-    for (let ended = BATCH; ended === BATCH; ) {
-      ended = await this.#deps.db.system(ctx, async (tx) => {
-        const ids = await removeOverdue(tx, new Date(ctx.clock.now()), BATCH)
-        if (ids.length > 0) for (const listener of this.#onEnded) await listener(ctx, tx, ids)
-        return ids.length
+    for (let isFull = true; isFull; ) {
+      isFull = await this.#deps.db.system(ctx, async (tx) => {
+        const removed = await removeOverdue(tx, new Date(ctx.clock.now()), BATCH)
+        if (removed.ids.length > 0) for (const listener of this.#onEnded) await listener(ctx, tx, removed.ids)
+        return removed.isFull
       })
     }
   }
