@@ -15,13 +15,16 @@ const ROOT = join(import.meta.dirname, '..')
 /** What stops the packing, in words for whoever asked for it. */
 class CannotPack extends Error {}
 
+/** It reads sources as they are here (those of `@stoa/db` say which copies of a database are good), and `deploy/`. */
+const KIT = '@stoa/testkit'
+
 /** The packages of these names (`limiter`, `@stoa/limiter`, `packages/limiter`), and all of Stoa's that they need. */
 function wanted(names: readonly string[]): readonly Workspace[] {
-  // The kit for tests reads its sources and those of others: it stays here.
-  const packages = workspaces(ROOT).filter(({ kind, name }) => kind === 'package' && name !== '@stoa/testkit')
+  const packages = workspaces(ROOT).filter(({ kind, name }) => kind === 'package' && name !== KIT)
   const byName = new Map(packages.map((one) => [one.name, one]))
   const found = new Set<Workspace>()
   const add = (name: string, asked: string) => {
+    if (name === KIT) throw new CannotPack('testkit stays here: while it runs it reads the sources of this repository.')
     const one = byName.get(name)
     if (one === undefined) {
       const all = packages.map(({ folder }) => folder.replace('packages/', '')).join(', ')
@@ -68,7 +71,7 @@ const compiledExport = (source: unknown) => {
 function packOne({ folder: source }: Workspace, compiled: string, output: string): string {
   const staged = join(compiled, source)
   renameSync(join(staged, 'src'), join(staged, 'dist'))
-  const { devDependencies: _, exports, ...manifest } = readManifest(join(ROOT, source))
+  const { devDependencies: _, exports, scripts: _refusing, ...manifest } = readManifest(join(ROOT, source))
   const leaving = {
     ...manifest,
     engines: { node: '>=22' },

@@ -8,6 +8,7 @@ export type WorkspaceKind = 'package' | 'module' | 'app' | 'example'
 export interface Manifest {
   readonly name?: string
   readonly exports?: Readonly<Record<string, unknown>> | string
+  readonly scripts?: Readonly<Record<string, string>>
   readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>

@@ -39,16 +39,32 @@ describe('npm run pack', () => {
       run('tar', ['-xzf', join(packed, `stoa-${name}-0.1.0.tgz`), '-C', folder, '--strip-components=1'], other.root)
       assert.deepEqual(readdirSync(folder).sort(), ['LICENSE', 'README.md', 'dist', 'package.json'])
       assert.match(readFileSync(join(folder, 'dist/index.d.ts'), 'utf8'), /export /)
-      assert.equal(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).devDependencies, undefined)
+      const { devDependencies, scripts } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+      assert.deepEqual([devDependencies, scripts], [undefined, undefined])
     }
     const used = run(process.execPath, ['use.mjs'], other.root)
     assert.equal(used.stdout, 'true false true\n', used.stderr)
+  })
+
+  it('is the only way: npm pack inside of a package makes no file, and says what does', () => {
+    using other = temporaryFolder()
+    for (const [folder, instead] of [
+      ['packages/kernel', 'npm run pack -- kernel'],
+      ['modules/mail', 'It is a room of the program'],
+    ] as const) {
+      const refused = run('npm', ['pack', '--pack-destination', other.root], join(import.meta.dirname, '../..', folder))
+      assert.notEqual(refused.status, 0)
+      assert.ok(refused.stderr.includes(instead), refused.stderr)
+    }
+    assert.deepEqual(readdirSync(other.root), [])
   })
 
   it('says which packages there are, and what it takes', () => {
     using other = temporaryFolder()
     const unknown = run(process.execPath, [SCRIPT, 'limitr'], other.root)
     assert.deepEqual([unknown.status, /no package 'limitr'.*limiter/.test(unknown.stderr)], [1, true])
+    const kit = run(process.execPath, [SCRIPT, 'testkit'], other.root)
+    assert.deepEqual([kit.status, /^testkit stays here: .*reads the sources/.test(kit.stderr)], [1, true], kit.stderr)
     assert.match(run(process.execPath, [SCRIPT], other.root).stderr, /Usage: npm run pack/)
   })
 })
