@@ -69,7 +69,7 @@ function prepare(root) {
 }
 
 function install(root) {
-  say('Installing the packages that Stoa needs. This happens once and takes about half a minute …')
+  say('Installing the packages that Stoa needs. This happens once; most of the time goes into fetching them …')
   const begun = Date.now()
   const { command, args } = npm(root)
   const options = ['ci', '--no-audit', '--no-fund', '--loglevel=error']

@@ -24,17 +24,28 @@ const {
   OWN_URL = `http://localhost:${PORT}`,
 } = process.env
 
-if (!CLIENT_ID || !CLIENT_SECRET)
-  throw new Error('Set CLIENT_ID and CLIENT_SECRET: README.md says where they come from.')
+if (!CLIENT_ID || !CLIENT_SECRET) refuse('Set CLIENT_ID and CLIENT_SECRET: README.md says where they come from.')
 
 // Outside of one's own machine Stoa is reached by https, and this goes away.
 const isLocal = ISSUER.startsWith('http://127.0.0.1') || ISSUER.startsWith('http://localhost')
-const stoa = await client.discovery(new URL(ISSUER), CLIENT_ID, undefined, client.ClientSecretBasic(CLIENT_SECRET), {
-  execute: isLocal ? [client.allowInsecureRequests] : [],
-})
+const stoa = await discovered().catch(({ message }: Error) =>
+  refuse(`There is no issuer at ISSUER=${ISSUER} (${message}). Does Stoa run, and is there such an organisation?`),
+)
 const { issuer, jwks_uri: keysUrl } = stoa.serverMetadata()
 const keys = createRemoteJWKSet(new URL(keysUrl as string))
 const sessions = new Sessions(OWN_URL.startsWith('https:'))
+
+async function discovered(): Promise<client.Configuration> {
+  return await client.discovery(new URL(ISSUER), CLIENT_ID, undefined, client.ClientSecretBasic(CLIENT_SECRET), {
+    execute: isLocal ? [client.allowInsecureRequests] : [],
+  })
+}
+
+/** What is set is wrong: a sentence is enough. */
+function refuse(text: string): never {
+  console.error(text)
+  process.exit(1)
+}
 
 type Handler = (request: IncomingMessage, response: ServerResponse, url: URL) => Promise<void> | void
 

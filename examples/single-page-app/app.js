@@ -19,16 +19,21 @@ const isLocal = /^http:\/\/(127\.0\.0\.1|localhost)[:/]/.test(issuer)
 const options = { [oauth.allowInsecureRequests]: isLocal }
 /** @type {oauth.Client} */
 const client = { client_id: clientId }
-const stoa = await oauth.processDiscoveryResponse(
-  new URL(issuer),
-  await oauth.discoveryRequest(new URL(issuer), options),
-)
-const DPoP = oauth.DPoP(client, await oauth.generateKeyPair('ES256', { extractable: false }))
-
 /** @type {Tokens | null} */
 let tokens = null
 /** @type {Promise<void> | null} */
 let looking = null
+
+const stoa = await discovered().catch((error) => {
+  element('text').textContent = `There is no issuer at ${issuer}. Does Stoa run, and is there such an organisation?`
+  throw error
+})
+const DPoP = oauth.DPoP(client, await oauth.generateKeyPair('ES256', { extractable: false }))
+
+async function discovered() {
+  const url = new URL(issuer)
+  return await oauth.processDiscoveryResponse(url, await oauth.discoveryRequest(url, options))
+}
 
 async function signIn() {
   const begun = {
@@ -128,7 +133,9 @@ function show(title, text) {
 }
 
 /** @param {string} id */
-const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id))
+function element(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id))
+}
 
 element('sign-in').addEventListener('click', signIn)
 element('sign-out').addEventListener('click', signOut)

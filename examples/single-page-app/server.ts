@@ -9,7 +9,14 @@ import { createServer } from 'node:http'
 
 const { CLIENT_ID = '', ISSUER = 'http://127.0.0.1:3000/t/demo', PORT = '4002' } = process.env
 
-if (!CLIENT_ID) throw new Error('Set CLIENT_ID: README.md says where it comes from.')
+if (!CLIENT_ID) refuse('Set CLIENT_ID: README.md says where it comes from.')
+if (!URL.canParse(ISSUER)) refuse(`ISSUER=${ISSUER} is no address: README.md has one.`)
+
+/** What is set is wrong: a sentence is enough. */
+function refuse(text: string): never {
+  console.error(text)
+  process.exit(1)
+}
 
 const own = async (file: string) => await readFile(new URL(file, import.meta.url), 'utf8')
 const page = await own('index.html')

@@ -30,7 +30,7 @@ describe('the doctor, before the first start', () => {
     const found = await diagnose({ PORT: 'http', STOA_DATTA: 'x', REDIS_URL: 'http://cache' })
     assert.deepEqual(found.ills, ['fail Settings', 'fail Settings', 'fail Settings'])
     found.has('fail', 'Settings', /PORT must be a whole number/)
-    found.has('fail', 'Settings', /STOA_DATTA, did you mean 'STOA_DATA'\?/)
+    found.has('fail', 'Settings', /STOA_DATTA, did you mean 'STOA_DATA'\?$/)
     found.has('fail', 'Settings', /REDIS_URL must be a URL/)
   })
 

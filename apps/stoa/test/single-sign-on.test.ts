@@ -144,6 +144,35 @@ describe('two applications share one session', () => {
 
   const signInPages = ({ requests }: OpenPage) => requests.filter((url) => url.startsWith(`${issuer}/sign-in`))
 
+  it('say in one sentence that they are told of no issuer, and of no client', async () => {
+    const { HOME = '', PATH = '' } = process.env
+    const both = { CLIENT_ID: readingRoomId, CLIENT_SECRET: 'x' }
+    for (const [file, env, said] of [
+      [
+        'server-side-app/app.ts',
+        { ...both, ISSUER: `${issuer}x` },
+        /^There is no issuer at ISSUER=.*x \(.+\)\. Does Stoa run/,
+      ],
+      ['server-side-app/app.ts', { ...both, ISSUER: 'nowhere' }, /^There is no issuer at ISSUER=nowhere/],
+      ['server-side-app/app.ts', {}, /^Set CLIENT_ID and CLIENT_SECRET/],
+      ['single-page-app/server.ts', {}, /^Set CLIENT_ID:/],
+      ['single-page-app/server.ts', { ...both, ISSUER: 'nowhere' }, /^ISSUER=nowhere is no address/],
+    ] as const) {
+      await using one = run(process.execPath, [join(EXAMPLES, file)], { env: { HOME, PATH, ...env } })
+      assert.equal(await one.exit, 1, file)
+      assert.match(one.stderr, said)
+      assert.equal(one.stderr.trim().split('\n').length, 1, one.stderr)
+    }
+    const PORT = String(await freePort())
+    await using garden = run(process.execPath, [join(EXAMPLES, 'single-page-app/server.ts')], {
+      env: { HOME, PATH, CLIENT_ID: 'x', ISSUER: `${issuer}x`, PORT },
+    })
+    await garden.printed(/^ready at/m)
+    const page = await browser.newTab()
+    await page.open(`http://localhost:${PORT}/`)
+    await shows(page, `http://localhost:${PORT}`, `There is no issuer at ${issuer}x.`)
+  })
+
   it('signed in at one with a server, one is signed in at the one in the browser; signed out there, it notices', async () => {
     const [one, other] = [await browser.newTab(), await browser.newTab()]
     await one.open(`${readingRoom}/`)

@@ -67,7 +67,7 @@ export class ExternalKinds {
     const isOfRoom = this.#deps.queue.definitions.get(kind)?.api && others.length === 0
     const message = isOfRoom
       ? `Tasks of the kind '${kind}' are run by the program itself.`
-      : `There is no kind of task '${kind}'${didYouMean(kind, [...names, ...others])}.`
+      : `There is no kind of task '${kind}'${didYouMean(kind, [...names, ...others]) || '.'}`
     return new StoaError(queueErrors.job_kind_unknown, { message })
   }
 

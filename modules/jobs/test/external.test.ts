@@ -215,7 +215,7 @@ describeOnEngines('a worker outside that claims', false, (suite) => {
     }
     const typo = await refused({ kinds: [kind.replace('outside', 'otuside')] })
     assert.deepEqual(typo.slice(0, 2), [404, 'job_kind_unknown'])
-    assert.match(String(typo[2]), new RegExp(`did you mean '${kind}'`))
+    assert.match(String(typo[2]), new RegExp(`did you mean '${kind}'\\?$`))
     assert.match(String((await refused({ kinds: ['test.echo'] }))[2]), /run by the program itself/)
     for (const nonsense of [
       { kinds: [] },

@@ -6,6 +6,7 @@ import { type Finding, findings, reasonOf } from '../doctor/finding.ts'
 import { folderFindings, nodeFindings, secretFindings } from '../doctor/machine.ts'
 import { mailFindings } from '../doctor/mail.ts'
 import { outsideFindings, portFindings, redisFindings } from '../doctor/network.ts'
+import { asSentence } from '../failure.ts'
 import type { Program } from '../program.ts'
 
 /** `stoa doctor` */
@@ -31,7 +32,10 @@ async function examine(program: Program): Promise<Finding[]> {
   } catch (error) {
     if (!(error instanceof StoaError)) throw error
     const flaws = error.fields?.map((field) => field.message) ?? [error.message]
-    return [...machine, ...flaws.map((flaw) => about.fail(`${flaw}.`, 'docs/configuration.md lists the variables.'))]
+    return [
+      ...machine,
+      ...flaws.map((flaw) => about.fail(asSentence(flaw), 'docs/configuration.md lists the variables.')),
+    ]
   }
   const checks: (() => Finding[] | Promise<Finding[]>)[] = [
     () => folderFindings(config),
@@ -47,7 +51,7 @@ async function examine(program: Program): Promise<Finding[]> {
     try {
       found.push(...(await check()))
     } catch (error) {
-      found.push(findings('Doctor').fail(`A check broke: ${reasonOf(error)}.`, 'Please report this.'))
+      found.push(findings('Doctor').fail(asSentence(`A check broke: ${reasonOf(error)}`), 'Please report this.'))
     }
   }
   return found
