@@ -398,15 +398,21 @@ create table stoa.jobs (
   tracked boolean default false not null,
   cancel_requested boolean default false not null,
   progress jsonb,
-  error jsonb
-) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_insert_threshold=-1);
+  error jsonb,
+  runs_long boolean default false not null,
+  indexed_state text generated always as (
+CASE
+    WHEN ((state = 'running'::text) AND (lane <> 'external'::text) AND (NOT runs_long)) THEN 'ready'::text
+    ELSE state
+END) stored not null
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_insert_threshold=-1, fillfactor=45);
 alter table stoa.jobs add constraint jobs_pkey PRIMARY KEY (tenant_id, id);
 alter table stoa.jobs add constraint jobs_state_check CHECK ((state = ANY (ARRAY['ready'::text, 'scheduled'::text, 'held'::text, 'waiting'::text, 'running'::text])));
-CREATE INDEX jobs_due ON stoa.jobs USING btree (run_at) WHERE (state = 'scheduled'::text);
-CREATE INDEX jobs_external ON stoa.jobs USING btree (tenant_id, kind, run_at, id) WHERE ((lane = 'external'::text) AND (state = 'ready'::text));
-CREATE INDEX jobs_keyed ON stoa.jobs USING btree (tenant_id, kind, concurrency_key, state, id) WHERE (concurrency_key IS NOT NULL);
+CREATE INDEX jobs_due ON stoa.jobs USING btree (run_at) WHERE (indexed_state = 'scheduled'::text);
+CREATE INDEX jobs_external ON stoa.jobs USING btree (tenant_id, kind, run_at, id) WHERE ((lane = 'external'::text) AND (indexed_state = 'ready'::text));
+CREATE INDEX jobs_keyed ON stoa.jobs USING btree (tenant_id, kind, concurrency_key, indexed_state, id) WHERE (concurrency_key IS NOT NULL);
 CREATE INDEX jobs_of_parent ON stoa.jobs USING btree (tenant_id, parent_id) WHERE (parent_id IS NOT NULL);
-CREATE INDEX jobs_ready ON stoa.jobs USING btree (lane, rank, tenant_id, run_at, id) WHERE (state = 'ready'::text);
+CREATE INDEX jobs_ready ON stoa.jobs USING btree (lane, rank, tenant_id, run_at, id) WHERE (indexed_state = 'ready'::text);
 alter table stoa.jobs enable row level security;
 alter table stoa.jobs force row level security;
 create policy system_rows on stoa.jobs to stoa_system using (true) with check (true);

@@ -43,6 +43,12 @@ export interface Extras {
   readonly tracked?: true
 }
 
+/**
+ * What may be claimed. Indexes find it by its indexed state, under which they still have what was claimed a moment ago:
+ * see the migration `0008_jobs_in_place`.
+ */
+export const READY = "indexed_state = 'ready' and state = 'ready'"
+
 type EnqueueColumns = [
   tenantIds: readonly string[],
   ids: readonly string[],
@@ -141,16 +147,16 @@ export const jobsClaimed = statement<
 >(`
 with recursive ${present('$2')}, top as materialized (
   select rank, tenant_id from stoa.jobs
-  where lane = $1 and state = 'ready' and kind <> all ($5::text[])
+  where lane = $1 and ${READY} and kind <> all ($5::text[])
   order by rank, tenant_id, run_at, id limit 1 for update skip locked
 ), turn (tenant_id, number) as (
   (select tenant_id, 1 from stoa.jobs
-   where lane = $1 and state = 'ready' and rank = (select rank from top)
+   where lane = $1 and ${READY} and rank = (select rank from top)
      and tenant_id > (select case when rank = $6 then $4 else '00000000-0000-0000-0000-000000000000' end::uuid from top)
    order by tenant_id, run_at, id limit 1)
   union all
   select (select next.tenant_id from stoa.jobs next
-          where next.lane = $1 and next.state = 'ready' and next.rank = (select rank from top) and next.tenant_id > turn.tenant_id
+          where next.lane = $1 and ${READY} and next.rank = (select rank from top) and next.tenant_id > turn.tenant_id
           order by next.tenant_id, next.run_at, next.id limit 1), number + 1
   from turn where turn.tenant_id is not null and number < $3
 ), share as materialized (
@@ -158,7 +164,7 @@ with recursive ${present('$2')}, top as materialized (
 ), picked as materialized (
   select oldest.ctid from turn cross join lateral (
     select j.ctid from stoa.jobs j
-    where j.lane = $1 and j.state = 'ready' and j.rank = (select rank from top) and j.tenant_id = turn.tenant_id
+    where j.lane = $1 and ${READY} and j.rank = (select rank from top) and j.tenant_id = turn.tenant_id
       and j.kind <> all ($5::text[])
     order by j.run_at, j.id limit (select size from share) for update skip locked
   ) oldest
@@ -186,7 +192,7 @@ export const jobsClaimedOn = statement<
 with ${present('$2')}, picked as materialized (
   select next.ctid from unnest($6::uuid[], $7::timestamptz[], $8::uuid[]) as place (tenant_id, run_at, id) cross join lateral (
     select j.ctid from stoa.jobs j
-    where j.lane = $1 and j.state = 'ready' and j.rank = $4 and j.tenant_id = place.tenant_id and (j.run_at, j.id) > (place.run_at, place.id)
+    where j.lane = $1 and ${READY} and j.rank = $4 and j.tenant_id = place.tenant_id and (j.run_at, j.id) > (place.run_at, place.id)
       and j.kind <> all ($5::text[])
     order by j.run_at, j.id limit ceil($3::numeric / cardinality($6::uuid[])) for update skip locked
   ) next
@@ -208,6 +214,16 @@ export const plannedByIndex = statement<[synchronousCommit: 'on' | 'off'], never
   case when $1 = 'off' then set_config('synchronous_commit', 'off', true) end`,
 )
 
+/**
+ * The rows `j` of the jobs that are named by `from`, found by their key, whatever the statistics say. Of a table that was
+ * empty when it was vacuumed PostgreSQL believes that it is still, and would read all of it first and then look which of
+ * its rows are named. It does so only when it could join by the order of the key: that takes an equality, and `any` is
+ * none.
+ */
+function byKey(from: string): string {
+  return `j.tenant_id = any (array[${from}.tenant_id]) and j.id = ${from}.id`
+}
+
 /** What is left of jobs that were claimed and not begun: they wait as before. */
 export const jobsReturned = statement<
   [tenantIds: readonly string[], ids: readonly string[], attempts: readonly number[], worker: string],
@@ -215,7 +231,7 @@ export const jobsReturned = statement<
 >(`
 update stoa.jobs j set state = 'ready', worker = null, started_at = null
 from unnest($1::uuid[], $2::uuid[], $3::integer[]) as held (tenant_id, id, attempt)
-where j.tenant_id = held.tenant_id and j.id = held.id and j.attempt = held.attempt and j.worker = $4`)
+where ${byKey('held')} and j.attempt = held.attempt and j.worker = $4`)
 
 /**
  * What the worker holds of a lane without knowing it, because the answer to a claim was lost: it waits as before. It
@@ -246,7 +262,7 @@ with put_off as (
     run_at = case when j.cancel_requested then j.run_at else ended.run_at end,
     failures = failures + (ended.error is not null)::integer, error = coalesce(ended.error, j.error)
   from unnest($1::uuid[], $2::uuid[], $3::integer[], $5::timestamptz[], $6::jsonb[]) as ended (tenant_id, id, attempt, run_at, error)
-  where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4
+  where ${byKey('ended')} and j.attempt = ended.attempt and j.worker = $4
   returning 1
 )
 select count(*)::integer as count from put_off`)
@@ -257,7 +273,7 @@ export const attemptsLocked = statement<
   { id: string; attempt: number }
 >(`
 select j.id, j.attempt from stoa.jobs j join unnest($1::uuid[], $2::uuid[], $3::integer[]) as held (tenant_id, id, attempt)
-  on j.tenant_id = held.tenant_id and j.id = held.id and j.attempt = held.attempt
+  on ${byKey('held')} and j.attempt = held.attempt
 where j.worker = $4 for update of j`)
 
 /** Notes how far jobs are. */
@@ -273,7 +289,7 @@ export const jobsProgressed = statement<
 >(`
 update stoa.jobs j set progress = told.progress
 from unnest($1::uuid[], $2::uuid[], $3::integer[], $5::jsonb[]) as told (tenant_id, id, attempt, progress)
-where j.tenant_id = told.tenant_id and j.id = told.id and j.attempt = told.attempt and j.worker = $4`)
+where ${byKey('told')} and j.attempt = told.attempt and j.worker = $4`)
 
 /** Removes jobs that are done and not kept. Counts those that were still this worker's. */
 export const jobsRemoved = statement<
@@ -282,7 +298,7 @@ export const jobsRemoved = statement<
 >(`
 with gone as (
   delete from stoa.jobs j using unnest($1::uuid[], $2::uuid[], $3::integer[]) as ended (tenant_id, id, attempt)
-  where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4
+  where ${byKey('ended')} and j.attempt = ended.attempt and j.worker = $4
   returning 1
 )
 select count(*)::integer as count from gone`)
@@ -307,7 +323,7 @@ with ended as (
     as ended (tenant_id, id, attempt, outcome, finished_at, drop_on, result, error)
 ), gone as (
   delete from stoa.jobs j using ended
-  where j.tenant_id = ended.tenant_id and j.id = ended.id and j.attempt = ended.attempt and j.worker = $4
+  where ${byKey('ended')} and j.attempt = ended.attempt and j.worker = $4
   returning j.*, ended.outcome, ended.finished_at, ended.drop_on, ended.result, ended.error as last_error
 ), kept as (
 ${keptFrom('gone')}

@@ -3,7 +3,7 @@
  * none has lost the job. All who lock a lease and its job lock the lease first.
  */
 import { statement } from '@stoa/db'
-import type { ClaimedRow, Origin } from './job-store.ts'
+import { type ClaimedRow, type Origin, READY } from './job-store.ts'
 
 /** Whoever holds a job by a lease, as `jobs.worker` has it. The migration has made an entry of it. */
 export const OUTSIDE = '00000000-0000-4000-8000-000000000001'
@@ -33,7 +33,7 @@ select asked.tenant_id, asked.kind, waiting.count
 from unnest($1::uuid[], $2::text[], $3::integer[]) as asked (tenant_id, kind, wanted) cross join lateral (
   select count(*)::integer as count, min(run_at) as oldest from (
     select j.run_at from stoa.jobs j
-    where j.tenant_id = asked.tenant_id and j.kind = asked.kind and j.lane = 'external' and j.state = 'ready'
+    where j.tenant_id = asked.tenant_id and j.kind = asked.kind and j.lane = 'external' and ${READY}
     order by j.run_at, j.id limit asked.wanted
   ) head
 ) waiting
@@ -76,7 +76,7 @@ export const jobsLeased = statement<
   LeasedRow
 >(`
 with picked as materialized (
-  select ctid from stoa.jobs where tenant_id = $1 and kind = $2 and lane = 'external' and state = 'ready'
+  select ctid from stoa.jobs where tenant_id = $1 and kind = $2 and lane = 'external' and ${READY}
   order by run_at, id limit $3 for update skip locked
 ), claimed as (
   update stoa.jobs set state = 'running', attempt = attempt + 1, worker = '${OUTSIDE}', started_at = clock_timestamp()

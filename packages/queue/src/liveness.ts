@@ -11,6 +11,7 @@ import { dropDayOf } from './retention.ts'
 import type { QueueSignal } from './signals.ts'
 import { WORKER_LOST } from './verdict.ts'
 import {
+  attemptsAside,
   attemptsHeld,
   type BuriedRow,
   jobsBuried,
@@ -57,6 +58,7 @@ export class Liveness {
   /** When the database took the last sign of life. */
   #seenAt = 0
   #isCautious = false
+  readonly #aside = new WeakSet<Attempt>()
 
   constructor(deps: LivenessDeps) {
     this.#deps = deps
@@ -128,9 +130,22 @@ export class Liveness {
     const silentMs = performance.now() - this.#seenAt
     this.#seenAt += silentMs
     await this.look()
+    await this.#stepAside()
     // Whoever could not speak may be the first one who can again: the others get the time of one more sign of life.
     this.#isCautious = silentMs > deadAfterMs / 2 && !this.#isCautious
     if (!this.#isCautious) await this.#rescue()
+  }
+
+  /** What has been running since before the last sign of life. */
+  async #stepAside(): Promise<void> {
+    const { ctx, db, heartbeatMs, running } = this.#deps
+    const since = performance.now() - heartbeatMs
+    const long = running().filter((attempt) => attempt.startedAt < since && !this.#aside.has(attempt))
+    if (long.length === 0) return
+    const tenantIds = long.map(({ row }) => row.tenantId)
+    const ids = long.map(({ id }) => id)
+    await db.system(ctx, (tx) => tx.run(attemptsAside(tenantIds, ids, this.#id)))
+    for (const attempt of long) this.#aside.add(attempt)
   }
 
   /** Others gave this worker up: what it held is theirs, and it goes on under another name. */

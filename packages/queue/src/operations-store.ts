@@ -1,6 +1,6 @@
 /* What people ask of jobs, and do to them. Run as the tenant, or as stoa_system over all tenants. */
 import { statement } from '@stoa/db'
-import { keptFrom, type LiveState, type Origin } from './job-store.ts'
+import { keptFrom, type LiveState, type Origin, READY } from './job-store.ts'
 import type { JobFailure } from './verdict.ts'
 
 /** Where a job stands, finished or not. */
@@ -138,12 +138,12 @@ export const oldestReady = statement<[lanes: readonly string[]], { lane: string;
 with recursive first as (
   select head.* from unnest($1::text[]) as asked (lane) cross join lateral (
     select j.lane, j.rank, j.tenant_id, j.run_at from stoa.jobs j
-    where j.lane = asked.lane and j.state = 'ready' order by j.rank, j.tenant_id, j.run_at, j.id limit 1
+    where j.lane = asked.lane and ${READY} order by j.rank, j.tenant_id, j.run_at, j.id limit 1
   ) head
   union all
   select next.* from first cross join lateral (
     select j.lane, j.rank, j.tenant_id, j.run_at from stoa.jobs j
-    where j.lane = first.lane and j.state = 'ready' and (j.rank, j.tenant_id) > (first.rank, first.tenant_id)
+    where j.lane = first.lane and ${READY} and (j.rank, j.tenant_id) > (first.rank, first.tenant_id)
     order by j.rank, j.tenant_id, j.run_at, j.id limit 1
   ) next
 )
@@ -152,10 +152,10 @@ select lane, min(run_at) as at from first group by lane`)
 /** How many jobs there are by lane and state; at most 100 000 are counted, of `ready` in each lane. */
 export const depths = statement<[lanes: readonly string[]], { lane: string; state: LiveState; count: number }>(`
 select asked.lane, 'ready' as state, ready.count from unnest($1::text[]) as asked (lane) cross join lateral (
-  select count(*)::integer as count from (select 1 from stoa.jobs j where j.lane = asked.lane and j.state = 'ready' limit 100000) counted
+  select count(*)::integer as count from (select 1 from stoa.jobs j where j.lane = asked.lane and ${READY} limit 100000) counted
 ) ready
 union all
-select lane, 'scheduled', count(*)::integer from (select lane from stoa.jobs where state = 'scheduled' limit 100000) counted group by lane
+select lane, 'scheduled', count(*)::integer from (select lane from stoa.jobs where indexed_state = 'scheduled' limit 100000) counted group by lane
 union all
 select lane, 'held', count(*)::integer
-from (select lane from stoa.jobs where concurrency_key is not null and state = 'held' limit 100000) counted group by lane`)
+from (select lane from stoa.jobs where concurrency_key is not null and indexed_state = 'held' limit 100000) counted group by lane`)

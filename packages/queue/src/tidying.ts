@@ -7,7 +7,7 @@ import type { Database } from '@stoa/db'
 import { type BaseCtx, type Repeating, repeat, systemClock } from '@stoa/kernel'
 import { tableVacuumed } from './job-store.ts'
 
-const EVERY_MS = 1_000
+const EVERY_MS = 250
 /** So many ended jobs are worth it. */
 const WORTH_IT = 50_000
 

@@ -4,7 +4,7 @@ import { statement } from '@stoa/db'
 /** Lets jobs pass whose time has come, at most `limit`. */
 export const jobsDue = statement<[now: Date, limit: number], { lane: string; keyed: boolean }>(`
 with due as materialized (
-  select ctid from stoa.jobs where state = 'scheduled' and run_at <= $1 order by run_at limit $2 for update skip locked
+  select ctid from stoa.jobs where indexed_state = 'scheduled' and run_at <= $1 order by run_at limit $2 for update skip locked
 )
 update stoa.jobs set state = case when concurrency_key is null then 'ready' else 'held' end
 where ctid = any (array (select ctid from due))
@@ -12,7 +12,7 @@ returning lane, concurrency_key is not null as keyed`)
 
 /** When the next job is due; null when none is. */
 export const nextDue = statement<[], { at: Date | null }>(
-  "select min(run_at) as at from stoa.jobs where state = 'scheduled'",
+  "select min(run_at) as at from stoa.jobs where indexed_state = 'scheduled'",
 )
 
 /** A key whose jobs take turns. */
@@ -30,11 +30,11 @@ export interface TurnKey {
 export const keysWaiting = statement<[limit: number], TurnKey>(`
 with recursive waiting as (
   (select tenant_id, kind, concurrency_key from stoa.jobs
-   where concurrency_key is not null and state = 'held' order by tenant_id, kind, concurrency_key limit 1)
+   where concurrency_key is not null and indexed_state = 'held' order by tenant_id, kind, concurrency_key limit 1)
   union all
   select next.* from waiting cross join lateral (
     select tenant_id, kind, concurrency_key from stoa.jobs j
-    where j.concurrency_key is not null and j.state = 'held'
+    where j.concurrency_key is not null and j.indexed_state = 'held'
       and (j.tenant_id, j.kind, j.concurrency_key) > (waiting.tenant_id, waiting.kind, waiting.concurrency_key)
     order by j.tenant_id, j.kind, j.concurrency_key limit 1
   ) next
@@ -42,11 +42,11 @@ with recursive waiting as (
 select * from waiting where (
   select count(*) from stoa.jobs j
   where j.concurrency_key is not null and j.tenant_id = waiting.tenant_id and j.kind = waiting.kind
-    and j.concurrency_key = waiting.concurrency_key and j.state in ('ready', 'running')
+    and j.concurrency_key = waiting.concurrency_key and j.indexed_state in ('ready', 'running')
 ) < (
   select j.concurrency_limit from stoa.jobs j
   where j.concurrency_key is not null and j.tenant_id = waiting.tenant_id and j.kind = waiting.kind
-    and j.concurrency_key = waiting.concurrency_key and j.state = 'held'
+    and j.concurrency_key = waiting.concurrency_key and j.indexed_state = 'held'
   order by j.id limit 1
 ) limit $1`)
 
@@ -67,11 +67,11 @@ with asked as (
   select oldest.ctid from asked cross join lateral (
     select count(*) as taken from stoa.jobs j
     where j.concurrency_key is not null and j.tenant_id = asked.tenant_id and j.kind = asked.kind and j.concurrency_key = asked.key
-      and j.state in ('ready', 'running')
+      and j.indexed_state in ('ready', 'running')
   ) active cross join lateral (
     select j.ctid, j.concurrency_limit, row_number() over (order by j.id) as place from stoa.jobs j
     where j.concurrency_key is not null and j.tenant_id = asked.tenant_id and j.kind = asked.kind and j.concurrency_key = asked.key
-      and j.state = 'held'
+      and j.indexed_state = 'held'
     order by j.id limit 1000
   ) oldest
   where oldest.place <= oldest.concurrency_limit - active.taken

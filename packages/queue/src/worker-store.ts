@@ -25,6 +25,12 @@ join unnest($1::uuid[], $2::uuid[]) as held (tenant_id, id) on j.tenant_id = hel
 where j.worker = $3`,
 )
 
+/** What runs for long steps aside: claims need not pass over it any more. */
+export const attemptsAside = statement<[tenantIds: readonly string[], ids: readonly string[], worker: string], never>(
+  `update stoa.jobs j set runs_long = true from unnest($1::uuid[], $2::uuid[]) as held (tenant_id, id)
+where j.tenant_id = held.tenant_id and j.id = held.id and j.worker = $3 and not j.runs_long`,
+)
+
 /**
  * Whether a worker was silent for so long that it has to be given up, and whether a lease has run out. Asked first: the
  * rescue of workers looks through the table.

@@ -6,9 +6,10 @@ import { jobLeases } from './0004_job_leases.ts'
 import { jobsExternal } from './0005_jobs_external.ts'
 import { jobLeaseClaims } from './0006_job_lease_claims.ts'
 import { jobLeasesClaim } from './0007_job_leases_claim.ts'
+import { jobsInPlace } from './0008_jobs_in_place.ts'
 
 /** The queue's schema. */
 export const queueMigrations: MigrationSet = {
   owner: 'queue',
-  migrations: [jobs, finishedJobs, jobSchedules, jobLeases, jobsExternal, jobLeaseClaims, jobLeasesClaim],
+  migrations: [jobs, finishedJobs, jobSchedules, jobLeases, jobsExternal, jobLeaseClaims, jobLeasesClaim, jobsInPlace],
 }
