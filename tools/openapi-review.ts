@@ -51,6 +51,7 @@ export function openApiProblems(document: ApiDocument, listed: ReadonlySet<strin
       named.add(name)
       const found = [
         ...declarationProblems(operation, listed.has(address)),
+        ...(method === 'delete' ? removalProblems(methods) : []),
         ...parameterProblems(document, path, operation),
         ...answerProblems(document, method, operation),
         ...schemas.operation(path, method, operation),
@@ -100,6 +101,14 @@ function declarationProblems(operation: Operation, isListed: boolean): string[] 
   const limits = operation['x-rate-limit']
   if (!Array.isArray(limits) || limits.length === 0) problems.push('it shows no limit: x-rate-limit')
   return problems
+}
+
+/** What has a version is not removed unseen by somebody who says which one they mean. */
+function removalProblems({ delete: removal, get }: Readonly<Record<string, Operation>>): string[] {
+  const takes = ({ parameters = [] }: Operation = {}, name: string) =>
+    parameters.some(({ $ref }) => typeof $ref === 'string' && $ref.startsWith(`#/components/parameters/${name}`))
+  const isUnseen = takes(get, 'IfNoneMatch') && !takes(removal, 'IfMatch')
+  return isUnseen ? ['it removes what has a version, and takes no If-Match: `updates`'] : []
 }
 
 function parameterProblems(document: ApiDocument, path: string, { parameters = [] }: Operation): string[] {

@@ -108,6 +108,24 @@ describe('an OpenAPI document', () => {
     assert.deepEqual(tagged(chairs, chairs), ['the tag Chairs is described twice'])
   })
 
+  it('lets nobody remove what has a version without taking If-Match', () => {
+    const refused = (...parameters: string[]) =>
+      after((document) => {
+        const one = document.paths['/chairs/{id}']
+        const named = (name: string) => ({ $ref: `#/components/parameters/${name}` })
+        const shown = { in: 'header', schema: { type: 'string' } }
+        const all = ['IfNoneMatch', 'IfMatch', 'IfMatchWhenSent'].map((name) => [name, { ...shown, name }])
+        Object.assign(document.components, { parameters: Object.fromEntries(all) })
+        one.get.parameters.push(named('IfNoneMatch') as never)
+        const { requestBody: _, ...removal } = { ...one.put, operationId: 'removeChair', responses: one.get.responses }
+        const guarded = { ...removal.responses, ...refusals(401, 403, 409) }
+        const own = [...removal.parameters, ...parameters.map(named)]
+        Object.assign(one, { delete: { ...removal, responses: guarded, parameters: own } })
+      })
+    assert.deepEqual(refused(), ['removeChair: it removes what has a version, and takes no If-Match: `updates`'])
+    for (const taken of ['IfMatch', 'IfMatchWhenSent']) assert.deepEqual(refused(taken), [])
+  })
+
   it('guards every operation, but for those on the list, and none of those', () => {
     assert.deepEqual(
       after(() => undefined, new Set()),

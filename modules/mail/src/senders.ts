@@ -60,11 +60,13 @@ export class Senders {
     })
   }
 
-  /** Mail is from the installation's address again. Needs `mail:configure`. */
-  async removeSender(ctx: Ctx): Promise<void> {
+  /** Mail is from the installation's address again. Needs `mail:configure`. @throws StoaError `precondition_failed` */
+  async removeSender(ctx: Ctx, precondition: IfMatch | null = null): Promise<void> {
     const { db, journal, mail } = this.#deps
+    const check = (version: number) => precondition?.check(version)
     await db.transaction(ctx, async (tx) => {
-      if (await mail.removeSender(ctx)) journal.append(ctx, tx, senderRemoved.of({}, [`tenant:${ctx.tenant.id}`]))
+      if (await mail.removeSender(ctx, { precondition: check }))
+        journal.append(ctx, tx, senderRemoved.of({}, [`tenant:${ctx.tenant.id}`]))
     })
   }
 }

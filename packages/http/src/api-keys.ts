@@ -252,10 +252,12 @@ export class ApiKeys implements AsyncDisposable {
     })
   }
 
-  /** Revokes a key for ever; one that is revoked already stays so. @throws StoaError `not_found` */
-  async revoke(ctx: Ctx, id: string): Promise<void> {
+  /** Revokes a key for ever; one that is revoked already stays so. @throws StoaError `not_found`, `precondition_failed` */
+  async revoke(ctx: Ctx, id: string, ifMatch: IfMatch | null = null): Promise<void> {
     const whose = ownerToAsk(ctx, 'apiKeys:write')
     await this.#deps.db.transaction(ctx, async (tx) => {
+      const seen = ifMatch && (await tx.maybe(apiKeyForUpdate(ctx.tenant.id, id, whose)))
+      if (seen) ifMatch.check(seen.version)
       const revoked = await tx.maybe(apiKeyRevoked(ctx.tenant.id, id, new Date(ctx.clock.now()), whose))
       if (revoked === undefined) {
         const row = await tx.maybe(apiKeyById(ctx.tenant.id, id, whose))

@@ -103,8 +103,13 @@ export interface Mail {
    * @throws StoaError `mail_sender_invalid` with the fields at fault; `precondition_failed` when somebody else was first
    */
   setSender(ctx: Ctx, input: SenderInput, options?: SetSenderOptions): Promise<Sender>
-  /** The tenant's mail is from the installation's address again. Needs `mail:configure`. @returns whether it was not */
-  removeSender(ctx: Ctx): Promise<boolean>
+  /**
+   * The tenant's mail is from the installation's address again. Needs `mail:configure`.
+   *
+   * @returns whether it was not
+   * @throws StoaError `precondition_failed` when somebody else was first
+   */
+  removeSender(ctx: Ctx, options?: SetSenderOptions): Promise<boolean>
   /**
    * Deletes what was composed more than `days` ago and has had its outcome, of all tenants, with its bytes. Suppressions
    * stay.
@@ -138,7 +143,7 @@ export function createMail(options: MailOptions, deps: MailDeps): Mail {
     unsuppress: (ctx, address) => removeSuppression(db, ctx, address),
     sender: (ctx) => tenantSender(ground, ctx),
     setSender: (ctx, input, settings) => saveSender(ground, ctx, input, settings),
-    removeSender: (ctx) => removeSender(ground, ctx),
+    removeSender: (ctx, settings) => removeSender(ground, ctx, settings),
     forget: (ctx, days) => forgetMessages(db, ctx, days),
   })
 }

@@ -53,4 +53,6 @@ where s.version = $11
 returning ${COLUMNS}`)
 
 /** Takes it away. */
-export const senderRemoved = statement<[tenantId: string], never>('delete from stoa.mail_senders where tenant_id = $1')
+export const senderRemoved = statement<[tenantId: string], Pick<SenderRow, 'version'>>(
+  'delete from stoa.mail_senders where tenant_id = $1 returning version',
+)

@@ -44,7 +44,7 @@ export interface SenderInput {
   readonly dkim?: DkimInput | null | undefined
 }
 
-/** How to set a sender. */
+/** How to set a sender, or to take it away. */
 export interface SetSenderOptions {
   /** Given the version that there is, 0 when there is none; throws when it is another than the caller's. Default: any. */
   readonly precondition?: ((version: number) => void) | undefined
@@ -116,10 +116,23 @@ export async function saveSender(
   })
 }
 
-/** Takes the tenant's sender away, and its key with it. Needs `mail:configure`. @returns whether there was one */
-export async function removeSender({ db }: SenderDeps, ctx: Ctx): Promise<boolean> {
+/**
+ * Takes the tenant's sender away, and its key with it. Needs `mail:configure`.
+ *
+ * @returns whether there was one
+ * @throws StoaError `precondition_failed` when it is another one
+ */
+export async function removeSender(
+  { db }: SenderDeps,
+  ctx: Ctx,
+  { precondition }: SetSenderOptions = {},
+): Promise<boolean> {
   requirePermission(ctx, 'mail:configure')
-  return (await db.transaction(ctx, (tx) => tx.run(senderRemoved(ctx.tenant.id)))) > 0
+  return db.transaction(ctx, async (tx) => {
+    const removed = await tx.maybe(senderRemoved(ctx.tenant.id))
+    precondition?.(removed?.version ?? 0)
+    return removed !== undefined
+  })
 }
 
 /**

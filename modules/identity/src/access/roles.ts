@@ -124,11 +124,16 @@ export class Roles {
     })
   }
 
-  /** Deletes a role that nobody has. @throws StoaError `role_not_found`, `role_built_in`, `role_in_use`, `forbidden` */
-  async delete(ctx: Ctx, name: string): Promise<void> {
+  /**
+   * Deletes a role that nobody has.
+   *
+   * @throws StoaError `role_not_found`, `role_built_in`, `precondition_failed`, `role_in_use`, `forbidden`
+   */
+  async delete(ctx: Ctx, name: string, precondition: Precondition | null = null): Promise<void> {
     requirePermission(ctx, 'identity:manage')
     await this.#deps.db.transaction(ctx, async (tx) => {
       const row = await this.#locked(ctx, tx, name)
+      precondition?.check(row.version)
       requireHeld(ctx, row.permissions, 'This role allows')
       const { count } = await tx.one(roleUses(ctx.tenant.id, name, new Date(ctx.clock.now())))
       if (count > 0) throw new StoaError(accessErrors.role_in_use)

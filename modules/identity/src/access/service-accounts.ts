@@ -123,12 +123,13 @@ export class ServiceAccounts {
     })
   }
 
-  /** Its keys are revoked. @throws StoaError `service_account_not_found`, `forbidden` */
-  async delete(ctx: Ctx, id: string): Promise<void> {
+  /** Its keys are revoked. @throws StoaError `service_account_not_found`, `precondition_failed`, `forbidden` */
+  async delete(ctx: Ctx, id: string, precondition: Precondition | null = null): Promise<void> {
     requirePermission(ctx, 'identity:manage')
     const { apiKeys, db, journal } = this.#deps
     await db.transaction(ctx, async (tx) => {
-      await this.#locked(ctx, tx, id)
+      const row = await this.#locked(ctx, tx, id)
+      precondition?.check(row.version)
       await tx.run(grantsDropped(ctx.tenant.id, 'serviceAccount', id))
       await tx.run(serviceAccountRemoved(ctx.tenant.id, id))
       await apiKeys.revokeOwned(ctx, id)

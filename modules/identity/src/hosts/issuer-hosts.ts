@@ -149,11 +149,12 @@ export class IssuerHosts {
   }
 
   /** Removes a host where the issuer is not; else `issuer_host_in_use`. */
-  async remove(ctx: Ctx, id: string): Promise<void> {
+  async remove(ctx: Ctx, id: string, precondition: Precondition | null = null): Promise<void> {
     requirePermission(ctx, 'identity:configure')
     const { db, tenantHosts } = this.#deps
     await db.transaction(ctx, async (tx) => {
       const row = found((await lockedIssuerHosts(tx, ctx.tenant.id)).find((one) => one.id === id))
+      precondition?.check(row.version)
       if (row.active) throw new StoaError(issuerHostErrors.issuer_host_in_use)
       await removeIssuerHostRow(tx, ctx.tenant.id, id)
       if (row.verifiedAt !== null) await tenantHosts.leave(ctx, tx, HOST_ROOM, row.host)

@@ -112,13 +112,14 @@ export class Members {
     })
   }
 
-  /** @throws StoaError `member_not_found`, `forbidden`, `last_owner` */
-  async remove(ctx: Ctx, id: string, by: Departure = 'removal'): Promise<void> {
+  /** @throws StoaError `member_not_found`, `precondition_failed`, `forbidden`, `last_owner` */
+  async remove(ctx: Ctx, id: string, precondition: Precondition | null = null): Promise<void> {
     requirePermission(ctx, 'identity:manage')
     await this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await tx.maybe(memberForUpdate(ctx.tenant.id, id)))
+      precondition?.check(row.version)
       await this.checkOver(ctx, tx, row)
-      await this.depart(ctx, tx, row, by)
+      await this.depart(ctx, tx, row, 'removal')
     })
   }
 

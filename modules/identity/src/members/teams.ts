@@ -127,11 +127,12 @@ export class Teams {
     })
   }
 
-  /** Its grants go with it. @throws StoaError `team_not_found`, `forbidden` */
-  async delete(ctx: Ctx, id: string, permission = MANAGE): Promise<void> {
+  /** Its grants go with it. @throws StoaError `team_not_found`, `precondition_failed`, `forbidden` */
+  async delete(ctx: Ctx, id: string, precondition: Precondition | null = null, permission = MANAGE): Promise<void> {
     requirePermission(ctx, permission)
     await this.#deps.db.transaction(ctx, async (tx) => {
-      await this.#locked(ctx, tx, id)
+      const row = await this.#locked(ctx, tx, id)
+      precondition?.check(row.version)
       await tx.run(grantsDropped(ctx.tenant.id, 'team', id))
       await tx.run(teamRemoved(ctx.tenant.id, id))
       this.#deps.journal.append(ctx, tx, teamDeleted.of({ teamId: id }, [`team:${id}`]))

@@ -140,12 +140,13 @@ export class OAuthClients {
     return { client, secret }
   }
 
-  /** Removes one, with all that was given out to it. @throws StoaError `not_found`, `forbidden` */
-  async remove(ctx: Ctx, id: string): Promise<void> {
+  /** Removes one, with all that was given out to it. @throws StoaError `not_found`, `precondition_failed`, `forbidden` */
+  async remove(ctx: Ctx, id: string, ifMatch: IfMatch | null = null): Promise<void> {
     requirePermission(ctx, 'identity:clients:write')
     await this.#deps.db.transaction(ctx, async (tx) => {
       const client = await lockedOAuthClient(tx, ctx.tenant.id, id)
       if (client === undefined) throw new StoaError(errors.not_found)
+      ifMatch?.check(client.version)
       checkScopesHeld(ctx, permissionScopes(client.scopes))
       await removeOAuthClient(tx, ctx.tenant.id, id)
       const data = { clientId: id, name: client.name }

@@ -13,10 +13,11 @@ export function deleteRole(roles: Roles) {
     summary: 'Delete a role',
     description: 'One that nobody has.',
     permission: 'identity:manage',
+    updates: 'if-match-when-sent',
     errors: ['role_not_found', 'role_built_in', 'role_in_use'],
     schema: { params: RoleParams, response: { 204: Type.Null() } },
-    async handler(ctx, { params }) {
-      await roles.delete(ctx, params.name)
+    async handler(ctx, { ifMatch, params }) {
+      await roles.delete(ctx, params.name, ifMatch)
       return null
     },
   })

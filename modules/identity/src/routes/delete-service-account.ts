@@ -12,10 +12,11 @@ export function deleteServiceAccount(accounts: ServiceAccounts) {
     summary: 'Delete a service account',
     description: 'Its keys are revoked.',
     permission: 'identity:manage',
+    updates: 'if-match-when-sent',
     errors: ['service_account_not_found'],
     schema: { params: IdParams, response: { 204: Type.Null() } },
-    async handler(ctx, { params }) {
-      await accounts.delete(ctx, params.id)
+    async handler(ctx, { ifMatch, params }) {
+      await accounts.delete(ctx, params.id, ifMatch)
       return null
     },
   })

@@ -12,10 +12,11 @@ export function deleteTeam(teams: Teams) {
     summary: 'Delete a team',
     description: 'Its grants go with it.',
     permission: 'identity:manage',
+    updates: 'if-match-when-sent',
     errors: ['team_not_found'],
     schema: { params: IdParams, response: { 204: Type.Null() } },
-    async handler(ctx, { params }) {
-      await teams.delete(ctx, params.id)
+    async handler(ctx, { ifMatch, params }) {
+      await teams.delete(ctx, params.id, ifMatch)
       return null
     },
   })

@@ -21,10 +21,11 @@ export function removeIdentityProvider(providers: IdentityProviders) {
     permission: 'identity:configure',
     // What people sign in by is no tenant's: it is counted in a transaction of the system's own.
     waits: true,
+    updates: 'if-match-when-sent',
     errors: ['not_found', 'only_way_in'],
     schema: { params: IdParams, querystring: Query, response: { 204: Type.Null() } },
-    async handler(ctx, { params, query }) {
-      await providers.remove(ctx, params.id, query.anyway ?? false)
+    async handler(ctx, { ifMatch, params, query }) {
+      await providers.remove(ctx, params.id, { anyway: query.anyway ?? false, precondition: ifMatch })
       return null
     },
   })

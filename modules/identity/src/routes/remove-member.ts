@@ -13,10 +13,11 @@ export function removeMember(members: Members) {
     description:
       'Their grants, their places in teams and their keys go with them, and the invitations that they sent and nobody has accepted. The person stays a person, here and in other organisations.',
     permission: 'identity:manage',
+    updates: 'if-match-when-sent',
     errors: ['member_not_found', 'last_owner'],
     schema: { params: IdParams, response: { 204: Type.Null() } },
-    async handler(ctx, { params }) {
-      await members.remove(ctx, params.id)
+    async handler(ctx, { ifMatch, params }) {
+      await members.remove(ctx, params.id, ifMatch)
       return null
     },
   })

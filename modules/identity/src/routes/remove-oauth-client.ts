@@ -12,10 +12,11 @@ export function removeOAuthClient(clients: OAuthClients) {
     summary: 'Remove an application',
     description: 'With all that was given out to it: sign-ins, refresh tokens, access tokens.',
     permission: 'identity:clients:write',
+    updates: 'if-match-when-sent',
     errors: ['not_found'],
     schema: { params: IdParams, response: { 204: Type.Null() } },
-    async handler(ctx, { params }) {
-      await clients.remove(ctx, params.id)
+    async handler(ctx, { ifMatch, params }) {
+      await clients.remove(ctx, params.id, ifMatch)
       return null
     },
   })

@@ -12,9 +12,10 @@ export function removeSignInSettings(settings: SignInSettings) {
     summary: 'Set the sign-in pages back',
     description: 'They look as they did before anybody had set anything, and nobody can register.',
     permission: 'identity:configure',
+    updates: 'if-match-when-sent',
     schema: { response: { 204: Type.Null() } },
-    async handler(ctx) {
-      await settings.remove(ctx)
+    async handler(ctx, { ifMatch }) {
+      await settings.remove(ctx, ifMatch)
       return null
     },
   })

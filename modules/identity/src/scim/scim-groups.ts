@@ -133,10 +133,15 @@ export class ScimGroups {
     return this.#change(ctx, id, precondition, (now) => wantedGroup(patched(now, body, GROUP_ATTRIBUTES)))
   }
 
-  /** @throws StoaError `team_not_found`, `forbidden` */
-  async delete(given: Ctx, id: string): Promise<void> {
-    const { actAsDirectory, teams } = this.#deps
-    await teams.delete(actAsDirectory(given), id, PROVISION)
+  /** @throws StoaError `team_not_found`, `precondition_failed`, `forbidden` */
+  async delete(given: Ctx, id: string, precondition: Precondition | null = null): Promise<void> {
+    const { actAsDirectory, db, teams } = this.#deps
+    const ctx = actAsDirectory(given)
+    await db.transaction(ctx, async (tx) => {
+      found(await tx.maybe(teamForUpdate(ctx.tenant.id, id)))
+      precondition?.check(versionOf(await this.#now(ctx, tx, id)))
+      await teams.delete(ctx, id, null, PROVISION)
+    })
   }
 
   async #change(

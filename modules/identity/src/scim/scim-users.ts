@@ -110,12 +110,13 @@ export class ScimUsers {
     })
   }
 
-  /** @throws StoaError `member_not_found`, `forbidden`, `last_owner` */
-  async delete(given: Ctx, id: string): Promise<void> {
+  /** @throws StoaError `member_not_found`, `precondition_failed`, `forbidden`, `last_owner` */
+  async delete(given: Ctx, id: string, precondition: Precondition | null = null): Promise<void> {
     const { actAsDirectory, db, members } = this.#deps
     const ctx = actAsDirectory(given)
     await db.transaction(ctx, async (tx) => {
       const row = await this.#locked(ctx, tx, id)
+      precondition?.check(versionOf(this.#shown(await this.#row(ctx, tx, id))))
       leaveOwners(ctx, row)
       await members.depart(ctx, tx, row, 'provisioning')
     })

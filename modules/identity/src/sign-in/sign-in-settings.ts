@@ -68,12 +68,13 @@ export class SignInSettings {
     })
   }
 
-  /** As if nobody had set anything. Needs `identity:configure`. */
-  async remove(ctx: Ctx): Promise<void> {
+  /** As if nobody had set anything. Needs `identity:configure`. @throws StoaError `precondition_failed` */
+  async remove(ctx: Ctx, precondition: { check(version: number): void } | null = null): Promise<void> {
     requirePermission(ctx, 'identity:configure')
     const { db, journal } = this.#deps
     await db.transaction(ctx, async (tx) => {
       const { version, ...none } = NONE
+      precondition?.check((await lockedSettingsRow(tx, ctx.tenant.id))?.version ?? version)
       if (!(await removeSettings(tx, ctx.tenant.id))) return
       journal.append(ctx, tx, signInSettingsChanged.of({ ...none, version }, [`tenant:${ctx.tenant.id}`]))
     })

@@ -38,6 +38,13 @@ export interface IdentityProvidersDeps {
 type Shown = Static<typeof schema.IdentityProvider>
 type Change = Static<typeof schema.IdentityProviderChange>
 
+/** How one is removed. */
+interface ProviderRemoval {
+  /** Also when it is the only way in of somebody. */
+  readonly anyway: boolean
+  readonly precondition: IfMatch | null
+}
+
 /** Most of a tenant: each is a button on its page. */
 const MOST = 20
 
@@ -143,15 +150,15 @@ export class IdentityProviders {
   /**
    * With the accounts that are linked to it. Needs `identity:configure`.
    *
-   * @param anyway also when it is the only way in of somebody
-   * @throws StoaError `not_found`, `only_way_in`
+   * @throws StoaError `not_found`, `only_way_in`, `precondition_failed`
    */
-  async remove(ctx: Ctx, id: string, anyway: boolean): Promise<void> {
+  async remove(ctx: Ctx, id: string, { anyway, precondition }: ProviderRemoval): Promise<void> {
     requirePermission(ctx, 'identity:configure')
     const { db, journal } = this.#deps
     // Of the system, because what people sign in by is theirs and not the tenant's.
     await db.system(ctx, async (tx) => {
-      const { name } = found(await lockedProvider(tx, ctx.tenant.id, id))
+      const { name, version } = found(await lockedProvider(tx, ctx.tenant.id, id))
+      precondition?.check(version)
       const left = await peopleWithoutOtherWay(tx, ctx.tenant.id, id)
       if (left > 0 && !anyway) throw onlyWayIn(left)
       await removeProvider(tx, ctx.tenant.id, id)

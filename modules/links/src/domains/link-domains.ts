@@ -65,8 +65,8 @@ export interface DomainListInput {
   readonly limit: number
 }
 
-/** A host that is to be looked at. */
-interface DomainVerification {
+/** A host that is to be looked at, or removed. */
+interface OneDomain {
   readonly id: string
   /** Throws `precondition_failed` when the version is not one that the caller has seen. Default: any will do. */
   readonly precondition?: { check(version: number): void } | null
@@ -152,10 +152,11 @@ export class LinkDomains {
   }
 
   /** Removes a host that has no links; else `link_domain_in_use`. */
-  async removeDomain(ctx: Ctx, { id }: { readonly id: string }): Promise<void> {
+  async removeDomain(ctx: Ctx, { id, precondition }: OneDomain): Promise<void> {
     requirePermission(ctx, 'links:write')
     await this.#deps.db.transaction(ctx, async (tx) => {
       const row = found(await lockedDomainRow(tx, ctx.tenant.id, id))
+      precondition?.check(row.version)
       if (await hasLinks(tx, ctx.tenant.id, id)) throw new StoaError(linkErrors.link_domain_in_use)
       await removeDomainRow(tx, ctx.tenant.id, id)
       if (row.verifiedAt !== null) await this.#deps.tenantHosts.leave(ctx, tx, HOST_ROOM, row.host)
@@ -168,7 +169,7 @@ export class LinkDomains {
    * `link_domain_not_proven`, which says what has to stand in DNS; with `link_domain_taken` when another tenant can prove
    * it too; with `unavailable` when DNS does not answer.
    */
-  async verifyDomain(ctx: Ctx, { id, precondition }: DomainVerification): Promise<LinkDomain> {
+  async verifyDomain(ctx: Ctx, { id, precondition }: OneDomain): Promise<LinkDomain> {
     requirePermission(ctx, 'links:write')
     const row = found(await this.#deps.db.read(ctx, (tx) => domainRow(tx, ctx.tenant.id, id)))
     precondition?.check(row.version)

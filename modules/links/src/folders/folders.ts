@@ -44,6 +44,13 @@ interface FoldersDeps {
 const KEPT = { ttlMs: 10 * 60_000, version: 1 }
 const ANY_FOLDER = 'link_folder'
 
+/** What is to be removed. */
+interface Removal {
+  readonly id: string
+  /** Throws `precondition_failed` when the version is not one that the caller has seen. Default: any will do. */
+  readonly precondition?: { check(version: number): void } | null
+}
+
 /** The verbs of folders. */
 export class Folders {
   readonly #cache: Pick<Cache, 'lookup'>
@@ -123,10 +130,11 @@ export class Folders {
   }
 
   /** Removes a folder without links; else `link_folder_in_use`. */
-  async removeFolder(ctx: Ctx, { id }: { readonly id: string }): Promise<void> {
+  async removeFolder(ctx: Ctx, { id, precondition }: Removal): Promise<void> {
     requirePermission(ctx, 'links:write')
     await this.#db.transaction(ctx, async (tx) => {
       const row = found(await lockedFolderRow(tx, ctx.tenant.id, id))
+      precondition?.check(row.version)
       const used = await holdsLinks(tx, ctx.tenant.id, id)
       if (used) throw new StoaError(linkErrors.link_folder_in_use)
       await removeFolderRow(tx, ctx.tenant.id, id)

@@ -13,10 +13,11 @@ export function removeLinkDomain(domains: LinkDomains) {
     summary: 'Remove a host for short links',
     description: 'Only one without links: a code that once led somewhere must never lead elsewhere.',
     permission: 'links:write',
+    updates: 'if-match-when-sent',
     errors: ['link_domain_not_found', 'link_domain_in_use'],
     schema: { params: LinkParams, response: { 204: Type.Null() } },
-    async handler(ctx, { params }) {
-      await domains.removeDomain(ctx, params)
+    async handler(ctx, { ifMatch, params }) {
+      await domains.removeDomain(ctx, { id: params.id, precondition: ifMatch })
       return null
     },
   })

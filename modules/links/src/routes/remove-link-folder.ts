@@ -13,10 +13,11 @@ export function removeLinkFolder(folders: Folders) {
     summary: 'Remove a folder of links',
     description: 'Only an empty one. `PATCH /api/v1/links/bulk` moves many links at once.',
     permission: 'links:write',
+    updates: 'if-match-when-sent',
     errors: ['link_folder_not_found', 'link_folder_in_use'],
     schema: { params: LinkParams, response: { 204: Type.Null() } },
-    async handler(ctx, { params }) {
-      await folders.removeFolder(ctx, params)
+    async handler(ctx, { ifMatch, params }) {
+      await folders.removeFolder(ctx, { id: params.id, precondition: ifMatch })
       return null
     },
   })

@@ -12,9 +12,10 @@ export function removeMailSender(senders: Senders) {
     summary: "Send mail from the installation's address again",
     description: 'The DKIM key goes with it. Without a sender of its own, nothing happens.',
     permission: 'mail:configure',
+    updates: 'if-match-when-sent',
     schema: { response: { 204: Type.Null() } },
-    async handler(ctx) {
-      await senders.removeSender(ctx)
+    async handler(ctx, { ifMatch }) {
+      await senders.removeSender(ctx, ifMatch)
       return null
     },
   })

@@ -13,10 +13,11 @@ export const revokeApiKey = (keys: ApiKeys) =>
     description: 'For ever. Every node refuses it within a moment. The key stays in the list, with `revokedAt`.',
     permission: 'apiKeys:write',
     own: 'apiKeys:own',
+    updates: 'if-match-when-sent',
     errors: ['not_found'],
     schema: { params: IdParams, response: { 204: Type.Null() } },
-    handler: async (ctx, { params }) => {
-      await keys.revoke(ctx, params.id)
+    handler: async (ctx, { ifMatch, params }) => {
+      await keys.revoke(ctx, params.id, ifMatch)
       return null
     },
   })

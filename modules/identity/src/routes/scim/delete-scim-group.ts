@@ -15,10 +15,11 @@ export function deleteScimGroup(groups: ScimGroups) {
     description: 'Its grants go with it.',
     permission: PROVISION,
     dialect: scim,
+    updates: 'if-match-when-sent',
     errors: ['team_not_found'],
     schema: { params: IdParams, response: { 204: Type.Null() } },
-    async handler(ctx, { params }) {
-      await groups.delete(ctx, params.id)
+    async handler(ctx, { ifMatch, params }) {
+      await groups.delete(ctx, params.id, ifMatch)
       return null
     },
   })

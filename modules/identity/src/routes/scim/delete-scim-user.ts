@@ -15,10 +15,11 @@ export function deleteScimUser(users: ScimUsers) {
     description: 'The membership ends; the person stays a person.',
     permission: PROVISION,
     dialect: scim,
+    updates: 'if-match-when-sent',
     errors: ['member_not_found', 'last_owner'],
     schema: { params: IdParams, response: { 204: Type.Null() } },
-    async handler(ctx, { params }) {
-      await users.delete(ctx, params.id)
+    async handler(ctx, { ifMatch, params }) {
+      await users.delete(ctx, params.id, ifMatch)
       return null
     },
   })
