@@ -6,7 +6,7 @@
  * Only the third one waits. A call of several layers is all or nothing through all of these: a lease is put back when
  * the store refuses.
  */
-import { type Answer, GivenAnswer, type LayerAnswer } from './answer.ts'
+import { type Answer, type AnswerSource, GivenAnswer, type LayerAnswer } from './answer.ts'
 import { checkSettlement, checkTake, type Decision, type Limit } from './bucket.ts'
 import { boundedKey } from './bucket-key.ts'
 import { Denials } from './denials.ts'
@@ -117,10 +117,7 @@ export class Limiter implements Taker, AsyncDisposable {
       return this.#attempt(asks, this.#clock() + this.#timeoutMs)
     }
     const taken = this.#memory.take(layers)
-    // Field by field: this is the path of every request, and a spread costs as much as the taking.
-    const answered = asks.map(({ policy, key, cost, limit }, index): LayerAnswer => {
-      return { policy, key, cost, limit, decision: taken.layers[index] as Decision, source: 'store' }
-    })
+    const answered = asks.map((ask, index) => layerAnswer(ask, taken.layers[index] as Decision, 'store'))
     return this.#answer(taken.allowed, answered)
   }
 
@@ -209,19 +206,28 @@ export class Limiter implements Taker, AsyncDisposable {
     const denial = this.#denials.of(name, ask.cost, ask.limit, askedMs)
     if (denial !== null) return this.#answer(false, { ...ask, decision: denial, source: 'remembered' })
     const layers = [layerOf(ask)]
-    return this.#guard
-      .call(() => this.#store.take(layers), this.#timeoutMs)
-      .then(
-        (decided) => {
+    return new Promise((resolve, reject) => {
+      // Nobody catches what these throw.
+      const safely = (answer: () => Answer): void => {
+        try {
+          resolve(answer())
+        } catch (error) {
+          reject(error)
+        }
+      }
+      const answered = (decided: LayersDecision) =>
+        safely(() => {
           const decision = decided.layers[0] as Decision
           if (!decided.allowed) this.#denials.note(name, ask.cost, ask.limit, decision, askedMs)
-          return this.#answer(decided.allowed, { ...ask, decision, source: 'store' })
-        },
-        (error) => {
+          return this.#answer(decided.allowed, layerAnswer(ask, decision, 'store'))
+        })
+      const failed = (error: unknown) =>
+        safely(() => {
           if (error instanceof RangeError) throw error
           return this.#withoutStore([ask])
-        },
-      )
+        })
+      this.#guard.ask(() => this.#store.take(layers), this.#timeoutMs, answered, failed)
+    })
   }
 
   /** Answers from what this node knows, else asks the store. */
@@ -352,8 +358,7 @@ export class Limiter implements Taker, AsyncDisposable {
     const { capacity, refillPerSecond } = ask.limit
     const remaining = Math.min(capacity, this.#leases.left(key))
     const resetAfterMs = Math.ceil(((capacity - remaining) / refillPerSecond) * 1000)
-    const decision = { allowed: true, remaining, limit: capacity, resetAfterMs, retryAfterMs: 0 }
-    return { ...ask, decision, source: 'lease' }
+    return layerAnswer(ask, { allowed: true, remaining, limit: capacity, resetAfterMs, retryAfterMs: 0 }, 'lease')
   }
 
   #withoutStore(asks: readonly Ask[]): Answer {
@@ -377,13 +382,9 @@ export class Limiter implements Taker, AsyncDisposable {
   }
 
   #count(answer: Answer): Answer {
-    for (const { policy, decision, source } of answer.layers) {
-      if (source === 'unasked') continue
-      const passes = decision?.allowed ?? source === 'open'
-      if (passes) policy.counts.allowed += 1
-      else if (policy.settings.shadow) policy.counts.shadowRefused += 1
-      else policy.counts.refused += 1
-    }
+    const only = answer instanceof GivenAnswer ? answer.only : null
+    if (only !== null) count(only)
+    else for (const layer of answer.layers) count(layer)
     return answer
   }
 
@@ -411,6 +412,20 @@ interface Part {
 /** The key of a bucket: policies do not share theirs. */
 function bucketOf({ policy, key }: Ask): string {
   return bucketName({ policy: policy.name, key })
+}
+
+function count({ policy, decision, source }: LayerAnswer): void {
+  if (source === 'unasked') return
+  const passes = decision?.allowed ?? source === 'open'
+  if (passes) policy.counts.allowed += 1
+  else if (policy.settings.shadow) policy.counts.shadowRefused += 1
+  else policy.counts.refused += 1
+}
+
+/** Field by field: every request gets one, and a spread costs as much as all the rest of it. */
+function layerAnswer(ask: Ask, decision: Decision, source: AnswerSource): LayerAnswer {
+  const { policy, key, cost, limit } = ask
+  return { policy, key, cost, limit, decision, source }
 }
 
 function layerOf(ask: Ask): Layer {

@@ -13,17 +13,17 @@
  *   gives  for each layer three whole numbers:
  *          tokens left, or −1 − tokens left when the layer refuses · ms to full ·
  *          when it passes the tokens beyond the cost, else the ms to wait (−1: for ever)
+ *          but for several takes of the same bucket one text: how it stood before the first of them, as
+ *          tokens · spentMs · seenMs · the time, with a blank between
  *
  * It is written for the common case: one layer at cost 1 makes no table, and many takes of one bucket, as one busy caller
- * asks for, read it and write it once.
+ * asks for, read it and write it once. What those give follows from how it stood, so the client works it out: three
+ * numbers for each of them would cost both sides more than the takes.
  *
  * A bucket is a string of five doubles (tokens, spentMs, seenMs, capacity, perMs) and expires when it is full. Anything
  * else under its key is no bucket. A script is all or nothing on the server, so is a take.
  */
 import { createHash } from 'node:crypto'
-
-/** Whole numbers in the answer for each layer. */
-export const ANSWER_FIELDS = 3
 
 /** What is added to the number of layers of a settlement. */
 export const SETTLES = 100
@@ -35,7 +35,7 @@ export const AGAIN = 1024
 export const TAKE_SCRIPT = `
 local floor, ceil, min, max = math.floor, math.ceil, math.min, math.max
 local pack, unpack, fields = struct.pack, struct.unpack, unpack
-local call = redis.call
+local call, format = redis.call, string.format
 local now = tonumber(ARGV[1])
 if not now then
   local t = call('TIME')
@@ -61,14 +61,17 @@ local function load(key, capacity, rate)
   return tokens, spent, seen, held
 end
 
+local function msToFull(capacity, rate, rounding, tokens, spent)
+  local missing = capacity - tokens
+  if missing <= rounding then return 0 end
+  local full = ceil(spent - now + missing / rate)
+  if full < 0 then return 0 end
+  return full
+end
+
 local out, n = {}, 0
 local function answer(capacity, rate, cost, rounding, tokens, spent, held, pays, extra)
-  local full = 0
-  local missing = capacity - tokens
-  if missing > rounding then
-    full = ceil(spent - now + missing / rate)
-    if full < 0 then full = 0 end
-  end
+  local full = msToFull(capacity, rate, rounding, tokens, spent)
   local left = floor(held + rounding)
   if left < 0 then left = 0 end
   if pays then
@@ -98,16 +101,22 @@ while a <= args do
     local key, capacity, rate = KEYS[k], capacities[limit], rates[limit]
     local rounding = 1e-9 + capacity * 1e-12
     local tokens, spent, seen, held = load(key, capacity, rate)
-    local full
-    for i = 0, (head - limit) / 1024 do
-      local pays = held + rounding >= 1
-      if pays then
-        tokens = held - 1
-        if tokens < 0 then tokens = 0 end
-        spent, held = seen, tokens
-      end
-      full = answer(capacity, rate, 1, rounding, tokens, spent, held, pays, 0)
+    local takes = (head - limit) / 1024 + 1
+    if takes > 1 then
+      n = n + 1
+      out[n] = format('%.17g %.17g %.17g %.17g', tokens, spent, seen, now)
     end
+    local pays
+    for i = 1, takes do
+      pays = held + rounding >= 1
+      if not pays then break end
+      tokens = held - 1
+      if tokens < 0 then tokens = 0 end
+      spent, held = seen, tokens
+    end
+    local full
+    if takes > 1 then full = msToFull(capacity, rate, rounding, tokens, spent)
+    else full = answer(capacity, rate, 1, rounding, tokens, spent, held, pays, 0) end
     save(key, capacity, rate, tokens, spent, seen, full)
   else
     local layers, settles = -head, false

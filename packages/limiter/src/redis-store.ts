@@ -3,18 +3,20 @@
  *
  * Takes that are asked for in the same turn of the event loop go out as one call: with many callers a take costs the
  * client and the server a fraction of a command of its own, and a single one waits for nobody. Takes of one bucket stand
- * together in it, and the server reads and writes that once. With very many there are two calls: the first leaves as
- * soon as it is worth one and the server has nothing to do, so that both work at the same time instead of by turns. The
- * script is called by its hash, and sent again when the server does not know it (a restart, a failover, SCRIPT FLUSH).
+ * together in it: the server reads and writes that once, and says once how it stood. With many buckets there are two
+ * calls: the first leaves as soon as it is worth one and the server has nothing to do, so that both work at the same
+ * time instead of by turns. Takes of one bucket are no work for the server, and stay one call: two would be two more
+ * writes and reads. The script is called by its hash, and sent again when the server does not know it (a restart, a
+ * failover, SCRIPT FLUSH).
  *
  * A Cluster runs a script on the keys of one slot. So the keys of a store share a slot by their hash tag, unless
  * `slotOf` spreads them; then the layers of one take must agree.
  */
-import type { Decision } from './bucket.ts'
 import { portableKey } from './bucket-key.ts'
-import { bucketName, checkLayers, type Layer, type LayersDecision, layersDecision, type Store } from './layers.ts'
+import { bucketName, checkLayers, type Layer, type LayersDecision, type Store } from './layers.ts'
 import { checkWhole, refuseUnknown } from './options.ts'
-import { AGAIN, ANSWER_FIELDS, SETTLES, TAKE_SCRIPT, TAKE_SCRIPT_SHA } from './redis-script.ts'
+import { type Asked, deliver } from './redis-answer.ts'
+import { AGAIN, SETTLES, TAKE_SCRIPT, TAKE_SCRIPT_SHA } from './redis-script.ts'
 
 /** What is used of the caller's client: ioredis's `Redis` or `Cluster`. */
 export interface RedisClient {
@@ -52,14 +54,12 @@ export interface RedisStoreOptions {
 /** Buckets and takes of one call; more begin another. A script holds up everybody else on the server as long as it runs. */
 const MAX_KEYS_PER_CALL = 256
 const MAX_TAKES_PER_CALL = 1024
-/** So many takes are worth a call of their own while none is under way. */
-const TAKES_FOR_AN_IDLE_SERVER = 24
+/** So many buckets are worth a call of their own while none is under way. */
+const KEYS_FOR_AN_IDLE_SERVER = 24
 const LOST = new Set(['reconnecting', 'close', 'end'])
 
-interface Waiting {
-  readonly layers: readonly Layer[]
+interface Waiting extends Asked {
   readonly settles: boolean
-  readonly resolve: (decision: LayersDecision) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -70,9 +70,11 @@ interface Call {
   readonly limits: number[]
   readonly takes: number[]
   /** In the order of `takes`: who waits for a take, or for all those that one number stands for. */
-  readonly waiting: Waiting[][]
+  readonly waiting: [Waiting, ...Waiting[]][]
   /** Takes that others of the same bucket can stand beside, by key: what came after something else must stay after it. */
   readonly open: Map<string, Together>
+  /** The open take that was asked for last. One busy caller asks for it again and again. */
+  last: Together | null
   count: number
 }
 
@@ -81,13 +83,15 @@ interface Together {
   /** Their place in `takes`. */
   readonly at: number
   readonly limit: number
-  readonly waiting: Waiting[]
+  readonly waiting: [Waiting, ...Waiting[]]
 }
 
 /** Buckets in Redis. */
 export class RedisStore implements Store {
   readonly #client: RedisClient
   readonly #prefix: string
+  /** What begins the keys of every take when they share a slot. */
+  readonly #start: string
   readonly #slotOf: ((key: string, policy?: string) => string) | null
   readonly #keepMs: number
   readonly #clock: (() => number) | null
@@ -107,6 +111,7 @@ export class RedisStore implements Store {
   ) {
     this.#client = client
     this.#prefix = options.prefix
+    this.#start = `{${options.prefix}}:`
     this.#slotOf = options.slotOf ?? null
     this.#keepMs = options.keepMs
     this.#clock = options.clock ?? null
@@ -132,12 +137,12 @@ export class RedisStore implements Store {
       if (this.#calls.size === 0) setImmediate(this.#flush)
       let call = this.#calls.get(slot)
       if (call === undefined) {
-        call = { keys: [], limits: [], takes: [], waiting: [], open: new Map(), count: 0 }
+        call = { keys: [], limits: [], takes: [], waiting: [], open: new Map(), last: null, count: 0 }
         this.#calls.set(slot, call)
       }
       append(call, slot, { layers, settles, resolve, reject })
       call.count += 1
-      const begins = this.#underWay === 0 && call.count >= TAKES_FOR_AN_IDLE_SERVER
+      const begins = this.#underWay === 0 && call.keys.length >= KEYS_FOR_AN_IDLE_SERVER
       if (call.keys.length < MAX_KEYS_PER_CALL && call.count < MAX_TAKES_PER_CALL && !begins) return
       this.#calls.delete(slot)
       this.#send(call)
@@ -146,7 +151,7 @@ export class RedisStore implements Store {
 
   /** What begins the keys of a take: a hash tag is never empty, because an empty one counts as none. */
   #slot(layers: readonly Layer[]): string {
-    if (this.#slotOf === null) return `{${this.#prefix}}:`
+    if (this.#slotOf === null) return this.#start
     const [first, ...others] = layers.map((layer) => this.#slotOf?.(layer.key, layer.policy) ?? '')
     for (const other of others) {
       if (other !== first)
@@ -182,10 +187,11 @@ function append(call: Call, start: string, waiting: Waiting): void {
   const { layers, settles } = waiting
   const [only] = layers
   if (only && layers.length === 1 && !settles && (only.cost ?? 1) === 1 && only.upTo === undefined && !only.shadow) {
-    appendOne(call, start + portableKey(bucketName(only)), limitOf(call, only), waiting)
+    appendOne(call, start, only, waiting)
     return
   }
   call.open.clear()
+  call.last = null
   call.waiting.push([waiting])
   call.takes.push(-layers.length - (settles ? SETTLES : 0))
   for (const layer of layers) {
@@ -195,18 +201,41 @@ function append(call: Call, start: string, waiting: Waiting): void {
   }
 }
 
-function appendOne({ keys, open, takes, waiting }: Call, key: string, limit: number, one: Waiting): void {
-  const together = open.get(key)
-  if (together !== undefined && together.limit === limit) {
-    takes[together.at] = (takes[together.at] as number) + AGAIN
-    together.waiting.push(one)
+function appendOne(call: Call, start: string, layer: Layer, one: Waiting): void {
+  const { keys, last, open, takes, waiting } = call
+  if (last !== null && sameBucket(last.waiting[0].layers[0] as Layer, layer)) {
+    join(call, last, one)
     return
   }
-  const alone = [one]
-  open.set(key, { at: takes.length, limit, waiting: alone })
+  const key = start + portableKey(bucketName(layer))
+  const limit = limitOf(call, layer)
+  const together = open.get(key)
+  if (together !== undefined && together.limit === limit) {
+    join(call, together, one)
+    return
+  }
+  const alone: [Waiting] = [one]
+  call.last = { at: takes.length, limit, waiting: alone }
+  open.set(key, call.last)
   keys.push(key)
   takes.push(limit)
   waiting.push(alone)
+}
+
+function join(call: Call, together: Together, one: Waiting): void {
+  call.takes[together.at] = (call.takes[together.at] as number) + AGAIN
+  together.waiting.push(one)
+  call.last = together
+}
+
+/** Whether both take from one bucket by one limit. */
+function sameBucket(one: Layer, other: Layer): boolean {
+  return (
+    one.key === other.key &&
+    one.policy === other.policy &&
+    one.capacity === other.capacity &&
+    one.refillPerSecond === other.refillPerSecond
+  )
 }
 
 /** The place of a limit in the call, from 1. Calls have few different ones. */
@@ -216,46 +245,6 @@ function limitOf({ limits }: Call, { capacity, refillPerSecond }: Layer): number
     if (limits[at] === capacity && limits[at + 1] === perMs) return at / 2 + 1
   }
   return limits.push(capacity, perMs) / 2
-}
-
-function deliver(waiting: readonly (readonly Waiting[])[], answer: unknown): void {
-  let total = 0
-  for (const together of waiting) for (const { layers } of together) total += layers.length * ANSWER_FIELDS
-  if (!Array.isArray(answer) || answer.length !== total)
-    throw new Error('Redis: the script gave another answer than expected')
-  const numbers = answer as readonly number[]
-  let at = 0
-  for (const together of waiting) {
-    for (const { layers, resolve } of together) {
-      resolve(decisionsAt(numbers, at, layers))
-      at += layers.length * ANSWER_FIELDS
-    }
-  }
-}
-
-function decisionsAt(numbers: readonly number[], at: number, layers: readonly Layer[]): LayersDecision {
-  let allowed = true
-  const decisions = layers.map((layer, index) => {
-    const decision = decisionAt(numbers, at + index * ANSWER_FIELDS, layer)
-    if (!decision.allowed && !layer.shadow) allowed = false
-    return decision
-  })
-  return layersDecision(layers, decisions, allowed)
-}
-
-function decisionAt(numbers: readonly number[], at: number, layer: Layer): Decision {
-  const left = numbers[at] as number
-  const last = numbers[at + 2] as number
-  const allowed = left >= 0
-  const decision: Decision = {
-    allowed,
-    remaining: allowed ? left : -1 - left,
-    limit: layer.capacity,
-    resetAfterMs: numbers[at + 1] as number,
-    retryAfterMs: allowed ? 0 : last < 0 ? Number.POSITIVE_INFINITY : last,
-  }
-  if (layer.upTo !== undefined) decision.extra = allowed ? last : 0
-  return decision
 }
 
 function isUnknownScript(error: unknown): boolean {

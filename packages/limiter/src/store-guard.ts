@@ -66,39 +66,50 @@ export class StoreGuard {
    *   whatever else the store throws
    */
   call<T>(ask: () => T | Promise<T>, timeoutMs: number): Promise<T> {
-    if (this.refuses) return Promise.reject(new StoreUnavailableError('the store failed, and is not asked for a while'))
+    return new Promise<T>((resolve, reject) => this.ask(ask, timeoutMs, resolve, reject))
+  }
+
+  /** {@link call}, for who makes a promise of its own of the answer: every request waits for one of these. */
+  ask<T>(
+    ask: () => T | Promise<T>,
+    timeoutMs: number,
+    answered: (answer: T) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    if (this.refuses) {
+      failed(new StoreUnavailableError('the store failed, and is not asked for a while'))
+      return
+    }
     const tries = this.#failed >= this.#options.failures
     if (tries) this.#trying = true
-    return new Promise<T>((resolve, reject) => {
-      const end = (error: unknown, failed: boolean): void => {
-        call.done = true
-        this.#deadlines.finish()
-        if (tries) this.#trying = false
-        if (failed) this.#fail(error)
-      }
-      const fail = (error: unknown): void => {
-        if (call.done) return
-        end(error, !(error instanceof RangeError))
-        reject(error)
-      }
-      const succeed = (answer: T): void => {
-        if (call.done) return
-        end(null, false)
-        if (this.#failed > 0) this.#options.onBack()
-        this.#failed = 0
-        resolve(answer)
-      }
-      const late = () => fail(new StoreUnavailableError(`the store did not answer within ${Math.ceil(timeoutMs)} ms`))
-      const call = { done: false, late }
-      this.#deadlines.add(call, Math.max(1, timeoutMs))
-      try {
-        const answer = ask()
-        if (answer instanceof Promise) answer.then(succeed, fail)
-        else succeed(answer)
-      } catch (error) {
-        fail(error)
-      }
-    })
+    const end = (error: unknown, failure: boolean): void => {
+      call.done = true
+      this.#deadlines.finish()
+      if (tries) this.#trying = false
+      if (failure) this.#fail(error)
+    }
+    const fail = (error: unknown): void => {
+      if (call.done) return
+      end(error, !(error instanceof RangeError))
+      failed(error)
+    }
+    const succeed = (answer: T): void => {
+      if (call.done) return
+      end(null, false)
+      if (this.#failed > 0) this.#options.onBack()
+      this.#failed = 0
+      answered(answer)
+    }
+    const late = () => fail(new StoreUnavailableError(`the store did not answer within ${Math.ceil(timeoutMs)} ms`))
+    const call = { done: false, late }
+    this.#deadlines.add(call, Math.max(1, timeoutMs))
+    try {
+      const answer = ask()
+      if (answer instanceof Promise) answer.then(succeed, fail)
+      else succeed(answer)
+    } catch (error) {
+      fail(error)
+    }
   }
 
   #fail(error: unknown): void {

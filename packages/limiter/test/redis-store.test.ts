@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createRedisStore, type RedisClient } from '@stoa/limiter'
+import { createMemoryStore, createRedisStore, type Layer, type Limit, type RedisClient } from '@stoa/limiter'
 import { eventually } from '@stoa/testkit'
 import { startRedis } from '@stoa/testkit/servers'
+import fc from 'fast-check'
 import { Cluster, Redis } from 'ioredis'
 import { ModelStore } from './model.ts'
 
 type Server = Awaited<ReturnType<typeof startRedis>>
+
+/** Takes of one bucket in one turn of the event loop, and what is charged after them. */
+interface Turn {
+  readonly stepMs: number
+  readonly takes: number
+  /** Which of two. */
+  readonly limit: number
+  readonly charge: number
+}
 
 const limit = { capacity: 10, refillPerSecond: 1 }
 
@@ -91,15 +101,16 @@ describe('the redis store on one server', () => {
     assert.ok((stored?.readDoubleLE(8) ?? 0) >= Number(seconds) * 1000)
   })
 
-  it('sends the takes of one turn of the event loop as one call, or two when there are many', async () => {
+  it('sends the takes of one turn of the event loop as one call, or two when they are of many buckets', async () => {
     const { take } = setup({ prefix: 'turn' })
     await take('ada')
-    for (const [takes, calls] of [
-      [20, 1],
-      [200, 2],
+    for (const [takes, buckets, calls] of [
+      [20, 20, 1],
+      [200, 200, 2],
+      [200, 20, 1],
     ] as const) {
       await redis.config('RESETSTAT')
-      await Promise.all(Array.from({ length: takes }, (_, index) => take(`caller ${index}`)))
+      await Promise.all(Array.from({ length: takes }, (_, index) => take(`caller ${index % buckets}`)))
       assert.match(await redis.info('commandstats'), new RegExp(`cmdstat_evalsha:calls=${calls},`))
     }
   })
@@ -144,6 +155,38 @@ describe('the redis store on one server', () => {
     assert.match(await redis.info('commandstats'), /cmdstat_set:calls=1,/)
   })
 
+  it('gives takes of one bucket that leave together the numbers of the memory store, to the millisecond', async () => {
+    const limits = fc.record({
+      capacity: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 1_000_000_000 })),
+      refillPerSecond: fc.oneof(fc.double({ min: 0.001, max: 1_000, noNaN: true }), fc.constant(1_000_000_000)),
+    })
+    const turns = fc.array(
+      fc.record({
+        stepMs: fc.oneof({ weight: 4, arbitrary: fc.double({ min: 0, max: 3000, noNaN: true }) }, fc.constant(-500)),
+        takes: fc.integer({ min: 1, max: 5 }),
+        limit: fc.nat(1),
+        charge: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: 9 })),
+      }),
+      { maxLength: 12 },
+    )
+    let run = 0
+    const property = async (of: readonly Limit[], asked: readonly Turn[]) => {
+      let nowMs = 1_700_000_000_000
+      const clock = () => nowMs
+      const store = createRedisStore(redis, { prefix: `numbers${++run}`, clock, keepMs: 86_400_000 })
+      const memory = createMemoryStore({ clock })
+      for (const { stepMs, takes, limit: which, charge } of asked) {
+        nowMs += stepMs
+        const layers = [{ key: 'ada', ...of[which] }] as readonly [Layer]
+        const owed = [{ ...layers[0], cost: charge }]
+        const given = [...Array.from({ length: takes }, () => store.take(layers)), store.settle(owed)]
+        const expected = [...Array.from({ length: takes }, () => memory.take(layers)), memory.settle(owed)]
+        assert.deepEqual(await Promise.all(given), expected)
+      }
+    }
+    await fc.assert(fc.asyncProperty(fc.tuple(limits, limits), turns, property), { numRuns: 150 })
+  })
+
   it('treats a value that is no bucket as none, and a key of another type as a failure', async () => {
     const { store, take } = setup({ prefix: 'foreign' })
     await redis.set('{foreign}:ada', 'hello')
@@ -163,7 +206,17 @@ describe('the redis store on one server', () => {
 
   it('rejects an answer that is not the script’s', async () => {
     const odd: RedisClient = { evalsha: async () => [1, 2], eval: async () => 'OK' }
-    await assert.rejects(createRedisStore(odd).take([{ key: 'ada', ...limit }]), /another answer than expected/)
+    const layers = [{ key: 'ada', ...limit }]
+    await assert.rejects(createRedisStore(odd).take(layers), /another answer than expected/)
+    for (const stood of [7, 'x', '', '1 2 3']) {
+      const store = createRedisStore({ ...odd, evalsha: async () => [stood] })
+      const given = await Promise.allSettled([store.take(layers), store.take(layers)])
+      assert.deepEqual(
+        given.map(({ status }) => status),
+        ['rejected', 'rejected'],
+        String(stood),
+      )
+    }
   })
 
   it('rejects when the client throws instead of answering', async () => {
