@@ -57,7 +57,12 @@ export interface Measured {
   readonly unit: string
   readonly subject: readonly number[]
   /** In the same order as the subject's numbers. */
-  readonly peer?: { readonly name: string; readonly values: readonly number[] }
+  readonly peer?: {
+    readonly name: string
+    readonly values: readonly number[]
+    /** Subject ÷ peer of each run, where it is not that of the two numbers. Default: it is. */
+    readonly ratios?: readonly number[]
+  }
   readonly target?: { readonly of: 'value' | 'ratio' } & ({ readonly atLeast: number } | { readonly atMost: number })
 }
 
@@ -97,7 +102,8 @@ export async function paired<Subject, Peer>(
 export function row({ name, peer, subject, target, unit }: Measured): Row {
   const value = median(subject)
   const peerValue = peer ? median(peer.values) : null
-  const ratio = peer ? median(subject.map((own, pair) => own / (peer.values[pair] ?? Number.NaN))) : null
+  const ratios = peer && (peer.ratios ?? subject.map((own, pair) => own / (peer.values[pair] ?? Number.NaN)))
+  const ratio = ratios ? median(ratios) : null
   const judged = target?.of === 'ratio' ? ratio : value
   const limit = target && ('atLeast' in target ? target.atLeast : target.atMost)
   const met =

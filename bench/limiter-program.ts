@@ -1,4 +1,4 @@
-// What is measured of the limiter and its peers: decisions in a loop, or a route of Fastify. A process of its own, so
+// What is measured of the limiter and its peers: decisions in a loop, or routes of Fastify. A process of its own, so
 // that each measurement begins fresh.
 
 import fastifyRateLimitPeer from '@fastify/rate-limit'
@@ -21,8 +21,15 @@ export type Decider =
   | 'flexibleRedis'
   | 'fastifyRedis'
 
-/** Who stands before the route; `bare`: nobody. */
-export type Route = 'bare' | 'stoaMemory' | 'stoaRedis' | 'stoaLease' | 'fastifyMemory' | 'fastifyRedis'
+/** Who stands before the route; `bare`: nobody. `stoaManyRedis`: each request is another caller's. */
+export type Route =
+  | 'bare'
+  | 'stoaMemory'
+  | 'stoaRedis'
+  | 'stoaManyRedis'
+  | 'stoaLease'
+  | 'fastifyMemory'
+  | 'fastifyRedis'
 
 /** What a loop of decisions is. */
 export interface Loop {
@@ -55,6 +62,8 @@ const LEASE_TOKENS = 50
  * second of it.
  */
 const ROUTE_LEASE_TOKENS = 500
+/** Where there are many. */
+const ROUTE_CALLERS = 10_000
 const WARM_UP_SECONDS = 0.5
 /** Decisions between two looks at the clock. */
 const STRIDE = 256
@@ -138,15 +147,21 @@ async function loop(one: Decide, names: readonly string[], callers: number, seco
 }
 
 const HELLO = { hello: 'world' }
-let app: FastifyInstance | undefined
+const apps: FastifyInstance[] = []
 
+/** An application of its own for each route: the bare one has no plugin. */
 async function open({ route, redisUrl }: { readonly route: Route; readonly redisUrl: string }): Promise<string> {
-  app = Fastify()
+  const app = Fastify()
+  apps.push(app)
   const redis = route.endsWith('Redis') || route === 'stoaLease' ? redisOf(redisUrl) : null
   if (route.startsWith('stoa')) {
     await app.register(fastifyRateLimit, { ...(redis && { store: createRedisStore(redis) }) })
     const leaseTokens = route === 'stoaLease' ? ROUTE_LEASE_TOKENS : 0
-    app.get('/', { config: { rateLimit: { ...UNREACHED, leaseTokens } } }, async () => HELLO)
+    const names = Array.from({ length: ROUTE_CALLERS }, (_, index) => `caller:${index}`)
+    let next = 0
+    const key = () => names[next++ % names.length] as string
+    const rateLimit = { ...UNREACHED, leaseTokens, ...(route === 'stoaManyRedis' && { key }) }
+    app.get('/', { config: { rateLimit } }, async () => HELLO)
   } else if (route.startsWith('fastify')) {
     await app.register(fastifyRateLimitPeer, { global: false, ...(redis && { redis }) })
     app.get('/', { config: { rateLimit: MAX } }, async () => HELLO)
@@ -154,4 +169,6 @@ async function open({ route, redisUrl }: { readonly route: Route; readonly redis
   return await app.listen({ host: '127.0.0.1', port: 0 })
 }
 
-answer({ decide, open }, async () => await app?.close())
+const close = async () => void (await Promise.all(apps.map((app) => app.close())))
+
+answer({ decide, open, cpu: () => process.cpuUsage() }, close)
