@@ -79,6 +79,8 @@ for (const engine of engines) {
       assert.deepEqual(await done('jobs pause mail.send'), ['Paused: kind:mail.send, lane:bulk.'])
       assert.deepEqual(await done('jobs resume bulk'), ['Still paused: kind:mail.send.'])
       assert.deepEqual(await done('jobs resume mail.send'), ['Nothing is paused.'])
+      const help = (await done('jobs pause --help')).join('\n')
+      for (const name of ['bulk', 'external']) assert.match(help, new RegExp(`\\b${name}\\b`))
     })
 
     it('says in words what is misspelt, or is not there', async () => {

@@ -1,5 +1,5 @@
 import { didYouMean, isError, isId, StoaError } from '@stoa/kernel'
-import { DEFAULT_LANES, type JobRow, type JobState, queueErrors } from '@stoa/queue'
+import { DEFAULT_LANES, EXTERNAL_LANE, type JobRow, type JobState, queueErrors } from '@stoa/queue'
 import type { Command } from '../command-line.ts'
 import { asSentence, Refusal } from '../failure.ts'
 import { type OpenQueue, tenantOf, withQueue } from '../with-installation.ts'
@@ -103,7 +103,8 @@ export const jobsPaused: Command = {
   name: 'jobs pause',
   summary: 'Start no more jobs of a lane or of a kind, in the whole installation. What runs goes on.',
   args: ['lane|kind'],
-  details: `A name with a dot is a kind (mail.send), one without is a lane (${Object.keys(DEFAULT_LANES).join(', ')}).`,
+  details: `A name with a dot is a kind: mail.send, or one that a tenant has declared, of all tenants then. One without is a
+lane: ${[...Object.keys(DEFAULT_LANES), EXTERNAL_LANE].join(', ')}. In '${EXTERNAL_LANE}' are the jobs that workers outside claim.`,
   run: (program, { args }) =>
     withQueue(program, async ({ queue }) => {
       await queue.operations.pause(whatOf(queue, args['lane|kind'] as string))
