@@ -747,7 +747,8 @@ create table stoa.oauth_clients (
   created_by text not null,
   version integer not null,
   created_at timestamp with time zone not null,
-  updated_at timestamp with time zone not null
+  updated_at timestamp with time zone not null,
+  website text
 );
 alter table stoa.oauth_clients add constraint oauth_clients_pkey PRIMARY KEY (tenant_id, id);
 alter table stoa.oauth_clients add constraint oauth_clients_application_type_check CHECK ((application_type = ANY (ARRAY['web'::text, 'native'::text])));

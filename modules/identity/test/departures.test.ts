@@ -182,7 +182,7 @@ describeOnEngines(
       const own = rest.ownScopes as string[]
       assert.deepEqual(own.sort(), (scopes as string[]).sort())
       assert.deepEqual(own, ['email', 'identity:self', 'offline_access', 'openid'])
-      assert.deepEqual(rest, { id: shop.id, name: 'Shop', allowedBy: 'person', ownScopes: own })
+      assert.deepEqual(rest, { id: shop.id, name: 'Shop', website: null, allowedBy: 'person', ownScopes: own })
       for (const time of [allowedAt, lastUsedAt]) {
         assert.ok(Math.abs(suite().clock.now() - new Date(String(time)).getTime()) < 60_000, String(time))
       }
@@ -266,7 +266,8 @@ describeOnEngines(
       const person = await newPerson(suite(), tenant(), ['viewer'])
       await person.signIn()
       assert.match((await person.open(path)).html, /You have let in no application/)
-      const shop = await newApplication(suite(), tenant(), { consent: 'ask', scopes: everything, name: '<b>Shop</b>' })
+      const sold = { consent: 'ask', website: 'https://shop.example.org/' }
+      const shop = await newApplication(suite(), tenant(), { ...sold, scopes: everything, name: '<b>Shop</b>' })
       const own = await newApplication(suite(), tenant(), { name: 'Intranet' })
       const tokens = await allow(person, shop, 'openid email')
       await enter(person, own)
@@ -274,6 +275,10 @@ describeOnEngines(
       assert.match(
         page.html,
         /&lt;b&gt;Shop&lt;\/b&gt;<\/strong> – Allowed [\s\S]*see your e-mail address[\s\S]*value="application"/,
+      )
+      assert.match(
+        page.html,
+        /<a href="https:\/\/shop.example.org\/" [^>]*noopener[^>]*>Its website: shop.example.org</,
       )
       assert.match(page.html, /has let this application in for everybody/)
       assert.ok(!page.html.includes(`value="${own.id}"`), 'no button for what is not theirs')

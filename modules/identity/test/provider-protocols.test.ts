@@ -156,8 +156,16 @@ describeOnEngines(
         (await register(body.token, { ...metadata, redirect_uris: ['https://guest.example.org/*'] })).status,
         400,
       )
+      for (const client_uri of [
+        'https://bank.example/',
+        'http://guest.example.org/',
+        'https://guest.example.org.evil/',
+      ]) {
+        assert.equal((await register(body.token, { ...metadata, client_uri })).status, 400, client_uri)
+      }
       const answer = await register(body.token, {
         ...metadata,
+        client_uri: 'https://guest.example.org/about',
         grant_types: ['authorization_code', 'client_credentials'],
       })
       const made = (await answer.json()) as { client_id: string; client_secret: string }
@@ -169,7 +177,35 @@ describeOnEngines(
       const asked = await ask(application, { redirect_uri: 'https://guest.example.org/callback', scope: 'openid' })
       const page = await person.open(asked.url)
       assert.match(page.html, /Let Guest in\?/)
+      assert.match(
+        page.html,
+        /<a href="https:\/\/guest.example.org\/about" target="_blank" rel="noopener[^"]*">Its website: guest.example.org</,
+      )
       await assert.rejects(client.clientCredentialsGrant(config, {}), client.ResponseBodyError)
+    })
+
+    it('shows people a website of an application by https alone', async () => {
+      const added = (website: unknown) => {
+        const body = { name: 'Shop', redirectUris: ['https://shop.example.org/callback'], website }
+        return suite()
+          .as(tenant())
+          .send<{ client: { website: unknown }; errors: { pointer: string }[] }>('POST', '/api/v1/oauth-clients', {
+            body,
+          })
+      }
+      for (const website of [
+        'http://shop.example.org/',
+        'http://localhost/',
+        'javascript:alert(1)',
+        '//x',
+        'https://a@b.example/',
+      ]) {
+        const { body, status } = await added(website)
+        assert.deepEqual([status, body.errors[0]?.pointer], [422, '/body/website'], website)
+      }
+      for (const website of [null, 'https://elsewhere.example/about?a=1']) {
+        assert.deepEqual((await added(website)).body.client.website, website)
+      }
     })
 
     it('tells where the request came from that it answered: of what it let in, took back and ended', async () => {

@@ -13,6 +13,7 @@ export const en = {
   // Applications
   allowTitle: 'Let {application} in?',
   allowText: '{application} wants to:',
+  applicationWebsite: 'Its website: {host}',
   allowSignedInAs: 'You are signed in as {email}.',
   allowSubmit: 'Allow',
   denySubmit: 'Do not allow',

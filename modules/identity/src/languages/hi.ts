@@ -5,6 +5,7 @@ export const hi: Language = {
   languageName: 'हिन्दी',
   allowTitle: '{application} को अनुमति दें?',
   allowText: '{application} यह करना चाहता है:',
+  applicationWebsite: 'इसकी वेबसाइट: {host}',
   allowSignedInAs: 'आप {email} के रूप में साइन इन हैं।',
   allowSubmit: 'अनुमति दें',
   denySubmit: 'अनुमति न दें',

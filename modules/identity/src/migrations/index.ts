@@ -11,6 +11,7 @@ import { memberTokens } from './0009_member_tokens.ts'
 import { issuerHosts } from './0010_issuer_hosts.ts'
 import { sessionLooks } from './0011_session_looks.ts'
 import { sessionsByLook } from './0012_sessions_by_look.ts'
+import { clientWebsites } from './0013_client_websites.ts'
 
 /** Every migration of the room, oldest first. */
 export const identityMigrations: MigrationSet = {
@@ -28,5 +29,6 @@ export const identityMigrations: MigrationSet = {
     issuerHosts,
     sessionLooks,
     sessionsByLook,
+    clientWebsites,
   ],
 }

@@ -10,6 +10,7 @@ interface GrantedScopes {
 export interface AllowedRow {
   readonly id: string
   readonly name: string
+  readonly website: string | null
   readonly consent: 'ask' | 'given'
   readonly applicationType: 'web' | 'native'
   readonly backchannelLogoutUri: string | null
@@ -47,7 +48,7 @@ const allowedOfPerson = statement<
   `with theirs as (
      select grant_id, payload, (payload->>'clientId')::uuid as client_id from stoa.oidc_records
       where tenant_id = $1 and model = 'Grant' and account_id = $2 and expires_at > $3)
-   select c.id, c.name, c.consent, c.application_type, c.backchannel_logout_uri,
+   select c.id, c.name, c.website, c.consent, c.application_type, c.backchannel_logout_uri,
      jsonb_agg(jsonb_build_object('openid', theirs.payload->'openid'->'scope',
        'resources', coalesce(theirs.payload->'resources', '{}'))) as grants,
      to_timestamp(min((theirs.payload->>'iat')::bigint)) as allowed_at, to_timestamp(max(used.at)) as last_used_at

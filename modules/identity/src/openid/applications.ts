@@ -37,7 +37,7 @@ export interface ApplicationsDeps {
 }
 
 /** An application as somebody sees it who has let it in. */
-export interface AllowedApplication extends Pick<AllowedRow, 'id' | 'name' | 'allowedAt' | 'lastUsedAt'> {
+export interface AllowedApplication extends Pick<AllowedRow, 'id' | 'name' | 'website' | 'allowedAt' | 'lastUsedAt'> {
   readonly allowedBy: 'person' | 'organisation'
   /** All that it may ask for without asking them. */
   readonly scopes: string[]
@@ -90,7 +90,16 @@ export class Applications {
     })
   }
 
-  #shown({ allowedAt, applicationType, consent, grants, id, lastUsedAt, name }: AllowedRow): AllowedApplication {
+  #shown({
+    allowedAt,
+    applicationType,
+    consent,
+    grants,
+    id,
+    lastUsedAt,
+    name,
+    website,
+  }: AllowedRow): AllowedApplication {
     const api = this.#deps.apiResource()
     const allowedBy = consent === 'given' && applicationType !== 'native' ? 'organisation' : 'person'
     const scopes = new Set<string>()
@@ -103,6 +112,6 @@ export class Applications {
         }
       }
     }
-    return { id, name, allowedBy, scopes: [...scopes], ownScopes: [...ownScopes], allowedAt, lastUsedAt }
+    return { id, name, website, allowedBy, scopes: [...scopes], ownScopes: [...ownScopes], allowedAt, lastUsedAt }
   }
 }

@@ -3,7 +3,7 @@
  * itself. Of a secret both have only the hash.
  */
 import { hash, timingSafeEqual } from 'node:crypto'
-import { type Ctx, isId } from '@stoa/kernel'
+import { type Ctx, type FieldError, isId } from '@stoa/kernel'
 import { type Adapter, type AdapterPayload, errors, Provider } from 'oidc-provider'
 import { callerCtx } from './caller-ctx.ts'
 import { addOAuthClient, type ClientAuthMethod, type OAuthClientRow, oauthClientById } from './oauth-client-store.ts'
@@ -49,6 +49,7 @@ function metadataOf(client: OAuthClientRow): Record<string, unknown> {
       backchannel_logout_uri: client.backchannelLogoutUri,
       backchannel_logout_session_required: true,
     }),
+    ...(client.website !== null && { client_uri: client.website }),
     ...(own.length > 0 && { scope: own.join(' ') }),
     dpop_bound_access_tokens: client.dpopBound,
     require_pushed_authorization_requests: client.parRequired,
@@ -94,7 +95,7 @@ export class ClientRecords implements Adapter {
   /** Somebody registers (RFC 7591), with an initial access token that the organisation gave them. */
   async upsert(id: string, metadata: AdapterPayload): Promise<undefined> {
     const row = registeredRow(id, metadata as Record<string, unknown>, new Date(this.#ctx.clock.now()))
-    const [flaw] = clientFlaws(row)
+    const [flaw] = [...clientFlaws(row), ...strangeWebsite(row)]
     if (flaw) throw new errors.InvalidClientMetadata(`${flaw.pointer.slice('/body/'.length)} ${flaw.message}`)
     const ctx = callerCtx(this.#ctx, this.#deps, { type: 'client', id })
     await this.#deps.db.transaction(ctx, async (tx) => {
@@ -110,6 +111,16 @@ export class ClientRecords implements Adapter {
   async destroy(): Promise<undefined> {
     throw new TypeError('clients are removed by the organisation')
   }
+}
+
+/**
+ * An application that has registered itself says what it likes (RFC 7591, 5). Where it has people sent back to is checked
+ * by what happens then; that its website is there, too, keeps it from passing for somebody else.
+ */
+function strangeWebsite({ redirectUris, website }: OAuthClientRow): FieldError[] {
+  const host = website && URL.parse(website)?.host
+  if (website === null || redirectUris.some((uri) => URL.parse(uri)?.host === host)) return []
+  return [{ pointer: '/body/client_uri', code: 'strange', message: 'is at no host of its redirect_uris' }]
 }
 
 const texts = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])
@@ -131,6 +142,7 @@ function registeredRow(id: string, metadata: Record<string, unknown>, at: Date):
     redirectUris: texts(metadata.redirect_uris),
     postLogoutRedirectUris: texts(metadata.post_logout_redirect_uris),
     backchannelLogoutUri: typeof backchannel === 'string' ? backchannel : null,
+    website: typeof metadata.client_uri === 'string' ? metadata.client_uri : null,
     scopes: scopes.filter((scope) => (OIDC_SCOPES as readonly string[]).includes(scope)),
     ...{ resources: [], consent: 'ask', registered: true, createdBy: 'registration', version: 1 },
     dpopBound: metadata.dpop_bound_access_tokens === true,

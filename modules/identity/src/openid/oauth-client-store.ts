@@ -18,6 +18,8 @@ export interface OAuthClientRow {
   readonly redirectUris: readonly string[]
   readonly postLogoutRedirectUris: readonly string[]
   readonly backchannelLogoutUri: string | null
+  /** By https; for people to read. Nothing here fetches it. */
+  readonly website: string | null
   /** What it may ask for. */
   readonly scopes: readonly string[]
   /** What it may ask tokens for, beside the API of the installation. */
@@ -35,7 +37,7 @@ export interface OAuthClientRow {
 }
 
 const COLUMNS = `id, name, application_type, auth_method, secret_hash, jwks, grant_types, redirect_uris, post_logout_redirect_uris,
-  backchannel_logout_uri, scopes, resources, consent, dpop_bound, par_required, registered, created_by, version, created_at, updated_at`
+  backchannel_logout_uri, scopes, resources, consent, dpop_bound, par_required, website, registered, created_by, version, created_at, updated_at`
 
 type Written = [
   tenantId: string,
@@ -56,6 +58,7 @@ type Written = [
   parRequired: boolean,
   version: number,
   updatedAt: Date,
+  website: string | null,
 ]
 
 function written(tenantId: string, row: OAuthClientRow): Written {
@@ -63,7 +66,8 @@ function written(tenantId: string, row: OAuthClientRow): Written {
     ...([tenantId, row.id, row.name, row.applicationType, row.authMethod, row.secretHash] as const),
     row.jwks === null ? null : json(row.jwks),
     ...([row.grantTypes, row.redirectUris, row.postLogoutRedirectUris, row.backchannelLogoutUri] as const),
-    ...([row.scopes, row.resources, row.consent, row.dpopBound, row.parRequired, row.version, row.updatedAt] as const),
+    ...([row.scopes, row.resources, row.consent, row.dpopBound, row.parRequired] as const),
+    ...([row.version, row.updatedAt, row.website] as const),
   ]
 }
 
@@ -74,8 +78,8 @@ export function addOAuthClient(tx: Tx, tenantId: string, row: OAuthClientRow): v
 const clientAddition = statement<[...Written, registered: boolean, createdBy: string, createdAt: Date], never>(
   `insert into stoa.oauth_clients (tenant_id, id, name, application_type, auth_method, secret_hash, jwks, grant_types, redirect_uris,
      post_logout_redirect_uris, backchannel_logout_uri, scopes, resources, consent, dpop_bound, par_required, version, updated_at,
-     registered, created_by, created_at)
-   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
+     website, registered, created_by, created_at)
+   values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,
 )
 
 /** Writes what may change of a client. The row is locked by then, so it rides with the commit. */
@@ -86,7 +90,7 @@ const clientSaving = statement<Written, never>(
   `update stoa.oauth_clients
       set name = $3, application_type = $4, auth_method = $5, secret_hash = $6, jwks = $7, grant_types = $8, redirect_uris = $9,
         post_logout_redirect_uris = $10, backchannel_logout_uri = $11, scopes = $12, resources = $13, consent = $14, dpop_bound = $15,
-        par_required = $16, version = $17, updated_at = $18
+        par_required = $16, version = $17, updated_at = $18, website = $19
     where tenant_id = $1 and id = $2`,
 )
 

@@ -20,7 +20,7 @@ import {
   saveOAuthClient,
 } from './oauth-client-store.ts'
 import { oauthClientAdded, oauthClientChanged, oauthClientRemoved } from './oidc-events.ts'
-import { backchannelUriFlaw, redirectUriFlaw } from './redirect-uri.ts'
+import { backchannelUriFlaw, redirectUriFlaw, websiteFlaw } from './redirect-uri.ts'
 
 /** What clients stand on. */
 export interface OAuthClientsDeps {
@@ -40,6 +40,7 @@ export interface OAuthClientChange {
   readonly redirectUris?: readonly string[] | undefined
   readonly postLogoutRedirectUris?: readonly string[] | undefined
   readonly backchannelLogoutUri?: string | null | undefined
+  readonly website?: string | null | undefined
   readonly scopes?: readonly string[] | undefined
   readonly resources?: readonly string[] | undefined
   readonly consent?: 'ask' | 'given' | undefined
@@ -65,7 +66,13 @@ export const OIDC_SCOPES = ['openid', 'profile', 'email', 'offline_access'] as c
 const NEW: Omit<OAuthClientRow, 'id' | 'createdBy' | 'createdAt' | 'updatedAt'> = {
   ...{ name: '', applicationType: 'web', authMethod: 'client_secret_basic', secretHash: null, jwks: null },
   ...{ grantTypes: ['authorization_code', 'refresh_token'], redirectUris: [], postLogoutRedirectUris: [] },
-  ...{ backchannelLogoutUri: null, scopes: ['openid', 'profile', 'email'], resources: [], consent: 'ask' },
+  ...{
+    backchannelLogoutUri: null,
+    website: null,
+    scopes: ['openid', 'profile', 'email'],
+    resources: [],
+    consent: 'ask',
+  },
   ...{ dpopBound: false, parRequired: false, registered: false, version: 1 },
 }
 
@@ -242,6 +249,8 @@ export function clientFlaws(client: OAuthClientRow): FieldError[] {
   })
   const backchannel = client.backchannelLogoutUri === null ? null : backchannelUriFlaw(client.backchannelLogoutUri)
   if (backchannel) say('backchannelLogoutUri', 'unsafe_address', backchannel)
+  const website = client.website === null ? null : websiteFlaw(client.website)
+  if (website) say('website', 'unsafe_address', website)
   if (grantTypes.length === 0) say('grantTypes', 'required', 'names at least one way to a token')
   if (has('authorization_code') && client.redirectUris.length === 0) {
     say('redirectUris', 'required', 'is needed where people are sent back')

@@ -61,6 +61,12 @@ const fields = {
       description: 'Told when somebody signs out (OpenID Connect Back-Channel Logout 1.0).',
     }),
   ),
+  website: Nullable(
+    Type.String({
+      ...{ minLength: 1, maxLength: 2000, examples: ['https://shop.example.org/'] },
+      description: 'By https. People get a link to it when they are asked, and where they see what they have let in.',
+    }),
+  ),
   scopes: Type.Array(Type.String({ pattern: SCOPE, maxLength: 100 }), {
     ...{ maxItems: 100, uniqueItems: true, examples: [['openid', 'profile', 'links:read']] },
     description:
@@ -144,6 +150,12 @@ export const AllowedApplication = Type.Object(
   {
     id: Id,
     name: Type.String({ examples: ['Shop'] }),
+    website: Nullable(
+      Type.String({
+        description: 'As the application says, or whoever added it.',
+        examples: ['https://shop.example.org/'],
+      }),
+    ),
     allowedBy: OneOf(['person', 'organisation'], {
       description: '`organisation`: it has let the application in for everybody, and nobody is asked.',
       examples: ['person'],

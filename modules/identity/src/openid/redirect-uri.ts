@@ -31,6 +31,11 @@ export function backchannelUriFlaw(uri: string): string | null {
   return redirectUriFlaw(uri, 'web')
 }
 
+/** Why people must not be shown this as the website of an application; null when they may. */
+export function websiteFlaw(uri: string): string | null {
+  return redirectUriFlaw(uri, 'web') ?? (uri.startsWith('https:') ? null : 'is not by https')
+}
+
 function rawPathOf(uri: string): string {
   return uri.replace(/^[a-z][a-z0-9+.-]*:\/*[^/?#]*/i, '').replace(/[?#].*$/s, '')
 }

@@ -7,6 +7,7 @@ import { form } from './form.ts'
 import { type PageVisit, pathTo } from './page.ts'
 import type { PagesDeps } from './pages-deps.ts'
 import { scopeWords } from './scope-words.ts'
+import { websiteLink } from './website-link.ts'
 
 /** More than anybody lets in; the API has all, page by page. */
 const MOST_SHOWN = 500
@@ -26,12 +27,12 @@ export async function allowedApplications(
 
 function item(visit: PageVisit, application: AllowedApplication, permissions: PagesDeps['permissions']): Html {
   const { locale, look, say } = visit
-  const { allowedAt, allowedBy, id, lastUsedAt, name, ownScopes, scopes } = application
+  const { allowedAt, allowedBy, id, lastUsedAt, name, ownScopes, scopes, website } = application
   const format = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' })
   const words = (list: readonly string[]) =>
     html`<ul>${list.map((scope) => html`<li>${scopeWords(say, permissions, scope)}</li>`)}</ul>`
   const used = lastUsedAt === null ? '' : html`, ${say('applicationUsed', { time: format.format(lastUsedAt) })}`
-  const times = html`<p><strong>${name}</strong> – ${say('applicationAllowed', { time: format.format(allowedAt) })}${used}</p>`
+  const times = html`<p><strong>${name}</strong> – ${say('applicationAllowed', { time: format.format(allowedAt) })}${used}</p>${websiteLink(say, website)}`
   const label = `${say('applicationRemove')}: ${name}`
   const button = html`<button class="plain" aria-label="${label}">${say('applicationRemove')}</button>`
   const remove = form(visit, pathTo(visit, 'security'), [button], { what: 'application', id })

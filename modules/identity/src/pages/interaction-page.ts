@@ -18,6 +18,7 @@ import type { LiveSessionRow } from '../sign-in/session-store.ts'
 import { expiredOr, form, summary } from './form.ts'
 import { type Page, type PageAnswer, type PageVisit, pathTo } from './page.ts'
 import { scopeWords } from './scope-words.ts'
+import { websiteLink } from './website-link.ts'
 
 /** What the page stands on. */
 export interface InteractionPageDeps {
@@ -126,7 +127,7 @@ function consent(at: PageVisit, { client, interaction }: Asked, email: string, d
     (scope): Html => html`<li>${scopeWords(say, deps.permissions, scope)}</li>`,
   )
   const expired = expiredOr(at)
-  const body = html`${sent.size > 0 ? summary(say, expired) : ''}<p>${say('allowText', { application })}</p><ul>${items}</ul>
+  const body = html`${sent.size > 0 ? summary(say, expired) : ''}${websiteLink(say, client.clientUri)}<p>${say('allowText', { application })}</p><ul>${items}</ul>
 <p class="hint">${say('allowSignedInAs', { email })}</p>
 ${form(at, `${base}/interaction/${rest}`, [
   html`<button class="main" name="answer" value="allow">${say('allowSubmit')}</button> `,
