@@ -6,6 +6,7 @@ import type { Database, Tx } from '@stoa/db'
 import { type BaseCtx, type Ctx, StoaError, type Tenant } from '@stoa/kernel'
 import type { Announce } from './announce.ts'
 import { type AbortReason, Attempt, type AttemptHost, encodedResult, type InstrumentJob } from './attempt.ts'
+import { type Barred, OutOfTurns } from './barred.ts'
 import { type NewJob, validatorOf } from './enqueue.ts'
 import { queueErrors } from './errors.ts'
 import { endedChildren } from './finished-store.ts'
@@ -63,8 +64,7 @@ export class Dispatcher implements AttemptHost {
   readonly #attempts = new Map<Attempt, Lane>()
   /** Jobs of each lane that were begun and whose end is not written yet. */
   readonly #begun: ReadonlyMap<string, Set<string>>
-  /** Kinds that may not start for a while, by the limit that they ask, and until when. */
-  readonly #outOfTurns = new Map<string, number>()
+  readonly #outOfTurns = new OutOfTurns()
   /** Attempts whose progress will be told in a moment. */
   readonly #telling = new WeakSet<Attempt>()
   #stopping = false
@@ -223,23 +223,16 @@ export class Dispatcher implements AttemptHost {
       observe,
       worker,
       free: () => (this.#reports.unwritten > MAX_UNWRITTEN ? 0 : this.slots.free(lane)),
-      notKinds: () => this.#notKinds(lane),
+      barred: () => this.#barred(lane),
       begun: () => this.#begun.get(lane) ?? [],
       arrived: () => this.#begin(),
     })
   }
 
-  #notKinds(lane: string): readonly string[] | null {
+  #barred(lane: string): Barred | null {
     const paused = this.#deps.paused()
     if (paused.has(`lane:${lane}`)) return null
-    const now = performance.now()
-    const kinds: string[] = []
-    for (const what of paused) if (what.startsWith('kind:')) kinds.push(what.slice(5))
-    for (const [kind, until] of this.#outOfTurns) {
-      if (until > now) kinds.push(kind)
-      else this.#outOfTurns.delete(kind)
-    }
-    return kinds
+    return this.#outOfTurns.barred([...paused].filter((what) => what.startsWith('kind:')).map((what) => what.slice(5)))
   }
 
   /**
@@ -309,7 +302,7 @@ export class Dispatcher implements AttemptHost {
     if (tenant && !row.cancelRequested && definition?.takeTurn && validatorOf(definition).Check(row.input)) {
       const turn = await definition.takeTurn(new JobCtx(ctx, tenant, row, neverAborted), row.input as never)
       if (!turn.allowed) {
-        this.#outOfTurns.set(row.kind, performance.now() + turn.retryAfterMs)
+        this.#outOfTurns.add(row.tenantId, row.kind, turn.retryAfterMs)
         this.#refuse(row, lane, tenant, this.#snooze(turn.retryAfterMs))
         return
       }

@@ -129,6 +129,12 @@ select job_id from stoa.job_uniques
 where tenant_id = ($1::uuid[])[1] and kind = ($3::text[])[1] and key = $11 and not exists (select 1 from taken)`,
 )
 
+/** Of kinds that may be claimed, by the tenant: see {@link Barred}. */
+function allowed(barredKinds: string, barredTurns: string): string {
+  return `kind <> all (${barredKinds}::text[])
+      and (cardinality(${barredTurns}::text[]) = 0 or tenant_id::text || '/' || kind <> all (${barredTurns}::text[]))`
+}
+
 const CLAIMED = `update stoa.jobs set state = 'running', attempt = attempt + 1, worker = $2, started_at = clock_timestamp()
 where ctid = any (array (select ctid from picked)) and exists (select 1 from present)
 returning tenant_id, id, kind, rank, attempt, failures, run_at, input, origin, unique_key, concurrency_key, parent_id, tracked, cancel_requested`
@@ -142,21 +148,29 @@ returning tenant_id, id, kind, rank, attempt, failures, run_at, input, origin, u
  * that was lost cannot finish it because its worker is another one.
  */
 export const jobsClaimed = statement<
-  [lane: string, worker: string, wanted: number, after: string, notKinds: readonly string[], afterRank: number],
+  [
+    lane: string,
+    worker: string,
+    wanted: number,
+    after: string,
+    barredKinds: readonly string[],
+    afterRank: number,
+    barredTurns: readonly string[],
+  ],
   ClaimedRow
 >(`
 with recursive ${present('$2')}, top as materialized (
   select rank, tenant_id from stoa.jobs
-  where lane = $1 and ${READY} and kind <> all ($5::text[])
+  where lane = $1 and ${READY} and ${allowed('$5', '$7')}
   order by rank, tenant_id, run_at, id limit 1 for update skip locked
 ), turn (tenant_id, number) as (
   (select tenant_id, 1 from stoa.jobs
-   where lane = $1 and ${READY} and rank = (select rank from top)
+   where lane = $1 and ${READY} and ${allowed('$5', '$7')} and rank = (select rank from top)
      and tenant_id > (select case when rank = $6 then $4 else '00000000-0000-0000-0000-000000000000' end::uuid from top)
    order by tenant_id, run_at, id limit 1)
   union all
   select (select next.tenant_id from stoa.jobs next
-          where next.lane = $1 and ${READY} and next.rank = (select rank from top) and next.tenant_id > turn.tenant_id
+          where next.lane = $1 and ${READY} and ${allowed('$5', '$7')} and next.rank = (select rank from top) and next.tenant_id > turn.tenant_id
           order by next.tenant_id, next.run_at, next.id limit 1), number + 1
   from turn where turn.tenant_id is not null and number < $3
 ), share as materialized (
@@ -165,7 +179,7 @@ with recursive ${present('$2')}, top as materialized (
   select oldest.ctid from turn cross join lateral (
     select j.ctid from stoa.jobs j
     where j.lane = $1 and ${READY} and j.rank = (select rank from top) and j.tenant_id = turn.tenant_id
-      and j.kind <> all ($5::text[])
+      and ${allowed('$5', '$7')}
     order by j.run_at, j.id limit (select size from share) for update skip locked
   ) oldest
   where turn.tenant_id is not null limit $3
@@ -182,10 +196,11 @@ export const jobsClaimedOn = statement<
     worker: string,
     wanted: number,
     rank: number,
-    notKinds: readonly string[],
+    barredKinds: readonly string[],
     tenantIds: readonly string[],
     behindRunAts: readonly Date[],
     behindIds: readonly string[],
+    barredTurns: readonly string[],
   ],
   ClaimedRow
 >(`
@@ -193,7 +208,7 @@ with ${present('$2')}, picked as materialized (
   select next.ctid from unnest($6::uuid[], $7::timestamptz[], $8::uuid[]) as place (tenant_id, run_at, id) cross join lateral (
     select j.ctid from stoa.jobs j
     where j.lane = $1 and ${READY} and j.rank = $4 and j.tenant_id = place.tenant_id and (j.run_at, j.id) > (place.run_at, place.id)
-      and j.kind <> all ($5::text[])
+      and ${allowed('$5', '$9')}
     order by j.run_at, j.id limit ceil($3::numeric / cardinality($6::uuid[])) for update skip locked
   ) next
   limit $3

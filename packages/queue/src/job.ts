@@ -106,7 +106,7 @@ export interface JobSpec<T extends TSchema, Result = unknown> extends OptionsInp
   readonly unique?: Unique<Static<T>>
   /**
    * Asked before each start, for instance by a limiter. A job that may not start yet waits without being counted as
-   * tried, and until then this worker claims none of the kind.
+   * tried, and until then this worker claims none of the kind for that tenant.
    */
   readonly takeTurn?: Functions<Static<T>>['takeTurn']
   /**

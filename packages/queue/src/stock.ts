@@ -14,6 +14,7 @@
  */
 import type { Database } from '@stoa/db'
 import { Alarm, type BaseCtx, backoffMs, systemClock } from '@stoa/kernel'
+import { type Barred, turnOf } from './barred.ts'
 import type { NewJob } from './enqueue.ts'
 import type { Promised } from './handover.ts'
 import { type ClaimedRow, jobsClaimed, jobsClaimedOn, plannedByIndex, unknownReturned } from './job-store.ts'
@@ -30,8 +31,8 @@ export interface StockHost {
   free(): number
   /** The worker's id at present. */
   worker(): string
-  /** Kinds that must not be claimed: paused, or out of turns. Null: nothing of the lane. */
-  notKinds(): readonly string[] | null
+  /** What must not be claimed. Null: nothing of the lane. */
+  barred(): Barred | null
   /** Jobs of the lane that were begun here and whose end is not written yet. */
   begun(): Iterable<string>
   /** There is something to begin. */
@@ -111,10 +112,12 @@ export class Stock {
   }
 
   /** Whether a job that is about to be stored is begun at once: nobody waits, and a slot is free. */
-  promise({ extras, id, kind, state }: NewJob): Promised | null {
+  promise({ extras, id, kind, state, tenantId }: NewJob): Promised | null {
     const isPlain = state === 'ready' && extras === null
     if (!isPlain || !this.#isIdle || this.size > 0 || this.#host.free() <= this.#promised.size) return null
-    if (this.#closing.signal.aborted || this.#host.notKinds()?.includes(kind) !== false) return null
+    const barred = this.#host.barred()
+    if (barred === null || barred.kinds.includes(kind) || barred.turns.includes(turnOf(tenantId, kind))) return null
+    if (this.#closing.signal.aborted) return null
     const worker = this.#host.worker()
     this.#promised.add(id)
     return {
@@ -221,26 +224,26 @@ export class Stock {
   }
 
   async #claim(wanted: number): Promise<void> {
-    const notKinds = this.#host.notKinds()
+    const barred = this.#host.barred()
     // Whoever hints from now on has something that this claim may not see.
     this.#isHungry = false
     const place = this.#place
     const goesOn = place !== null && performance.now() < place.until
-    const claimed = notKinds === null ? [] : await this.#send(wanted, notKinds, goesOn ? place : null)
+    const claimed = barred === null ? [] : await this.#send(wanted, barred, goesOn ? place : null)
     if (goesOn) this.#place = claimed.length === wanted ? onward(place, claimed) : null
     else this.#looked(wanted, claimed)
     // Where something was there may be more. Going on brought nothing: the beginning may.
-    if (claimed.length > 0 || goesOn || (this.#wasTurned && notKinds !== null)) this.#isHungry = true
+    if (claimed.length > 0 || goesOn || (this.#wasTurned && barred !== null)) this.#isHungry = true
     this.#isIdle = !this.#isHungry
     if (claimed.length > 0) this.#arrived(inTurns(claimed))
   }
 
-  async #send(wanted: number, notKinds: readonly string[], place: Place | null): Promise<ClaimedRow[]> {
+  async #send(wanted: number, { kinds, turns }: Barred, place: Place | null): Promise<ClaimedRow[]> {
     const { ctx, db } = this.#host
     const worker = this.#host.worker()
     const query = place
-      ? jobsClaimedOn(this.lane, worker, wanted, place.rank, notKinds, ...columnsOf(place))
-      : jobsClaimed(this.lane, worker, wanted, this.#after, notKinds, this.#afterRank)
+      ? jobsClaimedOn(this.lane, worker, wanted, place.rank, kinds, ...columnsOf(place), turns)
+      : jobsClaimed(this.lane, worker, wanted, this.#after, kinds, this.#afterRank, turns)
     const claimed: ClaimedRow[] = []
     const began = performance.now()
     await db.system(ctx, async (tx) => {

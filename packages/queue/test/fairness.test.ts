@@ -36,6 +36,33 @@ for (const engine of engines) {
       assert.ok(ran.indexOf('one') < 100, `it was the ${ran.indexOf('one')}th`)
     })
 
+    it('lets no tenant wait for jobs of another that may not begin: of a paused kind, or out of turns', async () => {
+      const ran: string[] = []
+      const run: Parameters<typeof numbered>[0] = (ctx, { n }) => void ran.push(`${ctx.tenant.slug}${n}`)
+      const paused = numbered(run, { name: 'test.paused' })
+      const takeTurn = (ctx: Ctx) => ({ allowed: ctx.tenant.slug !== 'aaa', retryAfterMs: 60_000 })
+      const limited = numbered(run, { takeTurn })
+      await using bench = await setup(engine, { jobs: [paused, limited], worker: null })
+      const { queue } = bench
+      const [a, b] = await tenants(bench, 'aaa', 'bbb')
+      await queue.operations.pause({ kind: paused.name })
+      for (let n = 1; n <= 3; n++) await queue.add(a, paused, { n })
+      for (let n = 1; n <= 3; n++) await queue.add(a, limited, { n })
+      for (let n = 1; n <= 3; n++) await queue.add(b, limited, { n })
+      await queue.work({ ...QUICK, slots: 1, maxPrefetch: 1, lanes: ['default'] })
+      await eventually(() => ran.length === 3)
+      assert.deepEqual(ran, ['bbb1', 'bbb2', 'bbb3'])
+      const waits = (await bench.rows()).map(({ kind, state }) => `${kind} ${state}`)
+      assert.deepEqual(waits.toSorted(), [
+        'test.numbered ready',
+        'test.numbered ready',
+        'test.numbered scheduled',
+        'test.paused ready',
+        'test.paused ready',
+        'test.paused ready',
+      ])
+    })
+
     it('lets the event loop go on between jobs that never wait, also when their tenant has to be found first', async (t) => {
       let ran = 0
       let ranInTurn = 0
