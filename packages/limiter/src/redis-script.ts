@@ -7,7 +7,8 @@
  *   ARGV   the time in ms, or '' for the server's · how long a full bucket stays, in ms · number of limits · for each limit:
  *          capacity · tokens per ms
  *          then a whole number for what comes next:
- *            above 0   one layer at cost 1 of this limit, by 1024 more for each further take of the same bucket
+ *            above 0   one layer at cost 1 of this limit, by 1024 more for each further take of the same bucket, and by
+ *                      2097152 more for each further bucket of which the same is true
  *            else      a take whose number of layers is this without its sign, by 100 more when it settles; and then for each layer:
  *                      limit · cost · up to how many (0: the cost) · 1 for a shadow, else 0
  *   gives  for each layer three whole numbers:
@@ -30,6 +31,12 @@ export const SETTLES = 100
 
 /** What is added to the number of a limit for each further take of the same bucket. */
 export const AGAIN = 1024
+
+/** What is added to the number of a bucket's takes for each further bucket with the same number. */
+export const RUN = 2 ** 21
+
+/** Values that follow for each layer of a take that is not at cost 1 of one layer. */
+export const LAYER_PARAMETERS = 4
 
 /** The script. */
 export const TAKE_SCRIPT = `
@@ -88,7 +95,8 @@ end
 local function save(key, capacity, rate, tokens, spent, seen, full)
   local ttl = full + keep
   if ttl > 9000000000000000 then ttl = 9000000000000000 end
-  call('SET', key, pack('<ddddd', tokens, spent, seen, capacity, rate), 'PX', ttl)
+  -- As text: Redis would write the number with 17 digits, which takes it longer.
+  call('SET', key, pack('<ddddd', tokens, spent, seen, capacity, rate), 'PX', format('%d', ttl))
 end
 
 local k, a, args = 0, 4 + 2 * limits, #ARGV
@@ -96,28 +104,32 @@ while a <= args do
   local head = tonumber(ARGV[a])
   a = a + 1
   if head > 0 then
-    k = k + 1
-    local limit = head % 1024
-    local key, capacity, rate = KEYS[k], capacities[limit], rates[limit]
+    local more = floor(head / 2097152)
+    local one = head - more * 2097152
+    local limit = one % 1024
+    local capacity, rate = capacities[limit], rates[limit]
     local rounding = 1e-9 + capacity * 1e-12
-    local tokens, spent, seen, held = load(key, capacity, rate)
-    local takes = (head - limit) / 1024 + 1
-    if takes > 1 then
-      n = n + 1
-      out[n] = format('%.17g %.17g %.17g %.17g', tokens, spent, seen, now)
+    local takes = (one - limit) / 1024 + 1
+    for _ = 0, more do
+      k = k + 1
+      local tokens, spent, seen, held = load(KEYS[k], capacity, rate)
+      if takes > 1 then
+        n = n + 1
+        out[n] = format('%.17g %.17g %.17g %.17g', tokens, spent, seen, now)
+      end
+      local pays
+      for _ = 1, takes do
+        pays = held + rounding >= 1
+        if not pays then break end
+        tokens = held - 1
+        if tokens < 0 then tokens = 0 end
+        spent, held = seen, tokens
+      end
+      local full
+      if takes > 1 then full = msToFull(capacity, rate, rounding, tokens, spent)
+      else full = answer(capacity, rate, 1, rounding, tokens, spent, held, pays, 0) end
+      save(KEYS[k], capacity, rate, tokens, spent, seen, full)
     end
-    local pays
-    for i = 1, takes do
-      pays = held + rounding >= 1
-      if not pays then break end
-      tokens = held - 1
-      if tokens < 0 then tokens = 0 end
-      spent, held = seen, tokens
-    end
-    local full
-    if takes > 1 then full = msToFull(capacity, rate, rounding, tokens, spent)
-    else full = answer(capacity, rate, 1, rounding, tokens, spent, held, pays, 0) end
-    save(key, capacity, rate, tokens, spent, seen, full)
   else
     local layers, settles = -head, false
     if layers >= 100 then layers, settles = layers - 100, true end

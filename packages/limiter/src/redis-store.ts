@@ -16,7 +16,7 @@ import { portableKey } from './bucket-key.ts'
 import { bucketName, checkLayers, type Layer, type LayersDecision, type Store } from './layers.ts'
 import { checkWhole, refuseUnknown } from './options.ts'
 import { type Asked, deliver } from './redis-answer.ts'
-import { AGAIN, SETTLES, TAKE_SCRIPT, TAKE_SCRIPT_SHA } from './redis-script.ts'
+import { AGAIN, LAYER_PARAMETERS, RUN, SETTLES, TAKE_SCRIPT, TAKE_SCRIPT_SHA } from './redis-script.ts'
 
 /** What is used of the caller's client: ioredis's `Redis` or `Cluster`. */
 export interface RedisClient {
@@ -162,7 +162,7 @@ export class RedisStore implements Store {
 
   async #send(call: Call): Promise<void> {
     const { keys, limits, takes, waiting } = call
-    const parameters = [...keys, this.#clock?.() ?? '', this.#keepMs, limits.length / 2, ...limits, ...takes]
+    const parameters = [...keys, this.#clock?.() ?? '', this.#keepMs, limits.length / 2, ...limits, ...runsOf(takes)]
     this.#underWay += 1
     try {
       deliver(waiting, await this.#run(keys.length, parameters))
@@ -226,6 +226,21 @@ function join(call: Call, together: Together, one: Waiting): void {
   call.takes[together.at] = (call.takes[together.at] as number) + AGAIN
   together.waiting.push(one)
   call.last = together
+}
+
+/** The takes as the script is told them: the same number again and again is one, because each costs both sides. */
+function runsOf(takes: readonly number[]): number[] {
+  const runs: number[] = []
+  for (let at = 0, last = 0; at < takes.length; ) {
+    const head = takes[at] as number
+    const size = head > 0 ? 1 : 1 + LAYER_PARAMETERS * (-head % SETTLES)
+    if (head <= 0) runs.push(...takes.slice(at, at + size))
+    else if (head === last) runs.push((runs.pop() as number) + RUN)
+    else runs.push(head)
+    last = head
+    at += size
+  }
+  return runs
 }
 
 /** Whether both take from one bucket by one limit. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createMemoryStore, createRedisStore, type Layer, type Limit, type RedisClient } from '@stoa/limiter'
+import { createMemoryStore, createRedisStore, type Limit, type RedisClient } from '@stoa/limiter'
 import { eventually } from '@stoa/testkit'
 import { startRedis } from '@stoa/testkit/servers'
 import fc from 'fast-check'
@@ -9,10 +9,10 @@ import { ModelStore } from './model.ts'
 
 type Server = Awaited<ReturnType<typeof startRedis>>
 
-/** Takes of one bucket in one turn of the event loop, and what is charged after them. */
+/** Takes of some buckets in one turn of the event loop, and what one of them is charged between them. */
 interface Turn {
   readonly stepMs: number
-  readonly takes: number
+  readonly takes: readonly string[]
   /** Which of two. */
   readonly limit: number
   readonly charge: number
@@ -155,7 +155,7 @@ describe('the redis store on one server', () => {
     assert.match(await redis.info('commandstats'), /cmdstat_set:calls=1,/)
   })
 
-  it('gives takes of one bucket that leave together the numbers of the memory store, to the millisecond', async () => {
+  it('gives takes of few buckets that leave together the numbers of the memory store, to the millisecond', async () => {
     const limits = fc.record({
       capacity: fc.oneof(fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 1_000_000_000 })),
       refillPerSecond: fc.oneof(fc.double({ min: 0.001, max: 1_000, noNaN: true }), fc.constant(1_000_000_000)),
@@ -163,7 +163,7 @@ describe('the redis store on one server', () => {
     const turns = fc.array(
       fc.record({
         stepMs: fc.oneof({ weight: 4, arbitrary: fc.double({ min: 0, max: 3000, noNaN: true }) }, fc.constant(-500)),
-        takes: fc.integer({ min: 1, max: 5 }),
+        takes: fc.array(fc.constantFrom('ada', 'bob', 'eve', 'joe'), { maxLength: 9 }),
         limit: fc.nat(1),
         charge: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: 9 })),
       }),
@@ -177,11 +177,13 @@ describe('the redis store on one server', () => {
       const memory = createMemoryStore({ clock })
       for (const { stepMs, takes, limit: which, charge } of asked) {
         nowMs += stepMs
-        const layers = [{ key: 'ada', ...of[which] }] as readonly [Layer]
-        const owed = [{ ...layers[0], cost: charge }]
-        const given = [...Array.from({ length: takes }, () => store.take(layers)), store.settle(owed)]
-        const expected = [...Array.from({ length: takes }, () => memory.take(layers)), memory.settle(owed)]
-        assert.deepEqual(await Promise.all(given), expected)
+        const layers = takes.map((key) => [{ key, ...(of[which] as Limit) }])
+        const owed = [{ key: 'ada', ...(of[which] as Limit), cost: charge }]
+        const after = [{ key: 'eve', ...(of[which] as Limit) }]
+        const [given, expected] = [store, memory].map((each) => {
+          return [...layers.map((one) => each.take(one)), each.settle(owed), each.take(after), each.take(after)]
+        })
+        assert.deepEqual(await Promise.all(given ?? []), expected)
       }
     }
     await fc.assert(fc.asyncProperty(fc.tuple(limits, limits), turns, property), { numRuns: 150 })
