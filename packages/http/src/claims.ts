@@ -17,6 +17,12 @@ import type { Route } from './route.ts'
  */
 export type Claim = (host: string, path: string) => string | null
 
+/** What tells which host a request is for. */
+interface Addressed {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly socket: { readonly remoteAddress?: string | undefined }
+}
+
 /** Which host a request is for. */
 export class RequestHost {
   readonly #addresses: ClientAddress
@@ -27,12 +33,16 @@ export class RequestHost {
   }
 
   /** Empty when none is named. */
-  of({ headers, socket }: IncomingMessage): string {
+  of({ headers, socket }: Addressed): string {
     const forwarded = headers['x-forwarded-host']
-    if (forwarded === undefined || !this.#addresses.trusts(socket.remoteAddress ?? '')) return headers.host ?? ''
+    if (forwarded === undefined || !this.#addresses.trusts(socket.remoteAddress ?? '')) return hostOf(headers)
     const named = Array.isArray(forwarded) ? forwarded.join(',') : forwarded
     return named.slice(named.lastIndexOf(',') + 1).trim()
   }
+}
+
+function hostOf({ host }: Addressed['headers']): string {
+  return typeof host === 'string' ? host : ''
 }
 
 /** The path of an address. */

@@ -179,7 +179,7 @@ function openParts(config: HttpConfig, deps: HttpDeps): Parts {
 
 /** Requests go to the lanes first, when there are any: see lane.ts for when there are none. */
 function openLanes({ server }: FastifyInstance, assembly: Assembly): void {
-  const { claims: all, config, deps, limits, load, meterOf } = assembly
+  const { claims: all, config, deps, limits, load, meterOf, state } = assembly
   if (deps.tracing?.enabled || config.accessLog === 'all') return
   const open = deps.routes.flatMap((route): OpenLane[] => {
     const { claims = null, lane, method, url } = route
@@ -187,7 +187,11 @@ function openLanes({ server }: FastifyInstance, assembly: Assembly): void {
   })
   const [longWay] = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[]
   if (open.length === 0 || longWay === undefined) return
-  const lanes = new Lanes(open, { ...config, load, isOfMount: (host) => all.baseOf(host) !== null })
+  const lanes = new Lanes(open, {
+    ...{ ...config, load },
+    isOfMount: (host) => all.baseOf(host) !== null,
+    keepsAlive: () => !state.draining && !server.maxRequestsPerSocket,
+  })
   server.removeAllListeners('request')
   server.on('request', (request, response) => lanes.serve(request, response, longWay))
 }

@@ -23,6 +23,8 @@ export { Id, IdParams, Nullable, OneOf, Timestamp, TimestampInput } from './fiel
 export type { HostUse } from './host-store.ts'
 export type { KeyBounds, KeyOwner, KeyOwners } from './key-owners.ts'
 export type { Lane } from './lane.ts'
+export type { LaneReply } from './lane-reply.ts'
+export type { LaneRequest } from './lane-request.ts'
 export { httpMigrations } from './migrations/index.ts'
 export type { Mount, MountCall, MountLane } from './mount.ts'
 export { type OpenApiDocument, type OpenApiSpec, openapiDocument } from './openapi.ts'

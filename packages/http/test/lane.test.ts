@@ -1,45 +1,11 @@
 import assert from 'node:assert/strict'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { request } from 'node:http'
+import { type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { after, before, describe, it } from 'node:test'
-import { errors, StoaError } from '@stoa/kernel'
 import { createMetrics } from '@stoa/telemetry'
 import { Type } from 'typebox'
 import { type Claim, defineRoute, type Http, type HttpDeps, type HttpOptions, type Lane } from '../src/index.ts'
+import { found, routeOf } from './lane-route.ts'
 import { openApp } from './setup.ts'
-
-/** Answers `short` on the lane what the route answers `long`. */
-function routeOf(find: Lane['find'], claims?: Claim) {
-  return defineRoute({
-    method: 'GET',
-    url: '/go/:name',
-    operationId: 'goThere',
-    tags: ['test'],
-    summary: 'Goes.',
-    permission: null,
-    rateLimit: { capacity: 100, refillPerSecond: 0.001 },
-    schema: {
-      params: Type.Object({ name: Type.String() }),
-      response: { 200: { content: { 'text/plain': { schema: Type.String() } } } },
-    },
-    ...(claims && { claims }),
-    lane: {
-      prefix: '/go/',
-      find,
-      answer(found: { text: string }, _request: IncomingMessage, response: ServerResponse, headers: readonly string[]) {
-        response.writeHead(200, ['content-length', String(found.text.length), 'x-text', found.text, ...headers])
-        response.end(found.text)
-      },
-    },
-    handler(_ctx, { params }, reply) {
-      if (params.name === 'gone') throw new StoaError(errors.not_found)
-      reply.type('text/plain')
-      return `long ${params.name}`
-    },
-  })
-}
-
-const found = (name: string) => (name === 'none' || name === 'gone' ? null : { text: `short ${name}` })
 
 async function open(
   find: Lane['find'] = found,
@@ -60,7 +26,7 @@ interface Asked {
   readonly body?: string
 }
 
-/** `fetch` sends neither another host nor a body with GET. */
+/** `fetch` sends neither another host nor a body with GET. A lane says in a header what a route says in a body. */
 function ask(url: string, { body, headers = {}, method = 'GET' }: Asked) {
   const { promise, resolve, reject } = Promise.withResolvers<{
     status: number
@@ -72,7 +38,10 @@ function ask(url: string, { body, headers = {}, method = 'GET' }: Asked) {
     response.setEncoding('utf8').on('data', (part) => {
       text += part
     })
-    response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text }))
+    response.on('end', () => {
+      const { headers, statusCode = 0 } = response
+      resolve({ headers, status: statusCode, text: String(headers['x-text'] ?? text) })
+    })
   })
   asked.on('error', reject).end(body)
   return promise
@@ -139,7 +108,7 @@ describe('lanes', () => {
   })
 
   it('leave an answer that cannot be written to the route', async () => {
-    await using opened = await open(() => ({ text: 'ā' }))
+    await using opened = await open(() => ({ text: 'ā', status: 200 }))
     assert.equal((await opened.ask('/go/there')).text, 'long there')
   })
 

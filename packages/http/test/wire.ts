@@ -20,7 +20,7 @@ export interface Wire extends Disposable {
 /** Connects to an origin: `http://127.0.0.1:3000`. */
 export async function openWire(origin: string): Promise<Wire> {
   const { hostname, port } = new URL(origin)
-  const socket = connect(Number(port), hostname)
+  const socket = connect({ port: Number(port), host: hostname, noDelay: true })
   let received = ''
   let ended = false
   const changed = new EventTarget()

@@ -16,8 +16,7 @@
  * A link that leads somewhere is answered on a lane (see `Lane` in @stoa/http), everything else by the route. Both go
  * through the same functions here.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Lane } from '@stoa/http'
+import type { Lane, LaneRequest } from '@stoa/http'
 import { type Clock, StoaError } from '@stoa/kernel'
 import type { Geo } from '../analytics/geo.ts'
 import type { Orphans } from '../analytics/orphans.ts'
@@ -91,7 +90,11 @@ export const REDIRECT_HEADERS = {
   'referrer-policy': 'strict-origin-when-cross-origin',
 } as const
 
-const always = ['content-length', '0', ...Object.entries(REDIRECT_HEADERS).flat()]
+/** The header fields of a visit that are looked at on the lane. */
+const LANE_READS = [
+  ...['user-agent', 'referer', 'accept-language'],
+  ...['sec-purpose', 'purpose', 'x-moz', 'sec-gpc', 'dnt'],
+]
 
 /** Follows short links. */
 export class Redirects {
@@ -161,7 +164,7 @@ export class Redirects {
   /** The lane of links that lead somewhere. */
   lane(prefix: string): Lane {
     const { clock, destinations, hosts } = this.#deps
-    const usual = (found: Destination | null, { headers, url }: IncomingMessage) =>
+    const usual = (found: Destination | null, { headers, url }: LaneRequest) =>
       found !== null &&
       leads(found, clock.now()) &&
       !found.limited &&
@@ -170,27 +173,28 @@ export class Redirects {
       !(found.card !== null && makesPreviews(headers['user-agent']))
         ? found
         : null
-    let headers: readonly string[] | null = null
     return {
       prefix,
+      reads: LANE_READS,
+      headers: REDIRECT_HEADERS,
+      field: 'location',
       find(code, host, request) {
         const space = host === null ? DEFAULT_HOST : hosts.placeOf(host).space
         const found = destinations.find(space, code)
         return found instanceof Promise ? found.then((late) => usual(late, request)) : usual(found, request)
       },
-      answer: (destination: Destination, request: IncomingMessage, response: ServerResponse, given, address) => {
-        headers ??= [...given, ...always, 'location']
+      answer: (destination: Destination, request, address, reply) => {
         const { routing, status } = destination
         const now = clock.now()
         const target = routing === null ? destination.target : this.#routedVisit(routing, request, address, now)
-        response.writeHead(status, [...headers, target])
-        response.end()
+        reply.send(status, target)
+        // Not before it is sent: what cannot be said is no click.
         this.#note(destination, request.headers, address, now)
       },
     }
   }
 
-  #routedVisit(routing: Routing, request: IncomingMessage, address: string, at: number): string {
+  #routedVisit(routing: Routing, request: LaneRequest, address: string, at: number): string {
     return this.#routed(routing, () => ({ at, address, ...textsOf(request.headers), query: queryOf(request) }))
   }
 
@@ -222,7 +226,7 @@ function textsOf(headers: VisitHeaders) {
   return { userAgent: text(headers['user-agent']), acceptLanguage: text(headers['accept-language']) }
 }
 
-function queryOf({ url = '' }: IncomingMessage): URLSearchParams {
+function queryOf({ url = '' }: LaneRequest): URLSearchParams {
   const question = url.indexOf('?')
   return new URLSearchParams(question < 0 ? '' : url.slice(question + 1))
 }
