@@ -35,10 +35,10 @@ export interface WireLanes<Begun> {
   readonly answer: (request: ReadRequest, socket: Socket) => 'answered' | Begun | null
 }
 
-/** What Node's parser made of one chunk. */
+/** A chunk in the hands of Node's parser. It has one empty line, at its end, so it gives one request at most. */
 interface Handed<Begun> {
   readonly begun: Begun | null
-  readonly seen: { readonly request: IncomingMessage; readonly response: ServerResponse }[]
+  seen: { readonly request: IncomingMessage; readonly response: ServerResponse } | null
 }
 
 type Listener = (chunk: Buffer) => void
@@ -58,8 +58,8 @@ export class Wires<Begun> {
   seen(request: IncomingMessage, response: ServerResponse): Begun | null {
     const handed = this.#handed
     if (handed === null) return null
-    handed.seen.push({ request, response })
-    return handed.seen.length === 1 ? handed.begun : null
+    handed.seen = { request, response }
+    return handed.begun
   }
 
   /** To be told when a lane has answered by Node's response. */
@@ -71,7 +71,7 @@ export class Wires<Begun> {
 
   /** Gives a chunk to Node's parser, and tells what it made of it. */
   hand(node: Listener, chunk: Buffer, begun: Begun | null): Handed<Begun>['seen'] {
-    const handed: Handed<Begun> = { begun, seen: [] }
+    const handed: Handed<Begun> = { begun, seen: null }
     this.#handed = handed
     try {
       node(chunk)
@@ -131,8 +131,8 @@ class Wire<Begun> {
     const socket = this.#socket
     const { bytesRead } = socket
     const isLast = socket.readableLength === 0
-    const [seen, ...others] = this.#wires.hand(this.#node, chunk, begun)
-    if (seen === undefined || others.length > 0 || !isLast || goesOn(seen.request)) return
+    const seen = this.#wires.hand(this.#node, chunk, begun)
+    if (seen === null || !isLast || goesOn(seen.request)) return
     const { response } = seen
     response.once('close', () => {
       if (!response.writableFinished || !socket.writable || socket.bytesRead !== bytesRead) return

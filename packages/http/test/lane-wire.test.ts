@@ -297,6 +297,22 @@ describe('what is answered past Node', () => {
     assert.match(await ask(wire, get('/go/e')), /^HTTP\/1\.1 429 /)
   })
 
+  it('is over for a connection on which something came while Node had to wait', async () => {
+    const waiting = Promise.withResolvers<void>()
+    const find: Lane['find'] = (name) => (name === 'slow' ? waiting.promise.then(() => found(name)) : found(name))
+    await using opened = await setup({}, { find })
+    using wire = await opened.taken()
+    wire.write(get('/go/slow'))
+    await read()
+    wire.write('GET /go/c HTTP/1.1\r\nHost: s.example\r\nX-Inner: ')
+    await read()
+    waiting.resolve()
+    await wire.until(/short slow\r\n[\s\S]*\r\n\r\n/)
+    assert.match(await ask(wire, get('/go/smuggled')), /short c\r\n/)
+    assert.match(await ask(wire, get('/go/d')), /short d\r\n/)
+    assert.equal(opened.readByNode(), 5)
+  })
+
   it('is Node’s when it cannot be said in a header; and is cut off when it fails behind its answer', async () => {
     const answer: Lane['answer'] = (_found, { url }, _address, reply) => {
       reply.send(200, url === '/go/odd' ? 'a\r\nset-cookie: b' : 'short')
