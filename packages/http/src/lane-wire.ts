@@ -129,13 +129,12 @@ class Wire<Begun> {
 
   #hand(chunk: Buffer, begun: Begun | null): void {
     const socket = this.#socket
-    const { bytesRead } = socket
-    const isLast = socket.readableLength === 0
+    const given = socket.bytesRead - socket.readableLength
     const seen = this.#wires.hand(this.#node, chunk, begun)
-    if (seen === null || !isLast || goesOn(seen.request)) return
+    if (seen === null || goesOn(seen.request)) return
     const { response } = seen
     response.once('close', () => {
-      if (!response.writableFinished || !socket.writable || socket.bytesRead !== bytesRead) return
+      if (!response.writableFinished || !socket.writable || socket.bytesRead !== given) return
       this.#sure = true
       this.look()
     })
