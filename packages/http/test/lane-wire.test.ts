@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { after, before, describe, it } from 'node:test'
+import { createMemoryStore, type Store } from '@stoa/limiter'
 import { createMetrics } from '@stoa/telemetry'
 import { inTime, TestClock } from '@stoa/testkit'
 import { Type } from 'typebox'
@@ -18,12 +19,16 @@ interface Made {
   readonly find?: Lane['find']
   readonly lane?: Partial<Lane>
   readonly rateLimit?: typeof UNREACHED
+  readonly limitStore?: Store
   /** Of Node's server. */
   readonly serve?: Readonly<Record<string, number>>
 }
 
 /** An application with a lane, a WebSocket, and a way to see what came past Node's parser. */
-async function setup(options: HttpOptions = {}, { find = found, lane, rateLimit = UNREACHED, serve }: Made = {}) {
+async function setup(
+  options: HttpOptions = {},
+  { find = found, lane, limitStore, rateLimit = UNREACHED, serve }: Made = {},
+) {
   const metrics = createMetrics({ process: false })
   const handed: UpgradedConnection[] = []
   const socket = defineRoute({
@@ -56,7 +61,7 @@ async function setup(options: HttpOptions = {}, { find = found, lane, rateLimit 
   const http = await openApp(
     [route, socket, echo],
     { anonymousRateLimit: UNREACHED, ...options },
-    { metrics, ...(options.drainDelayMs === undefined ? {} : { clock }) },
+    { metrics, ...(limitStore && { limitStore }), ...(options.drainDelayMs === undefined ? {} : { clock }) },
   )
   let requests = 0
   http.app.server.prependListener('request', () => requests++)
@@ -298,6 +303,18 @@ describe('what is answered past Node', () => {
     assert.deepEqual([finds, opened.readByNode()], [5, 5])
     // Four on the lane, and one on the long way of what was not found.
     assert.match(await ask(wire, get('/go/e')), /^HTTP\/1\.1 429 /)
+  })
+
+  it('is paid once, also where the bucket is elsewhere', async () => {
+    const store = createMemoryStore()
+    const limitStore: Store = {
+      take: async (layers) => store.take(layers),
+      settle: async (layers) => store.settle(layers),
+    }
+    await using opened = await setup({}, { limitStore, rateLimit: { capacity: 6, refillPerSecond: 0.001 } })
+    using wire = await opened.taken()
+    for (const name of ['c', 'd', 'e', 'f']) assert.match(await ask(wire, get(`/go/${name}`)), /short \w\r\n/)
+    assert.match(await ask(wire, get('/go/g')), /^HTTP\/1\.1 429 /)
   })
 
   it('is over for a connection on which something came while Node had to wait', async () => {
