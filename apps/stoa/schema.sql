@@ -404,7 +404,7 @@ create table stoa.jobs (
 CASE
     WHEN ((state = 'running'::text) AND (lane <> 'external'::text) AND (NOT runs_long)) THEN 'ready'::text
     ELSE state
-END) stored not null
+END) stored
 ) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=10000, autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_insert_threshold=-1, fillfactor=45);
 alter table stoa.jobs add constraint jobs_pkey PRIMARY KEY (tenant_id, id);
 alter table stoa.jobs add constraint jobs_state_check CHECK ((state = ANY (ARRAY['ready'::text, 'scheduled'::text, 'held'::text, 'waiting'::text, 'running'::text])));

@@ -13,7 +13,10 @@ export interface Migration {
   readonly name: string
   /** `shared`: once per database, in the schema `stoa`. `tenant`: once in every schema that holds tenants' tables. */
   readonly scope: 'shared' | 'tenant'
-  /** True when the release before this one can no longer run on the result. A running server refuses such a schema. */
+  /**
+   * True when the release before this one can no longer run on the result. A server refuses such a schema when it starts;
+   * those that run are stopped before, so the migration may also build indexes and write tables anew.
+   */
   readonly breaking: boolean
   /**
    * False for the one statement that PostgreSQL refuses inside a transaction: `CREATE INDEX CONCURRENTLY IF NOT EXISTS`

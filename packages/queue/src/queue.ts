@@ -223,7 +223,7 @@ class StoaQueue implements Queue {
   definition(name: string): JobDefinition {
     const job = this.#definitions.get(name)
     if (job) return job
-    const message = `There is no job of the kind '${name.slice(0, 100)}'${didYouMean(name, [...this.#definitions.keys()])}.`
+    const message = `There is no job of the kind '${name.slice(0, 100)}'${didYouMean(name, [...this.#definitions.keys()]) || '.'}`
     throw new StoaError(queueErrors.job_kind_unknown, { message })
   }
 
