@@ -148,6 +148,22 @@ describe('destinations', () => {
     assert.equal(asked.length, 101)
   })
 
+  it('keep what was asked for last, whoever came first', async () => {
+    const { destinations, clock, answer } = setup({ entries: 2 })
+    const ask = async (code: string) => {
+      const found = destinations.find('', code)
+      answer(`https://${code}.example/`)
+      await found
+    }
+    await ask('first')
+    await ask('second')
+    clock.at += 1_000
+    assert.ok(!(destinations.find('', 'first') instanceof Promise))
+    await ask('third')
+    assert.ok(!(destinations.find('', 'first') instanceof Promise), 'it was asked for after the second')
+    assert.ok(destinations.find('', 'second') instanceof Promise)
+  })
+
   it('do not remember an answer that was under way when the link changed', async () => {
     const { destinations, answer } = setup()
     const before = destinations.find('', 'abc')

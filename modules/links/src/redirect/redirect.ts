@@ -166,7 +166,7 @@ export class Redirects {
     const { clock, destinations, hosts } = this.#deps
     const usual = (found: Destination | null, { headers, url }: LaneRequest) =>
       found !== null &&
-      leads(found, clock.now()) &&
+      (alwaysLeads(found) || leads(found, clock.now())) &&
       !found.limited &&
       found.password === null &&
       !(found.forwardsQuery && url?.includes('?')) &&
@@ -229,6 +229,10 @@ function textsOf(headers: VisitHeaders) {
 function queryOf({ url = '' }: LaneRequest): URLSearchParams {
   const question = url.indexOf('?')
   return new URLSearchParams(question < 0 ? '' : url.slice(question + 1))
+}
+
+function alwaysLeads({ endsAt, startsAt }: Destination): boolean {
+  return startsAt === Number.NEGATIVE_INFINITY && endsAt === Number.POSITIVE_INFINITY
 }
 
 function leads({ endsAt, startsAt }: Destination, now: number): boolean {
