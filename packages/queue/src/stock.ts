@@ -124,7 +124,10 @@ export class Stock {
       worker,
       kept: (row) => {
         // Under another name it is not this worker's any more.
-        if (row && worker === this.#host.worker()) this.#arrived([row])
+        if (row && worker === this.#host.worker()) {
+          this.#keep([row])
+          this.#host.arrived()
+        }
         this.#noLongerPromised(id)
       },
       failed: () => {
@@ -140,10 +143,9 @@ export class Stock {
     if (this.#promised.size === 0) this.#allKept?.()
   }
 
-  #arrived(rows: readonly ClaimedRow[]): void {
+  #keep(rows: readonly ClaimedRow[]): void {
     this.#rows = [...this.#rows.slice(this.#next), ...rows]
     this.#next = 0
-    this.#host.arrived()
   }
 
   /** What lies here belongs to others now. */
@@ -235,7 +237,11 @@ export class Stock {
     // Where something was there may be more. Going on brought nothing: the beginning may.
     if (claimed.length > 0 || goesOn || (this.#wasTurned && barred !== null)) this.#isHungry = true
     this.#isIdle = !this.#isHungry
-    if (claimed.length > 0) this.#arrived(inTurns(claimed))
+    if (claimed.length === 0) return
+    this.#keep(inTurns(claimed))
+    // Jobs that end at once follow each other for a while, and the next claim would leave only then: it leaves before.
+    if (claimed.length === wanted) setImmediate(() => this.#host.arrived())
+    else this.#host.arrived()
   }
 
   async #send(wanted: number, { kinds, turns }: Barred, place: Place | null): Promise<ClaimedRow[]> {
