@@ -2,7 +2,7 @@
  * A strict reading of a request that came as one chunk: `GET`, a path, HTTP/1.1, header fields, the empty line, and nothing
  * before or behind. It reads what can mean but one thing and says null to all the rest, which Node's parser reads then; so
  * it has no opinion of its own on anything that two readers ever disagreed about: a bare CR or LF, a folded line, a blank
- * before the colon, bytes that are not ASCII, a body by whichever header, a field that comes twice.
+ * before the colon, bytes that are not ASCII, a body by whichever header, a field that counts here and comes twice.
  *
  * Only the fields that somebody looks at are kept, and each as a text of its own: a part of the chunk's text would keep all
  * of that in memory for whoever remembers it. The rest is looked at byte by byte and forgotten.

@@ -18,6 +18,7 @@
  * - What is answered or kept an eye on is a chunk that is exactly one request, by a strict reading (lane-request.ts).
  * - It is unsure what the parser has read when the first look is taken. When it is handed such a chunk and gives exactly one
  *   request without a body for it, it stands behind the empty line at the chunk's end, whatever it had before.
+ * - What Node has stopped reading stays Node's: once somebody else listens, it would not begin again.
  * - While Node answers, its own listener is back. A byte that comes meanwhile is a byte that nobody here has seen, and
  *   the connection is Node's for good; so it is with a client that sends more than it reads, an upgrade, a body, a
  *   request in two chunks, a drain. All of this is of the public interface of sockets and streams.
@@ -83,7 +84,7 @@ export class Wires<Begun> {
 
   #look(socket: Socket): void {
     const [node, ...others] = socket.listeners('data') as Listener[]
-    if (node === undefined || others.length > 0 || !socket.writable) return
+    if (node === undefined || others.length > 0 || !socket.writable || socket.isPaused()) return
     new Wire(socket, node, this.#lanes, this).look()
   }
 }

@@ -63,7 +63,7 @@ export class Upgrades {
       // Nobody else listens on a socket that left its parser.
       socket.on('error', () => socket.destroy())
       response.shouldKeepAlive = false
-      response.assignSocket(socket)
+      if (!assigned(response, socket)) return
       response.once('finish', () => socket.end())
       this.#waiting.set(raw, { socket, head, response })
       app.routing(raw, response)
@@ -107,4 +107,15 @@ export function credentialsOf({ headers, ip }: FastifyRequest): Credentials {
   const { authorization, 'x-api-key': key } = headers
   const shown = { ...(authorization !== undefined && { authorization }), ...(key && { 'x-api-key': key }) }
   return { ip, headers: shown, again: true }
+}
+
+/** Node tells of an upgrade at once, also while an answer is under way that the client has not waited for: it is cut off. */
+function assigned(response: ServerResponse, socket: Socket): boolean {
+  try {
+    response.assignSocket(socket)
+    return true
+  } catch {
+    socket.destroy()
+    return false
+  }
 }

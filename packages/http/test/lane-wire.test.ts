@@ -364,6 +364,16 @@ describe('what is answered past Node', () => {
     assert.match(await wire.closed, /short c\r\n/)
   })
 
+  it('goes on reading what follows a thousand requests that came at once', async () => {
+    await using opened = await setup()
+    using wire = await openWire(opened.url)
+    wire.write(get('/go/c').repeat(1_000))
+    const count = () => wire.received.split('HTTP/1.1 ').length - 1
+    while (count() < 1_000) await inTime(once(wire.socket, 'data'), 'a thousand answers')
+    wire.write(get('/go/d'))
+    while (!wire.received.includes('short d')) await inTime(once(wire.socket, 'data'), 'the answer to one more')
+  })
+
   it('waits for a client that sends and does not read, in bounded memory', async () => {
     await using opened = await setup({}, { lane: { headers: { 'x-long': 'x'.repeat(8_000) } } })
     let server: Socket | undefined
@@ -426,10 +436,10 @@ describe('the limits of Node hold on a connection that lanes answer past it', ()
   })
 
   it('a drain closes it when it idles', async () => {
-    await using opened = await setup()
+    await using opened = await setup({ drainTimeoutMs: 600_000 })
     using wire = await opened.taken()
     await ask(wire, get('/go/c'))
-    await opened.http.drain()
+    await inTime(opened.http.drain(), 'the end of the drain')
     await wire.closed
   })
 

@@ -105,3 +105,13 @@ test('a stream has the headers that proxies need, also for HEAD, and ends when i
   assert.deepEqual([head.status, await head.text()], [200, ''])
   await http[Symbol.asyncDispose]()
 })
+
+test('who does not wait for an answer before the upgrade is cut off, and nobody else notices', async () => {
+  const { handed, http, url } = await setup()
+  using wire = await openWire(url)
+  wire.write(`GET /nothing HTTP/1.1\r\nhost: stoa.example\r\n\r\n${upgrade('/open', 'websocket')}`)
+  await wire.closed
+  assert.deepEqual(handed, [])
+  assert.deepEqual(await (await fetch(`${url}/open`)).json(), { ok: true })
+  await http[Symbol.asyncDispose]()
+})
