@@ -1,7 +1,7 @@
 /*
  * What a worker must not claim: kinds that are paused, and kinds of tenants that have asked for their turn and have to
- * wait for it. A limit of one tenant holds up that tenant alone, unless so many of them wait that the database would
- * compare each job with all of them: then the kind waits for the first of their turns.
+ * wait for it. A limit of one tenant holds up that tenant alone, as long as no more than a hundred wait for a turn: the
+ * database compares each job with all of them. Beyond that a kind is claimed for none of its tenants.
  */
 
 /** What must not be claimed. */
@@ -16,7 +16,7 @@ export function turnOf(tenantId: string, kind: string): string {
   return `${tenantId}/${kind}`
 }
 
-const MAX_TENANTS = 100
+const MAX_TURNS = 100
 
 /** Who has to wait for a turn, and until when. */
 export class OutOfTurns {
@@ -36,9 +36,9 @@ export class OutOfTurns {
     const full: string[] = []
     const turns: string[] = []
     for (const [kind, tenants] of this.#until) {
-      for (const [tenantId, until] of tenants) if (until <= now) tenants.delete(tenantId)
+      for (const [tenantId, until] of tenants) if (!(until > now)) tenants.delete(tenantId)
       if (tenants.size === 0) this.#until.delete(kind)
-      else if (tenants.size > MAX_TENANTS) full.push(kind)
+      else if (turns.length + tenants.size > MAX_TURNS) full.push(kind)
       else for (const tenantId of tenants.keys()) turns.push(turnOf(tenantId, kind))
     }
     return { kinds: [...kinds, ...full], turns }

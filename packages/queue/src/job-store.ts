@@ -88,17 +88,17 @@ function present(worker: string): string {
 export const jobsEnqueued = statement<EnqueueColumns, never>(`${INSERTION} from ${ARRIVED}`)
 
 /**
- * Adds jobs of which some are handed over: they are born as what the worker has claimed, without a claim. When it is not
- * there any more, they are born as the others are.
+ * Adds jobs of which some are handed over: they are born as what the worker has claimed, without a claim, and out of the
+ * way of claims. When it is not there any more, they are born as the others are.
  */
 export const jobsHandedOver = statement<
   [...EnqueueColumns, worker: string, handedOver: readonly boolean[]],
   { isPresent: boolean }
 >(`
 with ${present('$11')}, born as (
-  insert into stoa.jobs (${ALWAYS}, state, attempt, worker, started_at, ${SELDOM})
+  insert into stoa.jobs (${ALWAYS}, state, attempt, worker, started_at, runs_long, ${SELDOM})
   select ${ALWAYS}, case when begins then 'running' else state end, begins::integer,
-    case when begins then $11 end::uuid, case when begins then clock_timestamp() end, ${SELDOM_ARRIVED}
+    case when begins then $11 end::uuid, case when begins then clock_timestamp() end, begins, ${SELDOM_ARRIVED}
   from (
     select arrived.*, handed_over and exists (select 1 from present) as begins
     from ${ARRIVED_HANDED}
@@ -235,7 +235,7 @@ export const plannedByIndex = statement<[synchronousCommit: 'on' | 'off'], never
  * its rows are named. It does so only when it could join by the order of the key: that takes an equality, and `any` is
  * none.
  */
-function byKey(from: string): string {
+export function byKey(from: string): string {
   return `j.tenant_id = any (array[${from}.tenant_id]) and j.id = ${from}.id`
 }
 

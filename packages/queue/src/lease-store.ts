@@ -3,7 +3,7 @@
  * none has lost the job. All who lock a lease and its job lock the lease first.
  */
 import { statement } from '@stoa/db'
-import { type ClaimedRow, type Origin, READY } from './job-store.ts'
+import { byKey, type ClaimedRow, type Origin, READY } from './job-store.ts'
 
 /** Whoever holds a job by a lease, as `jobs.worker` has it. The migration has made an entry of it. */
 export const OUTSIDE = '00000000-0000-4000-8000-000000000001'
@@ -166,4 +166,4 @@ export const leasedReturned = statement<
 >(`
 update stoa.jobs j set state = 'ready', worker = null, started_at = null, rescues = j.rescues + 1
 from unnest($1::uuid[], $2::uuid[], $3::integer[]) as held (tenant_id, id, attempt)
-where j.tenant_id = held.tenant_id and j.id = held.id and j.attempt = held.attempt and j.worker = '${OUTSIDE}'`)
+where ${byKey('held')} and j.attempt = held.attempt and j.worker = '${OUTSIDE}'`)

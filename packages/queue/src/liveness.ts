@@ -6,6 +6,7 @@ import { hostname } from 'node:os'
 import type { Database, Tx } from '@stoa/db'
 import { type BaseCtx, newId, type Repeating, repeat, systemClock } from '@stoa/kernel'
 import type { Attempt } from './attempt.ts'
+import { plannedByIndex } from './job-store.ts'
 import type { EndedLeases } from './lease-rescue.ts'
 import { dropDayOf } from './retention.ts'
 import type { QueueSignal } from './signals.ts'
@@ -47,6 +48,9 @@ export interface LivenessDeps {
 /** A job that took so many workers down with it is a dead letter. */
 const MAX_RESCUES = 5
 const BURIED_KEEP_DAYS = 30
+const ASIDE_MS = 250
+/** So many running jobs are much for every claim to pass over. */
+const MANY = 100
 
 /** Whether this worker lives, and who it is. */
 export class Liveness {
@@ -55,6 +59,7 @@ export class Liveness {
   #id = newId()
   #paused: ReadonlySet<string> = new Set()
   #beating: Repeating | null = null
+  #clearing: Repeating | null = null
   /** When the database took the last sign of life. */
   #seenAt = 0
   #isCautious = false
@@ -87,6 +92,12 @@ export class Liveness {
       everyMs: heartbeatMs,
       onError: (error) => observe({ kind: 'failed', what: 'heartbeat', error }),
     })
+    // Apart from the signs of life, which wait for nobody.
+    this.#clearing = repeat(() => this.#stepAside(), {
+      clock: systemClock,
+      everyMs: ASIDE_MS,
+      onError: (error) => observe({ kind: 'failed', what: 'heartbeat', error }),
+    })
   }
 
   /** Looks what is to be cancelled or is paused. */
@@ -112,6 +123,7 @@ export class Liveness {
   /** Ends. @param stillHolds whether jobs run that did not end in time: they go back */
   async end(stillHolds: boolean): Promise<void> {
     const { ctx, db, observe, wake } = this.#deps
+    await this.#clearing?.[Symbol.asyncDispose]()
     await this.#beating?.[Symbol.asyncDispose]()
     try {
       const rows = await db.system(ctx, async (tx) => {
@@ -130,22 +142,25 @@ export class Liveness {
     const silentMs = performance.now() - this.#seenAt
     this.#seenAt += silentMs
     await this.look()
-    await this.#stepAside()
     // Whoever could not speak may be the first one who can again: the others get the time of one more sign of life.
     this.#isCautious = silentMs > deadAfterMs / 2 && !this.#isCautious
     if (!this.#isCautious) await this.#rescue()
   }
 
-  /** What has been running since before the last sign of life. */
+  /** What runs for long gets out of the way of claims: sooner when there is much of it. */
   async #stepAside(): Promise<void> {
     const { ctx, db, heartbeatMs, running } = this.#deps
-    const since = performance.now() - heartbeatMs
-    const long = running().filter((attempt) => attempt.startedAt < since && !this.#aside.has(attempt))
-    if (long.length === 0) return
-    const tenantIds = long.map(({ row }) => row.tenantId)
-    const ids = long.map(({ id }) => id)
-    await db.system(ctx, (tx) => tx.run(attemptsAside(tenantIds, ids, this.#id)))
-    for (const attempt of long) this.#aside.add(attempt)
+    const attempts = running()
+    const since = performance.now() - (attempts.length > MANY ? ASIDE_MS : heartbeatMs)
+    const long = new Map<string, Attempt>()
+    for (const each of attempts) if (each.startedAt < since && !this.#aside.has(each)) long.set(each.id, each)
+    if (long.size === 0) return
+    const tenantIds = [...long.values()].map(({ row }) => row.tenantId)
+    const stepped = await db.system(ctx, (tx) => {
+      tx.later(plannedByIndex('off'))
+      return tx.many(attemptsAside(tenantIds, [...long.keys()], this.#id))
+    })
+    for (const { id } of stepped) this.#aside.add(long.get(id) as Attempt)
   }
 
   /** Others gave this worker up: what it held is theirs, and it goes on under another name. */

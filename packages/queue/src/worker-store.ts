@@ -4,7 +4,7 @@
  * between and be forgotten.
  */
 import { statement } from '@stoa/db'
-import { type ClaimedRow, keptFrom } from './job-store.ts'
+import { byKey, type ClaimedRow, keptFrom } from './job-store.ts'
 
 export const workerAdded = statement<[id: string, name: string], never>(
   'insert into stoa.job_workers (id, name, started_at, seen_at) values ($1, $2, clock_timestamp(), clock_timestamp())',
@@ -21,15 +21,23 @@ export const attemptsHeld = statement<
   { id: string; attempt: number; cancelRequested: boolean }
 >(
   `select j.id, j.attempt, j.cancel_requested from stoa.jobs j
-join unnest($1::uuid[], $2::uuid[]) as held (tenant_id, id) on j.tenant_id = held.tenant_id and j.id = held.id
+join unnest($1::uuid[], $2::uuid[]) as held (tenant_id, id) on ${byKey('held')}
 where j.worker = $3`,
 )
 
-/** What runs for long steps aside: claims need not pass over it any more. */
-export const attemptsAside = statement<[tenantIds: readonly string[], ids: readonly string[], worker: string], never>(
-  `update stoa.jobs j set runs_long = true from unnest($1::uuid[], $2::uuid[]) as held (tenant_id, id)
-where j.tenant_id = held.tenant_id and j.id = held.id and j.worker = $3 and not j.runs_long`,
+/**
+ * What runs for long steps aside: claims need not pass over it any more. What somebody has locked is left for the next
+ * time, and its id is not given.
+ */
+export const attemptsAside = statement<
+  [tenantIds: readonly string[], ids: readonly string[], worker: string],
+  { id: string }
+>(`
+with there as materialized (
+  select j.ctid from unnest($1::uuid[], $2::uuid[]) as held (tenant_id, id) join stoa.jobs j on ${byKey('held')}
+  where j.worker = $3 for update of j skip locked
 )
+update stoa.jobs set runs_long = true where ctid = any (array (select ctid from there)) returning id`)
 
 /**
  * Whether a worker was silent for so long that it has to be given up, and whether a lease has run out. Asked first: the

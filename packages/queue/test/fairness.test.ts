@@ -52,6 +52,7 @@ for (const engine of engines) {
       await queue.work({ ...QUICK, slots: 1, maxPrefetch: 1, lanes: ['default'] })
       await eventually(() => ran.length === 3)
       assert.deepEqual(ran, ['bbb1', 'bbb2', 'bbb3'])
+      await eventually(async () => (await bench.rows()).length === 6)
       const waits = (await bench.rows()).map(({ kind, state }) => `${kind} ${state}`)
       assert.deepEqual(waits.toSorted(), [
         'test.numbered ready',
