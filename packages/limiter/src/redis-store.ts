@@ -78,11 +78,13 @@ interface Call {
   count: number
 }
 
-/** Takes of one bucket at cost 1, by one limit. */
+/** Takes of one bucket at cost 1, by one limit. Its name is kept: whoever takes may use his layer again for another one. */
 interface Together {
   /** Their place in `takes`. */
   readonly at: number
   readonly limit: number
+  readonly key: string
+  readonly policy: string | undefined
   readonly waiting: [Waiting, ...Waiting[]]
 }
 
@@ -203,19 +205,19 @@ function append(call: Call, start: string, waiting: Waiting): void {
 
 function appendOne(call: Call, start: string, layer: Layer, one: Waiting): void {
   const { keys, last, open, takes, waiting } = call
-  if (last !== null && sameBucket(last.waiting[0].layers[0] as Layer, layer)) {
+  const limit = limitOf(call, layer)
+  if (last !== null && last.key === layer.key && last.policy === layer.policy && last.limit === limit) {
     join(call, last, one)
     return
   }
   const key = start + portableKey(bucketName(layer))
-  const limit = limitOf(call, layer)
   const together = open.get(key)
   if (together !== undefined && together.limit === limit) {
     join(call, together, one)
     return
   }
   const alone: [Waiting] = [one]
-  call.last = { at: takes.length, limit, waiting: alone }
+  call.last = { at: takes.length, limit, key: layer.key, policy: layer.policy, waiting: alone }
   open.set(key, call.last)
   keys.push(key)
   takes.push(limit)
@@ -241,16 +243,6 @@ function runsOf(takes: readonly number[]): number[] {
     at += size
   }
   return runs
-}
-
-/** Whether both take from one bucket by one limit. */
-function sameBucket(one: Layer, other: Layer): boolean {
-  return (
-    one.key === other.key &&
-    one.policy === other.policy &&
-    one.capacity === other.capacity &&
-    one.refillPerSecond === other.refillPerSecond
-  )
 }
 
 /** The place of a limit in the call, from 1. Calls have few different ones. */

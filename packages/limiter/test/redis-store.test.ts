@@ -61,6 +61,21 @@ describe('the redis store on one server', () => {
     assert.equal((await take('ada')).layers[0]?.remaining, 9, 'a server without persistence begins with full buckets')
   })
 
+  it('takes from the bucket that a layer named when it was given, whatever it names afterwards', async () => {
+    const { store } = setup({ prefix: 'again' })
+    const layer = { key: '', capacity: 1, refillPerSecond: 0.001 }
+    const answers = await Promise.all(
+      ['one', 'two', 'two'].map((key) => {
+        layer.key = key
+        return store.take([layer])
+      }),
+    )
+    assert.deepEqual(
+      answers.map(({ allowed }) => allowed),
+      [true, true, false],
+    )
+  })
+
   it('finds full buckets after FLUSHALL', async () => {
     const { take } = setup({ prefix: 'flushed' })
     await take('ada', 10)
