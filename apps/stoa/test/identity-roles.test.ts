@@ -3,6 +3,7 @@
  * as tokens are.
  */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { type AnyJson, engines, type Suite, type TestAnswer, TestClient, testCtx } from '@stoa/testkit'
 import type { Stoa } from '../src/compose.ts'
@@ -223,6 +224,27 @@ for (const engine of engines) {
       assert.equal(codeOf(await send(client, 'GET', '/api/v1/links')), 'unauthenticated')
       assert.equal((await send(root, 'DELETE', `/api/v1/members/${id}/suspension`)).body.status, 'active')
       assert.equal(codeOf(await send(client, 'GET', '/api/v1/links')), 200)
+    })
+
+    it('nobody lets a suspended member back in, or removes one, who may more than they may by a team or a grant', async () => {
+      const { client } = await person(await role('identity:manage'))
+      const strong = { name: `Strong ${randomUUID()}`, roles: ['admin'] }
+      const { id: team } = (await root.created<AnyJson>('/api/v1/teams', strong)).body
+      const nothing = await role()
+      const [byTeam, byGrant, weak] = [await person(nothing), await person(nothing), await person(nothing)]
+      assert.equal((await send(root, 'PUT', `/api/v1/teams/${team}/members/${byTeam.id}`)).status, 204)
+      await root.created('/api/v1/grants', { subject: { type: 'person', id: byGrant.id }, role: 'admin' })
+      for (const [{ id }, outcome] of [
+        [byTeam, 'forbidden'],
+        [byGrant, 'forbidden'],
+        [weak, 200],
+      ] as const) {
+        const path = `/api/v1/members/${id}`
+        assert.equal(codeOf(await send(root, 'POST', `${path}/suspension`)), 200)
+        assert.equal(codeOf(await send(client, 'DELETE', `${path}/suspension`)), outcome)
+        if (outcome === 'forbidden') assert.equal(codeOf(await send(client, 'DELETE', path)), outcome)
+        assert.equal(codeOf(await send(root, 'DELETE', `${path}/suspension`)), 200)
+      }
     })
 
     it('a removed member is gone with their keys, and does not get them back with a new membership', async () => {

@@ -325,6 +325,11 @@ for (const engine of engines) {
       assert.equal((await patch(`/Users/${admin.id}`, off)).body.active, false)
       // To let an admin back in gives something.
       assertError(await patch(`/Users/${admin.id}`, { ...off, value: 'True' }), 403)
+      const team = await root.created<AnyJson>('/api/v1/teams', { name: `Leads ${randomUUID()}`, roles: ['admin'] })
+      const lead = await newUser()
+      await root.send('PUT', `/api/v1/teams/${team.body.id}/members/${lead.id}`)
+      assert.equal((await patch(`/Users/${lead.id}`, off)).body.active, false)
+      assertError(await patch(`/Users/${lead.id}`, { ...off, value: 'True' }), 403)
       assert.equal((await send('DELETE', `/Users/${admin.id}`)).status, 204)
       const owner = (await send('POST', '/Users', { ...entraUser(), roles: [{ value: 'owner' }] }, {}, strong)).body
       assertError(await patch(`/Users/${owner.id}`, off), 403)

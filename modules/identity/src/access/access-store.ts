@@ -73,13 +73,24 @@ export interface Holdings {
 
 /** By what somebody has which roles; null when they are not there, or suspended. */
 export async function holdingsOf(tx: Tx, tenantId: string, subject: Subject, now: Date): Promise<Holdings | null> {
+  const kept = await keptHoldingsOf(tx, tenantId, subject, now)
+  return kept?.isActive ? kept : null
+}
+
+/** The same also of somebody who is suspended, and may use none of it until that ends; null when they are not there. */
+export async function keptHoldingsOf(
+  tx: Tx,
+  tenantId: string,
+  subject: Subject,
+  now: Date,
+): Promise<(Holdings & Pick<SubjectRow, 'isActive'>) | null> {
   const isPerson = subject.type === 'person'
   const [row, teams, grants] = await Promise.all([
     tx.maybe((isPerson ? personIn : serviceAccountIn)(tenantId, subject.id)),
     isPerson ? tx.many(teamsOf(tenantId, subject.id)) : [],
     tx.many(grantsOf(tenantId, subject.type, subject.id, now)),
   ])
-  if (!row?.isActive) return null
+  if (row === undefined) return null
   const everywhere = { teamId: null, resource: null }
   const ends = grants.flatMap(({ expiresAt }) => (expiresAt === null ? [] : [expiresAt.getTime()]))
   return {
@@ -92,6 +103,7 @@ export async function holdingsOf(tx: Tx, tenantId: string, subject: Subject, now
     ],
     endsAt: ends.length === 0 ? null : new Date(Math.min(...ends)),
     tokensSince: row.tokensSince,
+    isActive: row.isActive,
   }
 }
 

@@ -8,7 +8,7 @@ import { type Ctx, errors, requirePermission, StoaError, tenantCtx } from '@stoa
 import { requireHeld } from '../access/access.ts'
 import { accessErrors } from '../access/access-errors.ts'
 import { invitationRevoked, memberChanged, memberRemoved, ownershipTransferred } from '../access/access-events.ts'
-import { holdingsOf } from '../access/access-store.ts'
+import { keptHoldingsOf } from '../access/access-store.ts'
 import { OWNER } from '../access/built-in-roles.ts'
 import type { Precondition, Roles } from '../access/roles.ts'
 import { identityErrors } from '../errors.ts'
@@ -159,10 +159,14 @@ export class Members {
     })
   }
 
-  /** Passes when the caller holds all that the member holds in the whole tenant. @throws StoaError `forbidden` */
+  /**
+   * Passes when the caller holds all that the member holds in the whole tenant, or would if they were not suspended.
+   *
+   * @throws StoaError `forbidden`
+   */
   async checkOver(ctx: Ctx, tx: Tx, { id, roleNames }: Pick<MemberRow, 'id' | 'roleNames'>): Promise<void> {
     const now = new Date(ctx.clock.now())
-    const holdings = await holdingsOf(tx, ctx.tenant.id, { type: 'person', id }, now)
+    const holdings = await keptHoldingsOf(tx, ctx.tenant.id, { type: 'person', id }, now)
     const more = holdings?.sources.flatMap(({ resource, role }) => (resource === null ? [role] : [])) ?? []
     await this.#deps.roles.checkGivable(ctx, tx, [...new Set([...roleNames, ...more])], null)
   }

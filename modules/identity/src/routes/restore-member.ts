@@ -11,7 +11,7 @@ export function restoreMember(members: Members) {
     tags: ['Members'],
     summary: 'End the suspension of a member',
     description:
-      'From now on they may do again what their roles allow, by their API keys too. What the suspension has ended (sign-ins of applications, access tokens) does not come back. Whoever does it must hold all that the member may do. A member who is not suspended stays as they are.',
+      'From now on they may do again what their roles allow, by their API keys too. What the suspension has ended (sign-ins of applications, access tokens) does not come back. Whoever does it must hold all that the member may do in the whole organisation, by teams and grants too; what they may do on single things is not looked at. A member who is not suspended stays as they are.',
     permission: 'identity:manage',
     updates: 'if-match-when-sent',
     errors: ['member_not_found'],
