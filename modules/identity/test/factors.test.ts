@@ -51,7 +51,7 @@ function unbase32(text: string): Buffer {
   return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)))
 }
 
-describeOnEngines('second factors', (suite) => {
+describeOnEngines('second factors', (suite, itOnServer) => {
   const tenant = () => suite().tenants.pooled
   const security = () => `/t/${tenant().slug}/security`
   const code = (secret: Buffer, steps = 0) => totpCode(secret, totpStep(suite().clock.now()) + steps)
@@ -165,34 +165,34 @@ describeOnEngines('second factors', (suite) => {
     assert.match((await signIn(browser, tenant(), email, 'a new walk in the wood')).path, /factor/)
   })
 
-  it('and passwords open nothing any more when a new password is set while they are taken, whichever comes first', async () => {
-    const { db } = suite()
-    // One connection: nothing is under way there beside something else.
-    if (db.engine === 'pglite') return
-    for (const app of [false, true]) {
-      const prepared = async () => {
-        const { email, secret } = app
-          ? await setup()
-          : { ...(await register(suite(), tenant(), suite().browser())), secret: null }
-        suite().clock.advance(60_000)
-        const browser = app ? await password(email) : suite().browser()
-        if (!app) await browser.open(`/t/${tenant().slug}/sign-in`)
-        const other = suite().browser()
-        await other.open(`/t/${tenant().slug}/reset`)
-        await other.submit({ email })
-        await other.open(linkIn(await suite().mailAbout(email, /Reset/)))
-        const reset = () => other.submit({ password: 'a new walk in the wood' })
-        const shown = secret === null ? { email, password: PASSWORD } : { code: code(secret) }
-        return { browser, reset, enter: () => browser.submit(shown) }
+  itOnServer(
+    'and passwords open nothing any more when a new password is set while they are taken, whichever comes first',
+    async () => {
+      for (const app of [false, true]) {
+        const prepared = async () => {
+          const { email, secret } = app
+            ? await setup()
+            : { ...(await register(suite(), tenant(), suite().browser())), secret: null }
+          suite().clock.advance(60_000)
+          const browser = app ? await password(email) : suite().browser()
+          if (!app) await browser.open(`/t/${tenant().slug}/sign-in`)
+          const other = suite().browser()
+          await other.open(`/t/${tenant().slug}/reset`)
+          await other.submit({ email })
+          await other.open(linkIn(await suite().mailAbout(email, /Reset/)))
+          const reset = () => other.submit({ password: 'a new walk in the wood' })
+          const shown = secret === null ? { email, password: PASSWORD } : { code: code(secret) }
+          return { browser, reset, enter: () => browser.submit(shown) }
+        }
+        const late = await prepared()
+        const [, refused] = await meanwhile('passwords', late.reset, late.enter)
+        assert.equal(refused.status, app ? 410 : 422)
+        const early = await prepared()
+        await meanwhile('known_devices', early.enter, early.reset)
+        assert.match((await early.browser.open(`/t/${tenant().slug}/account`)).path, /sign-in/, 'a session outlived it')
       }
-      const late = await prepared()
-      const [, refused] = await meanwhile('passwords', late.reset, late.enter)
-      assert.equal(refused.status, app ? 410 : 422)
-      const early = await prepared()
-      await meanwhile('known_devices', early.enter, early.reset)
-      assert.match((await early.browser.open(`/t/${tenant().slug}/account`)).path, /sign-in/, 'a session outlived it')
-    }
-  })
+    },
+  )
 
   it('and passwords open nothing of an account that is closed while they are taken, then or later', async () => {
     const { db, people } = suite()

@@ -41,7 +41,7 @@ it('a page at a host of its own leads on to paths of that host and to nothing el
 
 describeOnEngines(
   'the issuer at a host of the tenant’s own',
-  (suite) => {
+  (suite, itOnServer) => {
     const tenant = () => suite().tenants.pooled
     const neighbour = () => suite().tenants.neighbour
     const asks = async (token: string) => (await suite().bearer(token).send('GET', '/api/v1/oauth-clients')).status
@@ -153,6 +153,10 @@ describeOnEngines(
       const away = await found(places[0] ?? '')
       assert.equal(away.status, 404)
       assert.ok((await away.text()).includes(host.issuer))
+      for (const rest of ['nowhere', 'authorize', '.well-known/openid-configuration']) {
+        const shown = await at(`${places[0]}/${rest}`, { headers: { accept: 'text/html' } })
+        assert.deepEqual([shown.status, shown.headers.get('content-type')], [404, 'text/html; charset=utf-8'], rest)
+      }
       for (const [method, rest] of [
         ['POST', 'token'],
         ['GET', 'authorize'],
@@ -479,45 +483,46 @@ describeOnEngines(
       assert.equal((await person.open(orphan)).status, 410, 'they have signed out of everything meanwhile')
     })
 
-    it('a hand-over that is under way is ended by “sign out everywhere” or refused, whichever comes first', async () => {
-      const { db, journal } = suite()
-      // One connection: nothing is under way there beside something else.
-      if (db.engine === 'pglite') return
-      const { issuer } = await ownHost()
-      const ctx = suite().ctx(tenant())
-      const { promise: ended, resolve: hasEnded } = Promise.withResolvers<void>()
-      const { promise: committing, resolve: commit } = Promise.withResolvers<void>()
+    itOnServer(
+      'a hand-over that is under way is ended by “sign out everywhere” or refused, whichever comes first',
+      async () => {
+        const { db, journal } = suite()
+        const { issuer } = await ownHost()
+        const ctx = suite().ctx(tenant())
+        const { promise: ended, resolve: hasEnded } = Promise.withResolvers<void>()
+        const { promise: committing, resolve: commit } = Promise.withResolvers<void>()
 
-      const late = await atInstallation()
-      const refused = await agree(late, await setOut(late, issuer))
-      const sessions = new Sessions({ db, journal, idleMinutes: 60, days: 1 })
-      const ending = db.system(ctx, async (tx) => {
-        await sessions.endIn(ctx, tx, late.id, { except: null }, 'ended')
-        hasEnded()
-        await committing
-      })
-      await ended
-      const after = late.open(refused)
-      await Promise.race([after, waitForLocks(suite(), 1)])
-      commit()
-      await ending
-      assert.equal((await after).status, 410, 'it has not seen that they sign out')
+        const late = await atInstallation()
+        const refused = await agree(late, await setOut(late, issuer))
+        const sessions = new Sessions({ db, journal, idleMinutes: 60, days: 1 })
+        const ending = db.system(ctx, async (tx) => {
+          await sessions.endIn(ctx, tx, late.id, { except: null }, 'ended')
+          hasEnded()
+          await committing
+        })
+        await ended
+        const after = late.open(refused)
+        await Promise.race([after, waitForLocks(suite(), 1)])
+        commit()
+        await ending
+        assert.equal((await after).status, 410, 'it has not seen that they sign out')
 
-      const early = await atInstallation()
-      const taken = await agree(early, await setOut(early, issuer))
-      const owner = await atApi(suite(), tenant(), early.id)
-      await db.admin(async (session) => {
-        // What an arrival writes once it has looked at the session behind it.
-        await session.exec('begin; lock table stoa.known_devices in share mode')
-        const arriving = early.open(taken)
-        await waitForLocks(suite(), 1)
-        const leaving = owner.delete('/api/v1/me/sessions')
-        await Promise.race([leaving, waitForLocks(suite(), 2)])
-        await session.exec('commit')
-        await Promise.all([arriving, leaving])
-      })
-      assert.equal((await early.open(`${issuer}/home`)).url.pathname, '/sign-in', 'a session outlived it')
-    })
+        const early = await atInstallation()
+        const taken = await agree(early, await setOut(early, issuer))
+        const owner = await atApi(suite(), tenant(), early.id)
+        await db.admin(async (session) => {
+          // What an arrival writes once it has looked at the session behind it.
+          await session.exec('begin; lock table stoa.known_devices in share mode')
+          const arriving = early.open(taken)
+          await waitForLocks(suite(), 1)
+          const leaving = owner.delete('/api/v1/me/sessions')
+          await Promise.race([leaving, waitForLocks(suite(), 2)])
+          await session.exec('commit')
+          await Promise.all([arriving, leaving])
+        })
+        assert.equal((await early.open(`${issuer}/home`)).url.pathname, '/sign-in', 'a session outlived it')
+      },
+    )
 
     it('asks devices there', async () => {
       const { issuer } = await ownHost()

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import { after, before, describe } from 'node:test'
+import { after, before, describe, it } from 'node:test'
 import type { Cache } from '@stoa/cache'
 import type { Database } from '@stoa/db'
 import { type AuthScheme, createApiKeys, createHttp, httpEvents, httpMigrations, TenantHosts } from '@stoa/http'
@@ -297,10 +297,13 @@ function scheme(tenants: TestTenants): AuthScheme {
   }
 }
 
+/** Declares a test where there are more connections than one. On PGlite nothing is under way beside something else. */
+type OnServer = (rule: string, test: () => Promise<void>) => void
+
 /** Tells a story. @param on default: both engines */
 export function describeOnEngines(
   story: string,
-  tests: (suite: () => Suite) => void,
+  tests: (suite: () => Suite, itOnServer: OnServer) => void,
   options: SuiteOptions = {},
   on: readonly Engine[] = engines,
 ): void {
@@ -311,7 +314,7 @@ export function describeOnEngines(
         suite = await startSuite(engine, options)
       })
       after(() => suite?.[Symbol.asyncDispose]())
-      tests(() => suite)
+      tests(() => suite, engine === 'pglite' ? () => undefined : it)
     })
   }
 }

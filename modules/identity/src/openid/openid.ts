@@ -24,7 +24,7 @@ import { retainRecords } from './oidc-retention.ts'
 import { openSigningKeys } from './open-signing-keys.ts'
 import type { ProviderDeps, Visitors } from './provider-deps.ts'
 import { RegistrationTokens } from './registration-tokens.ts'
-import type { TenantAnswerer } from './tenant-mount.ts'
+import { type TenantAnswerer, wantsPage } from './tenant-mount.ts'
 import { TokenDenials } from './token-denials.ts'
 
 /** What the OpenID side stands on. */
@@ -116,7 +116,11 @@ export function openOpenId(given: OpenIdDeps): OpenId {
     serve: async ({ at, call, request, response, tenant }) => {
       callers.set(request, call.ip)
       const issuer = await issuers.ofTenant(tenant)
-      if (issuer.url !== at.address) throw elsewhere(issuer)
+      if (issuer.url !== at.address) {
+        // People get the page that says that nothing is here; it is programs that look for an issuer.
+        if (wantsPage(request)) return false
+        throw elsewhere(issuer)
+      }
       return issuer.handle(request, response)
     },
     ready: () => denials.ready(),
