@@ -163,6 +163,16 @@ describeOnEngines(
       ]) {
         assert.equal((await register(body.token, { ...metadata, client_uri })).status, 400, client_uri)
       }
+      // One redirect is enough to run it: another one must not vouch for somebody else's website.
+      for (const over of [
+        { redirect_uris: ['https://evil.example/cb', 'https://bank.example/cb'] },
+        { redirect_uris: ['http://localhost/cb', 'https://bank.example/cb'], application_type: 'native' },
+        { redirect_uris: ['org.evil.app://bank.example/cb'], application_type: 'native' },
+      ]) {
+        const of = async (more: object) => (await register(body.token, { ...metadata, ...over, ...more })).status
+        const statuses = [await of({}), await of({ client_uri: 'https://bank.example/' })]
+        assert.deepEqual(statuses, [201, 400], over.redirect_uris.join())
+      }
       const answer = await register(body.token, {
         ...metadata,
         client_uri: 'https://guest.example.org/about',
@@ -199,6 +209,10 @@ describeOnEngines(
         'javascript:alert(1)',
         '//x',
         'https://a@b.example/',
+        // In a page these are paths of the page's own host.
+        'https:bank.example',
+        'https:/bank.example/',
+        'https:///bank.example/',
       ]) {
         const { body, status } = await added(website)
         assert.deepEqual([status, body.errors[0]?.pointer], [422, '/body/website'], website)
@@ -206,6 +220,8 @@ describeOnEngines(
       for (const website of [null, 'https://elsewhere.example/about?a=1']) {
         assert.deepEqual((await added(website)).body.client.website, website)
       }
+      const [event] = await suite().events(({ data }) => data.website === 'https://elsewhere.example/about?a=1', 1)
+      assert.equal(event?.type, 'identity.oauth_client_added')
     })
 
     it('tells where the request came from that it answered: of what it let in, took back and ended', async () => {

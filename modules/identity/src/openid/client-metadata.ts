@@ -115,12 +115,21 @@ export class ClientRecords implements Adapter {
 
 /**
  * An application that has registered itself says what it likes (RFC 7591, 5). Where it has people sent back to is checked
- * by what happens then; that its website is there, too, keeps it from passing for somebody else.
+ * by what happens then; that its website is there, too, keeps it from passing for somebody else. All of its redirects have
+ * to be there: one that it uses is enough to run it, and the others would vouch for any website. Schemes of programs have
+ * no host, whatever stands where it would.
  */
 function strangeWebsite({ redirectUris, website }: OAuthClientRow): FieldError[] {
-  const host = website && URL.parse(website)?.host
-  if (website === null || redirectUris.some((uri) => URL.parse(uri)?.host === host)) return []
-  return [{ pointer: '/body/client_uri', code: 'strange', message: 'is at no host of its redirect_uris' }]
+  if (website === null) return []
+  const host = URL.parse(website)?.host
+  const isThere = (uri: string) => {
+    const redirect = URL.parse(uri)
+    return redirect?.protocol === 'https:' && redirect.host === host
+  }
+  if (redirectUris.length > 0 && redirectUris.every(isThere)) return []
+  return [
+    { pointer: '/body/client_uri', code: 'strange', message: 'is not where all of its redirect_uris are, by https' },
+  ]
 }
 
 const texts = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])

@@ -281,9 +281,9 @@ function invalid(pointer: string, code: string, message: string): StoaError {
 }
 
 function eventData(client: OAuthClientRow) {
-  const { authMethod, consent, grantTypes, id, name, redirectUris, resources, scopes } = client
+  const { authMethod, consent, grantTypes, id, name, redirectUris, resources, scopes, website } = client
   return {
-    ...{ clientId: id, name, authMethod, consent },
+    ...{ clientId: id, name, website, authMethod, consent },
     ...{ grantTypes: [...grantTypes], redirectUris: [...redirectUris] },
     ...{ scopes: [...scopes], resources: [...resources] },
   }

@@ -9,6 +9,7 @@ const Nullable = Type.Union([Type.String(), Type.Null()])
 const clientData = Type.Object({
   clientId,
   name: Type.String(),
+  website: Nullable,
   authMethod: Type.String(),
   grantTypes: texts,
   redirectUris: texts,

@@ -7,6 +7,8 @@ const MAX_LENGTH = 2_000
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 /** A scheme of one's own is a domain of one's own, turned round: `org.example.app`. */
 const OWN_SCHEME = /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/
+/** `https:bank.example` is an address by itself, and a path beside whatever page shows it as a link. */
+const NO_AUTHORITY = /^https?:(?!\/\/[^/])/i
 /** Whatever RFC 3986 does not have in an address, and the wildcard. */
 const UNSAFE = /[^!-~]|[\\*"<>^`{|}]/
 
@@ -15,6 +17,7 @@ export function redirectUriFlaw(uri: string, applicationType: 'web' | 'native'):
   if (uri.length > MAX_LENGTH) return `is longer than ${MAX_LENGTH} characters`
   if (UNSAFE.test(uri)) return 'holds a character that has no place in an address, such as a wildcard'
   if (!URL.canParse(uri)) return 'is no address'
+  if (NO_AUTHORITY.test(uri)) return 'has no host behind two slashes'
   const { hash, hostname, password, pathname, protocol, username } = new URL(uri)
   if (hash !== '' || uri.endsWith('#')) return 'has a fragment'
   if (username !== '' || password !== '') return 'has a name or a password'
