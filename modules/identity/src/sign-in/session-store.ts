@@ -173,34 +173,60 @@ export interface RemovedSessions {
   readonly isFull: boolean
 }
 
+/** Some sessions that were looked at. */
+export interface LookedAtSessions {
+  /** Those that nobody has used for too long. */
+  readonly idleIds: readonly string[]
+  /** There may be others to look at. */
+  readonly isFull: boolean
+}
+
 /**
- * Deletes sessions whose time is over, up to the limit of each kind. Of two processes that do it at once, each gets others.
+ * Looks whether sessions were idle for too long, up to the limit. Of two processes that do it at once, each gets others.
  *
  * A session that ends because it is idle is not found by its last use, which is written all the time and so is in no
- * index: it is looked at when it would end if nobody used it, and if somebody did, again when it would then.
+ * index: it is looked at when it would end if nobody used it, and if somebody did, again when it would then. In a
+ * transaction of its own, which is short: it locks sessions that people are using.
  */
-export async function removeOverdue(tx: Tx, now: Date, limit: number): Promise<RemovedSessions> {
-  const ended = await tx.many(endedRemoval(now, limit))
-  const looked = await tx.many(idleRemoval(now, limit))
-  const idle = looked.filter(({ isOver }) => isOver)
+export async function lookAtSessions(tx: Tx, now: Date, limit: number): Promise<LookedAtSessions> {
+  const looked = await tx.many(sessionLook(now, limit))
   return {
-    ids: [...ended, ...idle].map(({ id }) => id),
-    isFull: ended.length === limit || looked.length === limit,
+    idleIds: looked.filter(({ isIdle }) => isIdle).map(({ id }) => id),
+    isFull: looked.length === limit,
   }
+}
+export const sessionLook = statement<[Date, number], { id: string; isIdle: boolean }>(`
+with due as materialized (
+  select id, seen_at + make_interval(secs => idle_seconds) as idle_at from stoa.sessions
+  where next_look_at <= $1 order by next_look_at limit $2 for update skip locked),
+used as (
+  update stoa.sessions set next_look_at = seen_at + make_interval(secs => idle_seconds)
+  where id = any (array(select id from due where idle_at > $1)))
+select id, idle_at <= $1 as is_idle from due`)
+
+/**
+ * Deletes sessions whose time is over, up to the limit, and of those that were found idle the ones that still are. Of two
+ * processes that do it at once, each gets others.
+ */
+export async function removeOverdue(
+  tx: Tx,
+  now: Date,
+  idleIds: readonly string[],
+  limit: number,
+): Promise<RemovedSessions> {
+  const ended = await tx.many(endedRemoval(now, limit))
+  const idle = idleIds.length === 0 ? [] : await tx.many(idleRemoval(now, idleIds))
+  return { ids: [...ended, ...idle].map(({ id }) => id), isFull: ended.length === limit }
 }
 export const endedRemoval = statement<[Date, number], { id: string }>(`
 delete from stoa.sessions where id = any (array(
   select id from stoa.sessions where ends_at <= $1 limit $2 for update skip locked))
 returning id`)
-export const idleRemoval = statement<[Date, number], { id: string; isOver: boolean }>(`
-with due as materialized (
-  select id, seen_at + make_interval(secs => idle_seconds) as idle_at from stoa.sessions
-  where next_look_at <= $1 order by next_look_at limit $2 for update skip locked),
-over as (delete from stoa.sessions where id = any (array(select id from due where idle_at <= $1)) returning id),
-used as (
-  update stoa.sessions set next_look_at = seen_at + make_interval(secs => idle_seconds)
-  where id = any (array(select id from due where idle_at > $1)) returning id)
-select id, true as is_over from over union all select id, false from used`)
+export const idleRemoval = statement<[Date, readonly string[]], { id: string }>(`
+delete from stoa.sessions where id = any (array(
+  select id from stoa.sessions where id = any ($2::uuid[]) and seen_at + make_interval(secs => idle_seconds) <= $1
+  for update skip locked))
+returning id`)
 
 /** Deletes links that are too old, and devices that nobody used for long. */
 export async function removeEnded(tx: Tx, now: Date, devicesBefore: Date): Promise<void> {

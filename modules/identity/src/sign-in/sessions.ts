@@ -17,6 +17,7 @@ import { hashOf, mintToken, tokenHash } from '../people/secret-token.ts'
 import {
   addSession,
   type LiveSessionRow,
+  lookAtSessions,
   nameSession,
   removeOverdue,
   removeSessions,
@@ -189,12 +190,16 @@ export class Sessions {
 
   /** Ends those whose time is over, with all that was given out for them. */
   async endOverdue(ctx: BaseCtx): Promise<void> {
+    const { db } = this.#deps
     for (let isFull = true; isFull; ) {
-      isFull = await this.#deps.db.system(ctx, async (tx) => {
-        const removed = await removeOverdue(tx, new Date(ctx.clock.now()), BATCH)
-        if (removed.ids.length > 0) for (const listener of this.#onEnded) await listener(ctx, tx, removed.ids)
-        return removed.isFull
+      const now = new Date(ctx.clock.now())
+      const looked = await db.system(ctx, (tx) => lookAtSessions(tx, now, BATCH))
+      const removed = await db.system(ctx, async (tx) => {
+        const found = await removeOverdue(tx, now, looked.idleIds, BATCH)
+        if (found.ids.length > 0) for (const listener of this.#onEnded) await listener(ctx, tx, found.ids)
+        return found
       })
+      isFull = looked.isFull || removed.isFull
     }
   }
 
