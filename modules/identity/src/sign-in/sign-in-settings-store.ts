@@ -41,8 +41,10 @@ on conflict (tenant_id) do update
 set registration = excluded.registration, display_name = excluded.display_name, color = excluded.color,
   logo_url = excluded.logo_url, version = excluded.version, updated_at = excluded.updated_at`)
 
-/** Deletes the settings of a tenant; false when there are none. */
-export async function removeSettings(tx: Tx, tenantId: string): Promise<boolean> {
-  return (await tx.run(settingsRemoval(tenantId))) === 1
+/** Deletes the settings of a tenant. Gives the version that they had, or undefined when there are none. */
+export async function removeSettings(tx: Tx, tenantId: string): Promise<number | undefined> {
+  return (await tx.maybe(settingsRemoval(tenantId)))?.version
 }
-const settingsRemoval = statement<[string], never>('delete from stoa.sign_in_settings where tenant_id = $1')
+const settingsRemoval = statement<[string], Pick<SettingsRow, 'version'>>(
+  'delete from stoa.sign_in_settings where tenant_id = $1 returning version',
+)

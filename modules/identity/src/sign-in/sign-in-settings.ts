@@ -74,8 +74,10 @@ export class SignInSettings {
     const { db, journal } = this.#deps
     await db.transaction(ctx, async (tx) => {
       const { version, ...none } = NONE
-      precondition?.check((await lockedSettingsRow(tx, ctx.tenant.id))?.version ?? version)
-      if (!(await removeSettings(tx, ctx.tenant.id))) return
+      // What was deleted is what is checked: settings that somebody else makes meanwhile were not there to be locked.
+      const removed = await removeSettings(tx, ctx.tenant.id)
+      precondition?.check(removed ?? version)
+      if (removed === undefined) return
       journal.append(ctx, tx, signInSettingsChanged.of({ ...none, version }, [`tenant:${ctx.tenant.id}`]))
     })
   }
