@@ -12,7 +12,7 @@ export function listSigningKeys(keys: SigningKeys) {
     tags: ['Sign-on'],
     summary: 'List the keys that tokens are signed with',
     description:
-      'Those that are published, the newest first: the one that signs, one that is going to, and those before, for 30 days after the next one has begun to sign. Before the first token there is none. The keys themselves are public, at the `jwks_uri` of the issuer.',
+      'Those that are published, the newest first: the one that signs, one that is going to, and those before, for 30 days after the next one has begun to sign. There is none until the issuer is first asked for anything, or a rotation makes one. The keys themselves are public, at the `jwks_uri` of the issuer.',
     permission: 'identity:keys:read',
     schema: { response: { 200: Type.Object({ items: Type.Array(SigningKey) }, { title: 'SigningKeys' }) } },
     handler: async (ctx) => ({ items: (await keys.list(ctx)).map(shownKey) }),

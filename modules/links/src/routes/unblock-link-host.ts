@@ -12,7 +12,7 @@ export function unblockLinkHost(blocked: BlockedHosts) {
     tags: ['Link safety'],
     summary: 'Unblock a host',
     description:
-      'Links may lead there, and to hosts below it, from now on, unless the operator of the installation blocks the host, too. No link is changed. One that is gone already is not found (404).',
+      'Links may lead there, and to hosts below it, from now on, unless the host, or one above it, is blocked otherwise: here, or by the operator of the installation. No link is changed. One that is gone already is not found (404).',
     permission: 'links:moderate',
     errors: ['blocked_host_not_found'],
     schema: { params: LinkParams, response: { 204: Type.Null() } },

@@ -14,7 +14,7 @@ export function getScimGroup(groups: ScimGroups) {
     tags: ['SCIM'],
     summary: 'Get a group',
     description:
-      'By the id of the team, with everybody who is in it, up to 10,000; `excludedAttributes=members` leaves them out. Roles of the team are not shown here.',
+      'By the id of the team, with everybody who is in it, however many; `excludedAttributes=members` leaves them out. Roles of the team are not shown here.',
     permission: PROVISION,
     dialect: scim,
     errors: ['team_not_found'],
