@@ -6,6 +6,7 @@ import { describe, it } from 'node:test'
 import { temporaryFolder } from './repository.ts'
 
 const SCRIPT = join(import.meta.dirname, '../pack.ts')
+const REFUSING = join(import.meta.dirname, '../refuse-pack.mjs')
 
 function run(command: string, words: readonly string[], cwd: string) {
   const { status, stderr, stdout } = spawnSync(command, words, { cwd, encoding: 'utf8' })
@@ -50,6 +51,7 @@ describe('npm run pack', () => {
     using other = temporaryFolder()
     for (const [folder, instead] of [
       ['packages/kernel', 'npm run pack -- kernel'],
+      ['packages/testkit', 'It stays here: while it runs'],
       ['modules/mail', 'It is a room of the program'],
     ] as const) {
       const refused = run('npm', ['pack', '--pack-destination', other.root], join(import.meta.dirname, '../..', folder))
@@ -57,6 +59,9 @@ describe('npm run pack', () => {
       assert.ok(refused.stderr.includes(instead), refused.stderr)
     }
     assert.deepEqual(readdirSync(other.root), [])
+    const env = { npm_package_name: '@stoa/mail-room', npm_package_json: '/packages/stoa/modules/mail/package.json' }
+    const below = spawnSync(process.execPath, [REFUSING], { encoding: 'utf8', env })
+    assert.match(below.stderr, /It is a room of the program/, 'a clone below a folder of that name')
   })
 
   it('says which packages there are, and what it takes', () => {
