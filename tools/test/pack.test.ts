@@ -54,7 +54,11 @@ describe('npm run pack', () => {
       ['packages/testkit', 'It stays here: while it runs'],
       ['modules/mail', 'It is a room of the program'],
     ] as const) {
-      const refused = run('npm', ['pack', '--pack-destination', other.root], join(import.meta.dirname, '../..', folder))
+      const refused = run(
+        'npm',
+        ['pack', '--ignore-scripts=false', '--pack-destination', other.root],
+        join(import.meta.dirname, '../..', folder),
+      )
       assert.notEqual(refused.status, 0)
       assert.ok(refused.stderr.includes(instead), refused.stderr)
     }

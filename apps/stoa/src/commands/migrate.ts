@@ -33,8 +33,11 @@ function inWords({ schema, owner, name, breaking }: MigrationRef): string {
 
 function plannedInWords(pending: readonly MigrationRef[]): string {
   if (pending.length === 0) return 'The schema is up to date.'
-  const breaking = pending.filter((ref) => ref.breaking).length
-  const warning = breaking === 0 ? '' : ` ${breaking} of them break the release before: stop it first.`
+  // On an empty database nobody runs.
+  const isNew = pending.some(({ name, owner }) => owner === 'db' && name === '0001_installation')
+  const breaking = isNew ? 0 : pending.filter((ref) => ref.breaking).length
+  const verb = breaking === 1 ? 'breaks' : 'break'
+  const warning = breaking === 0 ? '' : ` ${breaking} of them ${verb} with the release before: stop it first.`
   return `${pending.length} would run.${warning}`
 }
 
